@@ -1,0 +1,23 @@
+"""The command line's door: everything heavy is imported inside, so that Ctrl-C is always caught."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        from zerocross.faces.cli import run
+
+        code = run()
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        code = 130
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

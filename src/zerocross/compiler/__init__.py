@@ -1,0 +1,52 @@
+"""The compiler room: Python functions become machine code. The only home of Numba and LLVM."""
+
+from zerocross.compiler.atomic import (
+    exchange,
+    fence_acquire,
+    fence_release,
+    fetch_add,
+    load_acquire,
+    store_release,
+)
+from zerocross.compiler.entry import Entry, entry
+from zerocross.compiler.external import attempt, external, monotonic_ns, provide, sleep_us
+from zerocross.compiler.floatmode import flush_denormals, restore_float_mode
+from zerocross.compiler.kernel import Kernel, kernel
+from zerocross.compiler.pointer import (
+    address_of,
+    float32_array,
+    float32_rows,
+    int16_array,
+    int32_array,
+    int64_array,
+    record_at,
+    uint8_array,
+)
+
+__all__ = [
+    "Entry",
+    "Kernel",
+    "address_of",
+    "attempt",
+    "entry",
+    "exchange",
+    "external",
+    "fetch_add",
+    "fence_acquire",
+    "fence_release",
+    "float32_array",
+    "float32_rows",
+    "flush_denormals",
+    "int16_array",
+    "int32_array",
+    "int64_array",
+    "kernel",
+    "load_acquire",
+    "monotonic_ns",
+    "provide",
+    "record_at",
+    "restore_float_mode",
+    "sleep_us",
+    "store_release",
+    "uint8_array",
+]

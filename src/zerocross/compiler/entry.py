@@ -1,0 +1,207 @@
+"""Entry points: kernels that C code, a device or a thread can call by address.
+
+An entry is compiled as one module: the kernel, everything that it calls and a thin C
+wrapper. The module is optimised as a whole, checked (`compiler.realtime`), turned into an
+object file and cached. A warm start loads the object with llvmlite alone; Numba is not
+even imported.
+
+The wrapper never touches Python. A fault inside the kernel comes out of it as a negative
+return value, `FAULT` minus the status; callers that must not see it (device callbacks)
+return nothing and contain faults themselves with `attempt`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from zerocross.compiler import cache, realtime, target
+from zerocross.compiler.kernel import Kernel
+from zerocross.compiler.switch import compiler_off
+from zerocross.errors import KernelFault
+
+__all__ = ["FAULT", "Entry", "announce", "entry"]
+
+#: A fault status ``s`` leaves an entry point as ``FAULT - s``.
+FAULT = -(1 << 48)
+
+_LLVM_TYPES = {"int64": "i64", "int32": "i32", "uint32": "i32", "float64": "double"}
+_C_TYPES: dict[str, Any] = {
+    "int64": ctypes.c_int64,
+    "int32": ctypes.c_int32,
+    "uint32": ctypes.c_uint32,
+    "float64": ctypes.c_double,
+}
+
+#: Called with an entry's name before a compilation that takes a while; see `announce`.
+_listeners: list[Callable[[str], None]] = []
+_lock = threading.RLock()
+
+
+@contextmanager
+def announce(listener: Callable[[str], None]) -> Iterator[None]:
+    """Within the block, call `listener` with an entry's name when one has to be compiled."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+class Entry:
+    """A kernel with a C calling convention; made by `entry`.
+
+    Calling it from Python calls the machine code through ctypes, which releases the GIL
+    for as long as it runs.
+
+    Attributes
+    ----------
+    name : str
+        The C symbol.
+    kernel : Kernel
+        The kernel behind it.
+    """
+
+    def __init__(self, function: Callable[..., Any], argument_types: tuple[str, ...]) -> None:
+        self.kernel: Kernel[..., Any] = Kernel(function)
+        self.name = f"zerocross_{function.__name__.strip('_')}"
+        self.__doc__ = function.__doc__
+        self.argument_types = argument_types
+        self._address = 0
+        self._engine: Any = None
+        self._call: Any = None
+        self._verdict: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<entry {self.name}({', '.join(self.argument_types)})>"
+
+    @property
+    def address(self) -> int:
+        """The address of the machine code, compiled or loaded on first use."""
+        if not self._address:
+            with _lock:
+                if not self._address:
+                    self._load()
+        return self._address
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """What the real-time check found: external calls and instruction count."""
+        _ = self.address
+        return self._verdict
+
+    def __call__(self, *args: Any) -> int:
+        """Run the entry.
+
+        Raises
+        ------
+        KernelFault
+            If the kernel ended with a fault status.
+        """
+        if compiler_off():
+            result = self.kernel.function(*args)
+            return 0 if result is None else int(result)
+        if self._call is None:
+            kind = ctypes.CFUNCTYPE(
+                ctypes.c_int64, *(_C_TYPES[name] for name in self.argument_types)
+            )
+            self._call = kind(self.address)
+        value: int = self._call(*args)
+        if value < FAULT:
+            raise KernelFault(self.name, FAULT - value)
+        return value
+
+    def emit(self, chosen: target.Target) -> target.Emitted:
+        """Compile for a target and return object code and IR, without the cache."""
+        from zerocross.compiler import numba_bridge
+
+        ir, symbol = numba_bridge.portable_ir(self.kernel, list(self.argument_types))
+        return target.emit(self._whole_module(ir, symbol), chosen)
+
+    def _load(self) -> None:
+        chosen = target.host()
+        key = cache.content_key(
+            self.kernel.function, self.name, ",".join(self.argument_types), chosen.key
+        )
+        code, facts = cache.load(key, "o"), cache.load(key, "json")
+        if code is None or facts is None:
+            for listener in _listeners:
+                listener(self.name)
+            emitted = self.emit(chosen)
+            self._verdict = realtime.check(emitted.ir, self.name)
+            code = emitted.object_code
+            cache.store(key, "o", code)
+            cache.store(key, "json", json.dumps(self._verdict).encode())
+        else:
+            self._verdict = json.loads(facts)
+        binding = target.llvm()
+        empty = binding.parse_assembly(f'target triple = "{chosen.triple}"')
+        self._engine = binding.create_mcjit_compiler(empty, target.target_machine(chosen))
+        self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+        self._address = self._engine.get_function_address(self.name)
+
+    def _whole_module(self, ir: str, symbol: str) -> str:
+        """Hide everything but the C wrapper, so that the optimiser sees a closed world."""
+        ir = re.sub(r"^define (?:linkonce_odr |weak_odr |internal )?", "define internal ", ir, flags=re.M)
+        ir = re.sub(r"= (?:common|linkonce|linkonce_odr) global", "= internal global", ir)
+        ir = _OWNERSHIP_DECLARATION.sub("", ir)
+        arguments = [
+            f"{_LLVM_TYPES[kind]} %a{i}" for i, kind in enumerate(self.argument_types)
+        ]
+        passed = ", ".join(["ptr %result", "ptr %excinfo", *arguments])
+        return ir + _OWNERSHIP + _WRAPPER.format(
+            name=self.name, arguments=", ".join(arguments), passed=passed, symbol=symbol, fault=FAULT
+        )
+
+
+# Kernels own no memory, so counting references is nothing to do. An allocation would call
+# NRT_Allocate or its kin, which the check refuses.
+_OWNERSHIP_DECLARATION = re.compile(
+    r"^declare [^\n]*@NRT_(?:incref|decref)\([^\n]*\n"
+    r"|^define internal [^\n]*@NRT_(?:incref|decref)\([^\n]*\n.*?\n}\n",
+    re.M | re.S,
+)
+_OWNERSHIP = """
+define internal void @NRT_incref(ptr %p) alwaysinline { ret void }
+define internal void @NRT_decref(ptr %p) alwaysinline { ret void }
+"""
+
+_WRAPPER = """
+define i64 @{name}({arguments}) {{
+  %result = alloca i64, align 8
+  %excinfo = alloca ptr, align 8
+  store i64 0, ptr %result, align 8
+  store ptr null, ptr %excinfo, align 8
+  %status = call i32 @{symbol}({passed})
+  %good = icmp eq i32 %status, 0
+  %none = icmp eq i32 %status, -2
+  %fine = or i1 %good, %none
+  %value = load i64, ptr %result, align 8
+  %wide = sext i32 %status to i64
+  %fault = sub i64 {fault}, %wide
+  %out = select i1 %fine, i64 %value, i64 %fault
+  ret i64 %out
+}}
+"""
+
+
+def entry(*argument_types: str) -> Callable[[Callable[..., Any]], Entry]:
+    """Turn a Python function into a C-callable entry point.
+
+    Parameters
+    ----------
+    *argument_types : str
+        ``int64`` (also for pointers), ``int32``, ``uint32`` or ``float64``, one for each
+        argument. The function returns an int64 or nothing.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Entry:
+        return Entry(function, argument_types)
+
+    return decorate

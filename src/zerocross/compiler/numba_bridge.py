@@ -1,0 +1,123 @@
+"""The one place where Zerocross meets Numba's front end.
+
+Imported only when something has to be compiled: a warm start never gets here. It teaches
+Numba that our kernels and primitives are functions, makes dispatchers with the one set of
+options, and hands unoptimised IR to the back end in `compiler.target`.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numba
+from numba.core import caching, config, types
+from numba.core.registry import cpu_target
+from numba.extending import typeof_impl
+
+from zerocross.compiler import cache
+from zerocross.compiler.kernel import Kernel
+from zerocross.compiler.primitive import Primitive
+from zerocross.compiler.switch import Flavour, flavour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["make_dispatcher", "portable_ir"]
+
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
+
+
+@typeof_impl.register(Kernel)
+def _typeof_kernel(value: Kernel[..., Any], _context: Any) -> Any:
+    return types.Dispatcher(value.dispatcher())
+
+
+@typeof_impl.register(Primitive)
+def _typeof_primitive(value: Primitive, _context: Any) -> Any:
+    context = cpu_target.typing_context
+    compiled = value.compiled()
+    context.refresh()  # an intrinsic built just now is not known yet
+    return context.resolve_value_type(compiled)
+
+
+class _ContentLocator(caching._CacheLocator):  # type: ignore[misc]
+    """Keeps Numba's files in our cache, keyed by the content of all that a kernel calls.
+
+    Numba's own key looks at one source file only, so a change in a kernel that is called
+    from another file would go unseen.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def get_cache_path(self) -> str:
+        return str(cache.directory() / "numba")
+
+    def get_source_stamp(self) -> str:
+        return self._key
+
+    def get_disambiguator(self) -> str:
+        return self._key[:16]
+
+    @classmethod
+    def from_function(cls, py_func: Any, _py_file: str) -> _ContentLocator:
+        return cls(cache.content_key(py_func))
+
+
+class _KernelCacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_ContentLocator]
+
+
+class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
+    _impl_class = _KernelCacheImpl
+
+
+def make_dispatcher(kernel: Kernel[..., Any], kind: Flavour) -> Any:
+    """Return a Numba dispatcher for a kernel in one flavour."""
+    if kind == "portable":
+        return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(
+            kernel.function
+        )
+    dispatcher = numba.njit(**_OPTIONS)(kernel.function)
+    dispatcher._cache = _KernelCache(kernel.function)
+    return dispatcher
+
+
+@contextmanager
+def _unoptimised() -> Iterator[None]:
+    before = config.OPT
+    config.OPT = config._OptLevel("0")
+    try:
+        yield
+    finally:
+        config.OPT = before
+
+
+def portable_ir(kernel: Kernel[..., Any], argument_types: list[str]) -> tuple[str, str]:
+    """Compile a kernel to unoptimised LLVM IR.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The kernel; everything that it calls is compiled into the same module.
+    argument_types : list of str
+        Numba's names of the argument types, such as ``"int64"``.
+
+    Returns
+    -------
+    ir : str
+        The text of the whole module.
+    symbol : str
+        The name of the kernel's native function in it.
+    """
+    signature = tuple(getattr(types, name) for name in argument_types)
+    with flavour("portable"), _unoptimised():
+        dispatcher = kernel.dispatcher()
+        dispatcher.compile(signature)
+        result = dispatcher.overloads[signature]
+    if types.unliteral(result.signature.return_type) not in (types.int64, types.none):
+        raise TypeError(f"{kernel!r} must return an int64 or nothing")
+    return result.library.get_llvm_str(), result.fndesc.llvm_func_name
+
+

@@ -1,0 +1,64 @@
+"""The real-time check: reads the final code of an entry point and refuses what may wait.
+
+Because an entry is optimised as a closed world, every function that its final IR still
+declares is one that it really calls. The check allows a short list of them: LLVM's own
+operations, the C library's arithmetic and memory functions, and what `external` declared.
+Everything else (the allocator, the GIL, Python's errors) is refused, and so is any call
+through a pointer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from zerocross.compiler.external import EXTERNALS
+from zerocross.errors import RealtimeError
+
+__all__ = ["check"]
+
+#: Functions of the C library that neither allocate nor wait.
+_ARITHMETIC = frozenset(
+    "memcpy memmove memset exp expf exp2 exp2f log logf log2 log2f log10 log10f pow powf sin sinf "
+    "cos cosf tan tanf sinh sinhf cosh coshf tanh tanhf asin asinf acos acosf atan atanf atan2 "
+    "atan2f fmod fmodf floor floorf ceil ceilf rint rintf round roundf trunc truncf fabs fabsf "
+    "sqrt sqrtf cbrt cbrtf hypot hypotf fma fmaf ldexp ldexpf frexp frexpf".split()
+)
+_DECLARED = re.compile(r'^declare [^@\n]*@"?([^"(\s]+)"?\(', re.M)
+_INDIRECT = re.compile(r"^\s*(?:%\S+ = )?(?:tail |musttail )?call [^@\n]*?%[\w.]+\(", re.M)
+_INSTRUCTION = re.compile(r"^  \S", re.M)
+
+
+def check(ir: str, name: str) -> dict[str, Any]:
+    """Check the final IR of an entry point.
+
+    Parameters
+    ----------
+    ir : str
+        The module after optimisation.
+    name : str
+        The entry's name, for the message.
+
+    Returns
+    -------
+    dict
+        ``calls`` (the C functions it calls) and ``instructions``.
+
+    Raises
+    ------
+    RealtimeError
+        If it calls anything outside the allow-list, or through a pointer.
+    """
+    called = sorted(n for n in _DECLARED.findall(ir) if not n.startswith("llvm."))
+    refused = [n for n in called if n not in _ARITHMETIC and n not in EXTERNALS]
+    if refused:
+        raise RealtimeError(
+            f"{name}: calls {', '.join(refused)}, which may allocate, lock or wait; "
+            "write it with scalars, preallocated arrays and other kernels"
+        )
+    indirect = _INDIRECT.search(ir)
+    if indirect:
+        raise RealtimeError(
+            f"{name}: calls through a pointer ({indirect.group().strip()}); call kernels by name"
+        )
+    return {"calls": called, "instructions": len(_INSTRUCTION.findall(ir))}

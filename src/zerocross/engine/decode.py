@@ -1,0 +1,292 @@
+"""The decode thread: one compiled loop from open files to the ring.
+
+The control world opens files and posts them as *sources*; this loop takes them in order,
+reads frames with libsndfile's own ``sf_readf_float``, mixes the channels and fills the ring.
+It sleeps when the ring is full, drops what it was doing when the wanted generation rises,
+and reports the outcome of each source as a number. It runs on a thread of its own that
+needs no interpreter until it is told to stop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zerocross.compiler import (
+    entry,
+    external,
+    float32_array,
+    kernel,
+    load_acquire,
+    monotonic_ns,
+    record_at,
+    sleep_us,
+    store_release,
+)
+from zerocross.dsp.meter import replace_nonfinite
+from zerocross.dsp.mix import mix_interleaved
+from zerocross.engine.records import (
+    DECODER,
+    MARK,
+    MARK_END,
+    MARK_RAMP,
+    MARKS,
+    OUTCOME,
+    OUTCOMES,
+    SOURCE,
+    SOURCE_END,
+    SOURCES,
+    STREAM,
+)
+from zerocross.sync.ring import RING, commit_write, contiguous, writable
+
+__all__ = ["CHUNK", "ERROR_SEEK", "ERROR_SHORT", "decode_loop", "decode_until_idle"]
+
+#: Frames decoded at a time.
+CHUNK = 1024
+#: Outcome: the file could not be positioned.
+ERROR_SEEK = -1
+#: Outcome: the file ended before the frames that its header promises.
+ERROR_SHORT = -2
+
+_IDLE, _BUSY = 0, 1
+_NOWHERE = -1
+_SOURCE_SIZE, _MARK_SIZE, _OUTCOME_SIZE = SOURCE.itemsize, MARK.itemsize, OUTCOME.itemsize
+
+
+def _needs_compiler(*_: int) -> int:
+    raise NotImplementedError("libsndfile is called by compiled code only")
+
+
+sf_readf_float = external("sf_readf_float", "lll", _needs_compiler)
+sf_seek = external("sf_seek", "lli", _needs_compiler)
+sf_error = external("sf_error", "l", _needs_compiler)
+
+
+@kernel
+def _source_at(decoder: Any, index: Any) -> Any:
+    return record_at(decoder.sources + (index % SOURCES) * _SOURCE_SIZE, SOURCE)
+
+
+@kernel
+def push_mark(decoder: Any, ring: Any, source: Any, flags: Any) -> None:
+    """Announce a piece, before its first frame."""
+    mark = record_at(decoder.marks + (decoder.marks_written % MARKS) * _MARK_SIZE, MARK)
+    mark.position = ring.write
+    mark.generation = source.generation
+    mark.serial = source.serial
+    mark.source_frame = source.start_frame
+    mark.flags = flags
+    store_release(decoder, "marks_written", decoder.marks_written + 1)
+
+
+@kernel
+def push_outcome(decoder: Any, source: Any, error: Any) -> None:
+    """Report what became of a source and let go of it."""
+    slot = decoder.outcomes + (decoder.outcomes_written % OUTCOMES) * _OUTCOME_SIZE
+    outcome = record_at(slot, OUTCOME)
+    outcome.serial = source.serial
+    outcome.frames = decoder.frames
+    outcome.error = error
+    outcome.nonfinite = decoder.nonfinite
+    decoder.last_handle = source.handle
+    decoder.last_position = source.start_frame + decoder.frames - decoder.skip
+    decoder.active = 0
+    store_release(decoder, "outcomes_written", decoder.outcomes_written + 1)
+
+
+@kernel
+def drop_old_sources(decoder: Any, wanted: Any) -> None:
+    """Let go of everything that belongs to an older generation."""
+    if decoder.active:
+        push_outcome(decoder, decoder.current, 0)
+    written = load_acquire(decoder, "sources_written")
+    index = decoder.sources_taken
+    while index < written and _source_at(decoder, index).generation < wanted:
+        index += 1
+    store_release(decoder, "sources_taken", index)
+    store_release(decoder, "generation", wanted)
+
+
+@kernel
+def _copy_source(source: Any, to: Any) -> None:
+    to.serial = source.serial
+    to.generation = source.generation
+    to.kind = source.kind
+    to.handle = source.handle
+    to.channels = source.channels
+    to.start_frame = source.start_frame
+    to.end_frame = source.end_frame
+    to.file_frames = source.file_frames
+    to.preroll = source.preroll
+    to.at_frame = source.at_frame
+    to.fade_out = source.fade_out
+    to.identity = source.identity
+    for i in range(to.matrix.size):
+        to.matrix[i] = source.matrix[i]
+
+
+@kernel
+def position_source(decoder: Any, source: Any) -> Any:
+    """Move a file to where it shall start; returns whether that worked.
+
+    Where a seek is not exact on its own, ``preroll`` frames are decoded and dropped: some
+    for Opus, whose decoder has to converge, all from the start for Vorbis, where
+    libsndfile's seeks can be off by half a window (libsndfile issue 885).
+    """
+    target = source.start_frame
+    at = source.at_frame
+    if at < 0 and source.handle == decoder.last_handle:
+        at = decoder.last_position
+    decoder.skip = target - at if at >= 0 else _NOWHERE
+    if decoder.skip < 0 or decoder.skip > source.preroll:
+        start = max(0, target - source.preroll)
+        if sf_seek(source.handle, start, np.int32(0)) != start:
+            return False
+        decoder.skip = target - start
+    return True
+
+
+@kernel
+def start_source(decoder: Any, ring: Any) -> Any:
+    """Take the next source, if there is one."""
+    if load_acquire(decoder, "sources_written") == decoder.sources_taken:
+        return _IDLE
+    stream = record_at(decoder.stream, STREAM)
+    if decoder.marks_written - load_acquire(stream, "mark_read") >= MARKS // 2:
+        return _IDLE
+    source = decoder.current
+    _copy_source(_source_at(decoder, decoder.sources_taken), source)
+    decoder.frames = 0
+    decoder.nonfinite = 0
+    decoder.skip = 0
+    if source.kind == SOURCE_END:
+        push_mark(decoder, ring, source, MARK_END)
+        push_outcome(decoder, source, 0)
+    elif position_source(decoder, source):
+        push_mark(decoder, ring, source, MARK_RAMP if source.start_frame > 0 else 0)
+        decoder.active = 1
+    else:
+        push_outcome(decoder, source, ERROR_SEEK)
+    store_release(decoder, "sources_taken", decoder.sources_taken + 1)
+    return _BUSY
+
+
+@kernel
+def end_source(decoder: Any, source: Any) -> Any:
+    """Report a source that has no more frames."""
+    error = sf_error(source.handle) & 0x7FFFFFFF
+    expected = min(source.end_frame, source.file_frames) - source.start_frame
+    if error == 0 and decoder.frames < expected:
+        error = ERROR_SHORT
+    push_outcome(decoder, source, error)
+    return _BUSY
+
+
+@kernel
+def skip_frames(decoder: Any, source: Any) -> Any:
+    """Decode and drop frames on the way to the exact start."""
+    count = min(decoder.skip, CHUNK)
+    got = sf_readf_float(source.handle, decoder.scratch, count)
+    decoder.skip -= got
+    if got < count:
+        return end_source(decoder, source)
+    return _BUSY
+
+
+@kernel
+def fade_end(decoder: Any, source: Any, out: Any) -> None:
+    """Fade the last frames of a source that is cut before its own end."""
+    channels = decoder.channels
+    length = source.end_frame - source.start_frame
+    for i in range(out.size // channels):
+        left = length - (decoder.frames + i) - 1
+        if left < decoder.fade_frames:
+            gain = np.float32(left / decoder.fade_frames)
+            for c in range(channels):
+                out[i * channels + c] *= gain
+
+
+@kernel
+def decode_chunk(decoder: Any, ring: Any) -> Any:
+    """Decode the next frames of the current source into the ring."""
+    source = decoder.current
+    if decoder.skip > 0:
+        return skip_frames(decoder, source)
+    limit = source.end_frame - source.start_frame - decoder.frames
+    if limit <= 0:
+        return end_source(decoder, source)
+    free = writable(ring)
+    if free < min(CHUNK, ring.capacity // 4):
+        return _IDLE
+    out = contiguous(ring, ring.write, min(min(free, CHUNK), limit))
+    frames = out.size // decoder.channels
+    if source.identity:
+        got = sf_readf_float(source.handle, _address_in_ring(ring), frames)
+    else:
+        got = sf_readf_float(source.handle, decoder.scratch, frames)
+    if got <= 0:
+        return end_source(decoder, source)
+    out = out[: got * decoder.channels]
+    if source.identity:
+        decoder.nonfinite += replace_nonfinite(out)
+    else:
+        raw = float32_array(decoder.scratch, got * source.channels)
+        decoder.nonfinite += replace_nonfinite(raw)
+        mix_interleaved(source.matrix, raw, source.channels, out, decoder.channels)
+    if source.fade_out:
+        fade_end(decoder, source, out)
+    decoder.frames += got
+    commit_write(ring, got)
+    return _BUSY
+
+
+@kernel
+def _address_in_ring(ring: Any) -> Any:
+    return ring.data + 4 * ring.channels * (ring.write % ring.capacity)
+
+
+@kernel
+def decode_step(decoder: Any) -> Any:
+    """Do the next piece of work; returns 0 when there is nothing to do for now."""
+    ring = record_at(decoder.ring, RING)
+    stream = record_at(decoder.stream, STREAM)
+    wanted = load_acquire(stream, "generation")
+    if decoder.generation != wanted:
+        drop_old_sources(decoder, wanted)
+    if decoder.active == 0:
+        return start_source(decoder, ring)
+    started = monotonic_ns()
+    result = decode_chunk(decoder, ring)
+    decoder.decode_ns += monotonic_ns() - started
+    return result
+
+
+@entry("int64", "int64")
+def decode_loop(decoder_address: int, nap_us: int) -> int:
+    """Decode until told to stop; returns how many steps did something.
+
+    Runs on the decode thread, called once. Sleeps for ``nap_us`` microseconds whenever
+    there is nothing to do.
+    """
+    decoder = record_at(decoder_address, DECODER)
+    steps = 0
+    store_release(decoder, "running", 1)
+    while load_acquire(decoder, "stop") == 0:
+        if decode_step(decoder) == _IDLE:
+            sleep_us(nap_us)
+        else:
+            steps += 1
+    store_release(decoder, "running", 0)
+    return steps
+
+
+@entry("int64")
+def decode_until_idle(decoder_address: int) -> int:
+    """Decode until the ring is full or nothing is left; offline rendering and tests."""
+    decoder = record_at(decoder_address, DECODER)
+    steps = 0
+    while decode_step(decoder) != _IDLE:
+        steps += 1
+    return steps

@@ -1,0 +1,170 @@
+"""What the two worlds share while audio plays: the layout of every shared record.
+
+Groups are named by their writer. ``setup`` is written before any thread starts, ``control``
+by Python, ``decode`` by the decode thread, ``audio`` by the callback.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zerocross.dsp.mix import MAX_INPUTS
+from zerocross.dsp.ramp import RAMP
+from zerocross.memory import layout
+
+__all__ = [
+    "BUCKETS",
+    "DECODER",
+    "MARK",
+    "MARKS",
+    "MARK_END",
+    "MARK_RAMP",
+    "MAX_BLOCK",
+    "MAX_CHANNELS",
+    "OUTCOME",
+    "OUTCOMES",
+    "POSITION_FIELDS",
+    "SOURCE",
+    "SOURCES",
+    "SOURCE_END",
+    "STREAM",
+]
+
+#: Channels of a stream: mono or stereo.
+MAX_CHANNELS = 2
+#: Frames that the callback handles at a time; longer blocks are cut into these.
+MAX_BLOCK = 4096
+#: Buckets of the histogram of callback times: eight to an octave of nanoseconds.
+BUCKETS = 320
+#: Marks in the table; the writer keeps half of them for those who look back.
+MARKS = 64
+#: Sources that can wait for the decode thread.
+SOURCES = 16
+#: Results of sources kept for the control world.
+OUTCOMES = 64
+
+#: A mark: from ring frame ``position`` on, the frames are ``track`` from ``source_frame``.
+MARK = np.dtype(
+    [
+        ("position", "i8"),
+        ("generation", "i8"),
+        ("serial", "i8"),
+        ("source_frame", "i8"),
+        ("flags", "i8"),
+    ]
+)
+MARK_RAMP = 1  # begins in the middle of a piece: fade in
+MARK_END = 2  # nothing follows
+
+#: A source: an open file and what to play of it.
+SOURCE = np.dtype(
+    [
+        ("serial", "i8"),
+        ("generation", "i8"),
+        ("kind", "i8"),
+        ("handle", "i8"),
+        ("channels", "i8"),
+        ("start_frame", "i8"),
+        ("end_frame", "i8"),
+        ("file_frames", "i8"),
+        ("preroll", "i8"),
+        ("at_frame", "i8"),
+        ("fade_out", "i8"),
+        ("identity", "i8"),
+        ("matrix", "f4", (MAX_CHANNELS * MAX_INPUTS,)),
+    ],
+    align=True,
+)
+SOURCE_END = 1  # kind: no file, the end of the queue
+
+#: What became of a source.
+OUTCOME = np.dtype([("serial", "i8"), ("frames", "i8"), ("error", "i8"), ("nonfinite", "i8")])
+
+STREAM = layout(
+    setup=[
+        "ring",
+        "marks",
+        "decoder",
+        "latest",
+        "scratch",
+        "channels",
+        "sample_format",
+        "sample_rate",
+        "ramp_frames",
+        "threshold",
+        "capture",
+        "capture_frames",
+    ],
+    control=["generation", "playing", "muted", ("volume", "f8")],
+    notice=["device_stops", "device_reroutes"],
+    audio=[
+        "mark_read",
+        "current",
+        "serial",
+        "source_frame",
+        "mark_position",
+        "segment_start",
+        "refilling",
+        "start_at_once",
+        "ended",
+        "silence",
+        "frames_played",
+        "callbacks",
+        "callback_frames",
+        "late",
+        "underruns",
+        "faults",
+        "fault_status",
+        "low_water",
+        "last_ns",
+        "longest_ns",
+        "captured",
+        ("transport", RAMP),
+        ("gain", RAMP),
+        ("held", "f4", (MAX_CHANNELS,)),
+        ("peaks", "f8", (MAX_CHANNELS,)),
+        ("histogram", "i8", (BUCKETS,)),
+    ],
+)
+
+#: What the callback publishes after each block, in this order (see `sync.latest`).
+POSITION_FIELDS = (
+    "read",
+    "segment_start",
+    "silence",
+    "generation",
+    "mark_read",
+    "ended",
+    "time_ns",
+    "frames_played",
+)
+
+DECODER = layout(
+    setup=[
+        "ring",
+        "stream",
+        "sources",
+        "marks",
+        "outcomes",
+        "scratch",
+        "scratch_frames",
+        "channels",
+        "fade_frames",
+    ],
+    control=["stop", "sources_written"],
+    decode=[
+        "sources_taken",
+        "marks_written",
+        "outcomes_written",
+        "generation",
+        "active",
+        "skip",
+        "frames",
+        "nonfinite",
+        "last_handle",
+        "last_position",
+        "decode_ns",
+        "running",
+        ("current", SOURCE),
+    ],
+)

@@ -1,0 +1,185 @@
+"""Files: opening them, what they are, and what is wrong with them.
+
+libsndfile (through the soundfile package) reads WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 and
+more. The control world opens a file; the decode thread reads it through libsndfile's own
+functions, whose addresses this module hands to the linker.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from zerocross.compiler import provide
+from zerocross.dsp.mix import LAYOUT_5_1, design_mix
+from zerocross.errors import SourceError, UsageError
+
+__all__ = [
+    "MAX_SAMPLE_RATE",
+    "MIN_SAMPLE_RATE",
+    "OpenSource",
+    "open_source",
+    "printable",
+    "provide_libsndfile",
+    "sndfile_error",
+]
+
+#: Sample rates that audio devices are opened at.
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 384_000
+
+PathLike = str | bytes | os.PathLike[str]
+
+_EVERYTHING = 1 << 62
+_UNKNOWN_LENGTH = (1 << 63) - 1
+_GET_CHANNEL_MAP = 0x1100  # SFC_GET_CHANNEL_MAP_INFO
+# libsndfile's SF_CHANNEL_MAP_* numbers; a front, a rear or a side pair may be the surround's.
+_MAP_NAMES = dict.fromkeys((2, 5), "left") | dict.fromkeys((3, 6), "right")
+_MAP_NAMES |= dict.fromkeys((4, 7), "centre") | {11: "lfe"}
+_MAP_NAMES |= dict.fromkeys((9, 14), "left surround") | dict.fromkeys((10, 15), "right surround")
+
+
+def printable(path: PathLike) -> str:
+    """Return a path as text that any terminal can print, whatever bytes it holds."""
+    text = os.fsdecode(path)
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+@functools.cache
+def provide_libsndfile() -> None:
+    """Tell the linker where libsndfile's functions are."""
+    ffi, library = soundfile._ffi, soundfile._snd
+    for name in ("sf_readf_float", "sf_seek", "sf_error"):
+        provide(name, int(ffi.cast("intptr_t", ffi.addressof(library, name))))
+
+
+def sndfile_error(number: int) -> str:
+    """Return libsndfile's words for an error number."""
+    return soundfile.LibsndfileError(number).error_string.rstrip(".")
+
+
+class OpenSource:
+    """An open audio file.
+
+    Attributes
+    ----------
+    location : path-like
+        As it was given.
+    path : str
+        The same, fit for printing.
+    sample_rate, channels : int
+        Of the file.
+    frames : int or None
+        Length; None if the file does not say.
+    handle : int
+        libsndfile's ``SNDFILE*``; belongs to one decode thread at a time.
+    preroll : int
+        Frames to decode before a seek's target for the target to be exact.
+    order : tuple of str
+        The channels' places, for 5.1.
+    """
+
+    def __init__(self, location: PathLike, file: soundfile.SoundFile) -> None:
+        self.location = location
+        self.path = printable(location)
+        self.sample_rate: int = file.samplerate
+        self.channels: int = file.channels
+        self.frames: int | None = file.frames if file.frames < _UNKNOWN_LENGTH else None
+        self.subtype: str = file.subtype
+        self.format: str = file.format
+        self.preroll = {"VORBIS": _EVERYTHING, "OPUS": 8192}.get(file.subtype, 0)
+        self.order = _channel_order(file)
+        self._file = file
+        self.handle = int(soundfile._ffi.cast("intptr_t", file._file))
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length in seconds, or None if the file does not say."""
+        return None if self.frames is None else self.frames / self.sample_rate
+
+    def matrix(self, outputs: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return the mix to a number of channels, shape (outputs, channels)."""
+        return design_mix(self.channels, outputs, self.order)
+
+    def close(self) -> None:
+        """Close the file. No decode thread may be using it."""
+        self._file.close()
+
+
+def open_source(path: PathLike) -> OpenSource:
+    """Open an audio file for playing.
+
+    Raises
+    ------
+    SourceError
+        With one line that says what is wrong with the file and what to do.
+    """
+    name = printable(path)
+    raw = os.fsencode(path)
+    _check_path(name, raw)
+    try:
+        file = soundfile.SoundFile(raw if os.name != "nt" else os.fsdecode(raw))
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.rstrip(".")
+        raise SourceError(
+            name, f"not playable audio ({reason}); convert it to WAV, FLAC, OGG, Opus or MP3"
+        ) from None
+    source = OpenSource(path, file)
+    problem = _problem(source)
+    if problem:
+        source.close()
+        raise SourceError(name, problem)
+    return source
+
+
+def _check_path(name: str, raw: bytes) -> None:
+    path = Path(os.fsdecode(raw))
+    try:
+        if path.is_dir():
+            raise SourceError(name, "is a directory; give the files in it, or play the directory")
+        if not path.exists():
+            raise SourceError(name, "no such file; check the name")
+        if path.is_file() and path.stat().st_size == 0:
+            raise SourceError(name, "the file is empty (0 bytes); copy it again")
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(name, f"cannot be opened ({reason}); check its name and permissions") from None
+
+
+def _problem(source: OpenSource) -> str:
+    """Return what stands against playing a source, or an empty string."""
+    if source.frames == 0:
+        return "holds no audio (0 frames); record or copy it again"
+    if not MIN_SAMPLE_RATE <= source.sample_rate <= MAX_SAMPLE_RATE:
+        return (
+            f"sample rate {source.sample_rate} Hz; devices take {MIN_SAMPLE_RATE} to "
+            f"{MAX_SAMPLE_RATE} Hz, resample it first"
+        )
+    try:
+        source.matrix(2)
+    except UsageError:
+        return f"{source.channels} channels; mono, stereo and 5.1 can be played, mix it down first"
+    return ""
+
+
+def _channel_order(file: soundfile.SoundFile) -> tuple[str, ...]:
+    """Return the order of 5.1 channels: what the file says, else its format's own."""
+    if file.channels != len(LAYOUT_5_1):
+        return LAYOUT_5_1
+    ffi, library = soundfile._ffi, soundfile._snd
+    numbers = ffi.new("int[]", file.channels)
+    size = ffi.sizeof("int") * file.channels
+    if library.sf_command(file._file, _GET_CHANNEL_MAP, numbers, size):
+        order = tuple(_MAP_NAMES.get(n, "") for n in numbers)
+        if set(order) == set(LAYOUT_5_1):
+            return order
+    if file.format == "OGG":
+        left, right, centre, lfe, left_surround, right_surround = LAYOUT_5_1
+        return (left, centre, right, left_surround, right_surround, lfe)
+    return LAYOUT_5_1

@@ -1,0 +1,95 @@
+"""Every error that Zerocross raises.
+
+::
+
+    ZerocrossError
+    |-- UsageError          the caller asked for something that cannot be (exit code 2)
+    |   |-- DeviceNotFound  no device of that name; the near ones are listed
+    |   `-- TargetError     a processor level this machine or build does not have
+    |-- SourceError         a file that cannot be played; ``path`` names it
+    |-- DeviceError         a device that is there and refuses
+    |-- MissingDependency   an optional package is not installed; names the extra
+    |-- CompileError        a kernel that cannot be compiled
+    |   `-- RealtimeError   a kernel that may allocate, lock, raise or wait
+    `-- KernelFault         a compiled kernel ended with a fault status
+
+All messages are one line that says what happened and what to do next.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CompileError",
+    "DeviceError",
+    "DeviceNotFound",
+    "KernelFault",
+    "MissingDependency",
+    "RealtimeError",
+    "SourceError",
+    "TargetError",
+    "UsageError",
+    "ZerocrossError",
+]
+
+
+class ZerocrossError(Exception):
+    """Base of all errors raised by Zerocross."""
+
+
+class UsageError(ZerocrossError):
+    """The caller asked for something that cannot be done as asked."""
+
+
+class DeviceNotFound(UsageError):
+    """No audio device of the given name."""
+
+
+class TargetError(UsageError):
+    """A compilation target that this machine or this LLVM cannot serve."""
+
+
+class SourceError(ZerocrossError):
+    """A file that cannot be played.
+
+    Attributes
+    ----------
+    path : str
+        The file, as it was given.
+    reason : str
+        What is wrong and what to do, without the path.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+class DeviceError(ZerocrossError):
+    """An audio device that exists and cannot be used."""
+
+
+class MissingDependency(ZerocrossError):
+    """An optional package that is not installed."""
+
+
+class CompileError(ZerocrossError):
+    """A kernel that cannot be compiled."""
+
+
+class RealtimeError(CompileError):
+    """A kernel that was refused because it may allocate, lock, raise or wait."""
+
+
+class KernelFault(ZerocrossError):
+    """A compiled kernel ended with a fault status.
+
+    Attributes
+    ----------
+    status : int
+        The kernel's status; 1 and above are exceptions that it raised.
+    """
+
+    def __init__(self, name: str, status: int) -> None:
+        self.status = status
+        super().__init__(f"kernel {name} ended with fault status {status}")

@@ -1,0 +1,373 @@
+"""The command line: thin commands over the player, the renderer and the examiners."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zerocross import __version__
+from zerocross.errors import SourceError, UsageError, ZerocrossError
+
+if TYPE_CHECKING:
+    from zerocross.player import Event, Player
+
+__all__ = ["cli", "run"]
+
+_INTERRUPTED = 130
+
+
+class _Examples(click.Group):
+    """A group whose help keeps the examples' lines as they are."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_epilog(self.epilog, formatter)
+
+
+class _Command(click.Command):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_epilog(self.epilog, formatter)
+
+
+def _write_epilog(epilog: str | None, formatter: click.HelpFormatter) -> None:
+    if epilog:
+        with formatter.section("Examples"):
+            for line in epilog.strip().splitlines():
+                formatter.write(f"  {line.strip()}\n")
+
+
+@click.group(
+    cls=_Examples,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""
+    zerocross demo
+    zerocross play music/ --volume 0.8
+    zerocross render song.flac song.wav
+    zerocross devices
+    """,
+)
+@click.version_option(__version__, prog_name="zerocross")
+@click.option("--debug", is_flag=True, help="Print tracebacks of errors.")
+def cli(debug: bool) -> None:
+    """Real-time audio whose whole path is Python and runs without the interpreter."""
+    del debug  # read by run(), which also sees errors from before this is called
+
+
+def _playing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of everything that plays."""
+    options = [
+        click.option("--volume", type=click.FloatRange(0, 1), default=1.0, show_default=True,
+                     help="Gain, 0 to 1."),
+        click.option("--start", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
+                     help="Where the first track begins."),
+        click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+                     help="Stop after so much audio."),
+        click.option("--device", metavar="NAME|null",
+                     help="A device, a part of its name, a backend, or null for no sound."),
+        click.option("--block", type=click.IntRange(16, 65536), metavar="FRAMES",
+                     help="Frames in a callback.  [default: 512]"),
+        click.option("--report", type=click.Path(dir_okay=False), metavar="FILE.json",
+                     help="Write what was counted."),
+        click.option("--no-ui", is_flag=True, help="No live line and no keys."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@cli.command(
+    cls=_Command,
+    epilog="""
+    zerocross play song.flac
+    zerocross play album/ more.m3u8 --device null
+    zerocross play song.ogg --start 60 --duration 30 --report report.json
+    """,
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
+@_playing_options
+def play(paths: tuple[str, ...], **options: Any) -> int:
+    """Play files, directories and playlists (.m3u, .m3u8).
+
+    Keys: space pauses, left and right go 5 seconds, up and down change the volume, n and p
+    the track, m mutes, q quits.
+    """
+    from zerocross.faces.paths import expand
+
+    files, problems = expand(paths)
+    for problem in problems:
+        _complain(problem)
+    if not files:
+        return 1
+    return _play(files, problems, **options)
+
+
+@cli.command(cls=_Command, epilog="""
+    zerocross demo
+    zerocross demo --device null --duration 5 --no-ui
+    """)
+@_playing_options
+def demo(**options: Any) -> int:
+    """Play a short piece of music that Zerocross composes and synthesises itself."""
+    from zerocross.demo import composed_file
+
+    return _play([str(composed_file())], [], **options)
+
+
+@cli.command(cls=_Command, epilog="""
+    zerocross render song.mp3 song.wav
+    zerocross render part1.flac part2.flac whole.flac --bits 24
+    """)
+@click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
+@click.argument("output", metavar="OUT", type=click.Path())
+@click.option("--volume", type=click.FloatRange(0, 1), default=1.0, show_default=True,
+              help="Gain, 0 to 1.")
+@click.option("--start", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
+              help="Where the first file begins.")
+@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="Render so much.")
+@click.option("--channels", type=click.IntRange(1, 2), help="1 or 2.  [default: as the files]")
+@click.option("--bits", type=click.Choice(["16", "24", "float"]),
+              help="Sample format.  [default: 16 for 16-bit files, else float or, in FLAC, 24]")
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
+def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:
+    """Render files through the playing path into one WAV or FLAC file, without a gap."""
+    from zerocross.faces.paths import expand
+    from zerocross.offline import render as render_files
+
+    if os.path.exists(output) and not options.pop("force"):
+        raise UsageError(f"{output}: exists already; give another name, or --force to replace it")
+    options.pop("force", None)
+    options["start_s"], options["duration_s"] = options.pop("start"), options.pop("duration")
+    files, problems = expand(inputs)
+    for problem in problems:
+        _complain(problem)
+    if not files:
+        return 1
+    with _progress("rendering") as show:
+        done = render_files(files, output, progress=show, **options)
+    for line in done.errors:
+        click.echo(f"error: {line}", err=True)
+    if done.clipped:
+        click.echo(
+            f"warning: {done.clipped} samples were beyond full scale and saturated; "
+            "lower --volume or use --bits float", err=True,
+        )
+    seconds = done.frames / done.sample_rate
+    click.echo(
+        f"{done.path}: {seconds:.2f} s, {done.sample_rate} Hz, "
+        f"{'mono' if done.channels == 1 else 'stereo'}, "
+        f"{done.bits if done.bits == 'float' else done.bits + ' bit'}"
+    )
+    return 1 if done.errors or problems else 0
+
+
+@cli.command(cls=_Command, epilog="""
+    zerocross devices
+    zerocross devices --json
+    """)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def devices(as_json: bool) -> int:
+    """List the backends and the devices that can play."""
+    from zerocross.engine.device import list_devices
+
+    found, reasons = list_devices()
+    if as_json:
+        listed = [
+            {"backend": d.backend, "name": d.name, "default": d.is_default, "formats": list(d.formats)}
+            for d in found
+        ]
+        click.echo(json.dumps({"devices": listed, "unavailable": reasons}, indent=2))
+        return 0
+    from rich.table import Table
+
+    table = Table("backend", "device", "default", "native formats")
+    for d in found:
+        few = ", ".join(d.formats[:3]) + (f", {len(d.formats) - 3} more" if len(d.formats) > 3 else "")
+        table.add_row(d.backend, d.name, "yes" if d.is_default else "", few)
+    for backend, reason in reasons.items():
+        table.add_row(backend, f"none: {reason}", "", "", style="dim")
+    _console().print(table)
+    return 0
+
+
+@cli.command(cls=_Command, epilog="""
+    zerocross doctor
+    zerocross doctor --json
+    """)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def doctor(as_json: bool) -> int:
+    """Show what this machine has: versions, processor, audio, real-time rights, caches."""
+    from zerocross.faces.doctor import examine
+
+    found = examine()
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return 0
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for topic, entries in found.items():
+        table.add_row(f"[bold]{topic}[/bold]", "")
+        for name, value in entries.items():
+            table.add_row(f"  {name}", str(value))
+    _console().print(table)
+    return 0
+
+
+@cli.command(cls=_Command, epilog="""
+    eval "$(zerocross completion bash)"
+    zerocross completion fish > ~/.config/fish/completions/zerocross.fish
+    """)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> int:
+    """Print a shell's completion script."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise UsageError(f"{shell}: no completion for this shell; use bash, zsh or fish")
+    click.echo(kind(cli, {}, "zerocross", "_ZEROCROSS_COMPLETE").source())
+    return 0
+
+
+# --- playing ------------------------------------------------------------------------------
+
+
+def _play(files: list[str], problems: list[SourceError], **options: Any) -> int:
+    """Play files with the live line and the report; returns the exit code."""
+    from zerocross.faces.warmup import warm_up
+    from zerocross.player import Player
+
+    report = options["report"]
+    if report and not Path(report).absolute().parent.is_dir():
+        raise UsageError(f"{report}: no such directory; make it first")
+    warm_up()
+    with Player(options["device"], options["block"], options["volume"]) as player:
+        show = not options["no_ui"] and sys.stdout.isatty()
+        player.events.subscribe(_tell if show else _tell_plainly)
+        try:
+            with contextlib.suppress(SourceError):  # told as an event
+                player.play(*files, start_s=options["start"], duration_s=options["duration"])
+            code = _watch(player, show)
+        except KeyboardInterrupt:
+            click.echo(f"stopped at {player.position:.1f} s", err=True)
+            code = _INTERRUPTED
+        finally:
+            player.stop()
+            _write_report(report, player, problems)
+    failed = problems or any(track.error for track in player.queue)
+    return code or (1 if failed else 0)
+
+
+def _watch(player: Player, show: bool) -> int:
+    """Wait until the player stops, with the live line where there is a terminal."""
+    if show and player.state != "stopped":
+        from zerocross.faces.live import run_live
+
+        run_live(player, _console())
+        return 0
+    while not player.wait(0.2):
+        pass
+    return 0
+
+
+def _tell(event: Event) -> None:
+    """Print the events that a listener should know of."""
+    if event.kind in ("error", "warning", "fault", "notice", "underrun"):
+        click.echo(f"{event.kind}: {event.message}", err=True)
+
+
+def _tell_plainly(event: Event) -> None:
+    """Print the same, and each track, where there is no live line."""
+    _tell(event)
+    if event.kind == "track":
+        click.echo(event.message)
+
+
+def _write_report(report: str | None, player: Player, problems: list[SourceError]) -> None:
+    if not report:
+        return
+    content = player.report()
+    content["tracks"] += [
+        {"path": p.path, "frames": 0, "status": "failed", "error": p.reason} for p in problems
+    ]
+    part = f"{report}.part"
+    try:
+        Path(part).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        os.replace(part, report)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise ZerocrossError(
+            f"{report}: the report cannot be written ({error.strerror}); give another file"
+        ) from None
+
+
+# --- shared -------------------------------------------------------------------------------
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _complain(error: Exception) -> None:
+    click.echo(f"error: {error}", err=True)
+
+
+@contextlib.contextmanager
+def _progress(words: str) -> Iterator[Callable[[float], None] | None]:
+    """Show a progress bar on a terminal's standard error."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0, 1 failure, 2 usage, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    signal.signal(signal.SIGTERM, _interrupt)
+    if debug:  # takes effect wherever it stands
+        arguments = [a for a in arguments if a != "--debug"]
+    try:
+        code = cli.main(arguments, prog_name="zerocross", standalone_mode=False)
+        return int(code or 0)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.Abort:
+        return _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except ZerocrossError as error:
+        if debug:
+            raise
+        _complain(error)
+        return 2 if isinstance(error, UsageError) else 1
+    except Exception as error:
+        if debug:
+            raise
+        _complain(f"{type(error).__name__}: {error}; run again with --debug for details")  # type: ignore[arg-type]
+        return 1

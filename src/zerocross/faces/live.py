@@ -1,0 +1,109 @@
+"""The live line: what plays, how far, how loud; and the keys that steer it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from zerocross.faces.keys import Keys
+from zerocross.units import format_time, gain_to_db
+
+if TYPE_CHECKING:
+    from zerocross.player import Player
+
+__all__ = ["handle_key", "live_line", "run_live"]
+
+_FLOOR_DB = -48.0
+_METER_CELLS = 10
+_SEEK_S = 5.0
+_VOLUME_STEP = 0.05
+_SYMBOLS = {"playing": "▶", "paused": "⏸", "stopped": "■"}
+_HELP = "space pause  ←→ 5 s  ↑↓ volume  n p track  m mute  q quit"
+
+
+def handle_key(player: Player, key: str) -> bool:
+    """Do what a key says; returns False to quit."""
+    if key in ("q", "Q", "\x03", "\x04"):
+        return False
+    if key == " ":
+        player.resume() if player.state == "paused" else player.pause()
+    elif key in ("left", "right"):
+        step = _SEEK_S if key == "right" else -_SEEK_S
+        if player.state != "stopped":
+            player.seek(max(0.0, player.position + step))
+    elif key in ("up", "down"):
+        step = _VOLUME_STEP if key == "up" else -_VOLUME_STEP
+        player.volume = min(1.0, max(0.0, round(player.volume + step, 3)))
+    elif key == "n":
+        player.next()
+    elif key == "p":
+        player.previous()
+    elif key == "m":
+        player.mute = not player.mute
+    return True
+
+
+def live_line(player: Player, width: int) -> Table:
+    """Return the line for the moment, to fit a terminal of a width in cells."""
+    track = player.queue.current
+    name = track.path.replace("\\", "/").rsplit("/", 1)[-1] if track else ""
+    duration, position = player.duration, player.position
+    time = f"{format_time(position)} / {format_time(duration) if duration else '-:--'}"
+    volume = "muted" if player.mute else f"vol {round(player.volume * 100):3d} %"
+    count = f"{player.queue.index + 1}/{len(player.queue)}" if len(player.queue) > 1 else ""
+    meter = _meter(player.levels)
+    fixed = 2 + len(time) + len(volume) + len(count) + meter.cell_len + 10
+    room = max(8, width - fixed)
+    name_cells = max(4, min(len(name), room // 2))
+    bar_cells = max(4, room - name_cells)
+    line = Table.grid(padding=(0, 1, 0, 0))
+    for _ in range(7):
+        line.add_column(no_wrap=True)
+    line.add_row(
+        Text(_SYMBOLS[player.state], style="bold"),
+        Text(_shorten(name, name_cells), style="bold"),
+        _bar(position / duration if duration else 0.0, bar_cells),
+        Text(time),
+        meter,
+        Text(volume, style="yellow" if player.mute else ""),
+        Text(count, style="dim"),
+    )
+    return line
+
+
+def _shorten(name: str, cells: int) -> str:
+    return name if len(name) <= cells else name[: cells - 1] + "…"
+
+
+def _bar(share: float, cells: int) -> Text:
+    done = round(min(1.0, max(0.0, share)) * cells)
+    return Text.assemble(("━" * done, "cyan"), ("─" * (cells - done), "dim"))
+
+
+def _meter(levels: list[float]) -> Text:
+    """Return a bar for the louder channel and its level in dBFS, red from -1 dB up."""
+    level = gain_to_db(max(levels, default=0.0))
+    share = min(1.0, max(0.0, 1.0 - level / _FLOOR_DB))
+    done = round(share * _METER_CELLS)
+    style = "red" if level > -1.0 else "green"
+    words = f"{level:5.1f} dB" if level > _FLOOR_DB else "  -∞  dB"
+    return Text.assemble(
+        ("▮" * done, style), ("▯" * (_METER_CELLS - done), "dim"), (" " + words, "")
+    )
+
+
+def run_live(player: Player, console: Console) -> bool:
+    """Show the line and obey the keys until the player stops; returns False if told to quit."""
+    with Keys() as keys, Live(console=console, auto_refresh=False, transient=True) as live:
+        if keys.active:
+            console.print(Text(_HELP, style="dim"))
+        while player.state != "stopped":
+            for key in keys.read(0.05):
+                if not handle_key(player, key):
+                    return False
+            live.update(live_line(player, console.width), refresh=True)
+    return True

@@ -1,0 +1,249 @@
+"""Offline rendering: the stream's own decode step and callback, driven by a loop.
+
+What is rendered is what is played: the same kernels read the files, mix, ramp and apply the
+volume; only the device is missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from zerocross.dsp.convert import to_integers
+from zerocross.engine.records import MAX_BLOCK
+from zerocross.engine.source import OpenSource, open_source, printable
+from zerocross.engine.stream import Stream
+from zerocross.errors import SourceError, UsageError, ZerocrossError
+
+__all__ = ["Rendered", "render"]
+
+PathLike = str | bytes | os.PathLike[str]
+
+_OPEN_AHEAD = 4
+_SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendered:
+    """What a rendering wrote.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    frames, sample_rate, channels : int
+        Of the file.
+    bits : str
+        ``16``, ``24`` or ``float``.
+    clipped : int
+        Samples beyond full scale that an integer format could not hold.
+    errors : list of str
+        Inputs that were skipped or damaged, one line each.
+    """
+
+    path: str
+    frames: int
+    sample_rate: int
+    channels: int
+    bits: str
+    clipped: int
+    errors: list[str]
+
+
+def render(
+    inputs: Sequence[PathLike],
+    output: PathLike,
+    *,
+    volume: float = 1.0,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    channels: int | None = None,
+    bits: str | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Rendered:
+    """Render files, joined without a gap, into one WAV or FLAC file.
+
+    Parameters
+    ----------
+    inputs : sequence of path-like
+        Files of one sample rate.
+    output : path-like
+        Ends in ``.wav`` or ``.flac``; written under another name first, so that a failure
+        leaves nothing half done.
+    volume : float
+        Gain from 0 to 1.
+    start_s, duration_s : float
+        Where the first file begins and how much is rendered, in seconds.
+    channels : {1, 2} or None
+        None keeps mono if all inputs are mono, else stereo.
+    bits : {"16", "24", "float"} or None
+        None: 16 if all inputs have 16 bits or fewer, else 24 for FLAC and float for WAV.
+    progress : callable or None
+        Called with the share that is done, from 0 to 1.
+
+    Raises
+    ------
+    SourceError
+        If no input can be played, or one has another sample rate.
+    UsageError
+        For an output that is neither WAV nor FLAC.
+    """
+    if not 0.0 <= volume <= 1.0:
+        raise UsageError(f"volume {volume}: give a number from 0 to 1")
+    container = _container(output)
+    probed, errors = _probe(inputs)
+    channels = channels or min(2, max(source.channels for source in probed))
+    bits = bits or _default_bits(probed, container)
+    if container == "FLAC" and bits == "float":
+        raise UsageError("FLAC holds integers; give --bits 16 or 24, or render to .wav")
+    stream = Stream(probed[0].sample_rate, channels, volume=volume)
+    stream.set_playing(True)
+    feed = _Feed(stream, probed, start_s, duration_s)
+    try:
+        frames, clipped = _write(stream, feed, output, container, bits, progress)
+    finally:
+        feed.close()
+    return Rendered(
+        printable(output), frames, stream.sample_rate, channels, bits, clipped, errors + feed.errors
+    )
+
+
+def _container(output: PathLike) -> str:
+    container = {".wav": "WAV", ".flac": "FLAC"}.get(Path(os.fsdecode(output)).suffix.lower())
+    if container is None:
+        raise UsageError(f"{printable(output)}: the output must end in .wav or .flac")
+    return container
+
+
+def _probe(inputs: Sequence[PathLike]) -> tuple[list[OpenSource], list[str]]:
+    """Look at all inputs; returns the good ones, closed again, and the errors of the others."""
+    sources: list[OpenSource] = []
+    problems: list[SourceError] = []
+    for path in inputs:
+        try:
+            source = open_source(path)
+        except SourceError as error:
+            problems.append(error)
+            continue
+        source.close()
+        rate = sources[0].sample_rate if sources else source.sample_rate
+        if source.sample_rate == rate:
+            sources.append(source)
+        else:
+            reason = f"{source.sample_rate} Hz cannot be joined to {rate} Hz; render it apart"
+            problems.append(SourceError(source.path, reason))
+    if not sources:
+        raise problems[0] if problems else UsageError("nothing to render; give at least one file")
+    return sources, [str(problem) for problem in problems]
+
+
+def _default_bits(sources: list[OpenSource], container: str) -> str:
+    if all(source.subtype in {"PCM_16", "PCM_U8", "PCM_S8"} for source in sources):
+        return "16"
+    return "24" if container == "FLAC" else "float"
+
+
+class _Feed:
+    """Opens the inputs one after the other and posts them while the stream runs."""
+
+    def __init__(
+        self, stream: Stream, inputs: list[OpenSource], start_s: float, duration_s: float | None
+    ) -> None:
+        self._stream, self._inputs = stream, inputs
+        self._start = round(start_s * stream.sample_rate)
+        self._left = None if duration_s is None else round(duration_s * stream.sample_rate)
+        self._open: dict[int, OpenSource] = {}
+        self._serial = 0
+        self._ended = False
+        self.errors: list[str] = []
+
+    @property
+    def total(self) -> int | None:
+        """Frames that will be rendered; None if a file does not say."""
+        lengths = [source.frames for source in self._inputs]
+        if None in lengths:
+            return self._left
+        whole = max(0, sum(n for n in lengths if n is not None) - self._start)
+        return whole if self._left is None else min(whole, self._left)
+
+    def step(self) -> None:
+        """Close what is done and post what fits."""
+        for outcome in self._stream.outcomes():
+            source = self._open.pop(outcome.serial, None)
+            if source is None:
+                continue
+            if outcome.error:
+                self.errors.append(f"{source.path}: {outcome.words}")
+            source.close()
+        while not self._ended and len(self._open) < _OPEN_AHEAD:
+            if self._serial == len(self._inputs) or self._left == 0:
+                self._stream.post_end()
+                self._ended = True
+            else:
+                self._post(self._inputs[self._serial])
+
+    def _post(self, probed: OpenSource) -> None:
+        self._serial += 1
+        source = open_source(probed.location)
+        start = 0 if source.frames is None else min(self._start, source.frames)
+        end = None
+        if self._left is not None:
+            end = start + self._left
+            if source.frames is not None:
+                end = min(end, source.frames)
+            self._left -= end - start
+        self._open[self._serial] = source
+        self._stream.post(self._serial, source, start, end)
+        self._start = 0
+
+    def close(self) -> None:
+        """Close what is still open."""
+        for source in self._open.values():
+            source.close()
+
+
+def _write(
+    stream: Stream,
+    feed: _Feed,
+    output: PathLike,
+    container: str,
+    bits: str,
+    progress: Callable[[float], None] | None,
+) -> tuple[int, int]:
+    """Run the stream to its end into a file; returns frames and clipped samples."""
+    name = os.fsdecode(output)
+    part = name + ".part"
+    total = feed.total
+    block = np.empty((MAX_BLOCK, stream.channels), np.float32)
+    written = clipped = 0
+    try:
+        with soundfile.SoundFile(
+            os.fsencode(part) if os.name != "nt" else part,
+            "w", stream.sample_rate, stream.channels, _SUBTYPES[bits], format=container,
+        ) as file:
+            while not stream.record["ended"]:
+                feed.step()
+                stream.decode()
+                stream.render(block)
+                frames = block[: int(stream.record["frames_played"]) - written]
+                data, over = (frames, 0) if bits == "float" else to_integers(frames, int(bits))
+                clipped += over
+                file.write(data)
+                written += len(frames)
+                if progress and total:
+                    progress(min(1.0, written / total))
+        os.replace(part, name)
+    except (OSError, soundfile.SoundFileError) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "error_string", str(error))
+        raise ZerocrossError(
+            f"{printable(output)}: cannot be written ({reason.rstrip('.')}); check the folder and its free space"
+        ) from None
+    finally:
+        if os.path.exists(part):
+            os.unlink(part)
+    return written, clipped

@@ -1,0 +1,7 @@
+"""The player room: a queue of tracks, played through a stream."""
+
+from zerocross.player.events import Event, Events
+from zerocross.player.player import Player
+from zerocross.player.queue import Queue, Track
+
+__all__ = ["Event", "Events", "Player", "Queue", "Track"]

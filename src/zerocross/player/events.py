@@ -1,0 +1,91 @@
+"""What happened: events, for a loop that waits and for callbacks, on the control side."""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+__all__ = ["Event", "Events"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """Something that happened.
+
+    Attributes
+    ----------
+    kind : str
+        ``track`` (a track is heard), ``finished``, ``stopped``, ``paused``, ``resumed``,
+        ``seeked``, ``error`` (a track failed), ``device`` (one was opened), ``notice``
+        (something to know: no sound hardware, a device gone), ``underrun``, ``fault``, ``warning`` or ``closed``.
+    path : str
+        The track it is about, or an empty string.
+    message : str
+        One line for people.
+    """
+
+    kind: str
+    path: str = ""
+    message: str = ""
+
+
+class Events:
+    """The events of a player: iterate over them, or have functions called with them.
+
+    Iterating waits for the next event and ends when the player is closed. Each iterator
+    sees every event from its making on. Functions are called in the control
+    world, by the player's supervising thread or inside the call that made the event, never on
+    the audio thread; they should not take long.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[Event], None]] = []
+        self._queues: list[queue.SimpleQueue[Event | None]] = []
+        self._closed = False
+
+    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[Event], None]:
+        """Call a function with every event from now on; returns it (for use as a decorator)."""
+        with self._lock:
+            self._callbacks.append(callback)
+        return callback
+
+    def unsubscribe(self, callback: Callable[[Event], None]) -> None:
+        """Stop calling a function."""
+        with self._lock:
+            self._callbacks.remove(callback)
+
+    def __iter__(self) -> Iterator[Event]:
+        mailbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        with self._lock:
+            if self._closed:
+                return iter(())
+            self._queues.append(mailbox)
+        return self._read(mailbox)
+
+    def _read(self, mailbox: queue.SimpleQueue[Event | None]) -> Iterator[Event]:
+        try:
+            while (event := mailbox.get()) is not None:
+                yield event
+        finally:
+            with self._lock:
+                if mailbox in self._queues:
+                    self._queues.remove(mailbox)
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to everyone (the player does this)."""
+        with self._lock:
+            callbacks, mailboxes = list(self._callbacks), list(self._queues)
+        for mailbox in mailboxes:
+            mailbox.put(event)
+        for callback in callbacks:
+            callback(event)
+
+    def close(self) -> None:
+        """End all iterators."""
+        with self._lock:
+            self._closed = True
+            for mailbox in self._queues:
+                mailbox.put(None)

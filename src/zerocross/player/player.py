@@ -1,0 +1,761 @@
+"""The player: the control world's side of playing a queue of files.
+
+`Player` decides what is to be heard; the decode thread and the callback do it. A
+supervising thread looks every few milliseconds at what they report, opens the next tracks
+ahead of time, and moves the stream to another device when one disappears. If it is held up
+(by the GIL, say), what was posted plays on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import dataclasses
+import os
+import threading
+import time
+import weakref
+from types import TracebackType
+from typing import Any
+
+from zerocross.engine.device import DEFAULT_BLOCK
+from zerocross.engine.recorder import Counters
+from zerocross.engine.source import OpenSource, open_source
+from zerocross.engine.stream import Heard, Outcome, Stream
+from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.player.events import Event, Events
+from zerocross.player.queue import Queue, Track
+
+__all__ = ["Player"]
+
+PathLike = str | bytes | os.PathLike[str]
+
+#: Tracks opened ahead of the one that is decoded.
+_LOOKAHEAD = 4
+_PERIOD_S = 0.01
+_RAMP_TIMEOUT_S = 0.5
+
+_players: weakref.WeakSet[Player] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close every player before the interpreter and its machine code go away."""
+    for player in list(_players):
+        player.close()
+
+
+@dataclasses.dataclass
+class _Posting:
+    """A source that the stream has: which track, which part, in which generation."""
+
+    serial: int
+    index: int
+    source: OpenSource
+    generation: int
+    start_frame: int
+    outcome: Outcome | None = None
+
+
+class Player:
+    """Plays audio files with no interpreter between the file and the device.
+
+    Parameters
+    ----------
+    device : str or None
+        A device's name or a part of it, a backend's name, ``"null"``; None for the default
+        (and the null device where there is no sound).
+    block_size : int or None
+        Frames in a callback; None for 512.
+    volume : float
+        From 0 to 1.
+
+    Notes
+    -----
+    All methods may be called from any thread of the control world. None is real-time safe.
+    """
+
+    def __init__(
+        self, device: str | None = None, block_size: int | None = None, volume: float = 1.0
+    ) -> None:
+        if block_size is not None and not 16 <= block_size <= 65_536:
+            raise UsageError(f"block size {block_size}: give 16 to 65536 frames")
+        self._device_name, self._block_size = device, block_size
+        self._volume, self._mute = _checked_volume(volume), False
+        self._lock = threading.RLock()
+        self._queue = Queue()
+        self.events = Events()
+        self._stream: Stream | None = None
+        self._state = "stopped"
+        self._closed = False
+        self._serial = 0
+        self._next_index = 0
+        self._end_posted = False
+        self._switch_to: OpenSource | None = None
+        self._postings: dict[int, _Posting] = {}
+        self._heard: Heard | None = None
+        self._heard_serial = 0
+        self._pending: tuple[int, float] | None = None
+        self._limits: dict[int, int | None] = {}
+        self._budget_s: float | None = None
+        self._start_s = 0.0
+        self._counters = Counters()
+        self._underruns_told = 0
+        self._faults_told = 0
+        self._seconds = 0.0
+        self._capture_s = 0.0
+        self._captures: list[Any] = []
+        self._last_format: dict[str, Any] = {}
+        self._wake = threading.Event()
+        self._idle = threading.Condition(self._lock)
+        self._supervisor: threading.Thread | None = None
+        _players.add(self)
+
+    # --- queue and transport ------------------------------------------------------------
+
+    @property
+    def queue(self) -> Queue:
+        """The tracks; ``queue.append(path)`` adds one while playing."""
+        return self._queue
+
+    def play(self, *paths: PathLike, start_s: float = 0.0, duration_s: float | None = None) -> None:
+        """Play files, or the queue again from its current track.
+
+        Parameters
+        ----------
+        *paths : path-like
+            The new queue; nothing to keep the old one (or to resume from pause).
+        start_s : float
+            Where the first track begins, in seconds.
+        duration_s : float or None
+            Stop after so many seconds of audio, with a short fade.
+
+        Raises
+        ------
+        SourceError
+            If none of the files can be played.
+        DeviceNotFound, DeviceError
+            If the device cannot be opened.
+        """
+        with self._lock:
+            self._check_open()
+            if not paths and self._state == "paused":
+                self.resume()
+                return
+            if paths:
+                self._leave_track()
+                self._queue = Queue()
+                for path in paths:
+                    self._queue.append(path)
+                self._limits, self._budget_s = {}, duration_s
+            elif self._state == "stopped" and self._queue.index >= len(self._queue):
+                self._queue.index = 0
+            if not len(self._queue):
+                raise UsageError("nothing to play; give at least one file")
+            self._start_s = start_s
+            self._begin(self._queue.index, start_s)
+
+    def pause(self) -> None:
+        """Hold the audio where it is, with a 10 ms fade."""
+        with self._lock:
+            if self._state == "playing" and self._stream:
+                self._stream.set_playing(False)
+                self._set_state("paused", "paused")
+
+    def resume(self) -> None:
+        """Go on from a pause."""
+        with self._lock:
+            if self._state == "paused" and self._stream:
+                self._stream.set_playing(True)
+                self._set_state("playing", "resumed")
+
+    def stop(self) -> None:
+        """Fade out and stop; the queue and its current track stay."""
+        with self._lock:
+            if self._state == "stopped" or self._stream is None:
+                return
+            self._leave_track()
+            self._fade_out()
+            self._stream.jump()
+            self._forget_postings()
+            self._close_stream()
+            self._set_state("stopped", "stopped")
+
+    def seek(self, seconds: float) -> None:
+        """Go to a time in the current track; beyond its end means its end.
+
+        Nothing of the audio before is heard after, but for a 10 ms fade.
+        """
+        with self._lock:
+            self._check_open()
+            if self._state == "stopped":
+                raise UsageError("nothing is playing; call play() before seek()")
+            self._jump_to(self._queue.index, max(0.0, float(seconds)))
+            self.events.publish(Event("seeked", self._path(), f"at {seconds:.2f} s"))
+
+    def next(self) -> None:
+        """Go to the next track; after the last one, stop."""
+        with self._lock:
+            if self._state == "stopped":
+                return
+            if self._queue.index + 1 >= len(self._queue):
+                self.stop()
+                return
+            self._leave_track()
+            self._begin(self._queue.index + 1, 0.0)
+
+    def previous(self) -> None:
+        """Go to the start of the track, or from its first 3 seconds to the track before."""
+        with self._lock:
+            if self._state == "stopped":
+                return
+            index = self._queue.index
+            if self.position > 3.0 or index == 0:
+                self._jump_to(index, 0.0)
+            else:
+                self._leave_track()
+                self._begin(index - 1, 0.0)
+
+    @property
+    def volume(self) -> float:
+        """Gain from 0 to 1, reached over 10 ms."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, value: float) -> None:
+        with self._lock:
+            self._volume = _checked_volume(value)
+            if self._stream:
+                self._stream.set_volume(self._volume)
+
+    @property
+    def mute(self) -> bool:
+        """Whether the output is silenced; the audio runs on."""
+        return self._mute
+
+    @mute.setter
+    def mute(self, value: bool) -> None:
+        with self._lock:
+            self._mute = bool(value)
+            if self._stream:
+                self._stream.set_muted(self._mute)
+
+    # --- what is going on -----------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """``stopped``, ``playing`` or ``paused``."""
+        return self._state
+
+    @property
+    def position(self) -> float:
+        """Seconds into the current track that have been heard."""
+        with self._lock:
+            if self._stream is None:
+                return 0.0
+            heard = self._stream.heard()
+            if self._pending and heard.generation < self._pending[0]:
+                return self._pending[1]
+            posting = self._postings.get(heard.serial)
+            if posting is None or posting.index != self._queue.index:
+                return self._pending[1] if self._pending else 0.0
+            return heard.frame / self._stream.sample_rate
+
+    @property
+    def duration(self) -> float | None:
+        """Length of the current track in seconds; None if its file does not say."""
+        track = self._queue.current
+        return track.duration_s if track else None
+
+    @property
+    def levels(self) -> list[float]:
+        """Peak level of each channel after the volume, linear, falling 20 dB in 1.7 s."""
+        stream = self._stream
+        return stream.peaks() if stream else []
+
+    @property
+    def device(self) -> str:
+        """The open device, for people; empty when there is none."""
+        stream = self._stream
+        return stream.device.info.title if stream and stream.device else ""
+
+    def report(self) -> dict[str, Any]:
+        """Return what was counted since the player was made; see docs/report.md."""
+        with self._lock:
+            counters, seconds = self._counters, self._seconds
+            if self._stream:
+                now = self._stream.counters()
+                counters = counters + now
+                seconds += now.frames_played / self._stream.sample_rate
+                self._remember_format()
+            known = self._last_format
+            rate = known.get("sample_rate", 0)
+            block = counters.block_frames or known.get("block_size", 0)
+            return {
+                "sample_rate": rate,
+                "channels": known.get("channels", 0),
+                "block_size": block,
+                "backend": known.get("backend", ""),
+                "device": known.get("device", ""),
+                "seconds": seconds,
+                "deadline_ns": round(block * 1e9 / rate) if rate else 0,
+                **counters.as_report(),
+                "tracks": [track.as_report() for track in self._queue],
+            }
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing plays (finished or stopped); returns whether that happened."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self._state == "stopped", timeout_s)
+
+    def close(self) -> None:
+        """Fade out, stop, and let go of device and files; twice is once."""
+        with self._lock:
+            if self._closed:
+                return
+            self.stop()
+            self._closed = True
+            self._wake.set()
+        supervisor = self._supervisor
+        if supervisor and supervisor is not threading.current_thread():
+            supervisor.join()
+        self.events.publish(Event("closed"))
+        self.events.close()
+
+    def __enter__(self) -> Player:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- starting and jumping ---------------------------------------------------------------
+
+    def _begin(self, index: int, start_s: float) -> None:
+        """Start with a track, or with the first after it that can be played."""
+        first_error: SourceError | None = None
+        while index < len(self._queue):
+            self._queue.index = index
+            try:
+                source = self._open(index)
+            except SourceError as error:
+                first_error = first_error or error
+                index += 1
+                start_s = 0.0
+                continue
+            self._begin_source(index, source, start_s)
+            return
+        self._give_up()
+        if first_error:
+            raise first_error
+
+    def _give_up(self) -> None:
+        """Stop where no track is left that could be played."""
+        if self._stream:
+            self._fade_out()
+            self._stream.jump()
+            self._forget_postings()
+            self._close_stream()
+        self._set_state("stopped", "finished")
+
+    def _begin_source(self, index: int, source: OpenSource, start_s: float) -> None:
+        if self._stream and self._stream.sample_rate != source.sample_rate:
+            self._fade_out()
+            self._stream.jump()
+            self._forget_postings()
+            self._close_stream()
+        if self._stream is None:
+            try:
+                self._open_stream(source)
+            except ZerocrossError:
+                source.close()
+                self._set_state("stopped", "stopped")
+                raise
+        self._restart(index, source, start_s, reused=False)
+        self._stream_now().set_playing(True)
+        if self._stream_now().device is None:
+            self._open_device(self._device_name)
+        self._set_state("playing", "")
+        self._start_supervisor()
+
+    def _stream_now(self) -> Stream:
+        if self._stream is None:
+            raise UsageError("nothing is playing")
+        return self._stream
+
+    def _restart(self, index: int, source: OpenSource, start_s: float, reused: bool) -> None:
+        """Begin a new generation with a source, and post what follows it."""
+        stream = self._stream_now()
+        generation = stream.jump()
+        if self._switch_to:
+            self._switch_to.close()
+            self._switch_to = None
+        start = round(start_s * source.sample_rate)
+        if source.frames is not None:
+            start = min(start, source.frames)
+        self._end_posted = False
+        self._queue.index, self._next_index = index, index + 1
+        self._pending = (generation, start / source.sample_rate)
+        self._post(index, source, start, reused)
+        self._feed()
+
+    def _jump_to(self, index: int, seconds: float) -> None:
+        """Seek in the current track, with the file that is open if it still is."""
+        stream = self._stream_now()
+        mine = [p for p in self._postings.values() if p.index == index and p.source.handle]
+        if mine and mine[-1].source.sample_rate == stream.sample_rate:
+            self._restart(index, mine[-1].source, seconds, reused=True)
+            return
+        try:
+            source = self._open(index)
+        except SourceError:
+            self.next()
+            return
+        if source.sample_rate == stream.sample_rate:
+            self._restart(index, source, seconds, reused=False)
+        else:
+            self._begin_source(index, source, seconds)
+
+    def _open(self, index: int) -> OpenSource:
+        """Open a track's file; a failure is written on the track, told, and raised."""
+        track = self._queue[index]
+        try:
+            source = open_source(track.location)
+        except SourceError as error:
+            track.status, track.error = "failed", error.reason
+            self.events.publish(Event("error", track.path, str(error)))
+            raise
+        track.duration_s = source.duration_s
+        return source
+
+    def _post(self, index: int, source: OpenSource, start: int, reused: bool = False) -> None:
+        stream = self._stream_now()
+        self._serial += 1
+        posting = _Posting(self._serial, index, source, stream.generation, start)
+        self._postings[self._serial] = posting
+        limit = self._limit(index, source, start)
+        stream.post(posting.serial, source, start, limit, reused)
+
+    def _limit(self, index: int, source: OpenSource, start: int) -> int | None:
+        """Return the frame at which a track is cut by ``duration_s``, or None."""
+        if self._budget_s is None:
+            return None
+        if index not in self._limits:
+            left = round(self._budget_s * source.sample_rate)
+            length = source.frames if source.frames is not None else start + left
+            self._limits[index] = min(length, start + left)
+            self._budget_s -= min(left, max(0, length - start)) / source.sample_rate
+        return self._limits[index]
+
+    def _feed(self) -> None:
+        """Open tracks ahead and post them, as far as they have the stream's format."""
+        stream = self._stream_now()
+        while not self._end_posted and self._postings_ahead() <= _LOOKAHEAD:
+            if self._next_index >= len(self._queue) or self._is_over_budget():
+                stream.post_end()
+                self._end_posted = True
+                return
+            index = self._next_index
+            self._next_index += 1
+            if self._queue[index].status == "failed":
+                continue  # told already
+            try:
+                source = self._open(index)
+            except SourceError:
+                continue
+            if source.sample_rate != stream.sample_rate:
+                self._switch_to = source
+                self._next_index = index
+                stream.post_end()
+                self._end_posted = True
+                return
+            self._post(index, source, 0)
+
+    def _is_over_budget(self) -> bool:
+        return self._budget_s is not None and self._budget_s < 0.5 / self._stream_now().sample_rate
+
+    def _postings_ahead(self) -> int:
+        generation = self._stream_now().generation
+        return sum(
+            p.generation == generation and p.outcome is None for p in self._postings.values()
+        )
+
+    # --- streams and devices -----------------------------------------------------------------
+
+    def _open_stream(self, source: OpenSource) -> None:
+        stream = Stream(source.sample_rate, 2, block_size=self._block_size, volume=self._volume)
+        stream.set_muted(self._mute)
+        if self._capture_s:
+            stream.capture(self._capture_s)
+            self._captures.append(stream)
+        self._stream = stream
+        stream.start_decoding()
+
+    def _open_device(self, name: str | None) -> None:
+        stream = self._stream_now()
+        try:
+            notice = stream.open_device(name)
+        except ZerocrossError:
+            stream.jump()
+            self._forget_postings()
+            self._close_stream()
+            self._set_state("stopped", "stopped")
+            raise
+        self._remember_format()
+        if notice:
+            self.events.publish(Event("notice", "", notice))
+        self.events.publish(Event("device", "", f"playing on {self.device}"))
+
+    def _remember_format(self) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        self._last_format.update(
+            sample_rate=stream.sample_rate,
+            channels=stream.channels,
+            block_size=self._block_size or DEFAULT_BLOCK,
+        )
+        if stream.device:
+            self._last_format.update(
+                backend=stream.device.info.backend, device=stream.device.info.name
+            )
+
+    def _fade_out(self) -> None:
+        """Ramp the transport down and wait until the device has got silence."""
+        stream = self._stream
+        if stream is None:
+            return
+        stream.set_playing(False)
+        deadline = time.monotonic() + _RAMP_TIMEOUT_S
+        while not stream.is_silent() and stream.device and time.monotonic() < deadline:
+            time.sleep(0.002)
+
+    def _close_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        stream.close()
+        counters = stream.counters()
+        self._counters = self._counters + counters
+        self._seconds += counters.frames_played / stream.sample_rate
+        self._underruns_told = self._faults_told = 0
+        self._pending = None
+        for posting in self._postings.values():
+            posting.source.close()
+        self._postings.clear()
+        if self._switch_to:
+            self._switch_to.close()
+            self._switch_to = None
+
+    def _forget_postings(self) -> None:
+        self._heard_serial = 0
+
+    # --- supervision --------------------------------------------------------------------------
+
+    def _start_supervisor(self) -> None:
+        if self._supervisor is None:
+            self._supervisor = threading.Thread(
+                target=_supervise, args=(weakref.ref(self), self._wake),
+                name="zerocross-player", daemon=True,
+            )
+            self._supervisor.start()
+
+    def _tick(self) -> bool:
+        """Look at what the audio world reports; returns whether to go on."""
+        with self._lock:
+            if self._closed:
+                return False
+            if self._stream:
+                self._look()
+            return True
+
+    def _look(self) -> None:
+        stream = self._stream_now()
+        if stream.device_is_lost():
+            self._replace_device()
+        self._collect_outcomes()
+        heard = stream.heard()
+        self._follow(heard)
+        self._tell_counts()
+        if self._state == "playing":
+            if heard.ended and heard.generation == stream.generation and self._end_posted:
+                self._reach_end()
+            else:
+                self._feed()
+
+    def _follow(self, heard: Heard) -> None:
+        """Move the queue's index with what is heard, and tell."""
+        self._heard = heard
+        stream = self._stream_now()
+        if heard.generation != stream.generation or heard.serial == self._heard_serial:
+            return
+        posting = self._postings.get(heard.serial)
+        if posting is None:
+            return
+        before = self._postings.get(self._heard_serial)
+        if before and before.index != posting.index:
+            self._finish_track(before)
+        self._heard_serial = heard.serial
+        self._pending = None
+        self._queue.index = posting.index
+        track = self._queue[posting.index]
+        if track.status != "playing":
+            track.status = "playing"
+            self.events.publish(Event("track", track.path, f"playing {track.path}"))
+        self._release_postings()
+
+    def _collect_outcomes(self) -> None:
+        for outcome in self._stream_now().outcomes():
+            posting = self._postings.get(outcome.serial)
+            if posting is None:
+                continue
+            posting.outcome = outcome
+            track = self._queue[posting.index] if posting.index < len(self._queue) else None
+            if track is None or posting.generation != self._stream_now().generation:
+                continue
+            if outcome.error:
+                track.error = outcome.words
+                self.events.publish(Event("error", track.path, f"{track.path}: {track.error}"))
+            if outcome.nonfinite:
+                words = f"{outcome.nonfinite} samples are NaN or infinite; silenced or limited"
+                track.error = track.error or words
+                self.events.publish(Event("warning", track.path, f"{track.path}: {words}"))
+        self._release_postings()
+
+    def _release_postings(self) -> None:
+        """Close the files that neither the decode thread nor a seek can need any more."""
+        stream = self._stream_now()
+        at_work = stream.decoder_generation
+        done = [
+            p
+            for p in self._postings.values()
+            if (p.outcome is not None and p.index != self._queue.index and p.serial < self._heard_serial)
+            or p.generation < min(at_work, stream.generation)
+        ]
+        for posting in done:
+            del self._postings[posting.serial]
+            if not any(p.source is posting.source for p in self._postings.values()):
+                posting.source.close()
+
+    def _finish_track(self, posting: _Posting) -> None:
+        """Write on a track that was heard to its end what became of it."""
+        track = self._queue[posting.index]
+        outcome = posting.outcome
+        track.frames = outcome.frames if outcome else 0
+        failed = outcome is not None and outcome.error != 0
+        if not failed:
+            track.status = "played"
+        else:
+            track.status = "truncated" if track.frames else "failed"
+
+    def _leave_track(self) -> None:
+        """Write on the current track that it was left early."""
+        track = self._queue.current
+        if track is None or track.status != "playing" or self._stream is None:
+            return
+        heard = self._stream.heard()
+        posting = self._postings.get(heard.serial)
+        if posting:
+            track.frames = heard.frame - posting.start_frame
+        track.status = "skipped"
+
+    def _reach_end(self) -> None:
+        """All that was posted has been heard: stop, or go on in another format."""
+        last = self._postings.get(self._heard_serial)
+        if last:
+            self._finish_track(last)
+        for posting in self._postings.values():  # posted, and never heard: nothing in them
+            track = self._queue[posting.index]
+            if posting.outcome and track.status == "waiting":
+                self._finish_track(posting)
+        source, index = self._switch_to, self._next_index
+        if source is None and index < len(self._queue) and not self._is_over_budget():
+            self._end_posted = False  # tracks were added since
+            self._feed()
+            return
+        self._switch_to = None
+        self._forget_postings()
+        self._close_stream()
+        if source is None:
+            self._set_state("stopped", "finished")
+            return
+        try:
+            self._begin_source(index, source, 0.0)
+        except ZerocrossError as error:
+            self._fail(index, error)
+
+    def _fail(self, index: int, error: ZerocrossError) -> None:
+        track = self._queue[index]
+        track.status, track.error = "failed", str(error)
+        self.events.publish(Event("error", track.path, str(error)))
+        self._set_state("stopped", "stopped")
+
+    def _replace_device(self) -> None:
+        """Move to the default device, or to the null device, keeping the position."""
+        stream = self._stream_now()
+        lost = self.device
+        stream.close_device()
+        for name in (None, "null"):
+            with contextlib.suppress(ZerocrossError):
+                stream.open_device(name)
+                break
+        self._remember_format()
+        where = self.device or "no device"
+        self.events.publish(Event("notice", "", f"{lost} is gone; playing on {where}"))
+        self.events.publish(Event("device", "", f"playing on {where}"))
+
+    def _tell_counts(self) -> None:
+        """Turn new underruns and faults into events."""
+        record = self._stream_now().record
+        underruns, faults = int(record["underruns"]), int(record["faults"])
+        if underruns > self._underruns_told:
+            count = underruns - self._underruns_told
+            self._underruns_told = underruns
+            self.events.publish(Event("underrun", self._path(), f"{count} underrun(s)"))
+        if faults > self._faults_told:
+            self._faults_told = faults
+            status = int(record["fault_status"])
+            self.events.publish(
+                Event("fault", self._path(), f"the audio kernel reported fault status {status}")
+            )
+
+    def _set_state(self, state: str, event: str) -> None:
+        self._state = state
+        if event:
+            self.events.publish(Event(event, self._path()))
+        self._idle.notify_all()
+
+    def _path(self) -> str:
+        track = self._queue.current
+        return track.path if track else ""
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError("the player is closed; make a new one")
+
+    def _set_device(self, name: str | None) -> None:
+        """Move to another device while playing; the position is kept."""
+        with self._lock:
+            self._device_name = name
+            if self._stream:
+                self._stream.close_device()
+                self._open_device(name)
+
+
+def _supervise(player: weakref.ref[Player], wake: threading.Event) -> None:
+    while not wake.wait(_PERIOD_S):
+        target = player()
+        if target is None or not target._tick():
+            return
+        del target
+
+
+def _checked_volume(value: float) -> float:
+    if not 0.0 <= value <= 1.0:
+        raise UsageError(f"volume {value}: give a number from 0 to 1")
+    return float(value)
+

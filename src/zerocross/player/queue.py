@@ -1,0 +1,85 @@
+"""The queue: the tracks of a player, in order, and what became of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+
+from zerocross.engine.source import printable
+
+__all__ = ["Queue", "Track"]
+
+
+@dataclasses.dataclass(eq=False)
+class Track:
+    """A file in the queue.
+
+    Attributes
+    ----------
+    location : path-like
+        Where it is, as it was given.
+    status : str
+        ``waiting``, ``playing``, ``played`` (to its end), ``skipped`` (left early),
+        ``truncated`` (the file ended early), ``failed``.
+    frames : int
+        Frames of the file that were played.
+    error : str or None
+        What was wrong, in words.
+    duration_s : float or None
+        Length in seconds, known once it was opened.
+    """
+
+    location: str | bytes | os.PathLike[str]
+    status: str = "waiting"
+    frames: int = 0
+    error: str | None = None
+    duration_s: float | None = None
+
+    @property
+    def path(self) -> str:
+        """The location as text fit for printing."""
+        return printable(self.location)
+
+    def as_report(self) -> dict[str, object]:
+        """Return the track's entry in a report."""
+        return {
+            "path": self.path,
+            "frames": self.frames,
+            "status": self.status,
+            "error": self.error,
+        }
+
+
+class Queue:
+    """The tracks of a player. Tracks may be added while it plays.
+
+    Attributes
+    ----------
+    index : int
+        Of the current track.
+    """
+
+    def __init__(self) -> None:
+        self._tracks: list[Track] = []
+        self.index = 0
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def __iter__(self) -> Iterator[Track]:
+        return iter(list(self._tracks))
+
+    def __getitem__(self, index: int) -> Track:
+        return self._tracks[index]
+
+    def append(self, path: str | bytes | os.PathLike[str]) -> Track:
+        """Add a file at the end; returns its track."""
+        track = Track(path)
+        self._tracks.append(track)
+        return track
+
+    @property
+    def current(self) -> Track | None:
+        """The track that is heard, or would be."""
+        return self._tracks[self.index] if self.index < len(self._tracks) else None

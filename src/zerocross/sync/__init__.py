@@ -1,0 +1,6 @@
+"""The sync room: where two threads meet without waiting for each other."""
+
+from zerocross.sync.latest import Latest
+from zerocross.sync.ring import Ring
+
+__all__ = ["Latest", "Ring"]

@@ -1,0 +1,40 @@
+"""Decibels, frames, seconds: conversions between the units people and kernels use."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["db_to_gain", "format_time", "frames_to_seconds", "gain_to_db", "seconds_to_frames"]
+
+
+def db_to_gain(level_db: float) -> float:
+    """Return the amplitude ratio of a level in dB: ``10 ** (level_db / 20)``."""
+    return math.pow(10.0, level_db / 20.0)
+
+
+def gain_to_db(gain: float) -> float:
+    """Return a level in dB of an amplitude ratio; silence is ``-inf``."""
+    return 20.0 * math.log10(gain) if gain > 0.0 else -math.inf
+
+
+def seconds_to_frames(seconds: float, sample_rate: int) -> int:
+    """Return the frame nearest to a time in seconds (half to even)."""
+    return round(seconds * sample_rate)
+
+
+def frames_to_seconds(frames: int, sample_rate: int) -> float:
+    """Return the time in seconds at which a frame begins."""
+    return frames / sample_rate
+
+
+def format_time(seconds: float) -> str:
+    """Return a time as ``m:ss``, or ``h:mm:ss`` from one hour on.
+
+    >>> format_time(65.9), format_time(3661)
+    ('1:05', '1:01:01')
+    """
+    whole = max(0, int(seconds))
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{whole % 60:02}"
+    return f"{minutes}:{whole % 60:02}"
