@@ -18,6 +18,7 @@ __all__ = [
     "address_of",
     "float32_array",
     "float32_rows",
+    "float64_array",
     "int16_array",
     "int32_array",
     "int64_array",
@@ -88,6 +89,12 @@ def _array_at(address: int, length: int, dtype: Any) -> Any:
 def float32_array(address: int, length: int) -> Any:
     """Return the float32 array of a length that begins at an address."""
     return _array_at(address, length, np.float32)
+
+
+@primitive(_array_builder("float64"))
+def float64_array(address: int, length: int) -> Any:
+    """Return the float64 array of a length that begins at an address."""
+    return _array_at(address, length, np.float64)
 
 
 @primitive(_array_builder("int16"))

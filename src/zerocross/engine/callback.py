@@ -201,6 +201,10 @@ def fetch(stream: Any, ring: Any, rows: Any, frames: Any) -> Any:
     transport = stream.transport
     short = 0
     done = 0
+    if stream.lead_frames > 0:  # a device that was just opened may swallow its first frames
+        done = min(frames, stream.lead_frames)
+        stream.lead_frames -= done
+        silence_rows(stream, rows, 0, done)
     while done < frames:
         if ramp_is_at(transport, 0.0) and not wake(stream, ring, playing, wanted):
             silence_rows(stream, rows, done, frames - done)

@@ -13,6 +13,7 @@ import dataclasses
 import difflib
 import functools
 import sys
+import threading
 from types import TracebackType
 from typing import Any
 
@@ -24,6 +25,7 @@ from zerocross.dsp.convert import FORMAT_F32, FORMAT_S16, FORMAT_S24, FORMAT_S32
 from zerocross.engine.callback import run_callback
 from zerocross.engine.records import STREAM
 from zerocross.errors import DeviceError, DeviceNotFound
+from zerocross.memory import Record
 
 __all__ = [
     "BACKENDS",
@@ -60,6 +62,8 @@ _TITLES = {
 }
 #: Frames of a block where none is asked for.
 DEFAULT_BLOCK = 512
+# PulseAudio keeps only two blocks of a client ahead, and its server is woken late at times.
+_DEFAULT_BLOCKS = {"pulseaudio": 2048}
 _PERIODS = 3
 _TYPE_STOPPED = int(lib.ma_device_notification_type_stopped)
 _TYPE_REROUTED = int(lib.ma_device_notification_type_rerouted)
@@ -91,6 +95,8 @@ def device_callback(device: int, output: int, source: int, frames: int) -> None:
     The stream's record lies in the device's user data. Real-time: the audio thread.
     """
     stream = record_at(int64_array(device + _USER_DATA, 1)[0], STREAM)
+    if stream.retired:
+        return
     run_callback(stream, output, np.int64(frames))
 
 
@@ -330,7 +336,7 @@ class Device:
     ) -> None:
         self.info = info
         self.sample_rate, self.channels = sample_rate, channels
-        self.block_size = block_size or DEFAULT_BLOCK
+        self.block_size = block_size or _DEFAULT_BLOCKS.get(info.backend, DEFAULT_BLOCK)
         self.sample_format = _best_format(info)
         self._context = Context(info.backend)
         self._handle = ffi.new("ma_device *")
@@ -394,12 +400,38 @@ class Device:
         if self._open:
             lib.ma_device_stop(self._handle)
 
-    def close(self) -> None:
-        """Stop and let go of the device; twice is once."""
-        if self._open:
-            self._open = False
-            lib.ma_device_uninit(self._handle)
-            self._context.close()
+    def close(self, patience_s: float = 3.0) -> None:
+        """Stop and let go of the device; twice is once.
+
+        A device whose sound server died may never answer. From here on it sees a retired
+        record instead of the stream's, and if it has not let go within the patience it is
+        left behind on a thread of its own.
+        """
+        if not self._open:
+            return
+        self._open = False
+        self._handle.pUserData = ffi.cast("void *", _retired().address)
+        closer = threading.Thread(target=self._let_go, name="zerocross-close", daemon=True)
+        _left_behind.add(self)
+        closer.start()
+        closer.join(patience_s)
+
+    def _let_go(self) -> None:
+        lib.ma_device_uninit(self._handle)
+        self._context.close()
+        _left_behind.discard(self)
+
+
+#: Devices that are being closed: their memory must outlive the backend's own threads.
+_left_behind: set[Device] = set()
+
+
+@functools.cache
+def _retired() -> Record:
+    """Return the record that closed devices see: their callback leaves the silence as it is."""
+    record = Record(STREAM)
+    record["retired"] = 1
+    return record
 
 
 def _best_format(info: DeviceInfo) -> int:

@@ -43,6 +43,7 @@ __all__ = ["Heard", "Outcome", "Stream"]
 
 _NAP_US = 2_000
 _RAMP_S = 0.010
+_LEAD_S = 0.020
 _THRESHOLD_S = 0.100
 _END_OF_TIME = (1 << 62) - 1
 
@@ -115,6 +116,7 @@ class Stream:
     ) -> None:
         provide_libsndfile()
         self.sample_rate, self.channels = sample_rate, channels
+        self._asked_block = block_size
         self.block_size = block_size or DEFAULT_BLOCK
         self.device: Device | None = None
         capacity = max(round(ring_s * sample_rate), 4 * self.block_size, 4 * decode.CHUNK)
@@ -322,10 +324,11 @@ class Stream:
     def open_device(self, name: str | None) -> str:
         """Open and start a device for this stream; returns a notice, or an empty string."""
         device, notice = open_device(
-            name, self.record.address, self.sample_rate, self.channels, self.block_size
+            name, self.record.address, self.sample_rate, self.channels, self._asked_block
         )
         self.record["sample_format"] = device.sample_format
         self.record["device_stops"] = 0
+        self.record["lead_frames"] = max(device.block_size, round(_LEAD_S * self.sample_rate))
         try:
             device.start()
         except DeviceError:
@@ -334,11 +337,11 @@ class Stream:
         self.device = device
         return notice
 
-    def close_device(self) -> None:
+    def close_device(self, patience_s: float = 3.0) -> None:
         """Close the device; the ring and the position stay."""
         if self.device:
             device, self.device = self.device, None
-            device.close()
+            device.close(patience_s)
 
     def device_is_lost(self) -> bool:
         """Return whether the device stopped on its own or calls back no more."""
@@ -347,7 +350,7 @@ class Stream:
         if self.record.load("device_stops"):
             return True
         last = int(self.record["last_ns"])
-        patience = 2.0 + 20 * self.block_size / self.sample_rate
+        patience = 2.0 + 20 * self.device.block_size / self.sample_rate
         return last > 0 and time.monotonic_ns() - last > patience * 1e9
 
     def render(self, out: npt.NDArray[np.float32]) -> None:

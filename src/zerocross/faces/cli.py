@@ -72,7 +72,7 @@ def _playing_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--device", metavar="NAME|null",
                      help="A device, a part of its name, a backend, or null for no sound."),
         click.option("--block", type=click.IntRange(16, 65536), metavar="FRAMES",
-                     help="Frames in a callback.  [default: 512]"),
+                     help="Frames in a callback.  [default: 512, or 2048 on PulseAudio]"),
         click.option("--report", type=click.Path(dir_okay=False), metavar="FILE.json",
                      help="Write what was counted."),
         click.option("--no-ui", is_flag=True, help="No live line and no keys."),

@@ -18,7 +18,6 @@ import weakref
 from types import TracebackType
 from typing import Any
 
-from zerocross.engine.device import DEFAULT_BLOCK
 from zerocross.engine.recorder import Counters
 from zerocross.engine.source import OpenSource, open_source
 from zerocross.engine.stream import Heard, Outcome, Stream
@@ -66,7 +65,7 @@ class Player:
         A device's name or a part of it, a backend's name, ``"null"``; None for the default
         (and the null device where there is no sound).
     block_size : int or None
-        Frames in a callback; None for 512.
+        Frames in a callback; None for 512 (2048 on PulseAudio).
     volume : float
         From 0 to 1.
 
@@ -517,10 +516,10 @@ class Player:
         self._last_format.update(
             sample_rate=stream.sample_rate,
             channels=stream.channels,
-            block_size=self._block_size or DEFAULT_BLOCK,
         )
         if stream.device:
             self._last_format.update(
+                block_size=stream.device.block_size,
                 backend=stream.device.info.backend, device=stream.device.info.name
             )
 
@@ -698,7 +697,7 @@ class Player:
         """Move to the default device, or to the null device, keeping the position."""
         stream = self._stream_now()
         lost = self.device
-        stream.close_device()
+        stream.close_device(patience_s=0.2)
         for name in (None, "null"):
             with contextlib.suppress(ZerocrossError):
                 stream.open_device(name)

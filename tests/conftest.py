@@ -1,0 +1,135 @@
+"""Fixtures: signals and files that the tests make themselves, sound servers without hardware."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+# Compiled code of a test run is kept apart from the user's, and made anew.
+if "ZEROCROSS_CACHE_DIR" not in os.environ:
+    os.environ["ZEROCROSS_CACHE_DIR"] = tempfile.mkdtemp(prefix="zerocross-test-cache-")
+
+ON_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+MUSIC = Path(__file__).parents[1].parent / "shared" / "audio"
+
+
+def need(program: str) -> str:
+    """Return a program's path; without it the test is skipped, on CI it fails."""
+    found = shutil.which(program)
+    if not found:
+        message = f"{program} is not installed; see CONTRIBUTING.md"
+        if ON_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+def wait_for(condition, timeout_s=10.0, what="condition"):
+    """Wait until a condition holds; fail with its name if it does not."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"timed out waiting for {what}")
+        time.sleep(0.005)
+
+
+def music(frames, channels=2, seed=1, sample_rate=48_000):
+    """Return a seeded signal: gliding sines with noise, peak about 0.7, shape (frames, channels)."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(frames) / sample_rate
+    rows = [
+        0.5 * np.sin(2 * np.pi * (150 * (c + 1) * t + 40 * t * t)) + 0.05 * rng.standard_normal(frames)
+        for c in range(channels)
+    ]
+    return np.stack(rows, axis=1).astype(np.float32)
+
+
+@pytest.fixture
+def make_file(tmp_path):
+    """Return a function that writes a file and returns its path and what it decodes to."""
+
+    def make(name="song.wav", frames=48_000, channels=2, sample_rate=48_000, subtype=None, data=None, seed=1):
+        path = tmp_path / name
+        if data is None:
+            data = music(frames, channels, seed, sample_rate)
+        if subtype is None and path.suffix == ".wav":
+            subtype = "FLOAT"
+        soundfile.write(path, data, sample_rate, subtype)
+        decoded, _ = soundfile.read(path, dtype="float32", always_2d=True)
+        return path, decoded
+
+    return make
+
+
+class Server:
+    """A sound server of the tests' own."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def jack(monkeypatch):
+    """Run JACK's dummy driver with 64 frames at 48 kHz."""
+    need("jackd")
+    name = f"zerocross{os.getpid()}_{time.monotonic_ns() % 100000}"
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    command = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    from zerocross.engine.device import _default_of
+
+    wait_for(lambda: _default_of("jack") is not None, what="jackd")
+    server = Server(process)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def pulse(monkeypatch, tmp_path_factory):
+    """Run PulseAudio with a null sink, float32 at 44.1 kHz; returns the sink's name."""
+    need("pulseaudio")
+    need("parec")
+    folder = tmp_path_factory.mktemp("pulse")
+    folder.chmod(0o700)
+    for variable in ("XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH", "HOME"):
+        monkeypatch.setenv(variable, str(folder))
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{folder}/native")
+    command = [
+        "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
+        "-L", f"module-native-protocol-unix socket={folder}/native auth-anonymous=1",
+        "-L", "module-null-sink sink_name=zx rate=44100 format=float32le channels=2",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    from zerocross.engine.device import _default_of
+
+    wait_for(lambda: _default_of("pulseaudio") is not None, what="pulseaudio")
+    server = Server(process)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def cli():
+    """Return a function that runs the command line in a process of its own."""
+
+    def run(*arguments, timeout=120, **options):
+        return subprocess.run(
+            [sys.executable, "-m", "zerocross", *map(str, arguments)],
+            capture_output=True, timeout=timeout, check=False, **options,
+        )
+
+    return run

@@ -1,0 +1,296 @@
+"""The compiler room: kernels, atomics, entry points, faults, the real-time check, the cache."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from zerocross.compiler import (
+    address_of,
+    attempt,
+    cache,
+    entry,
+    exchange,
+    fence_acquire,
+    fence_release,
+    fetch_add,
+    float32_array,
+    flush_denormals,
+    kernel,
+    load_acquire,
+    monotonic_ns,
+    record_at,
+    restore_float_mode,
+    store_release,
+    target,
+)
+from zerocross.errors import KernelFault, RealtimeError
+from zerocross.memory import Record, layout
+
+CELLS = layout(shared=["value", "other", ("real", "f8")])
+
+
+@kernel
+def halve(x):
+    for i in range(x.size):
+        x[i] *= np.float32(0.5)
+
+
+@kernel
+def halve_positive(x, limit):
+    if limit < 0:
+        raise ValueError("negative")
+    halve(x)
+
+
+@entry("int64", "int64")
+def halve_entry(address, count):
+    halve(float32_array(address, count))
+
+
+@entry("int64", "int64", "int64")
+def guarded_entry(address, count, limit):
+    return attempt(halve_positive, float32_array(address, count), limit)
+
+
+@entry("int64")
+def refuse_large(value):
+    if value > 10:
+        raise ValueError("too large")
+    return value
+
+
+@entry("int64")
+def atomics_entry(address):
+    record = record_at(address, CELLS)
+    store_release(record, "value", load_acquire(record, "value") + 1)
+    fence_release()
+    fence_acquire()
+    return fetch_add(record, "other", 5) + exchange(record, "value", 40)
+
+
+def test_kernel_runs_from_python_and_inside_an_entry():
+    x = np.ones(37, np.float32)
+    halve(x)
+    assert np.all(x == 0.5)
+    halve_entry(x.ctypes.data, x.size)
+    assert np.all(x == 0.25)
+
+
+def test_kernel_without_the_compiler_gives_the_same(monkeypatch):
+    rng = np.random.default_rng(3)
+    compiled = rng.standard_normal(100).astype(np.float32)
+    plain = compiled.copy()
+    halve(compiled)
+    monkeypatch.setenv("ZEROCROSS_COMPILER", "off")
+    halve(plain)
+    assert np.array_equal(compiled, plain)
+
+
+def test_host_kernels_are_cached_in_our_own_directory():
+    halve(np.ones(4, np.float32))
+    assert list((cache.directory() / "numba").glob("*.nbc"))
+
+
+def test_a_fault_leaves_an_entry_as_a_number():
+    assert refuse_large(10) == 10
+    with pytest.raises(KernelFault) as caught:
+        refuse_large(11)
+    assert caught.value.status >= 1
+
+
+def test_attempt_contains_a_fault():
+    x = np.ones(8, np.float32)
+    assert guarded_entry(x.ctypes.data, 8, 1) == 0
+    assert np.all(x == 0.5)
+    assert guarded_entry(x.ctypes.data, 8, -1) >= 1
+    assert np.all(x == 0.5), "the kernel ended at the fault"
+
+
+def test_atomics_do_what_they_say():
+    record = Record(CELLS)
+    record["value"], record["other"] = 7, 100
+    assert atomics_entry(record.address) == 100 + 8
+    assert (record["value"], record["other"]) == (40, 105)
+
+
+def test_atomics_are_acquire_and_release_in_the_ir():
+    ir = atomics_entry.emit(target.host()).ir
+    assert "load atomic i64" in ir and "acquire, align 8" in ir
+    assert "store atomic i64" in ir and "release, align 8" in ir
+    assert "atomicrmw add" in ir and "atomicrmw xchg" in ir and "acq_rel" in ir
+    assert "fence release" in ir and "fence acquire" in ir
+
+
+def test_plain_accesses_are_not_atomic_in_the_ir():
+    """The twin: the words looked for are not in every module."""
+    ir = halve_entry.emit(target.host()).ir
+    assert "atomic" not in ir and "fence" not in ir
+
+
+def test_atomics_refuse_fields_that_are_not_int64():
+    @entry("int64")
+    def wrong(address):
+        return load_acquire(record_at(address, CELLS), "real")
+
+    with pytest.raises(Exception, match="int64"):
+        _ = wrong.address
+
+
+def test_entries_are_vectorised_and_call_nothing():
+    emitted = halve_entry.emit(target.host())
+    assert " x float>" in emitted.ir
+    assert halve_entry.verdict["calls"] == []
+    for word in ("PyErr", "gil", "NRT_", "numba_unpickle", "malloc"):
+        assert word not in emitted.ir
+
+
+def _allocates(count):
+    return np.zeros(count).size
+
+
+def _appends(count):
+    items = [count]
+    items.append(2)
+    return len(items)
+
+
+def _formats(count):
+    return len(str(count))
+
+
+def _uses_random(count):
+    return int(np.random.random() * count)  # noqa: NPY002
+
+
+def _prints(count):
+    print(count)
+    return count
+
+
+def _builds_a_dict(count):
+    table = {1: count}
+    return table[1]
+
+
+@pytest.mark.parametrize(
+    "function", [_allocates, _appends, _formats, _uses_random, _prints, _builds_a_dict]
+)
+def test_what_may_wait_is_refused(function):
+    with pytest.raises(RealtimeError, match="may allocate, lock or wait"):
+        _ = entry("int64")(function).address
+
+
+def test_a_raise_does_not_take_the_gil():
+    """Kernels may raise: it becomes a status, with no call to Python."""
+    assert refuse_large.verdict["calls"] == []
+
+
+@kernel
+def _inner(x):
+    return x + 1
+
+
+@kernel
+def _outer(x):
+    return _inner(x) * 2
+
+
+def test_content_key_sees_what_is_called():
+    before = cache.content_key(_outer.function)
+    original = _inner.function
+    try:
+        _inner.function = lambda x: x + 3
+        assert cache.content_key(_outer.function) != before
+    finally:
+        _inner.function = original
+    assert cache.content_key(_outer.function) == before
+    assert cache.content_key(_outer.function, "avx2") != before
+
+
+def test_a_warm_start_does_not_import_numba(tmp_path):
+    script = textwrap.dedent(
+        """
+        import sys
+        from zerocross.memory.record import shared_load
+        import numpy as np
+        cell = np.array([41], np.int64)
+        assert shared_load(cell.ctypes.data) == 41
+        print("numba" in sys.modules)
+        """
+    )
+    import os
+
+    environment = {**os.environ, "ZEROCROSS_CACHE_DIR": str(tmp_path)}
+    answers = [
+        subprocess.check_output([sys.executable, "-c", script], text=True, env=environment).strip()
+        for _ in range(2)
+    ]
+    assert answers == ["True", "False"]
+
+
+def test_an_unwritable_cache_costs_time_only(tmp_path):
+    import os
+
+    (tmp_path / "code").write_text("in the way")
+    script = (
+        "from zerocross.memory.record import shared_load; import numpy as np;"
+        "c = np.array([5], np.int64); print(shared_load(c.ctypes.data))"
+    )
+    environment = {**os.environ, "ZEROCROSS_CACHE_DIR": str(tmp_path)}
+    out = subprocess.check_output([sys.executable, "-c", script], text=True, env=environment)
+    assert out.strip() == "5"
+
+
+@entry("int64", "int64")
+def _scale_denormal(address, flush):
+    x = float32_array(address, 1)
+    mode = flush_denormals() if flush else 0
+    x[0] = x[0] * np.float32(0.5)
+    if flush:
+        restore_float_mode(mode)
+
+
+def test_denormals_are_flushed_and_the_mode_is_restored():
+    tiny = np.array([1e-39], np.float32)
+    assert tiny[0] != 0
+    _scale_denormal(tiny.ctypes.data, 0)
+    assert tiny[0] != 0
+    _scale_denormal(tiny.ctypes.data, 1)
+    assert tiny[0] == 0
+    after = np.array([1e-39], np.float32) * np.float32(0.5)
+    assert after[0] != 0, "the caller's mode is back"
+
+
+@entry("int64")
+def _clock(offset):
+    return monotonic_ns() + offset
+
+
+def test_the_compiled_clock_is_pythons_clock():
+    import time
+
+    before = time.monotonic_ns()
+    now = _clock(0)
+    assert before <= now <= time.monotonic_ns()
+
+
+@entry("int64")
+def _same_address(address):
+    return address_of(record_at(address, CELLS))
+
+
+def test_address_of():
+    record = Record(CELLS)
+    assert _same_address(record.address) == record.address
+
+
+def test_an_entry_can_be_called_by_address():
+    function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(refuse_large.address)
+    assert function(3) == 3
+    assert function(11) < -(1 << 40), "a fault comes out as a number"

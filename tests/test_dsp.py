@@ -1,0 +1,231 @@
+"""Kernels over arrays, against their oracles."""
+
+from __future__ import annotations
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zerocross.compiler import entry, float32_array, float32_rows, float64_array, record_at
+from zerocross.dsp.convert import (
+    FORMAT_F32,
+    FORMAT_S16,
+    FORMAT_S24,
+    FORMAT_S32,
+    to_integers,
+    write_device_frames,
+)
+from zerocross.dsp.meter import fall_peaks, replace_nonfinite
+from zerocross.dsp.mix import LAYOUT_5_1, design_mix, mix_interleaved
+from zerocross.dsp.ramp import RAMP, apply_ramp, ramp_to
+from zerocross.errors import UsageError
+from zerocross.memory import Record, layout
+from zerocross.units import db_to_gain, format_time, gain_to_db, seconds_to_frames
+
+EDGES = np.array(
+    [0, 1, -1, 0.5, -0.5, 0.99999, -0.99999, 1.00001, -1.00001, 2, -3, np.nan, np.inf, -np.inf,
+     1e-40, 0.5 / 32768, 1.5 / 32768, 2.5 / 32768, -0.5 / 32768, -1.5 / 32768, 32766.5 / 32768],
+    np.float32,
+)
+
+
+@pytest.mark.parametrize("bits", [16, 24, 32])
+def test_to_integers_equals_its_oracle(bits):
+    rng = np.random.default_rng(5)
+    values = np.concatenate([EDGES, rng.uniform(-1.2, 1.2, 5000).astype(np.float32)])
+    out, clipped = to_integers(values, bits)
+    expected = oracles.to_integer(values, bits)
+    assert np.array_equal(out.astype(np.int64) >> (0 if bits == 16 else 32 - bits), expected)
+    assert clipped >= 5
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_integers_come_back_as_they_were(bits):
+    full = 1 << (bits - 1)
+    integers = np.arange(-full, full, max(1, full // 40_000))
+    floats = (integers / full).astype(np.float32)
+    out, clipped = to_integers(floats, bits)
+    assert np.array_equal(out.astype(np.int64) >> (0 if bits == 16 else 8), integers)
+    assert clipped == 0
+
+
+@entry("int64", "int64", "int64", "int64", "int64")
+def _to_device(source, channels, frames, out, sample_format):
+    write_device_frames(float32_rows(source, channels, frames), frames, out, sample_format)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("sample_format", [FORMAT_F32, FORMAT_S32, FORMAT_S24, FORMAT_S16])
+def test_device_formats(sample_format, channels):
+    frames = 333
+    rng = np.random.default_rng(6)
+    rows = rng.uniform(-1.1, 1.1, (channels, frames)).astype(np.float32)
+    rows[:, : len(EDGES)] = EDGES
+    out = np.zeros(frames * channels * 4 + 8, np.uint8)
+    _to_device(rows.ctypes.data, channels, frames, out.ctypes.data, sample_format)
+    flat = rows.T.ravel()
+    size = {FORMAT_F32: 4, FORMAT_S32: 4, FORMAT_S24: 3, FORMAT_S16: 2}[sample_format] * flat.size
+    assert not out[size:].any(), "nothing beyond the buffer"
+    data = out[:size]
+    if sample_format == FORMAT_F32:
+        assert np.array_equal(data.view(np.float32), flat, equal_nan=True)
+    elif sample_format == FORMAT_S24:
+        wide = np.zeros((flat.size, 4), np.uint8)
+        wide[:, 1:] = data.reshape(-1, 3)
+        assert np.array_equal(wide.view(np.int32).ravel() >> 8, oracles.to_integer(flat, 24))
+    else:
+        kind, bits = (np.int16, 16) if sample_format == FORMAT_S16 else (np.int32, 32)
+        assert np.array_equal(data.view(kind), oracles.to_integer(flat, bits))
+
+
+RAMPS = layout(audio=[("ramp", RAMP)])
+
+
+@entry("int64", "int64", "int64", "int64", "int64")
+def _apply(address, samples, channels, columns, frames):
+    apply_ramp(record_at(address, RAMPS).ramp, float32_rows(samples, channels, columns), 0, frames)
+
+
+@entry("int64", "float64", "int64")
+def _head_for(address, target_gain, frames):
+    ramp_to(record_at(address, RAMPS).ramp, target_gain, frames)
+
+
+def ramped(splits, start=0.25, stop=1.0, length=441, channels=2):
+    record = Record(RAMPS)
+    record["ramp"]["start"] = record["ramp"]["stop"] = start
+    _head_for(record.address, stop, length)
+    signal = np.random.default_rng(7).standard_normal((channels, sum(splits))).astype(np.float32)
+    pieces, at = [], 0
+    for frames in splits:
+        block = signal[:, at : at + frames].copy()
+        _apply(record.address, block.ctypes.data, channels, frames, frames)
+        pieces.append(block)
+        at += frames
+    return signal, np.concatenate(pieces, axis=1)
+
+
+def test_ramp_equals_its_oracle():
+    signal, out = ramped([1000])
+    expected = signal * oracles.ramp(0.25, 1.0, 441, 1000).astype(np.float32)
+    assert np.array_equal(out, expected)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=12))
+def test_any_split_of_a_ramp_gives_the_same_bits(splits):
+    _, in_pieces = ramped(splits)
+    _, at_once = ramped([sum(splits)])
+    assert np.array_equal(in_pieces, at_once)
+
+
+def test_a_ramp_at_rest_on_one_changes_nothing():
+    signal, out = ramped([500], start=1.0, stop=1.0)
+    assert np.array_equal(signal, out)
+
+
+def test_a_ramp_that_turns_round_does_not_jump():
+    record = Record(RAMPS)
+    _head_for(record.address, 1.0, 100)
+    block = np.ones((1, 50), np.float32)
+    _apply(record.address, block.ctypes.data, 1, 50, 50)
+    _head_for(record.address, 0.0, 100)
+    after = np.ones((1, 200), np.float32)
+    _apply(record.address, after.ctypes.data, 1, 200, 200)
+    both = np.concatenate([block, after], axis=1)[0]
+    assert np.abs(np.diff(both)).max() <= 0.0101
+    assert both[-1] == 0
+
+
+@entry("int64", "int64", "int64", "int64", "int64", "int64")
+def _mix(matrix, source, inputs, out, outputs, frames):
+    mix_interleaved(
+        float32_array(matrix, inputs * outputs), float32_array(source, frames * inputs), inputs,
+        float32_array(out, frames * outputs), outputs,
+    )
+
+
+def mixed(frames, outputs, order=LAYOUT_5_1):
+    inputs = frames.shape[1]
+    matrix = np.ascontiguousarray(design_mix(inputs, outputs, order))
+    out = np.empty((len(frames), outputs), np.float32)
+    _mix(matrix.ctypes.data, frames.ctypes.data, inputs, out.ctypes.data, outputs, len(frames))
+    return out
+
+
+def test_downmix_is_that_of_bs775():
+    frames = np.random.default_rng(8).uniform(-1, 1, (100, 6)).astype(np.float32)
+    assert np.abs(mixed(frames, 2) - oracles.downmix_bs775(frames)).max() < 1e-6
+
+
+def test_downmix_knows_the_order_of_vorbis():
+    frames = np.random.default_rng(8).uniform(-1, 1, (100, 6)).astype(np.float32)
+    order = ("left", "centre", "right", "left surround", "right surround", "lfe")
+    shuffled = np.ascontiguousarray(frames[:, [LAYOUT_5_1.index(name) for name in order]])
+    assert np.allclose(mixed(shuffled, 2, order), oracles.downmix_bs775(frames), atol=1e-6)
+
+
+def test_mono_to_stereo_and_back():
+    mono = np.random.default_rng(9).uniform(-1, 1, (64, 1)).astype(np.float32)
+    stereo = mixed(mono, 2)
+    assert np.array_equal(stereo, np.repeat(mono, 2, axis=1))
+    assert np.array_equal(mixed(stereo, 1), mono)
+
+
+def test_5_1_to_mono_is_half_the_stereo_downmix():
+    frames = np.random.default_rng(8).uniform(-1, 1, (50, 6)).astype(np.float32)
+    assert np.allclose(mixed(frames, 1)[:, 0], oracles.downmix_bs775(frames).mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(3, 2), (64, 2), (2, 6), (0, 2)])
+def test_other_layouts_are_refused(inputs, outputs):
+    with pytest.raises(UsageError, match="cannot be mixed"):
+        design_mix(inputs, outputs)
+
+
+@entry("int64", "int64")
+def _clean(samples, count):
+    return replace_nonfinite(float32_array(samples, count))
+
+
+def test_nonfinite_samples_are_replaced_and_counted():
+    x = np.array([0.5, np.nan, np.inf, -np.inf, -2.0, 1e-40], np.float32)
+    assert _clean(x.ctypes.data, x.size) == 3
+    assert x.tolist() == np.array([0.5, 0, 1, -1, -2, 1e-40], np.float32).tolist()
+
+
+@entry("int64", "int64", "int64", "int64")
+def _peaks(peaks, samples, frames, rate):
+    fall_peaks(float64_array(peaks, 2), float32_rows(samples, 2, frames), frames, rate)
+
+
+def test_peaks_rise_at_once_and_fall_20_db_in_1_7_s():
+    peaks = np.zeros(2)
+    block = np.zeros((2, 480), np.float32)
+    block[0, 100], block[1, 50] = -0.8, 0.25
+    _peaks(peaks.ctypes.data, block.ctypes.data, 480, 48_000)
+    assert peaks == pytest.approx([0.8, 0.25])
+    block[:] = 0
+    for _ in range(170):
+        _peaks(peaks.ctypes.data, block.ctypes.data, 480, 48_000)
+    assert peaks == pytest.approx([0.08, 0.025], rel=1e-6)
+
+
+def test_units():
+    assert gain_to_db(db_to_gain(-6.5)) == pytest.approx(-6.5)
+    assert gain_to_db(0.0) == -np.inf
+    assert seconds_to_frames(0.5, 44_100) == 22_050
+    assert [format_time(s) for s in (-1, 0, 59.99, 60, 3599, 3600)] == [
+        "0:00", "0:00", "0:59", "1:00", "59:59", "1:00:00",
+    ]
+
+
+def test_layout_keeps_writers_apart():
+    dtype = layout(audio=["read", ("gain", "f8")], control=["stop", ("name", "f4", (3,))])
+    lines = {}
+    for name, group in (("read", "a"), ("gain", "a"), ("stop", "c"), ("name", "c")):
+        lines.setdefault(group, set()).add(dtype.fields[name][1] // 128)
+    assert lines["a"].isdisjoint(lines["c"])
+    assert Record(dtype).address % 128 == 0

@@ -1,0 +1,350 @@
+"""The player on the null device: queue, transport, events, report, and random operations."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import threading
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import music, wait_for
+
+from zerocross import DeviceNotFound, Player, SourceError, UsageError
+from zerocross.player import Events
+from zerocross.player.events import Event
+
+
+@pytest.fixture
+def player():
+    with Player("null", block_size=64) as made:
+        made.seen = []
+        made.events.subscribe(made.seen.append)
+        yield made
+
+
+def kinds(player):
+    return [event.kind for event in player.seen]
+
+
+def captured(player, index=-1):
+    return player._captures[index].captured()
+
+
+def test_a_file_is_played_to_its_last_frame(player, make_file):
+    path, decoded = make_file(frames=20_000)
+    player._capture_s = 1.0
+    player.play(path)
+    assert player.state == "playing"
+    assert player.wait(10)
+    out = captured(player)
+    start = int(np.argmax(np.abs(out).sum(axis=1) > 0)) - int(
+        np.argmax(np.abs(decoded).sum(axis=1) > 0)
+    )
+    assert np.array_equal(out[start : start + 20_000], decoded)
+    assert not out[start + 20_000 :].any()
+    report = player.report()
+    assert report["frames_played"] == 20_000
+    assert report["underruns"] == report["faults"] == 0
+    assert report["tracks"] == [
+        {"path": str(path), "frames": 20_000, "status": "played", "error": None}
+    ]
+    assert kinds(player) == ["device", "track", "finished"]
+
+
+def test_the_report_has_what_is_promised(player, make_file):
+    player.play(make_file(frames=10_000)[0])
+    player.wait(10)
+    report = player.report()
+    assert set(report) == {
+        "sample_rate", "channels", "block_size", "backend", "device", "frames_played", "seconds",
+        "callbacks", "late_callbacks", "underruns", "deadline_ns", "callback_ns",
+        "ring_low_water_frames", "decode_seconds", "faults", "tracks",
+    }
+    assert set(report["callback_ns"]) == {"p50", "p99", "p999", "max"}
+    assert (report["sample_rate"], report["channels"], report["backend"]) == (48_000, 2, "null")
+    assert report["deadline_ns"] == round(report["block_size"] * 1e9 / 48_000)
+    assert report["seconds"] == pytest.approx(10_000 / 48_000)
+
+
+def test_tracks_of_one_rate_join_and_another_rate_reopens(player, tmp_path):
+    for name, rate in (("a", 48_000), ("b", 48_000), ("c", 44_100)):
+        soundfile.write(tmp_path / f"{name}.wav", music(rate // 4, 1, sample_rate=rate), rate, "FLOAT")
+    player._capture_s = 2.0
+    player.play(tmp_path / "a.wav", tmp_path / "b.wav", tmp_path / "c.wav")
+    assert player.wait(10)
+    assert [t.status for t in player.queue] == ["played"] * 3
+    assert [t.frames for t in player.queue] == [12_000, 12_000, 11_025]
+    assert player.report()["frames_played"] == 35_025
+    assert player.report()["seconds"] == pytest.approx(0.75)
+    assert kinds(player).count("device") == 2
+    joined = captured(player, 0)[:, 0]
+    start = int(np.argmax(np.abs(joined) > 0))
+    both = np.concatenate([soundfile.read(tmp_path / f"{n}.wav", dtype="float32")[0] for n in "ab"])
+    lead = int(np.argmax(np.abs(both) > 0))
+    assert np.array_equal(joined[start - lead : start - lead + len(both)], both)
+
+
+def test_bad_items_are_told_and_skipped(player, make_file, tmp_path):
+    good, _ = make_file(frames=5000)
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.mp3").write_text("no music here")
+    player.play(tmp_path / "missing.flac", good, tmp_path / "empty.wav", tmp_path / "text.mp3", good)
+    assert player.wait(10)
+    assert [t.status for t in player.queue] == ["failed", "played", "failed", "failed", "played"]
+    errors = [event.message for event in player.seen if event.kind == "error"]
+    assert len(errors) == 3
+    assert "no such file" in errors[0]
+    assert "empty" in errors[1]
+    assert "not playable audio" in errors[2]
+    assert all("\n" not in line for line in errors)
+
+
+def test_nothing_playable_raises(player, tmp_path):
+    with pytest.raises(SourceError, match="no such file"):
+        player.play(tmp_path / "a.wav", tmp_path / "b.wav")
+    assert player.state == "stopped"
+
+
+def test_pause_seek_resume(player, make_file):
+    path, _ = make_file(frames=480_000)
+    player.play(path)
+    wait_for(lambda: player.position > 0.05)
+    player.pause()
+    assert player.state == "paused"
+    player.seek(5.0)
+    assert player.position == pytest.approx(5.0, abs=0.02)
+    time.sleep(0.1)
+    assert player.position == pytest.approx(5.0, abs=0.02)
+    player.resume()
+    wait_for(lambda: player.position > 5.1)
+    assert player.position < 6.0
+    player.seek(100.0)
+    assert player.wait(5), "beyond the end is the end"
+    assert kinds(player)[-1] == "finished"
+
+
+def test_next_previous_stop_play(player, make_file):
+    paths = [make_file(f"{i}.wav", frames=240_000)[0] for i in range(3)]
+    player.play(*paths)
+    wait_for(lambda: player.position > 0.02)
+    player.next()
+    assert player.queue.index == 1
+    assert player.queue[0].status == "skipped"
+    assert 0 < player.queue[0].frames < 240_000
+    player.previous()
+    assert player.queue.index == 0
+    player.seek(4.0)
+    player.previous()
+    assert (player.queue.index, player.state) == (0, "playing")
+    assert player.position < 0.5
+    player.stop()
+    assert (player.state, player.position) == ("stopped", 0.0)
+    player.play()
+    assert player.queue.index == 0
+    player.next()
+    player.next()
+    player.next()
+    assert player.state == "stopped"
+
+
+def test_a_track_added_while_playing_is_played(player, make_file):
+    first, second = make_file("a.wav", frames=20_000)[0], make_file("b.wav", frames=9000)[0]
+    player.play(first)
+    wait_for(lambda: player.position > 0.1)
+    player.queue.append(second)
+    assert player.wait(10)
+    assert [t.status for t in player.queue] == ["played", "played"]
+    assert player.report()["frames_played"] == 29_000
+
+
+def test_start_and_duration(player, make_file):
+    path, _ = make_file(frames=96_000)
+    player.play(path, path, start_s=1.5, duration_s=0.75)
+    assert player.wait(10)
+    assert player.report()["frames_played"] == 36_000
+    assert [t.frames for t in player.queue] == [24_000, 12_000]
+
+
+def test_volume_is_checked(player):
+    for wrong in (-0.1, 1.5, float("nan")):
+        with pytest.raises(UsageError, match="0 to 1"):
+            player.volume = wrong
+    player.volume = 0.5
+    assert player.volume == 0.5
+    with pytest.raises(UsageError, match="block size"):
+        Player(block_size=3)
+
+
+def test_unknown_device_names_the_near_ones(make_file):
+    with Player("nul device") as wrong, pytest.raises(DeviceNotFound, match="near are"):
+        wrong.play(make_file()[0])
+    assert wrong.state == "stopped"
+
+
+def test_a_closed_player_says_so(make_file):
+    player = Player("null")
+    player.close()
+    player.close()
+    with pytest.raises(UsageError, match="closed"):
+        player.play(make_file()[0])
+
+
+def test_levels_follow_the_volume(player, make_file):
+    path, _ = make_file(frames=96_000, data=np.full((96_000, 2), 0.5, np.float32))
+    player.play(path)
+    wait_for(lambda: player.levels and player.levels[0] > 0.49)
+    assert player.levels == [0.5, 0.5]
+
+
+def test_events_can_be_iterated(make_file):
+    with Player("null") as player:
+        seen = []
+        events = iter(player.events)
+        reader = threading.Thread(target=lambda: seen.extend(event.kind for event in events))
+        reader.start()
+        player.play(make_file(frames=2000)[0])
+        player.wait(10)
+    reader.join(5)
+    assert not reader.is_alive(), "closing ends the iteration"
+    assert seen == ["device", "track", "finished", "closed"]
+
+
+def test_events_unsubscribe_and_close():
+    events, seen = Events(), []
+    events.subscribe(seen.append)
+    events.publish(Event("track"))
+    events.unsubscribe(seen.append)
+    events.publish(Event("track"))
+    assert len(seen) == 1
+    events.close()
+    assert list(events) == []
+
+
+def test_an_error_of_the_file_is_in_the_report(player, make_file):
+    path, _ = make_file("song.flac", frames=60_000)
+    path.write_bytes(path.read_bytes()[:60_000])
+    player.play(path)
+    assert player.wait(10)
+    track = player.report()["tracks"][0]
+    assert track["status"] == "truncated"
+    assert 0 < track["frames"] < 60_000
+    assert "copy it again" in track["error"]
+
+
+def test_a_lost_device_moves_on_with_the_position(player, make_file):
+    path, _ = make_file(frames=200_000)
+    player.play(path)
+    wait_for(lambda: player.position > 0.2)
+    before = player.position
+    player._stream.record.store("device_stops", 1)  # what the device's notification does
+    wait_for(lambda: "notice" in kinds(player))
+    wait_for(lambda: player.position > before + 0.2)
+    assert player.position < before + 2
+    notice = next(event for event in player.seen if event.kind == "notice")
+    assert "is gone; playing on" in notice.message
+    assert player.state == "playing"
+
+
+# --- random operations --------------------------------------------------------------------
+
+
+def operate(player, paths, rng, count, failures):
+    """Do random things; collect what should not have happened."""
+    for _ in range(count):
+        action = rng.choice(["play", "pause", "resume", "seek", "next", "previous", "volume",
+                             "mute", "stop", "device", "wait", "close"])
+        try:
+            if action == "play":
+                player.play(*rng.sample(paths, 3))
+            elif action == "seek":
+                player.seek(rng.uniform(0, 2))
+            elif action == "volume":
+                player.volume = rng.random()
+            elif action == "mute":
+                player.mute = not player.mute
+            elif action == "device":
+                player._set_device("null")
+            elif action == "wait":
+                time.sleep(rng.uniform(0, 0.02))
+            elif action == "close":
+                if rng.random() < 0.02:
+                    player.close()
+            else:
+                getattr(player, action)()
+            _ = (player.position, player.duration, player.state, player.report())
+        except UsageError:
+            pass  # seeking while stopped, or anything after close
+        except Exception as error:
+            failures.append((action, repr(error)))
+
+
+def torture(make_file, rounds, count):
+    paths = [make_file(f"{i}.wav", frames=30_000 + 1000 * i)[0] for i in range(4)]
+    paths.append(make_file("other.wav", frames=20_000, sample_rate=44_100)[0])
+    paths.append(make_file("song.ogg", frames=60_000)[0])
+    memory = []
+    for seed in range(rounds):
+        failures, underruns = [], []
+        player = Player("null", block_size=64)
+        player.events.subscribe(lambda e, u=underruns: u.append(e) if e.kind == "underrun" else None)
+        threads = [
+            threading.Thread(
+                target=operate, args=(player, paths, random.Random(2 * seed + i), count // 2, failures)
+            )
+            for i in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+            assert not thread.is_alive(), f"deadlock in round {seed}"
+        report = player.report()
+        player.close()
+        assert failures == []
+        assert report["faults"] == 0
+        assert underruns == [], f"round {seed}: no operation explains an underrun"
+        del player, threads
+        gc.collect()
+        memory.append(resident_bytes())
+    return memory
+
+
+def resident_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def open_files():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_random_operations_from_two_threads(make_file):
+    torture(make_file, rounds=3, count=100)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_random_operations_in_full(make_file):
+    torture(make_file, rounds=2, count=200)
+    files = open_files()
+    memory = torture(make_file, rounds=20, count=200)
+    assert open_files() <= files
+    assert max(memory[10:]) - memory[5] < 20e6, [round(m / 1e6, 1) for m in memory]
+
+
+def test_closing_leaves_no_threads_and_no_files(make_file):
+    path, _ = make_file(frames=3000)
+    with Player("null") as player:
+        player.play(path)
+        player.wait(10)
+    threads, files = threading.active_count(), open_files()
+    for _ in range(5):
+        with Player("null") as player:
+            player.play(path)
+            time.sleep(0.02)
+    assert threading.active_count() == threads
+    assert open_files() <= files

@@ -1,0 +1,163 @@
+"""Nothing asks Python for anything: playing goes on while the interpreter is frozen or busy.
+
+Each test has a twin that plays through a Python callback and must fail.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import threading
+import time
+
+import _miniaudio
+import numpy as np
+import pytest
+from conftest import music
+
+from zerocross import Player
+from zerocross.engine.device import BACKENDS
+
+RATE, BLOCK = 48_000, 64
+ffi, lib = _miniaudio.ffi, _miniaudio.lib
+
+
+def freeze(seconds):
+    """Hold the GIL, as a C extension would that forgets to let go."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+
+
+def busy(seconds):
+    """Let a pure-Python thread compete for the interpreter."""
+    stop = threading.Event()
+
+    def spin():
+        x = 0
+        while not stop.is_set():
+            x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    time.sleep(seconds)
+    stop.set()
+    thread.join()
+
+
+def collect_garbage(seconds):
+    """Collect again and again with a million objects alive."""
+    objects = [[i] for i in range(1_000_000)]
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        gc.collect()
+    del objects
+
+
+def idle(seconds):
+    time.sleep(seconds)
+
+
+LOADS = {"frozen": freeze, "busy": busy, "gc": collect_garbage}
+
+
+def play_under(load, seconds, device, path, decoded):
+    """Play through our callback under a load; returns the share of callbacks that were made."""
+    with Player(device, block_size=BLOCK) as player:
+        player._capture_s = seconds + 3
+        player.play(path)
+        time.sleep(0.4)
+        stream = player._stream
+        started, first = time.monotonic(), int(stream.record["callbacks"])
+        frames = int(stream.record["frames_played"])
+        load(seconds)
+        calls = int(stream.record["callbacks"]) - first
+        played = int(stream.record["frames_played"]) - frames
+        elapsed = time.monotonic() - started
+        underruns = int(stream.record["underruns"])
+        out = stream.captured().copy()
+    assert underruns == 0
+    assert calls > 0
+    lead = int(np.argmax(np.abs(decoded).sum(axis=1) > 0))
+    start = int(np.argmax(np.abs(out).sum(axis=1) > 0)) - lead
+    whole = int(played) - 2 * BLOCK
+    assert np.array_equal(out[start : start + whole], decoded[:whole]), "what was heard is the file"
+    return played / (elapsed * RATE)
+
+
+def python_callback_share(load, seconds, backend):
+    """Do the same with a callback in Python; returns the share of callbacks that were made."""
+    calls = [0]
+
+    @ffi.callback("void(ma_device *, void *, void *, unsigned int)")
+    def callback(_device, output, _source, frames):
+        calls[0] += frames
+        ffi.memmove(output, bytes(8 * frames), 8 * frames)
+
+    context = ffi.new("ma_context *")
+    assert lib.ma_context_init(ffi.new("ma_backend[]", [BACKENDS[backend]]), 1, ffi.NULL, context) == 0
+    config = ffi.new("ma_device_config *", lib.ma_device_config_init(lib.ma_device_type_playback))
+    config.sampleRate, config.periodSizeInFrames, config.periods = RATE, BLOCK, 3
+    config.playback.format, config.playback.channels = lib.ma_format_f32, 2
+    config.dataCallback = callback
+    device = ffi.new("ma_device *")
+    assert lib.ma_device_init(context, config, device) == 0
+    assert lib.ma_device_start(device) == 0
+    time.sleep(0.2)
+    started, first = time.monotonic(), calls[0]
+    load(seconds)
+    share = (calls[0] - first) / ((time.monotonic() - started) * RATE)
+    lib.ma_device_uninit(device)
+    lib.ma_context_uninit(context)
+    return share
+
+
+@pytest.fixture
+def song(make_file):
+    def make(seconds):
+        frames = int((seconds + 3) * RATE)
+        return make_file("song.flac", frames, data=music(frames), subtype="PCM_24")
+
+    return make
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_null_device_under_load(song, load):
+    assert play_under(LOADS[load], 1.5, "null", *song(1.5)) >= 0.99
+
+
+def test_the_twin_a_python_callback_stops_when_frozen():
+    assert python_callback_share(freeze, 1.5, "null") < 0.5
+
+
+def test_jack_frozen(song, jack):
+    control = play_under(idle, 1.0, "jack", *song(1.5))
+    assert play_under(freeze, 1.5, "jack", *song(1.5)) >= 0.97 * min(1.0, control)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("load", "seconds"), [("frozen", 5), ("busy", 60), ("gc", 60)])
+def test_null_device_under_load_in_full(song, load, seconds):
+    share = play_under(LOADS[load], seconds, "null", *song(seconds))
+    print(f"null, {load} {seconds} s: {share:.4%} of the callbacks")
+    assert share >= 0.99
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("load", "seconds"), [("frozen", 5), ("busy", 60), ("gc", 60)])
+def test_jack_under_load_in_full(song, jack, load, seconds):
+    control = play_under(idle, 5, "jack", *song(5))
+    share = play_under(LOADS[load], seconds, "jack", *song(seconds))
+    print(f"jack, {load} {seconds} s: {share:.4%} of the callbacks; idle control {control:.4%}")
+    assert share >= 0.97 * min(1.0, control)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("backend", ["null", "jack"])
+def test_the_twin_in_full(request, backend):
+    if backend == "jack":
+        request.getfixturevalue("jack")
+    share = python_callback_share(freeze, 5, backend)
+    print(f"{backend}, Python callback, frozen 5 s: {share:.4%} of the callbacks")
+    assert share < 0.97
