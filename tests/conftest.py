@@ -47,7 +47,8 @@ def music(frames, channels=2, seed=1, sample_rate=48_000):
     rng = np.random.default_rng(seed)
     t = np.arange(frames) / sample_rate
     rows = [
-        0.5 * np.sin(2 * np.pi * (150 * (c + 1) * t + 40 * t * t)) + 0.05 * rng.standard_normal(frames)
+        0.5 * np.sin(2 * np.pi * (150 * (c + 1) * t + 40 * t * t))
+        + 0.05 * rng.standard_normal(frames)
         for c in range(channels)
     ]
     return np.stack(rows, axis=1).astype(np.float32)
@@ -57,7 +58,15 @@ def music(frames, channels=2, seed=1, sample_rate=48_000):
 def make_file(tmp_path):
     """Return a function that writes a file and returns its path and what it decodes to."""
 
-    def make(name="song.wav", frames=48_000, channels=2, sample_rate=48_000, subtype=None, data=None, seed=1):
+    def make(
+        name="song.wav",
+        frames=48_000,
+        channels=2,
+        sample_rate=48_000,
+        subtype=None,
+        data=None,
+        seed=1,
+    ):
         path = tmp_path / name
         if data is None:
             data = music(frames, channels, seed, sample_rate)
@@ -109,9 +118,15 @@ def pulse(monkeypatch, tmp_path_factory):
         monkeypatch.setenv(variable, str(folder))
     monkeypatch.setenv("PULSE_SERVER", f"unix:{folder}/native")
     command = [
-        "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
-        "-L", f"module-native-protocol-unix socket={folder}/native auth-anonymous=1",
-        "-L", "module-null-sink sink_name=zx rate=44100 format=float32le channels=2",
+        "pulseaudio",
+        "-n",
+        "--daemonize=no",
+        "--exit-idle-time=-1",
+        "--use-pid-file=no",
+        "-L",
+        f"module-native-protocol-unix socket={folder}/native auth-anonymous=1",
+        "-L",
+        "module-null-sink sink_name=zx rate=44100 format=float32le channels=2",
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     from zerocross.engine.device import _default_of
@@ -129,7 +144,10 @@ def cli():
     def run(*arguments, timeout=120, **options):
         return subprocess.run(
             [sys.executable, "-m", "zerocross", *map(str, arguments)],
-            capture_output=True, timeout=timeout, check=False, **options,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            **options,
         )
 
     return run

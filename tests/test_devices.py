@@ -9,11 +9,17 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from conftest import MUSIC, wait_for
 
+from conftest import MUSIC, wait_for
 from zerocross import DeviceError, Player, render
 from zerocross.engine import device as device_room
-from zerocross.engine.device import DeviceInfo, describe_result, find_devices, list_devices, open_device
+from zerocross.engine.device import (
+    DeviceInfo,
+    describe_result,
+    find_devices,
+    list_devices,
+    open_device,
+)
 
 
 def align(recorded, reference):
@@ -28,8 +34,15 @@ def record_while_playing(folder, *paths):
     raw = folder / "record.raw"
     with raw.open("wb") as file:
         recorder = subprocess.Popen(
-            ["parec", "-d", "zx.monitor", "--format=float32le", "--rate=44100", "--channels=2",
-             "--latency-msec=20"],
+            [
+                "parec",
+                "-d",
+                "zx.monitor",
+                "--format=float32le",
+                "--rate=44100",
+                "--channels=2",
+                "--latency-msec=20",
+            ],
             stdout=file,
         )
         time.sleep(0.5)
@@ -115,8 +128,17 @@ def test_the_command_plays_all_music_in_full(request, cli, tmp_path, backend):
     name = {"pulse": "pulseaudio"}.get(backend, backend)
     for report in play_all(cli, tmp_path, music_files(), "--device", name, "--block", "64"):
         share = report["callback_ns"]["p99"] / report["deadline_ns"]
-        print(name, report["sample_rate"], report["frames_played"], "p99", f"{share:.2%}",
-              "late", report["late_callbacks"], "of", report["callbacks"])
+        print(
+            name,
+            report["sample_rate"],
+            report["frames_played"],
+            "p99",
+            f"{share:.2%}",
+            "late",
+            report["late_callbacks"],
+            "of",
+            report["callbacks"],
+        )
 
 
 @pytest.mark.soak
@@ -161,7 +183,9 @@ def test_jack_dying_is_survived(jack, make_file):
 
 
 def test_no_sound_hardware_is_the_null_device_and_a_notice(monkeypatch, make_file):
-    monkeypatch.setattr(device_room, "_default_of", lambda b: device_room.NULL_DEVICE if b == "null" else None)
+    monkeypatch.setattr(
+        device_room, "_default_of", lambda b: device_room.NULL_DEVICE if b == "null" else None
+    )
     with Player() as player:
         notices = []
         player.events.subscribe(lambda e: notices.append(e.message) if e.kind == "notice" else None)
@@ -215,5 +239,3 @@ def test_devices_are_found_by_a_part_of_their_name(pulse):
 
 def test_jack_is_listed(jack):
     assert "jack" in {d.backend for d in list_devices()[0]}
-
-

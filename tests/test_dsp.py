@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import oracles
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import oracles
 from zerocross.compiler import entry, float32_array, float32_rows, float64_array, record_at
 from zerocross.dsp.convert import (
     FORMAT_F32,
@@ -25,8 +25,29 @@ from zerocross.memory import Record, layout
 from zerocross.units import db_to_gain, format_time, gain_to_db, seconds_to_frames
 
 EDGES = np.array(
-    [0, 1, -1, 0.5, -0.5, 0.99999, -0.99999, 1.00001, -1.00001, 2, -3, np.nan, np.inf, -np.inf,
-     1e-40, 0.5 / 32768, 1.5 / 32768, 2.5 / 32768, -0.5 / 32768, -1.5 / 32768, 32766.5 / 32768],
+    [
+        0,
+        1,
+        -1,
+        0.5,
+        -0.5,
+        0.99999,
+        -0.99999,
+        1.00001,
+        -1.00001,
+        2,
+        -3,
+        np.nan,
+        np.inf,
+        -np.inf,
+        1e-40,
+        0.5 / 32768,
+        1.5 / 32768,
+        2.5 / 32768,
+        -0.5 / 32768,
+        -1.5 / 32768,
+        32766.5 / 32768,
+    ],
     np.float32,
 )
 
@@ -142,8 +163,11 @@ def test_a_ramp_that_turns_round_does_not_jump():
 @entry("int64", "int64", "int64", "int64", "int64", "int64")
 def _mix(matrix, source, inputs, out, outputs, frames):
     mix_interleaved(
-        float32_array(matrix, inputs * outputs), float32_array(source, frames * inputs), inputs,
-        float32_array(out, frames * outputs), outputs,
+        float32_array(matrix, inputs * outputs),
+        float32_array(source, frames * inputs),
+        inputs,
+        float32_array(out, frames * outputs),
+        outputs,
     )
 
 
@@ -176,7 +200,9 @@ def test_mono_to_stereo_and_back():
 
 def test_5_1_to_mono_is_half_the_stereo_downmix():
     frames = np.random.default_rng(8).uniform(-1, 1, (50, 6)).astype(np.float32)
-    assert np.allclose(mixed(frames, 1)[:, 0], oracles.downmix_bs775(frames).mean(axis=1), atol=1e-6)
+    assert np.allclose(
+        mixed(frames, 1)[:, 0], oracles.downmix_bs775(frames).mean(axis=1), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(3, 2), (64, 2), (2, 6), (0, 2)])
@@ -218,7 +244,12 @@ def test_units():
     assert gain_to_db(0.0) == -np.inf
     assert seconds_to_frames(0.5, 44_100) == 22_050
     assert [format_time(s) for s in (-1, 0, 59.99, 60, 3599, 3600)] == [
-        "0:00", "0:00", "0:59", "1:00", "59:59", "1:00:00",
+        "0:00",
+        "0:00",
+        "0:59",
+        "1:00",
+        "59:59",
+        "1:00:00",
     ]
 
 

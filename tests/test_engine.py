@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import oracles
 import pytest
 import soundfile
-from conftest import music
 
+import oracles
+from conftest import music
 from zerocross.engine.decode import ERROR_SHORT
 from zerocross.engine.recorder import bucket_limits_ns, percentile_ns
 from zerocross.engine.records import BUCKETS, MAX_BLOCK
@@ -24,7 +24,9 @@ class Offline:
     """A stream without a device: what a device would have got is returned."""
 
     def __init__(self, **options):
-        self.stream = Stream(options.pop("sample_rate", RATE), options.pop("channels", 2), **options)
+        self.stream = Stream(
+            options.pop("sample_rate", RATE), options.pop("channels", 2), **options
+        )
         self.serial = itertools.count(1)
         self.sources = []
 
@@ -63,9 +65,15 @@ class Offline:
 
 
 FORMATS = [
-    ("song.wav", "FLOAT", RATE), ("song.wav", "PCM_16", RATE), ("song.wav", "PCM_24", RATE),
-    ("song.wav", "PCM_U8", RATE), ("song.aiff", "PCM_16", RATE), ("song.flac", "PCM_16", RATE),
-    ("song.flac", "PCM_24", RATE), ("song.ogg", "VORBIS", RATE), ("song.opus", "OPUS", RATE),
+    ("song.wav", "FLOAT", RATE),
+    ("song.wav", "PCM_16", RATE),
+    ("song.wav", "PCM_24", RATE),
+    ("song.wav", "PCM_U8", RATE),
+    ("song.aiff", "PCM_16", RATE),
+    ("song.flac", "PCM_16", RATE),
+    ("song.flac", "PCM_24", RATE),
+    ("song.ogg", "VORBIS", RATE),
+    ("song.opus", "OPUS", RATE),
     ("song.mp3", "MPEG_LAYER_III", RATE),
 ]
 
@@ -277,7 +285,7 @@ def test_a_cut_is_faded_and_exact(make_file):
     off.stream.set_playing(True)
     out = off.run_to_end()
     assert len(out) == 20_000
-    assert np.array_equal(out[RAMP : -RAMP], decoded[100 + RAMP : 20_100 - RAMP])
+    assert np.array_equal(out[RAMP:-RAMP], decoded[100 + RAMP : 20_100 - RAMP])
     assert np.abs(out[-1]).max() == 0
 
 

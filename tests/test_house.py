@@ -79,8 +79,18 @@ def test_only_the_compiler_room_knows_numba_and_llvm():
 
 def test_public_names():
     assert set(zerocross.__all__) == {
-        "DeviceError", "DeviceNotFound", "Event", "Player", "RealtimeError", "Rendered",
-        "SourceError", "Track", "UsageError", "ZerocrossError", "__version__", "render",
+        "DeviceError",
+        "DeviceNotFound",
+        "Event",
+        "Player",
+        "RealtimeError",
+        "Rendered",
+        "SourceError",
+        "Track",
+        "UsageError",
+        "ZerocrossError",
+        "__version__",
+        "render",
     }
     for name in zerocross.__all__:
         assert getattr(zerocross, name) is not None

@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from conftest import music, wait_for
 
+from conftest import music, wait_for
 from zerocross import DeviceNotFound, Player, SourceError, UsageError
 from zerocross.player import Events
 from zerocross.player.events import Event
@@ -60,9 +60,22 @@ def test_the_report_has_what_is_promised(player, make_file):
     player.wait(10)
     report = player.report()
     assert set(report) == {
-        "sample_rate", "channels", "block_size", "backend", "device", "frames_played", "seconds",
-        "callbacks", "late_callbacks", "underruns", "deadline_ns", "callback_ns",
-        "ring_low_water_frames", "decode_seconds", "faults", "tracks",
+        "sample_rate",
+        "channels",
+        "block_size",
+        "backend",
+        "device",
+        "frames_played",
+        "seconds",
+        "callbacks",
+        "late_callbacks",
+        "underruns",
+        "deadline_ns",
+        "callback_ns",
+        "ring_low_water_frames",
+        "decode_seconds",
+        "faults",
+        "tracks",
     }
     assert set(report["callback_ns"]) == {"p50", "p99", "p999", "max"}
     assert (report["sample_rate"], report["channels"], report["backend"]) == (48_000, 2, "null")
@@ -72,7 +85,9 @@ def test_the_report_has_what_is_promised(player, make_file):
 
 def test_tracks_of_one_rate_join_and_another_rate_reopens(player, tmp_path):
     for name, rate in (("a", 48_000), ("b", 48_000), ("c", 44_100)):
-        soundfile.write(tmp_path / f"{name}.wav", music(rate // 4, 1, sample_rate=rate), rate, "FLOAT")
+        soundfile.write(
+            tmp_path / f"{name}.wav", music(rate // 4, 1, sample_rate=rate), rate, "FLOAT"
+        )
     player._capture_s = 2.0
     player.play(tmp_path / "a.wav", tmp_path / "b.wav", tmp_path / "c.wav")
     assert player.wait(10)
@@ -92,7 +107,9 @@ def test_bad_items_are_told_and_skipped(player, make_file, tmp_path):
     good, _ = make_file(frames=5000)
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.mp3").write_text("no music here")
-    player.play(tmp_path / "missing.flac", good, tmp_path / "empty.wav", tmp_path / "text.mp3", good)
+    player.play(
+        tmp_path / "missing.flac", good, tmp_path / "empty.wav", tmp_path / "text.mp3", good
+    )
     assert player.wait(10)
     assert [t.status for t in player.queue] == ["failed", "played", "failed", "failed", "played"]
     errors = [event.message for event in player.seen if event.kind == "error"]
@@ -255,8 +272,22 @@ def test_a_lost_device_moves_on_with_the_position(player, make_file):
 def operate(player, paths, rng, count, failures):
     """Do random things; collect what should not have happened."""
     for _ in range(count):
-        action = rng.choice(["play", "pause", "resume", "seek", "next", "previous", "volume",
-                             "mute", "stop", "device", "wait", "close"])
+        action = rng.choice(
+            [
+                "play",
+                "pause",
+                "resume",
+                "seek",
+                "next",
+                "previous",
+                "volume",
+                "mute",
+                "stop",
+                "device",
+                "wait",
+                "close",
+            ]
+        )
         try:
             if action == "play":
                 player.play(*rng.sample(paths, 3))
@@ -290,10 +321,13 @@ def torture(make_file, rounds, count):
     for seed in range(rounds):
         failures, underruns = [], []
         player = Player("null", block_size=64)
-        player.events.subscribe(lambda e, u=underruns: u.append(e) if e.kind == "underrun" else None)
+        player.events.subscribe(
+            lambda e, u=underruns: u.append(e) if e.kind == "underrun" else None
+        )
         threads = [
             threading.Thread(
-                target=operate, args=(player, paths, random.Random(2 * seed + i), count // 2, failures)
+                target=operate,
+                args=(player, paths, random.Random(2 * seed + i), count // 2, failures),
             )
             for i in range(2)
         ]

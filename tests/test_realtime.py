@@ -13,8 +13,8 @@ import time
 import _miniaudio
 import numpy as np
 import pytest
-from conftest import music
 
+from conftest import music
 from zerocross import Player
 from zerocross.engine.device import BACKENDS
 
@@ -93,7 +93,9 @@ def python_callback_share(load, seconds, backend):
         ffi.memmove(output, bytes(8 * frames), 8 * frames)
 
     context = ffi.new("ma_context *")
-    assert lib.ma_context_init(ffi.new("ma_backend[]", [BACKENDS[backend]]), 1, ffi.NULL, context) == 0
+    assert (
+        lib.ma_context_init(ffi.new("ma_backend[]", [BACKENDS[backend]]), 1, ffi.NULL, context) == 0
+    )
     config = ffi.new("ma_device_config *", lib.ma_device_config_init(lib.ma_device_type_playback))
     config.sampleRate, config.periodSizeInFrames, config.periods = RATE, BLOCK, 3
     config.playback.format, config.playback.channels = lib.ma_format_f32, 2

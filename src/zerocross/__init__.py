@@ -14,8 +14,8 @@ if TYPE_CHECKING:
         UsageError,
         ZerocrossError,
     )
-    from zerocross.player import Event, Player, Track
     from zerocross.offline import Rendered, render
+    from zerocross.player import Event, Player, Track
 
 __version__ = "0.1.0"
 

@@ -57,6 +57,7 @@ class SourceError(ZerocrossError):
         The file, as it was given.
     reason : str
         What is wrong and what to do, without the path.
+
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -88,6 +89,7 @@ class KernelFault(ZerocrossError):
     ----------
     status : int
         The kernel's status; 1 and above are exceptions that it raised.
+
     """
 
     def __init__(self, name: str, status: int) -> None:

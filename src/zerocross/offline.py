@@ -44,6 +44,7 @@ class Rendered:
         Samples beyond full scale that an integer format could not hold.
     errors : list of str
         Inputs that were skipped or damaged, one line each.
+
     """
 
     path: str
@@ -92,6 +93,7 @@ def render(
         If no input can be played, or one has another sample rate.
     UsageError
         For an output that is neither WAV nor FLAC.
+
     """
     if not 0.0 <= volume <= 1.0:
         raise UsageError(f"volume {volume}: give a number from 0 to 1")
@@ -224,12 +226,17 @@ def _write(
     try:
         with soundfile.SoundFile(
             os.fsencode(part) if os.name != "nt" else part,
-            "w", stream.sample_rate, stream.channels, _SUBTYPES[bits], format=container,
+            "w",
+            stream.sample_rate,
+            stream.channels,
+            _SUBTYPES[bits],
+            format=container,
         ) as file:
             while not stream.record["ended"]:
                 feed.step()
                 stream.decode()
-                stream.render(block)
+                there = min(MAX_BLOCK, max(1, stream.ring.readable))  # never an underrun
+                stream.render(block[:there])
                 frames = block[: int(stream.record["frames_played"]) - written]
                 data, over = (frames, 0) if bits == "float" else to_integers(frames, int(bits))
                 clipped += over
@@ -239,7 +246,7 @@ def _write(
                     progress(min(1.0, written / total))
         os.replace(part, name)
     except (OSError, soundfile.SoundFileError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "error_string", str(error))
+        reason = str(getattr(error, "strerror", "") or getattr(error, "error_string", error))
         raise ZerocrossError(
             f"{printable(output)}: cannot be written ({reason.rstrip('.')}); check the folder and its free space"
         ) from None

@@ -78,6 +78,7 @@ def content_key(function: Callable[..., Any], *extra: str) -> str:
         The Python function behind a kernel.
     *extra : str
         What else the code depends on, such as the target.
+
     """
     digest = hashlib.sha256(_room_key())
     _update(digest, function, set())

@@ -65,6 +65,7 @@ class Entry:
         The C symbol.
     kernel : Kernel
         The kernel behind it.
+
     """
 
     def __init__(self, function: Callable[..., Any], argument_types: tuple[str, ...]) -> None:
@@ -102,6 +103,7 @@ class Entry:
         ------
         KernelFault
             If the kernel ended with a fault status.
+
         """
         if compiler_off():
             result = self.kernel.function(*args)
@@ -148,15 +150,26 @@ class Entry:
 
     def _whole_module(self, ir: str, symbol: str) -> str:
         """Hide everything but the C wrapper, so that the optimiser sees a closed world."""
-        ir = re.sub(r"^define (?:linkonce_odr |weak_odr |internal )?", "define internal ", ir, flags=re.M)
+        ir = re.sub(
+            r"^define (?:linkonce_odr |weak_odr |internal )?",
+            "define internal ",
+            ir,
+            flags=re.MULTILINE,
+        )
         ir = re.sub(r"= (?:common|linkonce|linkonce_odr) global", "= internal global", ir)
         ir = _OWNERSHIP_DECLARATION.sub("", ir)
-        arguments = [
-            f"{_LLVM_TYPES[kind]} %a{i}" for i, kind in enumerate(self.argument_types)
-        ]
+        arguments = [f"{_LLVM_TYPES[kind]} %a{i}" for i, kind in enumerate(self.argument_types)]
         passed = ", ".join(["ptr %result", "ptr %excinfo", *arguments])
-        return ir + _OWNERSHIP + _WRAPPER.format(
-            name=self.name, arguments=", ".join(arguments), passed=passed, symbol=symbol, fault=FAULT
+        return (
+            ir
+            + _OWNERSHIP
+            + _WRAPPER.format(
+                name=self.name,
+                arguments=", ".join(arguments),
+                passed=passed,
+                symbol=symbol,
+                fault=FAULT,
+            )
         )
 
 
@@ -165,7 +178,7 @@ class Entry:
 _OWNERSHIP_DECLARATION = re.compile(
     r"^declare [^\n]*@NRT_(?:incref|decref)\([^\n]*\n"
     r"|^define internal [^\n]*@NRT_(?:incref|decref)\([^\n]*\n.*?\n}\n",
-    re.M | re.S,
+    re.MULTILINE | re.DOTALL,
 )
 _OWNERSHIP = """
 define internal void @NRT_incref(ptr %p) alwaysinline { ret void }
@@ -199,6 +212,7 @@ def entry(*argument_types: str) -> Callable[[Callable[..., Any]], Entry]:
     *argument_types : str
         ``int64`` (also for pointers), ``int32``, ``uint32`` or ``float64``, one for each
         argument. The function returns an int64 or nothing.
+
     """
 
     def decorate(function: Callable[..., Any]) -> Entry:

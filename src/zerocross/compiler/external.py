@@ -45,6 +45,7 @@ def external(name: str, arguments: str, reference: Callable[..., Any]) -> Primit
         One letter for each argument: ``i`` int32, ``l`` int64 (and pointers), ``d`` double.
     reference : callable
         What to call when the compiler is off.
+
     """
     EXTERNALS.add(name)
 
@@ -103,7 +104,9 @@ def _build_monotonic() -> Any:
         rate = builder.load(slot)
         billion = ir.Constant(i64, 1_000_000_000)
         whole = builder.mul(builder.sdiv(ticks, rate), billion)
-        return builder.add(whole, builder.sdiv(builder.mul(builder.srem(ticks, rate), billion), rate))
+        return builder.add(
+            whole, builder.sdiv(builder.mul(builder.srem(ticks, rate), billion), rate)
+        )
 
     def posix(builder: Any) -> Any:
         pair = ir.LiteralStructType([i64, i64])
@@ -156,7 +159,9 @@ def _build_sleep() -> Any:
         def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
             value = builder.trunc(args[0], i32)
             if sys.platform == "win32":
-                value = builder.udiv(builder.add(value, ir.Constant(i32, 999)), ir.Constant(i32, 1000))
+                value = builder.udiv(
+                    builder.add(value, ir.Constant(i32, 999)), ir.Constant(i32, 1000)
+                )
                 kind, name = ir.FunctionType(ir.VoidType(), [i32]), "Sleep"
             else:
                 kind, name = ir.FunctionType(i32, [i32]), "usleep"
@@ -227,7 +232,7 @@ def attempt(function: Kernel[..., Any], *values: Any) -> int:
     """
     try:
         function.function(*values)
-    except Exception:
+    except Exception:  # noqa: BLE001  any fault at all is what it reports
         return 1
     return 0
 

@@ -30,6 +30,7 @@ class Kernel(Generic[P, R]):
     ----------
     function : callable
         The Python function behind the kernel.
+
     """
 
     def __init__(self, function: Callable[P, R]) -> None:
@@ -71,5 +72,6 @@ def kernel(function: Callable[P, R]) -> Kernel[P, R]:
     -------
     Kernel
         Callable from Python and from other kernels.
+
     """
     return Kernel(function)

@@ -66,7 +66,7 @@ class _ContentLocator(caching._CacheLocator):  # type: ignore[misc]
 
 
 class _KernelCacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_ContentLocator]
+    _locator_classes = (_ContentLocator,)
 
 
 class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
@@ -110,6 +110,7 @@ def portable_ir(kernel: Kernel[..., Any], argument_types: list[str]) -> tuple[st
         The text of the whole module.
     symbol : str
         The name of the kernel's native function in it.
+
     """
     signature = tuple(getattr(types, name) for name in argument_types)
     with flavour("portable"), _unoptimised():
@@ -119,5 +120,3 @@ def portable_ir(kernel: Kernel[..., Any], argument_types: list[str]) -> tuple[st
     if types.unliteral(result.signature.return_type) not in (types.int64, types.none):
         raise TypeError(f"{kernel!r} must return an int64 or nothing")
     return result.library.get_llvm_str(), result.fndesc.llvm_func_name
-
-

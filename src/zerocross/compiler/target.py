@@ -27,6 +27,7 @@ class Target:
         LLVM's name of the CPU; empty for the generic one.
     features : str
         Comma-separated features, each with ``+`` or ``-``.
+
     """
 
     name: str
@@ -51,7 +52,7 @@ class Emitted:
 @functools.cache
 def llvm() -> Any:
     """Return llvmlite's binding, ready to use."""
-    import llvmlite.binding as binding
+    from llvmlite import binding
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
@@ -93,6 +94,7 @@ def emit(ir: str, target: Target) -> Emitted:
         A whole module in which only the entry point is visible from outside.
     target : Target
         What to compile for.
+
     """
     binding = llvm()
     module = binding.parse_assembly(ir)

@@ -31,12 +31,27 @@ _BASS = [45, 41, 36, 43]
 _ARPEGGIO = [0, 1, 2, 3, 2, 1, 2, 3]
 # The melody: (bar, beat, MIDI note, beats).
 _MELODY = [
-    (2, 0.0, 76, 1.5), (2, 1.5, 74, 0.5), (2, 2.0, 72, 1.0), (2, 3.0, 69, 1.0),
-    (3, 0.0, 71, 1.5), (3, 1.5, 72, 0.5), (3, 2.0, 74, 2.0),
-    (4, 0.0, 76, 1.0), (4, 1.0, 81, 1.0), (4, 2.0, 79, 0.5), (4, 2.5, 76, 1.5),
-    (5, 0.0, 77, 1.0), (5, 1.0, 76, 1.0), (5, 2.0, 72, 2.0),
-    (6, 0.0, 74, 0.5), (6, 0.5, 76, 0.5), (6, 1.0, 79, 1.0), (6, 2.0, 76, 2.0),
-    (7, 0.0, 74, 1.0), (7, 1.0, 72, 1.0), (7, 2.0, 69, 2.0),
+    (2, 0.0, 76, 1.5),
+    (2, 1.5, 74, 0.5),
+    (2, 2.0, 72, 1.0),
+    (2, 3.0, 69, 1.0),
+    (3, 0.0, 71, 1.5),
+    (3, 1.5, 72, 0.5),
+    (3, 2.0, 74, 2.0),
+    (4, 0.0, 76, 1.0),
+    (4, 1.0, 81, 1.0),
+    (4, 2.0, 79, 0.5),
+    (4, 2.5, 76, 1.5),
+    (5, 0.0, 77, 1.0),
+    (5, 1.0, 76, 1.0),
+    (5, 2.0, 72, 2.0),
+    (6, 0.0, 74, 0.5),
+    (6, 0.5, 76, 0.5),
+    (6, 1.0, 79, 1.0),
+    (6, 2.0, 76, 2.0),
+    (7, 0.0, 74, 1.0),
+    (7, 1.0, 72, 1.0),
+    (7, 2.0, 69, 2.0),
 ]
 
 Mono = npt.NDArray[np.float64]
@@ -51,19 +66,21 @@ def _time(seconds: float) -> Mono:
 
 
 def _pluck(note: int, seconds: float, brightness: float) -> Mono:
-    """A plucked string: partials that die the faster the higher they are."""
+    """Return a plucked string: partials that die the faster the higher they are."""
     t = _time(seconds)
     base = _frequency(note)
     tone = np.zeros_like(t)
     for k in range(1, 9):
         stretched = base * k * np.sqrt(1 + 0.0002 * k * k)
         if stretched < 0.45 * SAMPLE_RATE:
-            tone += brightness**k / k * np.sin(2 * np.pi * stretched * t) * np.exp(-t * (2 + 1.5 * k))
+            tone += (
+                brightness**k / k * np.sin(2 * np.pi * stretched * t) * np.exp(-t * (2 + 1.5 * k))
+            )
     return tone * np.minimum(1, t / 0.003)
 
 
 def _pad(notes: tuple[int, ...], seconds: float) -> Mono:
-    """A soft chord of detuned sines that swells and goes."""
+    """Return a soft chord of detuned sines that swells and goes."""
     t = _time(seconds)
     tone = sum(
         np.sin(2 * np.pi * _frequency(note + cents / 100) * t)
@@ -129,7 +146,10 @@ def compose() -> npt.NDArray[np.float32]:
         page[frames:] += gain * score.page[:-frames, ::-1].copy()
     fade = np.minimum(1, (len(page) - 1 - np.arange(len(page))) / (1.5 * SAMPLE_RATE))
     page *= np.maximum(0, fade)[:, None]
-    return (page / np.abs(page).max() * 10 ** (-3 / 20)).astype(np.float32)
+    piece: npt.NDArray[np.float32] = (page / np.abs(page).max() * 10 ** (-3 / 20)).astype(
+        np.float32
+    )
+    return piece
 
 
 def composed_file() -> Path:

@@ -45,9 +45,10 @@ def float_to_int(value: Any, full_scale: Any) -> Any:
         The sample, full scale is 1.
     full_scale : float
         ``2.0 ** (bits - 1)``.
+
     """
     scaled = np.rint(np.float64(value) * full_scale)
-    if not scaled == scaled:
+    if scaled != scaled:
         scaled = 0.0
     return np.int64(min(max(scaled, -full_scale), full_scale - 1.0))
 
@@ -79,6 +80,7 @@ def write_device_frames(rows: Any, frames: Any, address: Any, sample_format: Any
     Notes
     -----
     Real-time: safe.
+
     """
     channels = rows.shape[0]
     samples = frames * channels
@@ -139,10 +141,9 @@ def to_integers(samples: np.ndarray[Any, Any], bits: int) -> tuple[np.ndarray[An
         Same shape.
     clipped : int
         How many samples were beyond full scale and saturated.
+
     """
     data = np.ascontiguousarray(samples, np.float32)
     out = np.empty(data.shape, np.int16 if bits == 16 else np.int32)
     clipped = convert_samples(data.ctypes.data, out.ctypes.data, data.size, bits)
     return out, clipped
-
-

@@ -27,6 +27,7 @@ def fall_peaks(peaks: Any, rows: Any, frames: Any, sample_rate: Any) -> None:
         The block.
     frames, sample_rate : int
         Length of the block in frames, and frames a second.
+
     """
     fall = math.exp(-math.log(10.0) / 20.0 * FALL_DB_PER_SECOND * frames / sample_rate)
     for c in range(rows.shape[0]):
@@ -42,7 +43,9 @@ def replace_nonfinite(samples: Any) -> Any:
     count = 0
     for i in range(samples.size):
         x = samples[i]
-        if not x - x == np.float32(0.0):
-            samples[i] = np.float32(0.0) if x != x else (np.float32(1.0) if x > 0 else np.float32(-1.0))
+        if x - x != np.float32(0.0):
+            samples[i] = (
+                np.float32(0.0) if x != x else (np.float32(1.0) if x > 0 else np.float32(-1.0))
+            )
             count += 1
     return count

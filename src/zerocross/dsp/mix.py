@@ -57,6 +57,7 @@ def design_mix(
     ------
     UsageError
         For any other number of channels.
+
     """
     if inputs == outputs and inputs in (1, 2):
         return np.eye(inputs, dtype=np.float32)
@@ -91,6 +92,7 @@ def mix_interleaved(matrix: Any, source: Any, inputs: Any, out: Any, outputs: An
     Notes
     -----
     Real-time: safe. Sums in float64.
+
     """
     for i in range(out.size // outputs):
         for o in range(outputs):

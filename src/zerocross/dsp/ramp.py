@@ -13,7 +13,15 @@ import numpy as np
 
 from zerocross.compiler import kernel
 
-__all__ = ["RAMP", "apply_ramp", "ramp_is_at", "ramp_jump", "ramp_remaining", "ramp_to", "ramp_value"]
+__all__ = [
+    "RAMP",
+    "apply_ramp",
+    "ramp_is_at",
+    "ramp_jump",
+    "ramp_remaining",
+    "ramp_to",
+    "ramp_value",
+]
 
 RAMP = np.dtype([("start", "f8"), ("stop", "f8"), ("position", "i8"), ("length", "i8")])
 
@@ -77,6 +85,7 @@ def apply_ramp(ramp: Any, rows: Any, first: Any, frames: Any) -> None:
     Notes
     -----
     Real-time: safe.
+
     """
     moving = min(frames, ramp_remaining(ramp))
     for c in range(rows.shape[0]):

@@ -111,10 +111,12 @@ def skip_to_generation(stream: Any, ring: Any, wanted: Any) -> None:
 
 @kernel
 def has_refilled(stream: Any, ring: Any) -> Any:
-    """Return whether enough is there to start: the threshold, or all that will come."""
+    """Return whether enough is there to start: the threshold, or all that can come."""
     decoder = record_at(stream.decoder, DECODER)
     written = load_acquire(decoder, "marks_written")
     if written > stream.mark_read and mark_at(stream, written - 1).flags & MARK_END:
+        return True
+    if written - stream.mark_read >= MARKS // 2:  # many tiny pieces: no more marks fit
         return True
     return readable(ring) >= min(stream.threshold, ring.capacity)
 
@@ -250,7 +252,10 @@ def _apply_from(ramp: Any, rows: Any, first: Any, frames: Any) -> None:
 def process_block(stream: Any, ring: Any, output: Any, frames: Any) -> None:
     """Fetch, volume, meter, conversion: one block of at most `MAX_BLOCK` frames."""
     channels = stream.channels
-    if not 1 <= channels <= MAX_CHANNELS or not FORMAT_S24 - 1 <= stream.sample_format <= FORMAT_F32:
+    if (
+        not 1 <= channels <= MAX_CHANNELS
+        or not FORMAT_S24 - 1 <= stream.sample_format <= FORMAT_F32
+    ):
         raise ValueError("the stream's record is not that of an open stream")
     rows = float32_rows(stream.scratch, channels, MAX_BLOCK)
     stream.underruns += fetch(stream, ring, rows, frames)
@@ -369,4 +374,3 @@ def render_block(stream_address: int, output: int, frames: int) -> int:
     """Fill a buffer as a device would: offline rendering and tests."""
     run_callback(record_at(stream_address, STREAM), output, frames)
     return frames
-

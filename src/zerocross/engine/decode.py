@@ -220,7 +220,7 @@ def decode_chunk(decoder: Any, ring: Any) -> Any:
     free = writable(ring)
     if free < min(CHUNK, ring.capacity // 4):
         return _IDLE
-    out = contiguous(ring, ring.write, min(min(free, CHUNK), limit))
+    out = contiguous(ring, ring.write, min(free, CHUNK, limit))
     frames = out.size // decoder.channels
     if source.identity:
         got = sf_readf_float(source.handle, _address_in_ring(ring), frames)

@@ -15,7 +15,7 @@ import functools
 import sys
 import threading
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import _miniaudio
 import numpy as np
@@ -90,7 +90,7 @@ _REASONS = {
 
 @entry("int64", "int64", "int64", "uint32")
 def device_callback(device: int, output: int, source: int, frames: int) -> None:
-    """miniaudio's data callback: ``void (ma_device*, void*, const void*, ma_uint32)``.
+    """Miniaudio's data callback: ``void (ma_device*, void*, const void*, ma_uint32)``.
 
     The stream's record lies in the device's user data. Real-time: the audio thread.
     """
@@ -102,7 +102,7 @@ def device_callback(device: int, output: int, source: int, frames: int) -> None:
 
 @entry("int64")
 def notification_callback(notification: int) -> None:
-    """miniaudio's notification callback: sets a bit for the control world to find."""
+    """Miniaudio's notification callback: sets a bit for the control world to find."""
     device = int64_array(notification, 1)[0]
     kind = int32_array(notification + _EVENT_TYPE, 1)[0]
     stream = record_at(int64_array(device + _USER_DATA, 1)[0], STREAM)
@@ -126,6 +126,7 @@ class DeviceInfo:
         Whether the backend plays there by default.
     formats : tuple of str
         Native formats as ``f32 2ch 48000Hz``; 0 stands for any.
+
     """
 
     backend: str
@@ -223,9 +224,12 @@ class Context:
         name = ffi.string(raw.name).decode("utf-8", "replace")
         detail = ffi.new("ma_device_info *")
         natives: list[tuple[int, int, int]] = []
-        if lib.ma_context_get_device_info(
-            self._handle, lib.ma_device_type_playback, identity, detail
-        ) == 0:
+        if (
+            lib.ma_context_get_device_info(
+                self._handle, lib.ma_device_type_playback, identity, detail
+            )
+            == 0
+        ):
             natives = [
                 (f.format, f.channels, f.sampleRate)
                 for f in detail.nativeDataFormats[0 : detail.nativeDataFormatCount]
@@ -271,6 +275,7 @@ def find_devices(name: str | None) -> list[DeviceInfo]:
     ------
     DeviceNotFound
         If there is none; lists the near ones.
+
     """
     if name is None:
         defaults = (_default_of(backend) for backend in enabled_backends())
@@ -279,13 +284,15 @@ def find_devices(name: str | None) -> list[DeviceInfo]:
         device = _default_of(name.lower())
         if device:
             return [device]
-        raise DeviceNotFound(f"{name}: no device there; is its server running? See: zerocross devices")
+        raise DeviceNotFound(
+            f"{name}: no device there; is its server running? See: zerocross devices"
+        )
     found, _ = list_devices()
     same = [d for d in found if d.name == name]
     same = same or [d for d in found if name.lower() in d.name.lower()]
     if same:
         return same[:1]
-    names = [d.name for d in found] + list(enabled_backends())
+    names = [*enabled_backends(), *(d.name for d in found)]
     near = difflib.get_close_matches(name, names, 3, 0.4) or names[:6]
     raise DeviceNotFound(
         f"no device named {name!r}; near are: {', '.join(dict.fromkeys(near))}; "
@@ -324,6 +331,7 @@ class Device:
         What the callback delivers; the backend converts if the hardware differs.
     block_size : int or None
         Frames in a callback; the device may take another number.
+
     """
 
     def __init__(
@@ -341,14 +349,18 @@ class Device:
         self._context = Context(info.backend)
         self._handle = ffi.new("ma_device *")
         self._open = False
-        result = lib.ma_device_init(self._context.handle, self._config(stream_address), self._handle)
+        result = lib.ma_device_init(
+            self._context.handle, self._config(stream_address), self._handle
+        )
         if result != 0:
             self._context.close()
             raise DeviceError(f"{info.title}: {describe_result(result)}")
         self._open = True
 
     def _config(self, stream_address: int) -> Any:
-        config = ffi.new("ma_device_config *", lib.ma_device_config_init(lib.ma_device_type_playback))
+        config = ffi.new(
+            "ma_device_config *", lib.ma_device_config_init(lib.ma_device_type_playback)
+        )
         config.sampleRate = self.sample_rate
         config.periodSizeInFrames = self.block_size
         config.periods = _PERIODS
@@ -368,7 +380,7 @@ class Device:
         self._kept = config
         return config
 
-    def __enter__(self) -> Device:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -457,6 +469,7 @@ def open_device(
         If no device has the name.
     DeviceError
         If it is there and refuses.
+
     """
     reasons: list[str] = []
     for info in find_devices(name):

@@ -59,7 +59,7 @@ def provide_libsndfile() -> None:
 
 def sndfile_error(number: int) -> str:
     """Return libsndfile's words for an error number."""
-    return soundfile.LibsndfileError(number).error_string.rstrip(".")
+    return str(soundfile.LibsndfileError(number).error_string).rstrip(".")
 
 
 class OpenSource:
@@ -81,6 +81,7 @@ class OpenSource:
         Frames to decode before a seek's target for the target to be exact.
     order : tuple of str
         The channels' places, for 5.1.
+
     """
 
     def __init__(self, location: PathLike, file: soundfile.SoundFile) -> None:
@@ -117,6 +118,7 @@ def open_source(path: PathLike) -> OpenSource:
     ------
     SourceError
         With one line that says what is wrong with the file and what to do.
+
     """
     name = printable(path)
     raw = os.fsencode(path)
@@ -149,7 +151,9 @@ def _check_path(name: str, raw: bytes) -> None:
             pass
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(name, f"cannot be opened ({reason}); check its name and permissions") from None
+        raise SourceError(
+            name, f"cannot be opened ({reason}); check its name and permissions"
+        ) from None
 
 
 def _problem(source: OpenSource) -> str:

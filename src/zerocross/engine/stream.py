@@ -62,6 +62,7 @@ class Heard:
         The generation that is playing.
     ended : bool
         Whether the last frame of the last source has been heard.
+
     """
 
     serial: int
@@ -104,6 +105,7 @@ class Stream:
         Frames in a callback asked of devices.
     volume : float
         Gain at the start.
+
     """
 
     def __init__(
@@ -210,6 +212,7 @@ class Stream:
             What to play of it; a cut before its own end is faded.
         reused : bool
             Whether a decode thread may have moved its position.
+
         """
         slot = self._next_slot()
         slot["serial"], slot["kind"], slot["handle"] = serial, 0, source.handle

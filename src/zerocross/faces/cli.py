@@ -63,18 +63,43 @@ def cli(debug: bool) -> None:
 def _playing_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of everything that plays."""
     options = [
-        click.option("--volume", type=click.FloatRange(0, 1), default=1.0, show_default=True,
-                     help="Gain, 0 to 1."),
-        click.option("--start", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
-                     help="Where the first track begins."),
-        click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
-                     help="Stop after so much audio."),
-        click.option("--device", metavar="NAME|null",
-                     help="A device, a part of its name, a backend, or null for no sound."),
-        click.option("--block", type=click.IntRange(16, 65536), metavar="FRAMES",
-                     help="Frames in a callback.  [default: 512, or 2048 on PulseAudio]"),
-        click.option("--report", type=click.Path(dir_okay=False), metavar="FILE.json",
-                     help="Write what was counted."),
+        click.option(
+            "--volume",
+            type=click.FloatRange(0, 1),
+            default=1.0,
+            show_default=True,
+            help="Gain, 0 to 1.",
+        ),
+        click.option(
+            "--start",
+            type=click.FloatRange(0),
+            default=0.0,
+            metavar="SECONDS",
+            help="Where the first track begins.",
+        ),
+        click.option(
+            "--duration",
+            type=click.FloatRange(0, min_open=True),
+            metavar="SECONDS",
+            help="Stop after so much audio.",
+        ),
+        click.option(
+            "--device",
+            metavar="NAME|null",
+            help="A device, a part of its name, a backend, or null for no sound.",
+        ),
+        click.option(
+            "--block",
+            type=click.IntRange(16, 65536),
+            metavar="FRAMES",
+            help="Frames in a callback.  [default: 512, or 2048 on PulseAudio]",
+        ),
+        click.option(
+            "--report",
+            type=click.Path(dir_okay=False),
+            metavar="FILE.json",
+            help="Write what was counted.",
+        ),
         click.option("--no-ui", is_flag=True, help="No live line and no keys."),
     ]
     for option in reversed(options):
@@ -108,10 +133,13 @@ def play(paths: tuple[str, ...], **options: Any) -> int:
     return _play(files, problems, **options)
 
 
-@cli.command(cls=_Command, epilog="""
+@cli.command(
+    cls=_Command,
+    epilog="""
     zerocross demo
     zerocross demo --device null --duration 5 --no-ui
-    """)
+    """,
+)
 @_playing_options
 def demo(**options: Any) -> int:
     """Play a short piece of music that Zerocross composes and synthesises itself."""
@@ -120,21 +148,34 @@ def demo(**options: Any) -> int:
     return _play([str(composed_file())], [], **options)
 
 
-@cli.command(cls=_Command, epilog="""
+@cli.command(
+    cls=_Command,
+    epilog="""
     zerocross render song.mp3 song.wav
     zerocross render part1.flac part2.flac whole.flac --bits 24
-    """)
+    """,
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
 @click.argument("output", metavar="OUT", type=click.Path())
-@click.option("--volume", type=click.FloatRange(0, 1), default=1.0, show_default=True,
-              help="Gain, 0 to 1.")
-@click.option("--start", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
-              help="Where the first file begins.")
-@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
-              help="Render so much.")
+@click.option(
+    "--volume", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Gain, 0 to 1."
+)
+@click.option(
+    "--start",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Where the first file begins.",
+)
+@click.option(
+    "--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Render so much."
+)
 @click.option("--channels", type=click.IntRange(1, 2), help="1 or 2.  [default: as the files]")
-@click.option("--bits", type=click.Choice(["16", "24", "float"]),
-              help="Sample format.  [default: 16 for 16-bit files, else float or, in FLAC, 24]")
+@click.option(
+    "--bits",
+    type=click.Choice(["16", "24", "float"]),
+    help="Sample format.  [default: 16 for 16-bit files, else float or, in FLAC, 24]",
+)
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:
     """Render files through the playing path into one WAV or FLAC file, without a gap."""
@@ -157,7 +198,8 @@ def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:
     if done.clipped:
         click.echo(
             f"warning: {done.clipped} samples were beyond full scale and saturated; "
-            "lower --volume or use --bits float", err=True,
+            "lower --volume or use --bits float",
+            err=True,
         )
     seconds = done.frames / done.sample_rate
     click.echo(
@@ -168,10 +210,13 @@ def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:
     return 1 if done.errors or problems else 0
 
 
-@cli.command(cls=_Command, epilog="""
+@cli.command(
+    cls=_Command,
+    epilog="""
     zerocross devices
     zerocross devices --json
-    """)
+    """,
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def devices(as_json: bool) -> int:
     """List the backends and the devices that can play."""
@@ -180,7 +225,12 @@ def devices(as_json: bool) -> int:
     found, reasons = list_devices()
     if as_json:
         listed = [
-            {"backend": d.backend, "name": d.name, "default": d.is_default, "formats": list(d.formats)}
+            {
+                "backend": d.backend,
+                "name": d.name,
+                "default": d.is_default,
+                "formats": list(d.formats),
+            }
             for d in found
         ]
         click.echo(json.dumps({"devices": listed, "unavailable": reasons}, indent=2))
@@ -189,7 +239,9 @@ def devices(as_json: bool) -> int:
 
     table = Table("backend", "device", "default", "native formats")
     for d in found:
-        few = ", ".join(d.formats[:3]) + (f", {len(d.formats) - 3} more" if len(d.formats) > 3 else "")
+        few = ", ".join(d.formats[:3]) + (
+            f", {len(d.formats) - 3} more" if len(d.formats) > 3 else ""
+        )
         table.add_row(d.backend, d.name, "yes" if d.is_default else "", few)
     for backend, reason in reasons.items():
         table.add_row(backend, f"none: {reason}", "", "", style="dim")
@@ -197,10 +249,13 @@ def devices(as_json: bool) -> int:
     return 0
 
 
-@cli.command(cls=_Command, epilog="""
+@cli.command(
+    cls=_Command,
+    epilog="""
     zerocross doctor
     zerocross doctor --json
-    """)
+    """,
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def doctor(as_json: bool) -> int:
     """Show what this machine has: versions, processor, audio, real-time rights, caches."""
@@ -221,10 +276,13 @@ def doctor(as_json: bool) -> int:
     return 0
 
 
-@cli.command(cls=_Command, epilog="""
+@cli.command(
+    cls=_Command,
+    epilog="""
     eval "$(zerocross completion bash)"
     zerocross completion fish > ~/.config/fish/completions/zerocross.fish
-    """)
+    """,
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
     """Print a shell's completion script."""

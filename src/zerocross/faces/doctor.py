@@ -19,8 +19,15 @@ from zerocross.engine.device import list_devices
 __all__ = ["examine"]
 
 _SETS = {  # what LLVM calls it -> what people call it
-    "sse4.1": "SSE4.1", "avx": "AVX", "avx2": "AVX2", "fma": "FMA", "avx512f": "AVX-512F",
-    "avx512bw": "AVX-512BW", "avx512vl": "AVX-512VL", "neon": "NEON", "sve": "SVE",
+    "sse4.1": "SSE4.1",
+    "avx": "AVX",
+    "avx2": "AVX2",
+    "fma": "FMA",
+    "avx512f": "AVX-512F",
+    "avx512bw": "AVX-512BW",
+    "avx512vl": "AVX-512VL",
+    "neon": "NEON",
+    "sve": "SVE",
 }
 
 
@@ -42,7 +49,8 @@ def _software() -> dict[str, str]:
         "zerocross": version("zerocross") if _is_installed("zerocross") else "source tree",
         "python": f"{platform.python_version()} ({platform.python_implementation()})",
         "numba": version("numba"),
-        "llvm": ".".join(map(str, target.llvm().llvm_version_info)) + f" (llvmlite {version('llvmlite')})",
+        "llvm": ".".join(map(str, target.llvm().llvm_version_info))
+        + f" (llvmlite {version('llvmlite')})",
         "numpy": version("numpy"),
         "libsndfile": f"{soundfile.__libsndfile_version__} (soundfile {version('soundfile')})",
         "miniaudio": version("miniaudio"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["Keys"]
 
@@ -24,7 +24,7 @@ class Keys:
         self.active = sys.stdin is not None and sys.stdin.isatty()
         self._before: Any = None
 
-    def __enter__(self) -> Keys:
+    def __enter__(self) -> Self:
         if self.active and os.name == "posix":
             import termios
             import tty

@@ -14,7 +14,23 @@ __all__ = ["AUDIO_SUFFIXES", "expand"]
 
 #: Names of files that a directory's audio may have.
 AUDIO_SUFFIXES = frozenset(
-    ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .snd .w64 .wav .wave".split()
+    [
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".au",
+        ".caf",
+        ".flac",
+        ".mp3",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".rf64",
+        ".snd",
+        ".w64",
+        ".wav",
+        ".wave",
+    ]
 )
 _PLAYLISTS = frozenset({".m3u", ".m3u8"})
 _MAX_DEPTH = 8
@@ -29,6 +45,7 @@ def expand(paths: Iterable[str]) -> tuple[list[str], list[SourceError]]:
         Files (returned as they are), directories (all audio in them, by name, with
         numbers in order), playlists ``.m3u`` and ``.m3u8`` (entries relative to the
         playlist).
+
     """
     files: list[str] = []
     problems: list[SourceError] = []
@@ -65,9 +82,7 @@ def _natural(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p.casefold()) for p in parts]
 
 
-def _expand_playlist(
-    path: str, files: list[str], problems: list[SourceError], depth: int
-) -> None:
+def _expand_playlist(path: str, files: list[str], problems: list[SourceError], depth: int) -> None:
     name = printable(path)
     if depth >= _MAX_DEPTH:
         problems.append(SourceError(name, "playlists in playlists, too deep; list the files"))

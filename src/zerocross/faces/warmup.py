@@ -18,7 +18,14 @@ def _needed() -> list[Entry]:
     from zerocross.sync.latest import latest_read
 
     provide_libsndfile()
-    return [device_callback, decode_loop, notification_callback, shared_load, shared_store, latest_read]
+    return [
+        device_callback,
+        decode_loop,
+        notification_callback,
+        shared_load,
+        shared_store,
+        latest_read,
+    ]
 
 
 def warm_up() -> None:

@@ -28,6 +28,7 @@ def aligned_zeros(
     Notes
     -----
     Real-time: no; allocate in the control world and hand the address over.
+
     """
     kind = np.dtype(dtype)
     sizes = (shape,) if isinstance(shape, int) else shape

@@ -38,6 +38,7 @@ def layout(**groups: list[Field]) -> np.dtype[Any]:
 
     >>> layout(audio=["read"], control=[("volume", "f8")]).fields["volume"][1]
     128
+
     """
     names: list[str] = []
     formats: list[Any] = []
@@ -55,9 +56,7 @@ def layout(**groups: list[Field]) -> np.dtype[Any]:
             offsets.append(end)
             end += item.itemsize
     itemsize = -(-end // LINE) * LINE
-    return np.dtype(
-        {"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize}
-    )
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize})
 
 
 _CELL = np.dtype([("value", "i8")])
@@ -87,6 +86,7 @@ class Record:
     ----------
     address : int
         Where it lies; valid as long as the Record is referenced.
+
     """
 
     def __init__(self, dtype: np.dtype[Any], count: int = 1) -> None:
@@ -94,9 +94,8 @@ class Record:
         self._row = self._memory[0]
         self.dtype = dtype
         self.address: int = self._memory.ctypes.data
-        self._field_addresses = {
-            name: self.address + dtype.fields[name][1] for name in dtype.names or ()  # type: ignore[index]
-        }
+        fields: Any = dtype.fields or {}
+        self._field_addresses = {name: self.address + fields[name][1] for name in fields}
 
     def __getitem__(self, field: str) -> Any:
         return self._row[field]

@@ -24,6 +24,7 @@ class Event:
         The track it is about, or an empty string.
     message : str
         One line for people.
+
     """
 
     kind: str

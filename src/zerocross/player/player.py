@@ -16,14 +16,14 @@ import threading
 import time
 import weakref
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from zerocross.engine.recorder import Counters
 from zerocross.engine.source import OpenSource, open_source
 from zerocross.engine.stream import Heard, Outcome, Stream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.player.events import Event, Events
-from zerocross.player.queue import Queue, Track
+from zerocross.player.queue import Queue
 
 __all__ = ["Player"]
 
@@ -72,6 +72,7 @@ class Player:
     Notes
     -----
     All methods may be called from any thread of the control world. None is real-time safe.
+
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class Player:
             If none of the files can be played.
         DeviceNotFound, DeviceError
             If the device cannot be opened.
+
         """
         with self._lock:
             self._check_open()
@@ -321,7 +323,7 @@ class Player:
         self.events.publish(Event("closed"))
         self.events.close()
 
-    def __enter__(self) -> Player:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -520,7 +522,8 @@ class Player:
         if stream.device:
             self._last_format.update(
                 block_size=stream.device.block_size,
-                backend=stream.device.info.backend, device=stream.device.info.name
+                backend=stream.device.info.backend,
+                device=stream.device.info.name,
             )
 
     def _fade_out(self) -> None:
@@ -558,8 +561,10 @@ class Player:
     def _start_supervisor(self) -> None:
         if self._supervisor is None:
             self._supervisor = threading.Thread(
-                target=_supervise, args=(weakref.ref(self), self._wake),
-                name="zerocross-player", daemon=True,
+                target=_supervise,
+                args=(weakref.ref(self), self._wake),
+                name="zerocross-player",
+                daemon=True,
             )
             self._supervisor.start()
 
@@ -632,7 +637,11 @@ class Player:
         done = [
             p
             for p in self._postings.values()
-            if (p.outcome is not None and p.index != self._queue.index and p.serial < self._heard_serial)
+            if (
+                p.outcome is not None
+                and p.index != self._queue.index
+                and p.serial < self._heard_serial
+            )
             or p.generation < min(at_work, stream.generation)
         ]
         for posting in done:
@@ -654,11 +663,11 @@ class Player:
     def _leave_track(self) -> None:
         """Write on the current track that it was left early."""
         track = self._queue.current
-        if track is None or track.status != "playing" or self._stream is None:
+        if track is None or self._stream is None or track.status not in ("playing", "waiting"):
             return
         heard = self._stream.heard()
         posting = self._postings.get(heard.serial)
-        if posting:
+        if posting and posting.index == self._queue.index:
             track.frames = heard.frame - posting.start_frame
         track.status = "skipped"
 
@@ -757,4 +766,3 @@ def _checked_volume(value: float) -> float:
     if not 0.0 <= value <= 1.0:
         raise UsageError(f"volume {value}: give a number from 0 to 1")
     return float(value)
-

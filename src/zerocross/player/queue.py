@@ -28,6 +28,7 @@ class Track:
         What was wrong, in words.
     duration_s : float or None
         Length in seconds, known once it was opened.
+
     """
 
     location: str | bytes | os.PathLike[str]
@@ -58,6 +59,7 @@ class Queue:
     ----------
     index : int
         Of the current track.
+
     """
 
     def __init__(self) -> None:

@@ -71,6 +71,7 @@ class Latest:
     ----------
     *names : str
         The numbers, in the order in which the writer stores them.
+
     """
 
     def __init__(self, *names: str) -> None:
@@ -86,6 +87,7 @@ class Latest:
         RuntimeError
             If the writer was caught writing a million times, which means that it died in
             the middle.
+
         """
         copy = np.empty_like(self._copy)
         if not latest_read(self.record.address, copy.ctypes.data, 1_000_000):

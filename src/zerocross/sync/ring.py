@@ -86,6 +86,7 @@ def contiguous(ring: Any, index: Any, frames: Any) -> Any:
     array, shape (samples,)
         Interleaved float32 in place; ``samples // channels`` frames, which is fewer than
         asked for where the memory ends.
+
     """
     start = index % ring.capacity
     count = min(frames, ring.capacity - start)
@@ -109,7 +110,7 @@ def ring_push(address: int, samples: int, frames: int) -> int:
     """Copy as many frames as fit into the ring; returns how many."""
     ring = record_at(address, RING)
     source = float32_array(samples, frames * ring.channels)
-    total = min(frames, writable(ring))
+    total: int = min(frames, writable(ring))
     done = 0
     while done < total:
         chunk = contiguous(ring, ring.write + done, total - done)
@@ -126,7 +127,7 @@ def ring_pop(address: int, samples: int, frames: int) -> int:
     """Copy as many frames as are there out of the ring; returns how many."""
     ring = record_at(address, RING)
     target = float32_array(samples, frames * ring.channels)
-    total = min(frames, readable(ring))
+    total: int = min(frames, readable(ring))
     done = 0
     while done < total:
         chunk = contiguous(ring, ring.read + done, total - done)
@@ -146,6 +147,7 @@ class Chunk:
     frames : ndarray, shape (frames, channels), float32
         A view of the ring's own memory. May hold fewer frames than asked for: because the
         ring is short, or because its memory ends there.
+
     """
 
     def __init__(self, ring: Ring, index_field: str, frames: npt.NDArray[np.float32]) -> None:
@@ -180,6 +182,7 @@ class Ring:
     One thread may write (`push`, `write_chunk`), one may read (`pop`, `read_chunk`); they
     may be the same. Nothing here waits. The methods are for the control world; compiled
     code works on ``record.address`` with the kernels of this module.
+
     """
 
     def __init__(self, capacity: int, channels: int = 2) -> None:

@@ -1,0 +1,540 @@
+"""The command line as people meet it: mistakes, exit codes, keys, Ctrl-C, reports."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import resource
+import signal
+import subprocess
+import sys
+import termios
+import time
+
+import numpy as np
+import pexpect
+import pytest
+import soundfile
+
+from conftest import music, wait_for
+from zerocross.faces.keys import parse_keys
+from zerocross.faces.paths import expand
+
+NULL = ("--device", "null", "--no-ui")
+
+
+def one_line(done, *words):
+    """Return the one error line of a failed command, which must hold some words."""
+    text = done.stderr.decode()
+    assert "Traceback" not in text
+    lines = [line for line in text.splitlines() if line.lower().startswith("error:")]
+    assert len(lines) == 1, text
+    for word in words:
+        assert word in lines[0], lines[0]
+    return lines[0]
+
+
+def write_bytes(path, data):
+    path.write_bytes(data)
+    return path
+
+
+def bad_files(folder):
+    """Every kind of bad file: name, what to do, words of the message."""
+    soundfile.write(folder / "good.flac", music(48_000), 48_000)
+    flac = (folder / "good.flac").read_bytes()
+    soundfile.write(folder / "good.wav", music(4800), 48_000, "FLOAT")
+    wav = bytearray((folder / "good.wav").read_bytes())
+    cases = {
+        "missing.flac": (None, "no such file"),
+        "empty.wav": (b"", "0 bytes"),
+        "text.mp3": (b"this is no music\n" * 50, "not playable audio"),
+        "noise.ogg": (np.random.default_rng(1).bytes(20_000), "not playable audio"),
+        "header.flac": (flac[:20], "not playable audio"),
+    }
+    for name, (data, _) in cases.items():
+        if data is not None:
+            (folder / name).write_bytes(data)
+    for name, rate in (("slow.wav", 1), ("fast.wav", 768_000)):
+        wav[24:28] = rate.to_bytes(4, "little")
+        (folder / name).write_bytes(wav)
+        cases[name] = (b"", "resample it first")
+    soundfile.write(folder / "many.wav", np.zeros((480, 64), np.float32), 48_000, "FLOAT")
+    cases["many.wav"] = (b"", "64 channels; mono, stereo and 5.1 can be played")
+    soundfile.write(folder / "none.wav", np.zeros((0, 2), np.float32), 48_000, "FLOAT")
+    cases["none.wav"] = (b"", "holds no audio")
+    return {name: words for name, (_, words) in cases.items()}
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    return folder, bad_files(folder)
+
+
+BAD_NAMES = [
+    "missing.flac",
+    "empty.wav",
+    "text.mp3",
+    "noise.ogg",
+    "header.flac",
+    "slow.wav",
+    "fast.wav",
+    "many.wav",
+    "none.wav",
+]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_bad_file_is_one_line_and_exit_code_1(cli, bad, name):
+    folder, words = bad
+    done = cli("play", folder / name, *NULL)
+    assert done.returncode == 1
+    line = one_line(done, name, words[name])
+    assert ";" in line, "says what to do"
+
+
+def test_in_a_queue_bad_items_are_skipped_and_the_rest_plays(cli, bad, tmp_path):
+    folder, words = bad
+    report = tmp_path / "report.json"
+    good = folder / "good.wav"
+    paths = [folder / name for name in words]
+    done = cli("play", *paths, good, *NULL, "--report", report)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr.decode()
+    content = json.loads(report.read_text())
+    status = {os.path.basename(t["path"]): t for t in content["tracks"]}
+    for name in words:
+        assert status[name]["status"] == "failed"
+        assert words[name] in status[name]["error"]
+    assert status["good.wav"]["status"] == "played"
+    assert content["frames_played"] == 4800
+
+
+@pytest.mark.parametrize("name", ["cut.flac", "cut.mp3", "cut.ogg", "holes.flac"])
+def test_damaged_files_play_what_is_there_and_say_so(cli, tmp_path, name):
+    suffix = name.partition(".")[2]
+    path = tmp_path / name
+    soundfile.write(path, music(96_000), 48_000)
+    data = bytearray(path.read_bytes())
+    if name.startswith("cut"):
+        data = data[: len(data) // 2]
+    else:
+        data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+    path.write_bytes(data)
+    report = tmp_path / "r.json"
+    done = cli("play", path, *NULL, "--report", report, timeout=60)
+    content = json.loads(report.read_text())
+    assert "Traceback" not in done.stderr.decode()
+    played = content["tracks"][0]["frames"]
+    assert 0 < played <= 96_000
+    if suffix != "flac":  # MP3 and Ogg carry no length: libsndfile takes what is there as all
+        assert done.returncode in (0, 1)
+    else:
+        assert done.returncode == 1
+        assert content["tracks"][0]["status"] == "truncated" or content["tracks"][0]["error"]
+        assert "copy it again" in one_line(done)
+
+
+def test_nan_in_a_float_file_is_a_warning(cli, tmp_path):
+    data = music(4800)
+    data[100] = np.nan
+    soundfile.write(tmp_path / "nan.wav", data, 48_000, "FLOAT")
+    done = cli("play", tmp_path / "nan.wav", *NULL)
+    assert done.returncode == 1
+    assert b"warning:" in done.stderr and b"2 samples are NaN or infinite" in done.stderr
+
+
+def test_a_directory_without_audio(cli, tmp_path):
+    (tmp_path / "notes.txt").write_text("none")
+    done = cli("play", tmp_path, *NULL)
+    assert done.returncode == 1
+    one_line(done, "no audio in this directory")
+
+
+def test_a_path_that_is_no_utf8(cli, tmp_path):
+    raw = os.fsencode(tmp_path) + b"/s\xff\xfeng.wav"
+    soundfile.write(raw, music(2400), 48_000, "FLOAT", format="WAV")
+    report = tmp_path / "r.json"
+    done = cli("play", os.fsdecode(raw), *NULL, "--report", report)
+    assert done.returncode == 0, done.stderr
+    track = json.loads(report.read_text())["tracks"][0]
+    assert track["status"] == "played" and r"s\xff\xfeng.wav" in track["path"]
+    done = cli("play", os.fsdecode(os.fsencode(tmp_path) + b"/none\xff.wav"), *NULL)
+    assert done.returncode == 1
+    one_line(done, r"none\xff.wav")
+
+
+def test_an_unknown_device_is_usage_and_lists_the_near_ones(cli, bad):
+    done = cli("play", bad[0] / "good.wav", "--device", "loudspeaker of nobody", "--no-ui")
+    assert done.returncode == 2
+    one_line(done, "loudspeaker of nobody", "near are", "null")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["play"],
+        ["play", "x.wav", "--volume", "2"],
+        ["play", "x.wav", "--volume", "loud"],
+        ["play", "x.wav", "--block", "0"],
+        ["play", "x.wav", "--start", "-1"],
+        ["play", "x.wav", "--duration", "0"],
+        ["play", "x.wav", "--nonsense"],
+        ["sing"],
+        ["render", "x.wav"],
+        ["render", "x.wav", "out.wav", "--bits", "12"],
+        ["completion", "tcsh"],
+    ],
+)
+def test_usage_errors_are_exit_code_2(cli, arguments):
+    done = cli(*arguments)
+    assert done.returncode == 2
+    assert b"Error" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_a_report_that_cannot_be_written(cli, bad, tmp_path):
+    done = cli("play", bad[0] / "good.wav", *NULL, "--report", tmp_path / "none" / "r.json")
+    assert done.returncode == 2
+    one_line(done, "no such directory; make it first")
+
+
+def test_debug_shows_the_traceback(cli, tmp_path):
+    done = cli("render", tmp_path / "none.wav", tmp_path / "o.wav", "--debug")
+    assert done.returncode == 1
+    assert b"Traceback" in done.stderr
+
+
+# --- rendering ------------------------------------------------------------------------------
+
+
+def test_rendering_16_bit_flac_is_bit_identical(cli, tmp_path):
+    rng = np.random.default_rng(4)
+    data = rng.integers(-32768, 32768, (50_000, 2), dtype=np.int16)
+    soundfile.write(tmp_path / "in.flac", data, 44_100, "PCM_16")
+    done = cli("render", tmp_path / "in.flac", tmp_path / "out.flac")
+    assert done.returncode == 0, done.stderr
+    out, rate = soundfile.read(tmp_path / "out.flac", dtype="int16")
+    assert rate == 44_100
+    assert np.array_equal(out, data)
+    assert soundfile.info(tmp_path / "out.flac").subtype == "PCM_16"
+
+
+def test_rendering_joins_cuts_and_scales(cli, tmp_path):
+    signal = music(30_000, 1)
+    soundfile.write(tmp_path / "a.wav", signal[:11_111], 48_000, "FLOAT")
+    soundfile.write(tmp_path / "b.wav", signal[11_111:], 48_000, "FLOAT")
+    out = tmp_path / "out.wav"
+    assert cli("render", tmp_path / "a.wav", tmp_path / "b.wav", out).returncode == 0
+    assert np.array_equal(soundfile.read(out, dtype="float32")[0], signal[:, 0])
+    refused = cli("render", tmp_path / "a.wav", out)
+    assert refused.returncode == 2
+    one_line(refused, "exists already", "--force")
+    assert len(soundfile.read(out)[0]) == 30_000, "nothing lost"
+    options = [
+        "--force",
+        "--volume",
+        "0.5",
+        "--start",
+        "0.1",
+        "--duration",
+        "0.2",
+        "--channels",
+        "2",
+    ]
+    assert cli("render", tmp_path / "a.wav", out, *options).returncode == 0
+    cut = soundfile.read(out, dtype="float32")[0]
+    assert cut.shape == (9600 if 11_111 >= 14_400 else 11_111 - 4800, 2)
+    assert np.array_equal(cut[1000:2000, 0], signal[5800:6800, 0] * np.float32(0.5))
+
+
+def test_rendering_many_files(cli, tmp_path):
+    signal = music(4000, 1)
+    paths = []
+    for i in range(40):
+        paths.append(tmp_path / f"{i}.wav")
+        soundfile.write(paths[-1], signal[100 * i : 100 * (i + 1)], 48_000, "FLOAT")
+    assert cli("render", *paths, tmp_path / "out.wav").returncode == 0
+    assert np.array_equal(soundfile.read(tmp_path / "out.wav", dtype="float32")[0], signal[:, 0])
+
+
+def test_rendering_says_what_was_clipped_and_what_was_skipped(cli, tmp_path):
+    loud = np.full((1000, 6), 0.9, np.float32)
+    soundfile.write(tmp_path / "loud.wav", loud, 48_000, "FLOAT")
+    done = cli("render", tmp_path / "loud.wav", tmp_path / "gone.wav", tmp_path / "out.flac")
+    assert done.returncode == 1
+    assert b"no such file" in done.stderr
+    assert b"2000 samples were beyond full scale" in done.stderr
+    assert (tmp_path / "out.flac").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("out.mp3", ".wav or .flac"), ("out", ".wav or .flac")]
+)
+def test_rendering_into_something_else_is_refused(cli, bad, tmp_path, name, words):
+    done = cli("render", bad[0] / "good.wav", tmp_path / name)
+    assert done.returncode == 2
+    one_line(done, words)
+
+
+def test_a_full_disk_leaves_nothing_half_done(bad, tmp_path):
+    """A limit on file size stands in for the disk: the write fails in the middle."""
+    soundfile.write(tmp_path / "in.wav", music(200_000), 48_000, "FLOAT")
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "zerocross", "render", tmp_path / "in.wav", tmp_path / "out.wav"],
+        capture_output=True,
+        preexec_fn=limit,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    one_line(done, "cannot be written", "free space")
+    assert not [p for p in tmp_path.iterdir() if "out.wav" in p.name]
+
+
+# --- playlists ------------------------------------------------------------------------------
+
+
+def test_directories_and_playlists_expand_in_order(tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("10.flac", "2.flac", "1.flac", "cover.jpg"):
+        (album / name).touch()
+    text = (
+        "\ufeff#EXTM3U\r\n#EXTINF:1,One\r\nalbum/2.flac\r\n\r\nhttp://radio/x\r\ncaf\u00e9.ogg\r\n"
+    )
+    (tmp_path / "list.m3u8").write_bytes(text.encode())
+    (tmp_path / "loop.m3u").write_text("loop.m3u\n")
+    files, problems = expand([str(album), str(tmp_path / "list.m3u8"), str(tmp_path / "loop.m3u")])
+    names = [os.path.relpath(f, tmp_path) for f in files]
+    assert names == ["album/1.flac", "album/2.flac", "album/10.flac", "album/2.flac", "café.ogg"]
+    assert [p.reason.split(";")[0] for p in problems] == [
+        "is a network address",
+        "playlists in playlists, too deep",
+    ]
+
+
+def test_an_empty_playlist(cli, tmp_path):
+    (tmp_path / "none.m3u").write_text("# nothing\n")
+    done = cli("play", tmp_path / "none.m3u", *NULL)
+    assert done.returncode == 1
+    one_line(done, "playlist is empty")
+
+
+# --- keys and the live line -------------------------------------------------------------------
+
+
+def test_keys_are_parsed():
+    assert parse_keys("a\x1b[C\x1b[D \x1bOAq\x1b[3~m\x1b") == [
+        "a",
+        "right",
+        "left",
+        " ",
+        "up",
+        "q",
+        "m",
+        "\x1b",
+    ]
+
+
+def spawn(*arguments):
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "zerocross", *map(str, arguments)],
+        dimensions=(24, 100),
+        encoding="utf-8",
+        timeout=30,
+    )
+    child.delaybeforesend = 0
+    return child
+
+
+def test_the_live_line_and_its_keys(make_file, tmp_path):
+    first, _ = make_file("first.flac", frames=48_000 * 30)
+    second, _ = make_file("second.flac", frames=48_000 * 30)
+    report = tmp_path / "r.json"
+    child = spawn("play", first, second, "--device", "null", "--report", report)
+    child.expect("space pause")
+    child.expect(r"▶.*first\.flac.*0:00 / 0:30.*dB.*vol 100 %.*1/2")
+    child.send("\x1b[C")
+    child.expect(r"0:05 / 0:30")
+    child.send("\x1b[B")
+    child.expect("vol  95 %")
+    child.send("m")
+    child.expect("muted")
+    child.send(" ")
+    child.expect("⏸")
+    child.send("n")
+    child.expect(r"second\.flac.*2/2")
+    child.send("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    tracks = json.loads(report.read_text())["tracks"]
+    assert [t["status"] for t in tracks] == ["skipped", "skipped"]
+
+
+def test_a_narrow_terminal(make_file):
+    path, _ = make_file("a_rather_long_name_for_a_song.flac", frames=48_000 * 9)
+    child = spawn("play", path, "--device", "null")
+    child.setwinsize(24, 60)
+    child.expect("0:0[0-9] / 0:09")
+    child.sendintr()
+    child.expect("stopped at")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.1, 0.3, 0.8, 1.5])
+def test_ctrl_c_at_any_moment_restores_the_terminal(make_file, delay):
+    path, _ = make_file(frames=48_000 * 30)
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+
+    def take_terminal():
+        os.setsid()
+        import fcntl
+
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zerocross", "play", path, "--device", "null"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        preexec_fn=take_terminal,
+    )
+    os.set_blocking(master, False)
+    output = b""
+    deadline = time.monotonic() + delay
+    while time.monotonic() < deadline:
+        output += read_some(master)
+        time.sleep(0.005)
+    os.write(master, b"\x03")
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:
+        output += read_some(master)
+        time.sleep(0.005)
+    output += read_some(master)
+    assert process.returncode in (130, -signal.SIGINT), output
+    if process.returncode == 130:
+        assert b"Traceback" not in output, output
+    assert termios.tcgetattr(slave) == before
+    os.close(master)
+    os.close(slave)
+
+
+def read_some(master):
+    try:
+        return os.read(master, 65_536)
+    except OSError:
+        return b""
+
+
+def test_sigterm_ends_it_cleanly(make_file):
+    path, _ = make_file(frames=48_000 * 30)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zerocross", "play", path, *NULL],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    process.terminate()
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors.startswith(b"stopped at")
+
+
+# --- the rest ---------------------------------------------------------------------------------
+
+
+def test_demo_plays(cli, tmp_path):
+    report = tmp_path / "r.json"
+    done = cli("demo", *NULL, "--duration", "1", "--report", report)
+    assert done.returncode == 0, done.stderr
+    content = json.loads(report.read_text())
+    assert content["frames_played"] == 48_000
+    assert content["underruns"] == 0
+
+
+def test_the_demo_is_music():
+    """It has level, width and an end, and no clipping."""
+    from zerocross.demo import compose
+
+    piece = compose()
+    assert 20 < len(piece) / 48_000 < 24
+    assert np.abs(piece).max() == pytest.approx(10 ** (-3 / 20), rel=1e-3)
+    seconds = piece[: len(piece) // 48_000 * 48_000].reshape(-1, 48_000, 2)
+    assert np.all(np.sqrt((seconds[:20] ** 2).mean(axis=(1, 2))) > 0.02)
+    assert np.abs(piece[-1]).max() < 1e-3
+    assert np.corrcoef(piece.T)[0, 1] < 0.95
+
+
+def test_devices_and_doctor(cli):
+    assert b"null" in cli("devices").stdout
+    found = json.loads(cli("doctor", "--json").stdout)
+    assert set(found) == {"software", "processor", "audio", "real time", "cache"}
+    assert found["software"]["numba"] and found["software"]["llvm"]
+    assert re.search("granted|refused|not examined", found["real time"]["priority"])
+    assert re.search("granted|refused|not examined", found["real time"]["locked memory"])
+    assert b"instruction sets" in cli("doctor").stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(cli, shell):
+    assert b"_ZEROCROSS_COMPLETE" in cli("completion", shell).stdout
+
+
+def test_completion_completes():
+    environment = {
+        **os.environ,
+        "_ZEROCROSS_COMPLETE": "bash_complete",
+        "COMP_WORDS": "zerocross re",
+        "COMP_CWORD": "1",
+    }
+    out = subprocess.check_output([sys.executable, "-m", "zerocross"], env=environment)
+    assert b"render" in out
+
+
+def test_help_has_examples(cli):
+    for command in ("play", "render", "demo", "devices", "doctor", "completion"):
+        done = cli(command, "--help")
+        assert done.returncode == 0
+        assert b"Examples:" in done.stdout and b"zerocross " + command.encode() in done.stdout
+
+
+def test_two_at_once(make_file):
+    path, _ = make_file(frames=24_000)
+    command = [sys.executable, "-m", "zerocross", "play", path, *NULL]
+    pair = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [p.wait(60) for p in pair] == [0, 0]
+
+
+def test_a_cold_cache_says_what_it_does(cli, make_file, tmp_path):
+    environment = {**os.environ, "ZEROCROSS_CACHE_DIR": str(tmp_path / "cache")}
+    path, _ = make_file(frames=2400)
+    first = cli("play", path, *NULL, env=environment)
+    assert b"compiling kernels for this machine" in first.stderr
+    assert b"/6 device_callback" in first.stderr
+    second = cli("play", path, *NULL, env=environment)
+    assert b"compiling" not in second.stderr
+
+
+def test_a_broken_pipe_is_quiet(bad):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zerocross", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    wait_for(lambda: process.poll() is not None)
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()

@@ -1,0 +1,124 @@
+"""Every command and snippet that the documents show is run, and the examples too."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from conftest import music
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language):
+    found = []
+    for path in DOCUMENTS:
+        for text in re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.DOTALL):
+            found.append(pytest.param(text, id=f"{path.name}-{len(found)}"))
+    return found
+
+
+def shown_commands():
+    """The lines of all shell blocks, without comments."""
+    found = []
+    for block in blocks("sh"):
+        found += [
+            line.split("  #")[0].strip() for line in block.values[0].splitlines() if line.strip()
+        ]
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make a working directory with the files that the documents speak of."""
+    soundfile.write(tmp_path / "song.flac", music(96_000), 48_000)
+    (tmp_path / "album").mkdir()
+    soundfile.write(tmp_path / "album" / "1.ogg", music(96_000), 48_000)
+    return tmp_path
+
+
+def run(arguments, folder):
+    done = subprocess.run(
+        arguments, cwd=folder, capture_output=True, timeout=100, check=False, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("line", [c for c in shown_commands() if c.startswith("zerocross ")])
+def test_commands_shown_run(line, folder):
+    arguments = shlex.split(line)[1:]
+    if arguments[0] in {"play", "demo"} and "--device" not in arguments:
+        arguments += ["--device", "null", "--no-ui"]
+    run([sys.executable, "-m", "zerocross", *arguments], folder)
+
+
+def test_the_two_commands_are_what_ci_runs():
+    first, second = [c for c in shown_commands() if c.startswith("python3 -m venv")]
+    assert first.endswith(".venv/bin/zerocross demo")
+    assert f"\n{second}\n" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_other_commands_shown_are_known():
+    """Nothing is shown that no test runs: these are the test suite and the linters themselves."""
+    rest = [c for c in shown_commands() if not c.startswith(("zerocross ", "python3 -m venv"))]
+    assert all(
+        c.startswith((".venv/bin/python -m pytest", ".venv/bin/ruff", ".venv/bin/mypy"))
+        for c in rest
+    )
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_snippets_run(text, folder):
+    path = folder / "snippet.py"
+    path.write_text(text)
+    run([sys.executable, path], folder)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
+def test_examples_run(path, folder, monkeypatch):
+    soundfile.write(folder / "long.flac", music(48_000 * (5 if "gil" in path.name else 1)), 48_000)
+    # No sound in tests: the default device is the null device.
+    script = (
+        "import runpy, sys\n"
+        "import zerocross.engine.device as d\n"
+        "d._default_of = lambda b: d.NULL_DEVICE if b == 'null' else None\n"
+        f"sys.argv = [{str(path)!r}, 'long.flac']\n"
+        f"runpy.run_path({str(path)!r}, run_name='__main__')\n"
+    )
+    out = run([sys.executable, "-c", script], folder)
+    assert "underruns" in out
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_the_first_command_in_a_fresh_clone(tmp_path):
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+    first = next(c for c in shown_commands() if c.endswith("zerocross demo"))
+    environment = {
+        k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "ZEROCROSS_CACHE_DIR"}
+    }
+    environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    environment["XDG_RUNTIME_DIR"] = str(tmp_path)
+    done = subprocess.run(
+        first,
+        shell=True,
+        cwd=clone,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=1000,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no sound device found" in done.stderr
