@@ -86,25 +86,44 @@ class Server:
         self.process = process
 
     def kill(self):
+        """Let the server die without a word."""
         self.process.kill()
         self.process.wait()
+
+    def stop(self):
+        """End the server in order."""
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
 
 @pytest.fixture
 def jack(monkeypatch):
     """Run JACK's dummy driver with 64 frames at 48 kHz."""
     need("jackd")
-    name = f"zerocross{os.getpid()}_{time.monotonic_ns() % 100000}"
+    name = f"zerocross{os.getpid() % 4}"  # JACK has room for eight servers, dead or alive
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
     command = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    from zerocross.engine.device import _default_of
-
-    wait_for(lambda: _default_of("jack") is not None, what="jackd")
+    # Asked from a process of its own: libjack crashes at times while the server comes up.
+    script = (
+        "import sys; from zerocross.engine.device import _default_of;"
+        "sys.exit(_default_of('jack') is None)"
+    )
+    probe = [sys.executable, "-c", script]
     server = Server(process)
-    yield server
-    server.kill()
+    try:
+        wait_for(
+            lambda: subprocess.run(probe, capture_output=True, check=False).returncode == 0,
+            what="jackd",
+            timeout_s=30,
+        )
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
@@ -131,10 +150,12 @@ def pulse(monkeypatch, tmp_path_factory):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     from zerocross.engine.device import _default_of
 
-    wait_for(lambda: _default_of("pulseaudio") is not None, what="pulseaudio")
     server = Server(process)
-    yield server
-    server.kill()
+    try:
+        wait_for(lambda: _default_of("pulseaudio") is not None, what="pulseaudio")
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -169,18 +169,24 @@ def enabled_backends() -> tuple[str, ...]:
 
 
 @entry("int64", "int64", "int64", "int64", "int64")
-def _ignore_message(file: int, line: int, function: int, error: int, text: int) -> None:
-    """Take ALSA's error handler's place and say nothing."""
+def _ignore_message(a: int, b: int, c: int, d: int, e: int) -> None:
+    """Take the place of a sound library's message handler and say nothing."""
 
 
 @functools.cache
-def _quieten_alsa() -> None:
-    """Keep ALSA from printing on the terminal for each device that it cannot open."""
+def _quieten_libraries() -> None:
+    """Keep ALSA and JACK from printing on the terminal for all that they cannot open."""
     if sys.platform != "linux":
         return
-    with contextlib.suppress(OSError, AttributeError):
-        alsa = ctypes.CDLL("libasound.so.2")
-        alsa.snd_lib_error_set_handler(ctypes.c_void_p(_ignore_message.address))
+    handler = ctypes.c_void_p(_ignore_message.address)
+    for library, functions in (
+        ("libasound.so.2", ["snd_lib_error_set_handler"]),
+        ("libjack.so.0", ["jack_set_error_function", "jack_set_info_function"]),
+    ):
+        with contextlib.suppress(OSError, AttributeError):
+            loaded = ctypes.CDLL(library)
+            for name in functions:
+                getattr(loaded, name)(handler)
 
 
 class Context:
@@ -195,7 +201,7 @@ class Context:
         config.pulse.pApplicationName = self._name
         config.jack.pClientName = self._name
         only = ffi.new("ma_backend[]", [BACKENDS[backend]])
-        _quieten_alsa()
+        _quieten_libraries()
         result = lib.ma_context_init(only, 1, config, self._handle)
         if result != 0:
             raise DeviceError(f"{_TITLES[backend]}: {describe_result(result)}")
