@@ -22,8 +22,8 @@ from typing import Any
 
 from zerocross.compiler import cache, realtime, target
 from zerocross.compiler.kernel import Kernel
-from zerocross.compiler.switch import compiler_off
-from zerocross.errors import KernelFault
+from zerocross.compiler.switch import Flavour, compiler_off
+from zerocross.errors import KernelFault, TargetError
 
 __all__ = ["FAULT", "Entry", "announce", "entry"]
 
@@ -73,6 +73,7 @@ class Entry:
         self.name = f"zerocross_{function.__name__.strip('_')}"
         self.__doc__ = function.__doc__
         self.argument_types = argument_types
+        self._target: target.Target | None = None
         self._address = 0
         self._engine: Any = None
         self._call: Any = None
@@ -122,11 +123,29 @@ class Entry:
         """Compile for a target and return object code and IR, without the cache."""
         from zerocross.compiler import numba_bridge
 
-        ir, symbol = numba_bridge.portable_ir(self.kernel, list(self.argument_types))
+        kind: Flavour = "portable" if chosen.vectors else "scalar"
+        ir, symbol = numba_bridge.portable_ir(self.kernel, list(self.argument_types), kind)
         return target.emit(self._whole_module(ir, symbol), chosen)
 
+    def at(self, level: str) -> Entry:
+        """Return the entry compiled for a level that this machine has, beside the default.
+
+        Raises
+        ------
+        TargetError
+            If the machine does not have it.
+        """
+        if level not in target.available():
+            target.level(level)
+            raise TargetError(
+                f"this machine cannot run {level}; it has {', '.join(target.available())}"
+            )
+        other = Entry(self.kernel.function, self.argument_types)
+        other._target = target.level(level)
+        return other
+
     def _load(self) -> None:
-        chosen = target.host()
+        chosen = self._target or target.active()
         key = cache.content_key(
             self.kernel.function, self.name, ",".join(self.argument_types), chosen.key
         )

@@ -15,7 +15,7 @@ from numba.core import caching, config, types
 from numba.core.registry import cpu_target
 from numba.extending import typeof_impl
 
-from zerocross.compiler import cache
+from zerocross.compiler import cache, vector_numba
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.primitive import Primitive
 from zerocross.compiler.switch import Flavour, flavour
@@ -23,7 +23,7 @@ from zerocross.compiler.switch import Flavour, flavour
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["make_dispatcher", "portable_ir"]
+__all__ = ["make_dispatcher", "portable_ir", "vector_numba"]
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
@@ -75,7 +75,7 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
 
 def make_dispatcher(kernel: Kernel[..., Any], kind: Flavour) -> Any:
     """Return a Numba dispatcher for a kernel in one flavour."""
-    if kind == "portable":
+    if kind != "host":
         return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(
             kernel.function
         )
@@ -94,7 +94,9 @@ def _unoptimised() -> Iterator[None]:
         config.OPT = before
 
 
-def portable_ir(kernel: Kernel[..., Any], argument_types: list[str]) -> tuple[str, str]:
+def portable_ir(
+    kernel: Kernel[..., Any], argument_types: list[str], kind: Flavour = "portable"
+) -> tuple[str, str]:
     """Compile a kernel to unoptimised LLVM IR.
 
     Parameters
@@ -103,6 +105,8 @@ def portable_ir(kernel: Kernel[..., Any], argument_types: list[str]) -> tuple[st
         The kernel; everything that it calls is compiled into the same module.
     argument_types : list of str
         Numba's names of the argument types, such as ``"int64"``.
+    kind : str
+        ``portable``, or ``scalar`` to take explicit vectors apart.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def portable_ir(kernel: Kernel[..., Any], argument_types: list[str]) -> tuple[st
 
     """
     signature = tuple(getattr(types, name) for name in argument_types)
-    with flavour("portable"), _unoptimised():
+    with flavour(kind), _unoptimised():
         dispatcher = kernel.dispatcher()
         dispatcher.compile(signature)
         result = dispatcher.overloads[signature]

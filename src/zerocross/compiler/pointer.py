@@ -16,9 +16,11 @@ from zerocross.compiler.primitive import primitive
 
 __all__ = [
     "address_of",
+    "array_address",
     "float32_array",
     "float32_rows",
     "float64_array",
+    "float64_rows",
     "int16_array",
     "int32_array",
     "int64_array",
@@ -127,6 +129,12 @@ def float32_rows(address: int, rows: int, columns: int) -> Any:
     return _array_at(address, rows * columns, np.float32).reshape(rows, columns)
 
 
+@primitive(_array_builder("float64", dimensions=2))
+def float64_rows(address: int, rows: int, columns: int) -> Any:
+    """Return the C-contiguous float64 array (rows, columns) that begins at an address."""
+    return _array_at(address, rows * columns, np.float64).reshape(rows, columns)
+
+
 def _build_address_of() -> Any:
     from numba.core import types
     from numba.extending import intrinsic
@@ -148,3 +156,28 @@ def _build_address_of() -> Any:
 def address_of(record: Any) -> int:
     """Return the address of a record as an integer."""
     return int(record.__array_interface__["data"][0])
+
+
+def _build_array_address() -> Any:
+    from numba.core import types
+    from numba.extending import intrinsic
+    from numba.np import arrayobj
+
+    @intrinsic
+    def array_address(_context: Any, array: Any) -> Any:
+        if not isinstance(array, types.Array):
+            return None
+
+        def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            view = arrayobj.make_array(array)(context, builder, value=args[0])
+            return builder.ptrtoint(view.data, context.get_value_type(signature.return_type))
+
+        return types.int64(array), lower
+
+    return array_address
+
+
+@primitive(_build_array_address)
+def array_address(array: Any) -> int:
+    """Return the address of an array's first item as an integer."""
+    return int(array.ctypes.data)

@@ -7,6 +7,8 @@ host
 portable
     Unoptimised LLVM IR, the starting point from which `compiler.entry` makes machine code
     for any target.
+scalar
+    The same with explicit vectors taken apart into single lanes: the `scalar` level.
 
 The flavour is a context variable: kernels found inside a kernel are compiled in the same
 flavour as the kernel that calls them.
@@ -22,7 +24,7 @@ from typing import Literal
 
 __all__ = ["Flavour", "compiler_off", "current_flavour", "flavour"]
 
-Flavour = Literal["host", "portable"]
+Flavour = Literal["host", "portable", "scalar"]
 
 current_flavour: ContextVar[Flavour] = ContextVar("current_flavour", default="host")
 

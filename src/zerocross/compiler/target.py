@@ -2,15 +2,22 @@
 
 `Target` names an LLVM triple, a CPU and its features. `emit` takes the unoptimised IR of a
 kernel, optimises it for a target and returns the object code with its final IR.
+
+*Levels* are targets by the name of their instruction set: ``scalar`` (vectors off: a true
+baseline), ``sse4.1``, ``avx2``, ``avx512``, ``neon``. The best one that the machine has is
+the default, tuned for the very CPU; ``ZEROCROSS_SIMD=level`` forces another.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 from typing import Any
 
-__all__ = ["Emitted", "Target", "emit", "host"]
+from zerocross.errors import TargetError
+
+__all__ = ["LEVELS", "Emitted", "Target", "active", "available", "emit", "host", "level"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,19 +41,21 @@ class Target:
     triple: str
     cpu: str
     features: str
+    vectors: bool = True
 
     @property
     def key(self) -> str:
         """Everything about the target that changes the code."""
-        return f"{self.triple}/{self.cpu}/{self.features}"
+        return f"{self.triple}/{self.cpu}/{self.features}/{self.vectors}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Emitted:
-    """Machine code of one module: the object file and the final IR it came from."""
+    """Machine code of one module: the object file, the final IR and the assembly."""
 
     object_code: bytes
     ir: str
+    assembly: str
 
 
 @functools.cache
@@ -60,21 +69,103 @@ def llvm() -> Any:
     return binding
 
 
+#: Levels by name: architecture, LLVM's CPU, features, and what a host must have for it.
+LEVELS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "scalar": ("", "", "", ()),
+    "sse4.1": ("x86_64", "x86-64", "+sse3,+ssse3,+sse4.1", ("sse4.1",)),
+    "avx2": ("x86_64", "x86-64-v3", "", ("avx2", "fma", "bmi2", "f16c")),
+    "avx512": (
+        "x86_64",
+        "x86-64-v4",
+        "-prefer-256-bit",
+        ("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512cd"),
+    ),
+    "neon": ("aarch64", "generic", "+neon", ("neon",)),
+}
+
+
+def _architecture(triple: str) -> str:
+    name = triple.partition("-")[0]
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)
+
+
+@functools.cache
+def available() -> tuple[str, ...]:
+    """Return the levels that this machine can run, the best last."""
+    binding = llvm()
+    mine = _architecture(binding.get_process_triple())
+    has = binding.get_host_cpu_features()
+    found = ["scalar"]
+    for name, (architecture, _, _, needed) in LEVELS.items():
+        if architecture == mine and all(has.get(feature) for feature in needed):
+            found.append(name)
+    return tuple(found)
+
+
+@functools.cache
+def level(name: str) -> Target:
+    """Return the target of a level; ``neon`` also where it can only be emitted.
+
+    Raises
+    ------
+    TargetError
+        If there is no such level.
+    """
+    if name not in LEVELS:
+        raise TargetError(f"no SIMD level {name!r}; there are: {', '.join(LEVELS)}")
+    architecture, cpu, features, _ = LEVELS[name]
+    triple = llvm().get_process_triple()
+    mine = _architecture(triple)
+    if name == "scalar":
+        base = "x86-64" if mine == "x86_64" else "generic"
+        return Target(name, triple, base, "", vectors=False)
+    if architecture != mine:
+        triple = f"{architecture}-unknown-linux-gnu"
+    return Target(name, triple, cpu, features)
+
+
 @functools.cache
 def host() -> Target:
-    """Return the target of this machine with all that its CPU can do."""
+    """Return the best level of this machine, tuned for its own CPU."""
     binding = llvm()
     return Target(
-        name="host",
+        name=available()[-1],
         triple=binding.get_process_triple(),
         cpu=binding.get_host_cpu_name(),
         features=binding.get_host_cpu_features().flatten(),
     )
 
 
+def active() -> Target:
+    """Return the target in force: `host`, or the level that ``ZEROCROSS_SIMD`` names.
+
+    Raises
+    ------
+    TargetError
+        If this machine cannot run that level.
+    """
+    forced = os.environ.get("ZEROCROSS_SIMD", "").lower()
+    if not forced:
+        return host()
+    if forced not in available():
+        level(forced)  # complains about a name that is none
+        raise TargetError(
+            f"ZEROCROSS_SIMD={forced}: this machine has {', '.join(available())}; choose one of them"
+        )
+    return level(forced)
+
+
+@functools.cache
+def _initialize_all_targets() -> None:
+    llvm().initialize_all_targets()
+    llvm().initialize_all_asmprinters()
+
+
 def target_machine(target: Target) -> Any:
     """Return a fresh LLVM target machine for a target (each engine owns its own)."""
     binding = llvm()
+    if _architecture(target.triple) != _architecture(binding.get_process_triple()):
+        _initialize_all_targets()
     static = target.triple.startswith("x86_64") and "windows" not in target.triple
     return binding.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu,
@@ -102,9 +193,9 @@ def emit(ir: str, target: Target) -> Emitted:
     machine = target_machine(target)
     module.data_layout = str(machine.target_data)
     tuning = binding.create_pipeline_tuning_options(speed_level=3)
-    tuning.loop_vectorization = True
-    tuning.slp_vectorization = True
+    tuning.loop_vectorization = target.vectors
+    tuning.slp_vectorization = target.vectors
     passes = binding.create_pass_builder(machine, tuning)
     passes.getModulePassManager().run(module, passes)
     module.verify()
-    return Emitted(machine.emit_object(module), str(module))
+    return Emitted(machine.emit_object(module), str(module), machine.emit_assembly(module))

@@ -113,7 +113,11 @@ class Vector:
 
     def __init__(self, kind: VectorKind, lanes: npt.ArrayLike) -> None:
         self.kind = kind
-        self.lanes = np.broadcast_to(np.asarray(lanes), (kind.lanes,)).astype(kind.dtype)
+        with np.errstate(all="ignore"):
+            self.lanes = np.broadcast_to(np.asarray(lanes), (kind.lanes,)).astype(kind.dtype)
+
+    #: NumPy scalars leave arithmetic with vectors to the vector.
+    __array_ufunc__ = None
 
     def __repr__(self) -> str:
         return f"{self.kind}({self.lanes.tolist()})"
@@ -139,6 +143,18 @@ class Vector:
 
     def __truediv__(self, other: Any) -> Vector:
         return self._with(other, operator.truediv)
+
+    def __radd__(self, other: Any) -> Vector:
+        return Vector(self.kind, other) + self
+
+    def __rsub__(self, other: Any) -> Vector:
+        return Vector(self.kind, other) - self
+
+    def __rmul__(self, other: Any) -> Vector:
+        return Vector(self.kind, other) * self
+
+    def __rtruediv__(self, other: Any) -> Vector:
+        return Vector(self.kind, other) / self
 
     def __and__(self, other: Any) -> Vector:
         return self._with(other, operator.and_)

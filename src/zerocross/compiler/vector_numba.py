@@ -11,11 +11,11 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import models
-from numba.extending import intrinsic, lower_builtin, overload, register_model, typeof_impl
+from numba.core.imputils import lower_constant
+from numba.extending import intrinsic, overload, register_model, typeof_impl
 from numba.np import arrayobj
 from numba.np.numpy_support import from_dtype
 
@@ -79,22 +79,10 @@ def _typeof_kind(value: VectorKind, _context: Any) -> KindType:
     return KindType(from_dtype(value.dtype), value.lanes, scalar)
 
 
-@lower_builtin("constant", KindType)
-def _never(*_args: Any) -> None:
-    raise NotImplementedError
-
-
-def _lower_kind_constant(context: Any, _builder: Any, _type: Any, _value: Any) -> Any:
+@lower_constant(KindType)
+def _lower_kind(context: Any, _builder: Any, _type: Any, _value: Any) -> Any:
     return context.get_dummy_value()
 
-
-def _register_constant() -> None:
-    from numba.core.imputils import lower_constant
-
-    lower_constant(KindType)(_lower_kind_constant)
-
-
-_register_constant()
 
 # --- helpers ------------------------------------------------------------------------------
 
@@ -655,7 +643,7 @@ def _splat_like(_context: Any, like: Any, value: Any) -> Any:
 
 
 def _register_operator(name: str, compiled: Any) -> None:
-    @overload(getattr(operator, name))
+    @overload(getattr(operator, name), strict=False)
     def implement(a: Any, b: Any) -> Any:
         if isinstance(a, VectorType) and isinstance(b, VectorType):
             return lambda a, b: compiled(a, b)
@@ -681,11 +669,9 @@ def _negate(_context: Any, a: Any) -> Any:
     return a(a), lower
 
 
-@overload(operator.neg)
+@overload(operator.neg, strict=False)
 def _overload_negate(a: Any) -> Any:
     if isinstance(a, VectorType):
         return lambda a: _negate(a)
     return None
 
-
-del np

@@ -1,0 +1,182 @@
+"""Levels of samples and bins: peak, RMS, band averages, decibels."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.compiler import kernel
+from zerocross.compiler.vector import (
+    absolute,
+    bit_cast,
+    convert,
+    f32x16,
+    i32x16,
+    load,
+    load_first,
+    max_lanes,
+    maximum,
+    multiply_add,
+    splat,
+    store_first,
+    sum_lanes,
+)
+from zerocross.errors import UsageError
+
+__all__ = ["band_levels_db", "design_bands", "peak_and_rms", "power_to_db"]
+
+#: Samples whose squares are summed in float32 before the sum goes on in float64.
+_RUN = 4096
+_FLOOR = np.float32(1e-30)
+_LN2 = math.log(2.0)
+_DB_OF_OCTAVE = np.float32(10.0 * math.log10(2.0))
+# log2((1 + t) / (1 - t)) = 2 / ln 2 * (t + t**3 / 3 + ...): the series of atanh.
+_C1, _C3, _C5, _C7, _C9 = (np.float32(2.0 / _LN2 / k) for k in (1, 3, 5, 7, 9))
+
+
+@kernel
+def peak_and_rms(x: Any) -> Any:
+    """Return the largest magnitude and the root of the mean square of samples.
+
+    Parameters
+    ----------
+    x : array, shape (samples,), float32
+        Any length; 0 and 0 for none. NaN gives an undefined peak and a NaN RMS.
+
+    Notes
+    -----
+    Real-time: safe.
+    """
+    peak = splat(f32x16, np.float32(0.0))
+    total = 0.0
+    start = 0
+    while start < x.size:
+        end = min(x.size, start + _RUN)
+        a = splat(f32x16, np.float32(0.0))
+        b = splat(f32x16, np.float32(0.0))
+        whole = end - (end - start) % 32
+        for i in range(start, whole, 32):
+            u = load(f32x16, x, i)
+            v = load(f32x16, x, i + 16)
+            peak = maximum(maximum(absolute(u), peak), absolute(v))
+            a = multiply_add(u, u, a)
+            b = multiply_add(v, v, b)
+        for i in range(whole, end, 16):
+            u = load_first(f32x16, x, i, end - i)
+            peak = maximum(absolute(u), peak)
+            a = multiply_add(u, u, a)
+        total += np.float64(sum_lanes(a + b))
+        start = end
+    rms = math.sqrt(total / x.size) if x.size > 0 else 0.0
+    return max_lanes(peak), np.float32(rms)
+
+
+@kernel
+def _vector_db(power: Any) -> Any:
+    """Return ``10 * log10`` of positive, normal float32 lanes, within 2e-6 dB and rounding."""
+    # Split into 2**exponent * m with m in [sqrt(1/2), sqrt(2)).
+    bits = bit_cast(i32x16, power)
+    shifted = bits - 0x3F3504F3
+    exponent = convert(f32x16, shifted >> 23)
+    m = bit_cast(f32x16, bits - ((shifted >> 23) << 23))
+    t = (m - np.float32(1.0)) / (m + np.float32(1.0))
+    t2 = t * t
+    series = multiply_add(t2, splat(f32x16, _C9), splat(f32x16, _C7))
+    series = multiply_add(t2, series, splat(f32x16, _C5))
+    series = multiply_add(t2, series, splat(f32x16, _C3))
+    series = multiply_add(t2, series, splat(f32x16, _C1))
+    return multiply_add(t, series, exponent) * _DB_OF_OCTAVE
+
+
+@kernel
+def power_to_db(power: Any, out: Any) -> None:
+    """Write ``10 * log10(power)``; what is below 1e-30 counts as 1e-30, which is -300 dB.
+
+    Parameters
+    ----------
+    power : array, shape (bins,), float32
+        Not negative.
+    out : array, shape (bins,), float32
+        May be `power` itself.
+
+    Notes
+    -----
+    Real-time: safe.
+    """
+    for i in range(0, power.size, 16):
+        left = power.size - i
+        value = maximum(load_first(f32x16, power, i, left), splat(f32x16, _FLOOR))
+        store_first(out, i, _vector_db(value), left)
+
+
+def design_bands(
+    bins: int, bands: int, sample_rate: float, low_hz: float = 20.0, high_hz: float | None = None
+) -> npt.NDArray[np.int64]:
+    """Return the bins at which logarithmic bands begin, and where the last one ends.
+
+    Parameters
+    ----------
+    bins : int
+        Of the spectrum, from 0 Hz to half the sample rate.
+    bands : int
+        Each gets at least one bin.
+    sample_rate, low_hz, high_hz : float
+        In Hz; the upper limit is half the sample rate by default.
+
+    Returns
+    -------
+    ndarray, shape (bands + 1,), int64
+        Strictly rising.
+    """
+    nyquist = sample_rate / 2
+    high = nyquist if high_hz is None else min(high_hz, nyquist)
+    if not 0 < low_hz < high or not 1 <= bands < bins:
+        raise UsageError(
+            f"{bands} bands from {low_hz} to {high} Hz do not fit {bins} bins; take fewer bands"
+        )
+    wanted = np.rint(np.geomspace(low_hz, high, bands + 1) / nyquist * (bins - 1)).astype(np.int64)
+    wanted[-1] = max(wanted[-1], bands)
+    for i in range(bands + 1):  # at least one bin each, from below and from above
+        wanted[i] = max(wanted[i], wanted[i - 1] + 1 if i else 1)
+    for i in range(bands, -1, -1):
+        wanted[i] = min(wanted[i], bins - (bands - i))
+    return wanted
+
+
+@kernel
+def band_levels_db(power: Any, edges: Any, out: Any) -> None:
+    """Average the power in bands and write the averages in dB.
+
+    Parameters
+    ----------
+    power : array, shape (bins,), float32
+        Power spectrum, not negative.
+    edges : array, shape (bands + 1,), int64
+        Rising; see `design_bands`.
+    out : array, shape (bands,), float32
+        In dB.
+
+    Notes
+    -----
+    Real-time: safe.
+    """
+    bands = edges.size - 1
+    for b in range(bands):
+        start, end = edges[b], edges[b + 1]
+        length = end - start
+        if length < 16:
+            total = np.float32(0.0)
+            for i in range(start, end):
+                total += power[i]
+        else:
+            sums = splat(f32x16, np.float32(0.0))
+            whole = end - length % 16
+            for i in range(start, whole, 16):
+                sums = sums + load(f32x16, power, i)
+            sums = sums + load_first(f32x16, power, whole, end - whole)
+            total = sum_lanes(sums)
+        out[b] = total / np.float32(length)
+    power_to_db(out, out)
