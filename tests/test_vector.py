@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zerocross.compiler import entry, float32_array, float64_array, int16_array, int32_array, kernel, target
+from zerocross.compiler import (
+    entry,
+    float32_array,
+    float64_array,
+    int16_array,
+    int32_array,
+    kernel,
+    target,
+)
 from zerocross.compiler.vector import (
     Vector,
     absolute,
@@ -52,7 +60,24 @@ from zerocross.memory import aligned_zeros
 
 LEVELS = target.available()
 EDGES = np.array(
-    [0.0, -0.0, 1.0, -1.0, 0.5, 1.5, 2.5, -0.5, -2.5, np.nan, np.inf, -np.inf, 1e-40, 3e9, -3e9, 40_000.0],
+    [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.5,
+        1.5,
+        2.5,
+        -0.5,
+        -2.5,
+        np.nan,
+        np.inf,
+        -np.inf,
+        1e-40,
+        3e9,
+        -3e9,
+        40_000.0,
+    ],
     np.float32,
 )
 
@@ -93,7 +118,6 @@ def _floats(x, z, y):
         a = load(f32x8, float32_array(x, 16), 8 * k)
         b = load(f32x8, float32_array(z, 16), 8 * k)
         _floats_kernel(out, FLOAT_RESULTS * k, a, b)
-
 
 
 _floats_kernel = kernel(floats)
@@ -141,8 +165,13 @@ def test_integer_operations(level):
     wide = saturate(i32x16, a)
     with np.errstate(over="ignore"):
         expected = [
-            wide, (wide >> 2) + (wide << 1), (wide & 255) | (wide ^ 7), wide * 3 - wide,
-            convert(i32x16, saturate(i16x16, a)), bit_cast(i32x16, a), select(wide < 0, -wide, wide),
+            wide,
+            (wide >> 2) + (wide << 1),
+            (wide & 255) | (wide ^ 7),
+            wide * 3 - wide,
+            convert(i32x16, saturate(i16x16, a)),
+            bit_cast(i32x16, a),
+            select(wide < 0, -wide, wide),
             maximum(minimum(wide, splat(i32x16, 100)), splat(i32x16, -100)),
         ]
     assert np.array_equal(out, np.concatenate([v.lanes for v in expected]))
@@ -151,8 +180,11 @@ def test_integer_operations(level):
 
 @entry("int64", "int64", "int64")
 def _wide(x, d, y):
-    a, b, c = (load(f32x16, float32_array(x, 48), 0), load(f32x16, float32_array(x, 48), 16),
-               load(f32x16, float32_array(x, 48), 32))
+    a, b, c = (
+        load(f32x16, float32_array(x, 48), 0),
+        load(f32x16, float32_array(x, 48), 16),
+        load(f32x16, float32_array(x, 48), 32),
+    )
     out = float32_array(y, 64)
     store(out, 0, fma(a, b, c))
     store(out, 16, multiply_add(a, b, c))
@@ -322,6 +354,8 @@ def test_a_forced_level_plays(cli, make_file):
 
     path, _ = make_file(frames=2400)
     for level, code in (("scalar", 0), ("nonsense", 2)):
-        done = cli("play", path, "--device", "null", "--no-ui", env={**os.environ, "ZEROCROSS_SIMD": level})
+        done = cli(
+            "play", path, "--device", "null", "--no-ui", env={**os.environ, "ZEROCROSS_SIMD": level}
+        )
         assert done.returncode == code, done.stderr
     assert b"no SIMD level 'nonsense'" in done.stderr

@@ -36,6 +36,7 @@ def assembly(
     arguments : str
         One letter for each argument: ``l`` int64 (also addresses), ``f`` float32,
         ``d`` float64. The primitive returns nothing.
+
     """
 
     def decorate(reference: Callable[..., Any]) -> Primitive:

@@ -134,6 +134,7 @@ class Entry:
         ------
         TargetError
             If the machine does not have it.
+
         """
         if level not in target.available():
             target.level(level)

@@ -36,13 +36,14 @@ class Kernel(Generic[P, R]):
     def __init__(self, function: Callable[P, R]) -> None:
         self.function = function
         self._dispatchers: dict[Flavour, Any] = {}
+        self._run: Callable[P, R] | None = None
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if compiler_off():
-            return self.function(*args, **kwargs)
-        result: R = self.dispatcher("host")(*args, **kwargs)
-        return result
+        run = self._run
+        if run is None:  # decided once, at the first call: a call must stay cheap
+            run = self._run = self.function if compiler_off() else self.dispatcher("host")
+        return run(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<kernel {self.function.__module__}.{self.function.__qualname__}>"

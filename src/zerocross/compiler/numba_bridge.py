@@ -41,7 +41,7 @@ def _typeof_primitive(value: Primitive, _context: Any) -> Any:
     return context.resolve_value_type(compiled)
 
 
-class _ContentLocator(caching._CacheLocator):  # type: ignore[misc]
+class _ContentLocator(caching._CacheLocator):
     """Keeps Numba's files in our cache, keyed by the content of all that a kernel calls.
 
     Numba's own key looks at one source file only, so a change in a kernel that is called
@@ -65,11 +65,11 @@ class _ContentLocator(caching._CacheLocator):  # type: ignore[misc]
         return cls(cache.content_key(py_func))
 
 
-class _KernelCacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _KernelCacheImpl(caching.CompileResultCacheImpl):
     _locator_classes = (_ContentLocator,)
 
 
-class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
+class _KernelCache(caching.FunctionCache):
     _impl_class = _KernelCacheImpl
 
 

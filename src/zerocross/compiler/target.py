@@ -110,6 +110,7 @@ def level(name: str) -> Target:
     ------
     TargetError
         If there is no such level.
+
     """
     if name not in LEVELS:
         raise TargetError(f"no SIMD level {name!r}; there are: {', '.join(LEVELS)}")
@@ -143,6 +144,7 @@ def active() -> Target:
     ------
     TargetError
         If this machine cannot run that level.
+
     """
     forced = os.environ.get("ZEROCROSS_SIMD", "").lower()
     if not forced:

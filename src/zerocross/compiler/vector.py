@@ -109,6 +109,7 @@ class Vector:
     ----------
     kind : VectorKind
     lanes : ndarray, shape (kind.lanes,)
+
     """
 
     def __init__(self, kind: VectorKind, lanes: npt.ArrayLike) -> None:

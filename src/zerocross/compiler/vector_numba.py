@@ -203,7 +203,9 @@ def _make_store(aligned: bool, streaming: bool = False) -> Any:
             pointer = builder.bitcast(start, _llvm_type(value).as_pointer())
             done = builder.store(args[2], pointer, align=size * value.lanes if aligned else size)
             if streaming:
-                done.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_I32, 1)]))
+                done.set_metadata(
+                    "nontemporal", builder.module.add_metadata([ir.Constant(_I32, 1)])
+                )
             return context.get_dummy_value()
 
         return types.none(array, types.int64, value), lower
@@ -323,9 +325,9 @@ def lane(_context: Any, value: Any, index: Any) -> Any:
         if not value.scalar:
             return builder.extract_element(args[0], builder.trunc(args[1], _I32))
         slot = cgutils.alloca_once_value(builder, args[0])
-        return builder.load(builder.gep(
-            builder.bitcast(slot, _llvm_item(value.item).as_pointer()), [args[1]]
-        ))
+        return builder.load(
+            builder.gep(builder.bitcast(slot, _llvm_item(value.item).as_pointer()), [args[1]])
+        )
 
     return value.item(value, types.int64), lower
 
@@ -558,7 +560,8 @@ def _make_reduction(combine: Callable[[Any, VectorType, Any, Any], Any]) -> Any:
                 half = count // 2
                 low, high = (
                     builder.shuffle_vector(
-                        value, value,
+                        value,
+                        value,
                         ir.Constant(ir.VectorType(_I32, half), list(range(k, k + half))),
                     )
                     for k in (0, half)
@@ -591,8 +594,14 @@ min_lanes = _make_reduction(_make_pick("<"))
 
 _FLOAT_OPERATIONS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "truediv": "fdiv"}
 _INTEGER_OPERATIONS = {
-    "add": "add", "sub": "sub", "mul": "mul", "and_": "and_", "or_": "or_", "xor": "xor",
-    "lshift": "shl", "rshift": "ashr",
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "and_": "and_",
+    "or_": "or_",
+    "xor": "xor",
+    "lshift": "shl",
+    "rshift": "ashr",
 }
 _COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 
@@ -674,4 +683,3 @@ def _overload_negate(a: Any) -> Any:
     if isinstance(a, VectorType):
         return lambda a: _negate(a)
     return None
-

@@ -51,9 +51,15 @@ def pack_sos(sos: npt.ArrayLike) -> npt.NDArray[np.float64]:
     ndarray, shape (groups * 40,), float64
         ``b0 b1 b2 -a1 -a2`` of eight bands at a time, normalised by ``a0``; missing bands
         let everything pass.
+
     """
     rows = np.atleast_2d(np.asarray(sos, np.float64))
-    if rows.ndim != 2 or rows.shape[1] != 6 or np.any(rows[:, 3] == 0) or not np.all(np.isfinite(rows)):
+    if (
+        rows.ndim != 2
+        or rows.shape[1] != 6
+        or np.any(rows[:, 3] == 0)
+        or not np.all(np.isfinite(rows))
+    ):
         raise UsageError(f"sos must be finite rows of b0 b1 b2 a0 a1 a2, not shape {rows.shape}")
     groups = max(1, -(-len(rows) // BANDS_IN_GROUP))
     packed = np.zeros((groups * BANDS_IN_GROUP, 5))
@@ -88,6 +94,7 @@ def cascade(rows: Any, frames: Any, packed: Any, state: Any) -> None:
     Notes
     -----
     Real-time: safe.
+
     """
     channels = rows.shape[0]
     for group in range(packed.size // _COEFFICIENTS):
@@ -95,8 +102,12 @@ def cascade(rows: Any, frames: Any, packed: Any, state: Any) -> None:
         at = group * _STATE
         for c in range(0, channels - 1, 2):
             _filter_pair(
-                rows[c], rows[c + 1], frames, taps,
-                state[c, at : at + _STATE], state[c + 1, at : at + _STATE],
+                rows[c],
+                rows[c + 1],
+                frames,
+                taps,
+                state[c, at : at + _STATE],
+                state[c + 1, at : at + _STATE],
             )
         if channels % 2:
             last = channels - 1

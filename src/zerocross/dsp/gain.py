@@ -28,6 +28,7 @@ def gain(x: Any, factor: Any) -> None:
     Notes
     -----
     Real-time: safe.
+
     """
     g = splat(f32x16, np.float32(factor))
     whole = x.size - x.size % 64

@@ -49,6 +49,7 @@ def peak_and_rms(x: Any) -> Any:
     Notes
     -----
     Real-time: safe.
+
     """
     peak = splat(f32x16, np.float32(0.0))
     total = 0.0
@@ -105,6 +106,7 @@ def power_to_db(power: Any, out: Any) -> None:
     Notes
     -----
     Real-time: safe.
+
     """
     for i in range(0, power.size, 16):
         left = power.size - i
@@ -130,6 +132,7 @@ def design_bands(
     -------
     ndarray, shape (bands + 1,), int64
         Strictly rising.
+
     """
     nyquist = sample_rate / 2
     high = nyquist if high_hz is None else min(high_hz, nyquist)
@@ -162,6 +165,7 @@ def band_levels_db(power: Any, edges: Any, out: Any) -> None:
     Notes
     -----
     Real-time: safe.
+
     """
     bands = edges.size - 1
     for b in range(bands):

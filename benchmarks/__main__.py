@@ -1,0 +1,64 @@
+"""Run benchmarks: ``python -m benchmarks [PATTERN] [--json FILE]``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+from typing import Any
+
+import benchmarks
+from benchmarks.harness import Case, measure
+from rich.console import Console
+from rich.table import Table
+
+_TOOLS = {"harness", "__main__"}
+
+
+def cases(pattern: str) -> list[Case]:
+    """Return the cases whose work, size or file matches a pattern."""
+    found = []
+    for module in pkgutil.iter_modules(benchmarks.__path__):
+        if module.name in _TOOLS:
+            continue
+        room = importlib.import_module(f"benchmarks.{module.name}")
+        found += [c for c in room.cases() if pattern in f"{module.name} {c.work} {c.size}"]
+    return found
+
+
+def table(rows: list[dict[str, Any]]) -> Table:
+    shown = Table("work", "size", "contestant", "median", "p10 ... p90", "ours / it", "bar", "met")
+    for row in rows:
+        bar = "" if row["bar"] is None else f"<= {row['bar']:.3g}"
+        met = {None: "", True: "yes", False: "[red]no[/red]"}[row["met"]]
+        shown.add_row(
+            row["work"], row["size"], row["contestant"], f"{row['median_ns']:,.1f} ns",
+            f"{row['p10_ns']:,.1f} ... {row['p90_ns']:,.1f}", f"{row['ratio']:.3f}", bar, met,
+        )
+    return shown
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("pattern", nargs="?", default="", help="part of a file's, work's or size's name")
+    parser.add_argument("--json", metavar="FILE", help="write the rows")
+    options = parser.parse_args()
+    chosen = cases(options.pattern)
+    if not chosen:
+        print(f"no benchmark matches {options.pattern!r}", file=sys.stderr)
+        return 2
+    rows: list[dict[str, Any]] = []
+    for number, case in enumerate(chosen, 1):
+        print(f"{number}/{len(chosen)} {case.work}, {case.size}", file=sys.stderr)
+        rows += measure(case)
+    Console(width=140).print(table(rows))
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(rows, file, indent=2)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

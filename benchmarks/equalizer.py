@@ -1,0 +1,98 @@
+"""Eight peaking bands, stereo, float64 state, in blocks of 64 and 4096."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+
+import numpy as np
+import scipy.signal
+
+from benchmarks.harness import Bar, Case, Contestant
+from zerocross.compiler import entry, float32_rows, float64_array, float64_rows, monotonic_ns
+from zerocross.dsp.biquad import cascade, make_cascade_state, pack_sos
+
+RATE = 48_000
+BANDS = [(60, 3.0), (170, -2.0), (310, 4.0), (600, -5.0), (1000, 2.0), (3000, 3.0), (6000, -4.0), (12_000, 5.0)]
+Q = 1.0
+
+
+def peaking(frequency, q, gain_db):
+    """The peaking filter of the RBJ cookbook, as a row of sos."""
+    a = 10 ** (gain_db / 40)
+    w = 2 * math.pi * frequency / RATE
+    alpha = math.sin(w) / (2 * q)
+    b = [1 + alpha * a, -2 * math.cos(w), 1 - alpha * a]
+    d = [1 + alpha / a, -2 * math.cos(w), 1 - alpha / a]
+    return [v / d[0] for v in b + d]
+
+
+@entry("int64", "int64", "int64", "int64", "int64", "int64")
+def _repeat_cascade(samples, source, frames, packed, state, times):
+    rows, fresh = float32_rows(samples, 2, frames), float32_rows(source, 2, frames)
+    taps, states = float64_array(packed, 40), float64_rows(state, 2, 16)
+    total = 0
+    for _ in range(times):
+        for c in range(2):  # noise again, or what was filtered would be filtered
+            for i in range(frames):
+                rows[c, i] = fresh[c, i]
+        started = monotonic_ns()
+        cascade(rows, frames, taps, states)
+        total += monotonic_ns() - started
+    return total
+
+
+def cases() -> list[Case]:
+    return [_case(frames) for frames in (64, 4096)]
+
+
+def _case(frames: int) -> Case:
+    sos = np.array([peaking(f, Q, g) for f, g in BANDS])
+    rng = np.random.default_rng(2)
+    noise = (0.1 * rng.standard_normal((2, frames))).astype(np.float32)
+    work, packed = noise.copy(), pack_sos(sos)
+    state = make_cascade_state(packed, 2)
+    expected = scipy.signal.sosfilt(sos, noise.astype(np.float64), axis=1)
+
+    def ours(times: int) -> int:
+        return _repeat_cascade(
+            work.ctypes.data, noise.ctypes.data, frames, packed.ctypes.data, state.ctypes.data, times
+        )
+
+    def rest() -> None:
+        state[:] = 0
+
+    def check_ours() -> None:
+        rest()
+        ours(1)
+        assert np.abs(work - expected).max() < 1e-7
+
+    wide, zi = noise.astype(np.float64), np.zeros((len(BANDS), 2, 2))
+    contestants = [
+        Contestant("zerocross cascade", repeat=ours,
+                   check=check_ours, prepare=rest, calls_in_one=frames),
+        Contestant("scipy.signal.sosfilt (f64)", lambda: scipy.signal.sosfilt(sos, wide, axis=1, zi=zi),
+                   calls_in_one=frames),
+    ]
+    bars = [Bar("scipy.signal.sosfilt (f64)", 1 / 5)]
+    if importlib.util.find_spec("pedalboard"):
+        contestants.append(_pedalboard(noise, expected, frames))
+        bars.append(Bar("pedalboard, 8 PeakFilter", 1 / 10))
+    return Case("EQ, 8 bands, stereo, a frame", f"blocks of {frames}", contestants, bars)
+
+
+def _pedalboard(noise, expected, frames) -> Contestant:
+    import pedalboard
+
+    board = pedalboard.Pedalboard(
+        [pedalboard.PeakFilter(cutoff_frequency_hz=f, gain_db=g, q=Q) for f, g in BANDS]
+    )
+
+    def check() -> None:
+        out = board(noise, RATE, reset=True)
+        assert np.abs(out - expected).max() < 1e-4
+
+    return Contestant(
+        "pedalboard, 8 PeakFilter", lambda: board(noise, RATE, reset=False), check=check,
+        calls_in_one=frames,
+    )
