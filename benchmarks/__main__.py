@@ -9,10 +9,11 @@ import pkgutil
 import sys
 from typing import Any
 
-import benchmarks
-from benchmarks.harness import Case, measure
 from rich.console import Console
 from rich.table import Table
+
+import benchmarks
+from benchmarks.harness import Case, measure
 
 _TOOLS = {"harness", "__main__"}
 
@@ -34,15 +35,23 @@ def table(rows: list[dict[str, Any]]) -> Table:
         bar = "" if row["bar"] is None else f"<= {row['bar']:.3g}"
         met = {None: "", True: "yes", False: "[red]no[/red]"}[row["met"]]
         shown.add_row(
-            row["work"], row["size"], row["contestant"], f"{row['median_ns']:,.1f} ns",
-            f"{row['p10_ns']:,.1f} ... {row['p90_ns']:,.1f}", f"{row['ratio']:.3f}", bar, met,
+            row["work"],
+            row["size"],
+            row["contestant"],
+            f"{row['median_ns']:,.1f} ns",
+            f"{row['p10_ns']:,.1f} ... {row['p90_ns']:,.1f}",
+            f"{row['ratio']:.3f}",
+            bar,
+            met,
         )
     return shown
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("pattern", nargs="?", default="", help="part of a file's, work's or size's name")
+    parser.add_argument(
+        "pattern", nargs="?", default="", help="part of a file's, work's or size's name"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the rows")
     options = parser.parse_args()
     chosen = cases(options.pattern)

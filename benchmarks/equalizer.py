@@ -13,7 +13,16 @@ from zerocross.compiler import entry, float32_rows, float64_array, float64_rows,
 from zerocross.dsp.biquad import cascade, make_cascade_state, pack_sos
 
 RATE = 48_000
-BANDS = [(60, 3.0), (170, -2.0), (310, 4.0), (600, -5.0), (1000, 2.0), (3000, 3.0), (6000, -4.0), (12_000, 5.0)]
+BANDS = [
+    (60, 3.0),
+    (170, -2.0),
+    (310, 4.0),
+    (600, -5.0),
+    (1000, 2.0),
+    (3000, 3.0),
+    (6000, -4.0),
+    (12_000, 5.0),
+]
 Q = 1.0
 
 
@@ -56,7 +65,12 @@ def _case(frames: int) -> Case:
 
     def ours(times: int) -> int:
         return _repeat_cascade(
-            work.ctypes.data, noise.ctypes.data, frames, packed.ctypes.data, state.ctypes.data, times
+            work.ctypes.data,
+            noise.ctypes.data,
+            frames,
+            packed.ctypes.data,
+            state.ctypes.data,
+            times,
         )
 
     def rest() -> None:
@@ -69,10 +83,14 @@ def _case(frames: int) -> Case:
 
     wide, zi = noise.astype(np.float64), np.zeros((len(BANDS), 2, 2))
     contestants = [
-        Contestant("zerocross cascade", repeat=ours,
-                   check=check_ours, prepare=rest, calls_in_one=frames),
-        Contestant("scipy.signal.sosfilt (f64)", lambda: scipy.signal.sosfilt(sos, wide, axis=1, zi=zi),
-                   calls_in_one=frames),
+        Contestant(
+            "zerocross cascade", repeat=ours, check=check_ours, prepare=rest, calls_in_one=frames
+        ),
+        Contestant(
+            "scipy.signal.sosfilt (f64)",
+            lambda: scipy.signal.sosfilt(sos, wide, axis=1, zi=zi),
+            calls_in_one=frames,
+        ),
     ]
     bars = [Bar("scipy.signal.sosfilt (f64)", 1 / 5)]
     if importlib.util.find_spec("pedalboard"):
@@ -93,6 +111,8 @@ def _pedalboard(noise, expected, frames) -> Contestant:
         assert np.abs(out - expected).max() < 1e-4
 
     return Contestant(
-        "pedalboard, 8 PeakFilter", lambda: board(noise, RATE, reset=False), check=check,
+        "pedalboard, 8 PeakFilter",
+        lambda: board(noise, RATE, reset=False),
+        check=check,
         calls_in_one=frames,
     )

@@ -51,7 +51,8 @@ def cases() -> list[Case]:
     address = x.ctypes.data
     inside = [
         Contestant(
-            "zerocross gain", prepare=refill,
+            "zerocross gain",
+            prepare=refill,
             repeat=lambda n: _repeat_gain(address, SAMPLES, 1.0, n),
             check=checked(lambda: _repeat_gain(address, SAMPLES, 0.5, 1)),
         )
@@ -60,7 +61,8 @@ def cases() -> list[Case]:
     if "avx2" in target.available():
         inside.append(
             Contestant(
-                "inline assembly (AVX)", prepare=refill,
+                "inline assembly (AVX)",
+                prepare=refill,
                 repeat=lambda n: _repeat_assembly(address, SAMPLES, 1.0, n),
                 check=checked(lambda: _repeat_assembly(address, SAMPLES, 0.5, 1)),
             )
@@ -68,10 +70,18 @@ def cases() -> list[Case]:
         bars.append(Bar("inline assembly (AVX)", 1.10))
     one, half = np.float32(1.0), np.float32(0.5)
     called = [
-        Contestant("zerocross gain, call", lambda: gain(x, one), prepare=refill,
-                   check=checked(lambda: gain(x, half))),
-        Contestant("np.multiply(out=)", lambda: np.multiply(x, one, out=x), prepare=refill,
-                   check=checked(lambda: np.multiply(x, half, out=x))),
+        Contestant(
+            "zerocross gain, call",
+            lambda: gain(x, one),
+            prepare=refill,
+            check=checked(lambda: gain(x, half)),
+        ),
+        Contestant(
+            "np.multiply(out=)",
+            lambda: np.multiply(x, one, out=x),
+            prepare=refill,
+            check=checked(lambda: np.multiply(x, half, out=x)),
+        ),
     ]
     return [
         Case("gain", f"{SAMPLES} f32", inside, bars),

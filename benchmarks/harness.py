@@ -75,9 +75,7 @@ def measure(case: Case) -> list[dict[str, Any]]:
             if contestant.prepare:
                 contestant.prepare()
             count = counts[contestant.name]
-            times[contestant.name].append(
-                contestant.run(count) / count / contestant.calls_in_one
-            )
+            times[contestant.name].append(contestant.run(count) / count / contestant.calls_in_one)
     return _rows(case, times)
 
 
@@ -102,9 +100,17 @@ def _rows(case: Case, times: dict[str, list[float]]) -> list[dict[str, Any]]:
         tenths = statistics.quantiles(values, n=10)
         ratio = medians[ours] / medians[name]
         limit = limits.get(name)
-        rows.append({
-            "work": case.work, "size": case.size, "contestant": name,
-            "median_ns": medians[name], "p10_ns": tenths[0], "p90_ns": tenths[-1],
-            "ratio": ratio, "bar": limit, "met": None if limit is None else ratio <= limit,
-        })
+        rows.append(
+            {
+                "work": case.work,
+                "size": case.size,
+                "contestant": name,
+                "median_ns": medians[name],
+                "p10_ns": tenths[0],
+                "p90_ns": tenths[-1],
+                "ratio": ratio,
+                "bar": limit,
+                "met": None if limit is None else ratio <= limit,
+            }
+        )
     return rows

@@ -45,11 +45,19 @@ def _levels() -> Case:
         assert out[0] == np.abs(x).max()
         assert abs(out[1] - np.sqrt(np.mean(x.astype(np.float64) ** 2))) < 1e-6
 
-    return Case("peak + RMS", f"{SAMPLES} f32", [
-        Contestant("zerocross peak_and_rms", check=check,
-                   repeat=lambda n: _repeat_levels(x.ctypes.data, SAMPLES, out.ctypes.data, n)),
-        Contestant("NumPy", lambda: (np.abs(x).max(), np.sqrt(np.mean(x * x)))),
-    ], [Bar("NumPy", 1 / 5)])
+    return Case(
+        "peak + RMS",
+        f"{SAMPLES} f32",
+        [
+            Contestant(
+                "zerocross peak_and_rms",
+                check=check,
+                repeat=lambda n: _repeat_levels(x.ctypes.data, SAMPLES, out.ctypes.data, n),
+            ),
+            Contestant("NumPy", lambda: (np.abs(x).max(), np.sqrt(np.mean(x * x)))),
+        ],
+        [Bar("NumPy", 1 / 5)],
+    )
 
 
 def _bands() -> Case:
@@ -67,8 +75,18 @@ def _bands() -> Case:
         _repeat_bands(power.ctypes.data, BINS, edges.ctypes.data, BANDS, out.ctypes.data, 1)
         assert np.abs(out - with_numpy()).max() < 1e-4
 
-    return Case("bands in dB", f"{BANDS} of {BINS} bins", [
-        Contestant("zerocross band_levels_db", check=check, repeat=lambda n: _repeat_bands(
-            power.ctypes.data, BINS, edges.ctypes.data, BANDS, out.ctypes.data, n)),
-        Contestant("NumPy add.reduceat + log10", with_numpy),
-    ], [Bar("NumPy add.reduceat + log10", 1 / 8)])
+    return Case(
+        "bands in dB",
+        f"{BANDS} of {BINS} bins",
+        [
+            Contestant(
+                "zerocross band_levels_db",
+                check=check,
+                repeat=lambda n: _repeat_bands(
+                    power.ctypes.data, BINS, edges.ctypes.data, BANDS, out.ctypes.data, n
+                ),
+            ),
+            Contestant("NumPy add.reduceat + log10", with_numpy),
+        ],
+        [Bar("NumPy add.reduceat + log10", 1 / 8)],
+    )

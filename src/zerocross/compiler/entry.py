@@ -69,7 +69,7 @@ class Entry:
     """
 
     def __init__(self, function: Callable[..., Any], argument_types: tuple[str, ...]) -> None:
-        self.kernel: Kernel[..., Any] = Kernel(function)
+        self.kernel: Kernel[Any] = Kernel(function)
         self.name = f"zerocross_{function.__name__.strip('_')}"
         self.__doc__ = function.__doc__
         self.argument_types = argument_types

@@ -224,7 +224,7 @@ def _build_attempt() -> Any:
 
 
 @primitive(_build_attempt)
-def attempt(function: Kernel[..., Any], *values: Any) -> int:
+def attempt(function: Kernel[Any], *values: Any) -> int:
     """Call a kernel and return its status: 0, or the number of its fault.
 
     Real-time: safe. An exception raised inside the kernel ends it, is not created as an

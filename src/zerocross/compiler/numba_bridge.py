@@ -29,7 +29,7 @@ _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
 
 @typeof_impl.register(Kernel)
-def _typeof_kernel(value: Kernel[..., Any], _context: Any) -> Any:
+def _typeof_kernel(value: Kernel[Any], _context: Any) -> Any:
     return types.Dispatcher(value.dispatcher())
 
 
@@ -73,7 +73,7 @@ class _KernelCache(caching.FunctionCache):
     _impl_class = _KernelCacheImpl
 
 
-def make_dispatcher(kernel: Kernel[..., Any], kind: Flavour) -> Any:
+def make_dispatcher(kernel: Kernel[Any], kind: Flavour) -> Any:
     """Return a Numba dispatcher for a kernel in one flavour."""
     if kind != "host":
         return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(
@@ -95,7 +95,7 @@ def _unoptimised() -> Iterator[None]:
 
 
 def portable_ir(
-    kernel: Kernel[..., Any], argument_types: list[str], kind: Flavour = "portable"
+    kernel: Kernel[Any], argument_types: list[str], kind: Flavour = "portable"
 ) -> tuple[str, str]:
     """Compile a kernel to unoptimised LLVM IR.
 
