@@ -51,19 +51,43 @@ def cases() -> list[Case]:
         assert np.array_equal(out, with_numpy(noise.T).ravel())
 
     found = [
-        Case("f32 -> i16", f"{FRAMES}", [
-            ours(_repeat_int16, "zerocross float_to_int16"),
-            Contestant("NumPy rint, clip, astype", lambda: with_numpy(mono)),
-        ], [Bar("NumPy rint, clip, astype", 1 / 15)]),
-        Case("interleave + f32 -> i16", f"{FRAMES} frames stereo", [
-            Contestant("zerocross interleave_int16", check=check_interleave,
-                       repeat=lambda n: _repeat_interleave(noise.ctypes.data, out.ctypes.data, FRAMES, n)),
-            Contestant("NumPy transpose, rint, clip, astype", lambda: with_numpy(noise.T).ravel()),
-        ], [Bar("NumPy transpose, rint, clip, astype", 1 / 15)]),
+        Case(
+            "f32 -> i16",
+            f"{FRAMES}",
+            [
+                ours(_repeat_int16, "zerocross float_to_int16"),
+                Contestant("NumPy rint, clip, astype", lambda: with_numpy(mono)),
+            ],
+            [Bar("NumPy rint, clip, astype", 1 / 15)],
+        ),
+        Case(
+            "interleave + f32 -> i16",
+            f"{FRAMES} frames stereo",
+            [
+                Contestant(
+                    "zerocross interleave_int16",
+                    check=check_interleave,
+                    repeat=lambda n: _repeat_interleave(
+                        noise.ctypes.data, out.ctypes.data, FRAMES, n
+                    ),
+                ),
+                Contestant(
+                    "NumPy transpose, rint, clip, astype", lambda: with_numpy(noise.T).ravel()
+                ),
+            ],
+            [Bar("NumPy transpose, rint, clip, astype", 1 / 15)],
+        ),
     ]
     if "avx2" in target.available():
-        found.append(Case("f32 -> i16 by level", f"{FRAMES}", [
-            ours(_repeat_int16.at("avx2"), "avx2 level"),
-            ours(_repeat_int16.at("scalar"), "scalar level"),
-        ], [Bar("scalar level", 1 / 4)]))
+        found.append(
+            Case(
+                "f32 -> i16 by level",
+                f"{FRAMES}",
+                [
+                    ours(_repeat_int16.at("avx2"), "avx2 level"),
+                    ours(_repeat_int16.at("scalar"), "scalar level"),
+                ],
+                [Bar("scalar level", 1 / 4)],
+            )
+        )
     return found

@@ -39,8 +39,14 @@ def _case(size: int) -> Case:
 
     def ours(times: int) -> int:
         return _repeat_fft(
-            x.ctypes.data, re.ctypes.data, im.ctypes.data, size, plan.tables.ctypes.data,
-            plan.tables.size, plan.work.ctypes.data, times,
+            x.ctypes.data,
+            re.ctypes.data,
+            im.ctypes.data,
+            size,
+            plan.tables.ctypes.data,
+            plan.tables.size,
+            plan.work.ctypes.data,
+            times,
         )
 
     def check() -> None:

@@ -8,15 +8,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import oracles
-from zerocross.compiler import entry, float32_array, float32_rows, float64_array, record_at
+from zerocross.compiler import (
+    entry,
+    float32_array,
+    float32_rows,
+    float64_array,
+    int16_array,
+    int32_array,
+    int64_array,
+    record_at,
+    target,
+)
 from zerocross.dsp.convert import (
     FORMAT_F32,
     FORMAT_S16,
     FORMAT_S24,
     FORMAT_S32,
+    deinterleave,
+    float_to_int16,
+    float_to_int32,
+    int16_to_float,
+    int32_to_float,
+    interleave,
+    interleave_int16,
     to_integers,
     write_device_frames,
 )
+from zerocross.dsp.level import band_levels_db, design_bands, peak_and_rms, power_to_db
 from zerocross.dsp.meter import fall_peaks, replace_nonfinite
 from zerocross.dsp.mix import LAYOUT_5_1, design_mix, mix_interleaved
 from zerocross.dsp.ramp import RAMP, apply_ramp, ramp_to
@@ -260,3 +278,211 @@ def test_layout_keeps_writers_apart():
         lines.setdefault(group, set()).add(dtype.fields[name][1] // 128)
     assert lines["a"].isdisjoint(lines["c"])
     assert Record(dtype).address % 128 == 0
+
+
+# --- at every level ---------------------------------------------------------------------------
+
+LEVELS = target.available()
+
+
+@entry("int64", "int64", "int64", "float64", "int64", "int64", "int64")
+def _int16(x, out, samples, factor, dither, seed, position):
+    float_to_int16(
+        float32_array(x, samples), int16_array(out, samples), factor, dither, seed, position
+    )
+
+
+@entry("int64", "int64", "int64", "int64")
+def _int32(x, out, samples, bits):
+    float_to_int32(float32_array(x, samples), int32_array(out, samples), 1.0, bits)
+
+
+@entry("int64", "int64", "int64", "int64")
+def _back(source, out, samples, bits):
+    if bits == 16:
+        int16_to_float(int16_array(source, samples), float32_array(out, samples))
+    else:
+        int32_to_float(int32_array(source, samples), float32_array(out, samples))
+
+
+LENGTHS = [*range(131), 1000, 4097]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_integer_conversions_at_every_length(level):
+    rng = np.random.default_rng(12)
+    for n in LENGTHS:
+        x = rng.uniform(-1.1, 1.1, n).astype(np.float32)
+        x[: len(EDGES)] = EDGES[:n]
+        narrow = np.full(n + 4, 99, np.int16)
+        _int16.at(level)(x.ctypes.data, narrow.ctypes.data, n, 1.0, 0, 0, 0)
+        assert np.array_equal(narrow[:n], oracles.to_integer(x, 16)), n
+        assert np.all(narrow[n:] == 99)
+        if n % 10 == 0:
+            for bits in (24, 32):
+                wide = np.full(n + 4, 99, np.int32)
+                _int32.at(level)(x.ctypes.data, wide.ctypes.data, n, bits)
+                assert np.array_equal(wide[:n] >> (32 - bits), oracles.to_integer(x, bits)), (
+                    n,
+                    bits,
+                )
+                assert np.all(wide[n:] == 99)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_integers_to_float_and_back(level):
+    integers = np.random.default_rng(13).integers(-32768, 32768, 1003, dtype=np.int16)
+    out = np.zeros(1003, np.float32)
+    _back.at(level)(integers.ctypes.data, out.ctypes.data, 1003, 16)
+    assert np.array_equal(out, integers / np.float32(32768))
+    wide = (integers.astype(np.int32) << 16) + 256
+    _back.at(level)(wide.ctypes.data, out.ctypes.data, 1003, 32)
+    assert np.allclose(out, wide / 2.0**31, rtol=1e-7)
+
+
+def test_gain_is_fused_into_the_conversion():
+    x = np.random.default_rng(14).uniform(-1, 1, 500).astype(np.float32)
+    out = np.zeros(500, np.int16)
+    _int16(x.ctypes.data, out.ctypes.data, 500, 0.25, 0, 0, 0)
+    assert np.array_equal(out, oracles.to_integer(x * np.float32(0.25), 16))
+
+
+def dithered(x, seed, splits=None):
+    out, at = np.zeros(len(x), np.int16), 0
+    for n in splits or [len(x)]:
+        _int16(x.ctypes.data + 4 * at, out.ctypes.data + 2 * at, n, 1.0, 1, seed, at)
+        at += n
+    return out
+
+
+def test_dither_is_triangular_white_and_seeded():
+    silence = np.zeros(400_000, np.float32)
+    out = dithered(silence, 7).astype(np.float64)
+    assert abs(out.mean()) < 0.005
+    # TPDF of two steps peak to peak, rounded: -1, 0, 1 with 1/8, 3/4, 1/8 of the samples.
+    assert [np.mean(out == v) for v in (-1, 0, 1)] == pytest.approx([0.125, 0.75, 0.125], abs=0.004)
+    spectrum = np.abs(np.fft.rfft(out[: 1 << 18])) ** 2
+    octaves = [spectrum[1 << k : 2 << k].mean() for k in range(10, 17)]
+    assert np.ptp(10 * np.log10(octaves)) < 0.5
+    assert np.array_equal(out, dithered(silence, 7))
+    assert not np.array_equal(out, dithered(silence, 8))
+
+
+def test_dither_removes_distortion():
+    """A sine of less than a step is lost without dither and kept with it."""
+    t = np.arange(1 << 17)
+    sine = (0.4 / 32768 * np.sin(2 * np.pi * 1000 * t / len(t))).astype(np.float32)
+    plain = np.zeros(len(t), np.int16)
+    _int16(sine.ctypes.data, plain.ctypes.data, len(t), 1.0, 0, 0, 0)
+    assert not plain.any()
+    out = np.abs(np.fft.rfft(dithered(sine, 1))) / len(t) * 2
+    assert out[1000] == pytest.approx(0.4, rel=0.05)
+    assert out[2000] < 0.03 and out[3000] < 0.03
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=10))
+def test_any_split_of_dither_gives_the_same_bits(splits):
+    x = np.random.default_rng(15).uniform(-1, 1, sum(splits)).astype(np.float32)
+    assert np.array_equal(dithered(x, 3, splits), dithered(x, 3))
+
+
+@entry("int64", "int64", "int64", "int64", "int64")
+def _interleaved(rows, channels, frames, out, narrow):
+    source = float32_rows(rows, channels, frames)
+    if narrow:
+        interleave_int16(source, frames, int16_array(out, frames * channels))
+    else:
+        interleave(source, frames, float32_array(out, frames * channels))
+
+
+@entry("int64", "int64", "int64", "int64")
+def _deinterleaved(source, channels, frames, rows):
+    deinterleave(
+        float32_array(source, channels * frames), frames, float32_rows(rows, channels, frames)
+    )
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_interleaving_and_back(level, channels):
+    for frames in [*range(50), 333]:
+        rows = (
+            np.random.default_rng(frames).uniform(-1.1, 1.1, (channels, frames)).astype(np.float32)
+        )
+        flat = np.zeros(channels * frames, np.float32)
+        _interleaved.at(level)(rows.ctypes.data, channels, frames, flat.ctypes.data, 0)
+        assert np.array_equal(flat, rows.T.ravel())
+        back = np.zeros_like(rows)
+        _deinterleaved.at(level)(flat.ctypes.data, channels, frames, back.ctypes.data)
+        assert np.array_equal(back, rows)
+        narrow = np.zeros(channels * frames, np.int16)
+        _interleaved.at(level)(rows.ctypes.data, channels, frames, narrow.ctypes.data, 1)
+        assert np.array_equal(narrow, oracles.to_integer(rows.T.ravel(), 16))
+
+
+@entry("int64", "int64", "int64")
+def _peak_rms(x, samples, out):
+    results = float32_array(out, 2)
+    peak, rms = peak_and_rms(float32_array(x, samples))
+    results[0] = peak
+    results[1] = rms
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_peak_and_rms(level):
+    out = np.zeros(2, np.float32)
+    for n in [*LENGTHS, 100_000]:
+        x = np.random.default_rng(n).standard_normal(n).astype(np.float32)
+        _peak_rms.at(level)(x.ctypes.data, n, out.ctypes.data)
+        assert out[0] == np.abs(x).max(initial=0)
+        expected = np.sqrt(np.mean(x.astype(np.float64) ** 2)) if n else 0
+        assert out[1] == pytest.approx(expected, rel=1e-6)
+
+
+@entry("int64", "int64", "int64", "int64", "int64")
+def _bands(power, bins, edges, bands, out):
+    band_levels_db(
+        float32_array(power, bins), int64_array(edges, bands + 1), float32_array(out, bands)
+    )
+
+
+@entry("int64", "int64", "int64")
+def _decibels(power, out, bins):
+    power_to_db(float32_array(power, bins), float32_array(out, bins))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_power_to_db(level):
+    rng = np.random.default_rng(16)
+    for n in LENGTHS:
+        power = (10 ** rng.uniform(-29, 30, n)).astype(np.float32)
+        out = np.zeros(n + 2, np.float32)
+        _decibels.at(level)(power.ctypes.data, out.ctypes.data, n)
+        assert np.abs(out[:n] - 10 * np.log10(power.astype(np.float64))).max(initial=0) < 4e-5
+        assert not out[n:].any()
+    zero, out = np.zeros(3, np.float32), np.zeros(3, np.float32)
+    _decibels.at(level)(zero.ctypes.data, out.ctypes.data, 3)
+    assert out == pytest.approx(-300, abs=1e-3)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("bins", "count"), [(1025, 32), (129, 16), (17, 16), (4097, 100)])
+def test_band_levels(level, bins, count):
+    rng = np.random.default_rng(bins)
+    power = (10 ** rng.uniform(-8, 0, bins)).astype(np.float32)
+    edges = design_bands(bins, count, 48_000)
+    assert np.all(np.diff(edges) >= 1) and edges[0] >= 1 and edges[-1] <= bins
+    out = np.zeros(count, np.float32)
+    _bands.at(level)(power.ctypes.data, bins, edges.ctypes.data, count, out.ctypes.data)
+    expected = [
+        10 * np.log10(power[a:b].astype(np.float64).mean()) for a, b in zip(edges, edges[1:])
+    ]
+    assert np.abs(out - expected).max() < 1e-4
+
+
+def test_bands_that_do_not_fit_are_refused():
+    with pytest.raises(UsageError, match="do not fit"):
+        design_bands(17, 17, 48_000)
+    with pytest.raises(UsageError, match="do not fit"):
+        design_bands(1025, 4, 48_000, low_hz=30_000)

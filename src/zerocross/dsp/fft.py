@@ -67,6 +67,7 @@ class FFTPlan:
         Twiddle factors; never written, may be shared.
     work : ndarray, float32
         Space for one transform at a time.
+
     """
 
     size: int
@@ -168,13 +169,21 @@ def _store_blocks(y: Any, at: Any, y0: Any, y1: Any, y2: Any, y3: Any) -> None:
 
 
 @kernel
-def _turned(r0: Any, i0: Any, r1: Any, i1: Any, r2: Any, i2: Any, r3: Any, i3: Any, w: Any, t: Any) -> Any:
+def _turned(
+    r0: Any, i0: Any, r1: Any, i1: Any, r2: Any, i2: Any, r3: Any, i3: Any, w: Any, t: Any
+) -> Any:
     """Apply six vectors of twiddle factors to the last three outputs."""
     a, b, c = load(f32x16, w, t), load(f32x16, w, t + 16), load(f32x16, w, t + 32)
     d, e, f = load(f32x16, w, t + 48), load(f32x16, w, t + 64), load(f32x16, w, t + 80)
     return (
-        r0, i0, _turn_re(r1, i1, a, b), _turn_im(r1, i1, a, b), _turn_re(r2, i2, c, d),
-        _turn_im(r2, i2, c, d), _turn_re(r3, i3, e, f), _turn_im(r3, i3, e, f),
+        r0,
+        i0,
+        _turn_re(r1, i1, a, b),
+        _turn_im(r1, i1, a, b),
+        _turn_re(r2, i2, c, d),
+        _turn_im(r2, i2, c, d),
+        _turn_re(r3, i3, e, f),
+        _turn_im(r3, i3, e, f),
     )
 
 
@@ -183,14 +192,18 @@ def _turned(r0: Any, i0: Any, r1: Any, i1: Any, r2: Any, i2: Any, r3: Any, i3: A
 
 @kernel
 def _first_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
-    """s = 1: vectors along p, results interleaved."""
+    """S = 1: vectors along p, results interleaved."""
     m = size // 4
     for p in range(0, m, 16):
         r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
-            load(f32x16, xr, p), load(f32x16, xi, p),
-            load(f32x16, xr, p + m), load(f32x16, xi, p + m),
-            load(f32x16, xr, p + 2 * m), load(f32x16, xi, p + 2 * m),
-            load(f32x16, xr, p + 3 * m), load(f32x16, xi, p + 3 * m),
+            load(f32x16, xr, p),
+            load(f32x16, xi, p),
+            load(f32x16, xr, p + m),
+            load(f32x16, xi, p + m),
+            load(f32x16, xr, p + 2 * m),
+            load(f32x16, xi, p + 2 * m),
+            load(f32x16, xr, p + 3 * m),
+            load(f32x16, xi, p + 3 * m),
         )
         r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, 6 * p)
         _store_interleaved(yr, 4 * p, r0, r1, r2, r3)
@@ -207,8 +220,14 @@ def _first_pass_real(x: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
         e, f = load(f32x16, x, 2 * (p + 2 * m)), load(f32x16, x, 2 * (p + 2 * m) + 16)
         g, h = load(f32x16, x, 2 * (p + 3 * m)), load(f32x16, x, 2 * (p + 3 * m) + 16)
         r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
-            shuffle(a, b, _EVEN), shuffle(a, b, _ODD), shuffle(c, d, _EVEN), shuffle(c, d, _ODD),
-            shuffle(e, f, _EVEN), shuffle(e, f, _ODD), shuffle(g, h, _EVEN), shuffle(g, h, _ODD),
+            shuffle(a, b, _EVEN),
+            shuffle(a, b, _ODD),
+            shuffle(c, d, _EVEN),
+            shuffle(c, d, _ODD),
+            shuffle(e, f, _EVEN),
+            shuffle(e, f, _ODD),
+            shuffle(g, h, _EVEN),
+            shuffle(g, h, _ODD),
         )
         r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, 6 * p)
         _store_interleaved(yr, 4 * p, r0, r1, r2, r3)
@@ -217,14 +236,18 @@ def _first_pass_real(x: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
 
 @kernel
 def _second_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
-    """s = 4: vectors of four p by four q, results transposed in blocks."""
+    """S = 4: vectors of four p by four q, results transposed in blocks."""
     m = size // 4
     for j in range(0, m, 16):
         r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
-            load(f32x16, xr, j), load(f32x16, xi, j),
-            load(f32x16, xr, j + m), load(f32x16, xi, j + m),
-            load(f32x16, xr, j + 2 * m), load(f32x16, xi, j + 2 * m),
-            load(f32x16, xr, j + 3 * m), load(f32x16, xi, j + 3 * m),
+            load(f32x16, xr, j),
+            load(f32x16, xi, j),
+            load(f32x16, xr, j + m),
+            load(f32x16, xi, j + m),
+            load(f32x16, xr, j + 2 * m),
+            load(f32x16, xi, j + 2 * m),
+            load(f32x16, xr, j + 3 * m),
+            load(f32x16, xi, j + 3 * m),
         )
         r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, 6 * j)
         _store_blocks(yr, 4 * j, r0, r1, r2, r3)
@@ -233,7 +256,7 @@ def _second_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
 
 @kernel
 def _later_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, s: Any, w: Any) -> None:
-    """s of 16 and more: vectors along q, one set of twiddle factors for each p."""
+    """S of 16 and more: vectors along q, one set of twiddle factors for each p."""
     quarter = size // 4
     for p in range(quarter // s):
         ar, ai = splat(f32x16, w[6 * p]), splat(f32x16, w[6 * p + 1])
@@ -242,10 +265,14 @@ def _later_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, s: Any, w: Any) -
         for q in range(0, s, 16):
             i = q + s * p
             r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
-                load(f32x16, xr, i), load(f32x16, xi, i),
-                load(f32x16, xr, i + quarter), load(f32x16, xi, i + quarter),
-                load(f32x16, xr, i + 2 * quarter), load(f32x16, xi, i + 2 * quarter),
-                load(f32x16, xr, i + 3 * quarter), load(f32x16, xi, i + 3 * quarter),
+                load(f32x16, xr, i),
+                load(f32x16, xi, i),
+                load(f32x16, xr, i + quarter),
+                load(f32x16, xi, i + quarter),
+                load(f32x16, xr, i + 2 * quarter),
+                load(f32x16, xi, i + 2 * quarter),
+                load(f32x16, xr, i + 3 * quarter),
+                load(f32x16, xi, i + 3 * quarter),
             )
             o = q + s * 4 * p
             store(yr, o, r0)
@@ -264,10 +291,14 @@ def _last_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any) -> None:
     quarter = size // 4
     for i in range(0, quarter, 16):
         r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
-            load(f32x16, xr, i), load(f32x16, xi, i),
-            load(f32x16, xr, i + quarter), load(f32x16, xi, i + quarter),
-            load(f32x16, xr, i + 2 * quarter), load(f32x16, xi, i + 2 * quarter),
-            load(f32x16, xr, i + 3 * quarter), load(f32x16, xi, i + 3 * quarter),
+            load(f32x16, xr, i),
+            load(f32x16, xi, i),
+            load(f32x16, xr, i + quarter),
+            load(f32x16, xi, i + quarter),
+            load(f32x16, xr, i + 2 * quarter),
+            load(f32x16, xi, i + 2 * quarter),
+            load(f32x16, xr, i + 3 * quarter),
+            load(f32x16, xi, i + 3 * quarter),
         )
         store(yr, i, r0)
         store(yi, i, i0)
@@ -308,12 +339,21 @@ def _small_fft(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any, work: Any)
             for q in range(s):
                 i, o = q + s * p, q + s * 4 * p
                 r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
-                    ar[i], ai[i], ar[i + quarter], ai[i + quarter], ar[i + 2 * quarter],
-                    ai[i + 2 * quarter], ar[i + 3 * quarter], ai[i + 3 * quarter],
+                    ar[i],
+                    ai[i],
+                    ar[i + quarter],
+                    ai[i + quarter],
+                    ar[i + 2 * quarter],
+                    ai[i + 2 * quarter],
+                    ar[i + 3 * quarter],
+                    ai[i + 3 * quarter],
                 )
                 k = t + 6 * p
                 br[o], bi[o] = r0, i0
-                br[o + s], bi[o + s] = _turn_re(r1, i1, w[k], w[k + 1]), _turn_im(r1, i1, w[k], w[k + 1])
+                br[o + s], bi[o + s] = (
+                    _turn_re(r1, i1, w[k], w[k + 1]),
+                    _turn_im(r1, i1, w[k], w[k + 1]),
+                )
                 br[o + 2 * s] = _turn_re(r2, i2, w[k + 2], w[k + 3])
                 bi[o + 2 * s] = _turn_im(r2, i2, w[k + 2], w[k + 3])
                 br[o + 3 * s] = _turn_re(r3, i3, w[k + 4], w[k + 5])
@@ -373,6 +413,7 @@ def complex_fft(xr: Any, xi: Any, yr: Any, yi: Any, tables: Any, work: Any) -> N
     Notes
     -----
     Real-time: safe.
+
     """
     size = xr.size
     if size < _SMALL:
@@ -408,6 +449,7 @@ def real_fft(x: Any, yr: Any, yi: Any, tables: Any, work: Any) -> None:
     Notes
     -----
     Real-time: safe.
+
     """
     half = x.size // 2
     zr, zi = work[4 * half : 5 * half], work[5 * half : 6 * half]
@@ -472,6 +514,7 @@ def inverse_real_fft(xr: Any, xi: Any, y: Any, tables: Any, work: Any) -> None:
     Notes
     -----
     Real-time: safe.
+
     """
     half = y.size // 2
     middle = half // 2
