@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -476,7 +478,7 @@ def test_band_levels(level, bins, count):
     out = np.zeros(count, np.float32)
     _bands.at(level)(power.ctypes.data, bins, edges.ctypes.data, count, out.ctypes.data)
     expected = [
-        10 * np.log10(power[a:b].astype(np.float64).mean()) for a, b in zip(edges, edges[1:])
+        10 * np.log10(power[a:b].astype(np.float64).mean()) for a, b in itertools.pairwise(edges)
     ]
     assert np.abs(out - expected).max() < 1e-4
 

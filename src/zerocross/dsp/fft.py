@@ -507,7 +507,9 @@ def inverse_real_fft(xr: Any, xi: Any, y: Any, tables: Any, work: Any) -> None:
     Parameters
     ----------
     xr, xi : array, shape (size / 2 + 1,), float32
+        Real and imaginary parts.
     y : array, shape (size,), float32
+        Samples, written.
     tables, work : array, float32
         Of a plan from `make_real_fft`.
 
