@@ -19,6 +19,8 @@ from zerocross import Player
 from zerocross.engine.device import BACKENDS
 
 RATE, BLOCK = 48_000, 64
+#: What a shared machine takes away from anyone (30 ms seen), with room; far below a freeze.
+LONGEST_GAP_S = 0.4
 ffi, lib = _miniaudio.ffi, _miniaudio.lib
 
 
@@ -60,7 +62,11 @@ LOADS = {"frozen": freeze, "busy": busy, "gc": collect_garbage}
 
 
 def play_under(load, seconds, device, path, decoded):
-    """Play through our callback under a load; returns the share of callbacks that were made."""
+    """Play through our callback under a load; returns the share of callbacks that were made.
+
+    A device may catch up after a stop, so the longest gap between two callbacks is looked at
+    as well: nothing but the machine itself may have held them up.
+    """
     with Player(device, block_size=BLOCK) as player:
         player._capture_s = seconds + 3
         player.play(path)
@@ -68,14 +74,18 @@ def play_under(load, seconds, device, path, decoded):
         stream = player._stream
         started, first = time.monotonic(), int(stream.record["callbacks"])
         frames = int(stream.record["frames_played"])
+        stream.record["longest_gap_ns"] = 0
         load(seconds)
+        gap = int(stream.record["longest_gap_ns"]) / 1e9
         calls = int(stream.record["callbacks"]) - first
         played = int(stream.record["frames_played"]) - frames
         elapsed = time.monotonic() - started
         underruns = int(stream.record["underruns"])
+        print(f"longest gap {gap * 1e3:.1f} ms")
         out = stream.captured().copy()
     assert underruns == 0
     assert calls > 0
+    assert gap < LONGEST_GAP_S
     lead = int(np.argmax(np.abs(decoded).sum(axis=1) > 0))
     start = int(np.argmax(np.abs(out).sum(axis=1) > 0)) - lead
     whole = int(played) - 2 * BLOCK
@@ -83,19 +93,18 @@ def play_under(load, seconds, device, path, decoded):
     return played / (elapsed * RATE)
 
 
-def python_callback_share(load, seconds, backend):
-    """Do the same with a callback in Python; returns the share of callbacks that were made."""
-    calls = [0]
+def longest_gap_in_python(load, seconds, backend):
+    """Do the same with a callback in Python; returns the longest gap between two calls, in s."""
+    times = []
 
     @ffi.callback("void(ma_device *, void *, void *, unsigned int)")
     def callback(_device, output, _source, frames):
-        calls[0] += frames
+        times.append(time.monotonic())
         ffi.memmove(output, bytes(8 * frames), 8 * frames)
 
     context = ffi.new("ma_context *")
-    assert (
-        lib.ma_context_init(ffi.new("ma_backend[]", [BACKENDS[backend]]), 1, ffi.NULL, context) == 0
-    )
+    only = ffi.new("ma_backend[]", [BACKENDS[backend]])
+    assert lib.ma_context_init(only, 1, ffi.NULL, context) == 0
     config = ffi.new("ma_device_config *", lib.ma_device_config_init(lib.ma_device_type_playback))
     config.sampleRate, config.periodSizeInFrames, config.periods = RATE, BLOCK, 3
     config.playback.format, config.playback.channels = lib.ma_format_f32, 2
@@ -104,12 +113,11 @@ def python_callback_share(load, seconds, backend):
     assert lib.ma_device_init(context, config, device) == 0
     assert lib.ma_device_start(device) == 0
     time.sleep(0.2)
-    started, first = time.monotonic(), calls[0]
     load(seconds)
-    share = (calls[0] - first) / ((time.monotonic() - started) * RATE)
+    time.sleep(0.2)
     lib.ma_device_uninit(device)
     lib.ma_context_uninit(context)
-    return share
+    return float(np.diff(times).max())
 
 
 @pytest.fixture
@@ -127,7 +135,7 @@ def test_null_device_under_load(song, load):
 
 
 def test_the_twin_a_python_callback_stops_when_frozen():
-    assert python_callback_share(freeze, 1.5, "null") < 0.5
+    assert longest_gap_in_python(freeze, 1.5, "null") > 1.4
 
 
 def test_jack_frozen(song, jack):
@@ -160,6 +168,6 @@ def test_jack_under_load_in_full(song, jack, load, seconds):
 def test_the_twin_in_full(request, backend):
     if backend == "jack":
         request.getfixturevalue("jack")
-    share = python_callback_share(freeze, 5, backend)
-    print(f"{backend}, Python callback, frozen 5 s: {share:.4%} of the callbacks")
-    assert share < 0.97
+    gap = longest_gap_in_python(freeze, 5, backend)
+    print(f"{backend}, Python callback, frozen 5 s: no callback for {gap:.2f} s")
+    assert gap > 4.9 > LONGEST_GAP_S

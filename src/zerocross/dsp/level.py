@@ -21,12 +21,22 @@ from zerocross.compiler.vector import (
     maximum,
     multiply_add,
     splat,
+    square_root,
     store_first,
     sum_lanes,
 )
 from zerocross.errors import UsageError
 
-__all__ = ["band_levels_db", "design_bands", "peak_and_rms", "power_to_db"]
+__all__ = [
+    "TRUE_PEAK_TAPS",
+    "band_levels_db",
+    "design_bands",
+    "magnitude_spectrum",
+    "peak_and_rms",
+    "power_spectrum",
+    "power_to_db",
+    "true_peak",
+]
 
 #: Samples whose squares are summed in float32 before the sum goes on in float64.
 _RUN = 4096
@@ -184,3 +194,97 @@ def band_levels_db(power: Any, edges: Any, out: Any) -> None:
             total = sum_lanes(sums)
         out[b] = total / np.float32(length)
     power_to_db(out, out)
+
+
+@kernel
+def power_spectrum(re: Any, im: Any, scale: Any, out: Any) -> None:
+    """Write ``scale * (re**2 + im**2)``.
+
+    Parameters
+    ----------
+    re, im, out : array, shape (bins,), float32
+        A spectrum and its power.
+    scale : float
+        Such as ``1 / size**2``.
+
+    Notes
+    -----
+    Real-time: safe.
+
+    """
+    factor = np.float32(scale)
+    for i in range(0, re.size, 16):
+        left = re.size - i
+        a, b = load_first(f32x16, re, i, left), load_first(f32x16, im, i, left)
+        store_first(out, i, multiply_add(a, a, b * b) * factor, left)
+
+
+@kernel
+def magnitude_spectrum(re: Any, im: Any, scale: Any, out: Any) -> None:
+    """Write ``scale * sqrt(re**2 + im**2)``; parameters as `power_spectrum`. Real-time: safe."""
+    factor = np.float32(scale)
+    for i in range(0, re.size, 16):
+        left = re.size - i
+        a, b = load_first(f32x16, re, i, left), load_first(f32x16, im, i, left)
+        store_first(out, i, square_root(multiply_add(a, a, b * b)) * factor, left)
+
+
+#: Interpolation filter of ITU-R BS.1770-4, Annex 2: four phases of twelve taps.
+_PHASE_0 = (
+    0.0017089843750,
+    0.0109863281250,
+    -0.0196533203125,
+    0.0332031250000,
+    -0.0594482421875,
+    0.1373291015625,
+    0.9721679687500,
+    -0.1022949218750,
+    0.0476074218750,
+    -0.0266113281250,
+    0.0148925781250,
+    -0.0083007812500,
+)
+_PHASE_1 = (
+    -0.0291748046875,
+    0.0292968750000,
+    -0.0517578125000,
+    0.0891113281250,
+    -0.1665039062500,
+    0.4650878906250,
+    0.7797851562500,
+    -0.2003173828125,
+    0.1015625000000,
+    -0.0582275390625,
+    0.0330810546875,
+    -0.0189208984375,
+)
+TRUE_PEAK_TAPS = np.array([_PHASE_0, _PHASE_1, _PHASE_1[::-1], _PHASE_0[::-1]], np.float32)
+
+
+@kernel
+def true_peak(x: Any, history: Any) -> Any:
+    """Return the largest magnitude between the samples too, by fourfold oversampling.
+
+    Parameters
+    ----------
+    x : array, shape (samples,), float32
+        One channel.
+    history : array, shape (12,), float32
+        Its last samples, oldest first; zeros to begin with, kept from block to block.
+
+    Notes
+    -----
+    Real-time: safe. ITU-R BS.1770-4, Annex 2.
+
+    """
+    peak = np.float32(0.0)
+    for i in range(x.size):
+        for k in range(11):
+            history[k] = history[k + 1]
+        history[11] = x[i]
+        for phase in range(4):
+            total = np.float32(0.0)
+            for k in range(12):
+                total += TRUE_PEAK_TAPS[phase, k] * history[11 - k]
+            peak = max(peak, abs(total))
+    return peak

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import kernel
+from zerocross.compiler.vector import f32x16, load_first, multiply_add, splat, store_first
 from zerocross.errors import UsageError
 
-__all__ = ["LAYOUT_5_1", "MAX_INPUTS", "design_mix", "mix_interleaved"]
+__all__ = ["LAYOUT_5_1", "MAX_INPUTS", "accumulate", "design_mix", "mix_interleaved"]
 
 #: Most channels that a source may have.
 MAX_INPUTS = 6
@@ -100,3 +101,28 @@ def mix_interleaved(matrix: Any, source: Any, inputs: Any, out: Any, outputs: An
             for c in range(inputs):
                 total += np.float64(matrix[o * inputs + c]) * np.float64(source[i * inputs + c])
             out[i * outputs + o] = np.float32(total)
+
+
+@kernel
+def accumulate(target: Any, source: Any, gain: Any) -> None:
+    """Add samples times a gain: ``target += gain * source``.
+
+    Parameters
+    ----------
+    target, source : array, shape (samples,), float32
+        Of one length; the target is changed in place.
+    gain : float
+        Linear.
+
+    Notes
+    -----
+    Real-time: safe.
+
+    """
+    g = splat(f32x16, np.float32(gain))
+    for i in range(0, target.size, 16):
+        left = target.size - i
+        total = multiply_add(
+            load_first(f32x16, source, i, left), g, load_first(f32x16, target, i, left)
+        )
+        store_first(target, i, total, left)

@@ -366,6 +366,8 @@ def run_callback(stream: Any, output: Any, frames: Any) -> None:
     fill_buffer(stream, output, frames)
     restore_float_mode(mode)
     count_time(stream, frames, monotonic_ns() - started)
+    if stream.last_ns > 0:
+        stream.longest_gap_ns = max(stream.longest_gap_ns, started - stream.last_ns)
     stream.last_ns = started
 
 

@@ -119,6 +119,7 @@ STREAM = layout(
         "low_water",
         "lead_frames",
         "last_ns",
+        "longest_gap_ns",
         "longest_ns",
         "captured",
         ("transport", RAMP),

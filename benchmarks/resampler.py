@@ -1,0 +1,91 @@
+"""44.1 to 48 kHz, stereo, in blocks of 4096 frames, against soxr HQ on one thread."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+
+from benchmarks.harness import Bar, Case, Contestant
+from zerocross.compiler import entry, float32_rows, int64_array, monotonic_ns
+from zerocross.dsp.resample import make_resampler, resample
+
+FRAMES, RATE_IN, RATE_OUT = 4096, 44_100, 48_000
+
+
+@entry(
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+)
+def _repeat_resample(rows, frames, out, room, phases, count, taps, history, length, state, times):
+    source, target = float32_rows(rows, 2, frames), float32_rows(out, 2, room)
+    filters, past = float32_rows(phases, count, taps), float32_rows(history, 2, length)
+    numbers = int64_array(state, 6)
+    started = monotonic_ns()
+    for _ in range(times):
+        resample(source, frames, target, filters, past, numbers)
+    return monotonic_ns() - started
+
+
+def cases() -> list[Case]:
+    t = np.arange(FRAMES) / RATE_IN
+    tone = np.stack([np.sin(2 * np.pi * f * t) for f in (997, 3001)])
+    noise = np.random.default_rng(8).standard_normal((2, FRAMES)) * 0.1
+    rows = (0.5 * tone + noise).astype(np.float32)
+    made = make_resampler(RATE_IN, RATE_OUT, 2, FRAMES)
+    start = made.state.copy()
+    out = np.zeros((2, made.most_frames_out(FRAMES)), np.float32)
+
+    def ours(times: int) -> int:
+        return _repeat_resample(
+            rows.ctypes.data,
+            FRAMES,
+            out.ctypes.data,
+            out.shape[1],
+            made.phases.ctypes.data,
+            *made.phases.shape,
+            made.history.ctypes.data,
+            made.history.shape[1],
+            made.state.ctypes.data,
+            times,
+        )
+
+    def check() -> None:
+        made.state[:] = start
+        made.history[:] = 0
+        kept = rows.copy()
+        rows[:] = tone
+        ours(1)
+        rows[:] = kept
+        at = np.arange(600, 3600)
+        for c, f in enumerate((997, 3001)):
+            assert np.abs(out[c, at] - np.sin(2 * np.pi * f * at / RATE_OUT)).max() < 1e-5
+
+    contestants = [Contestant("zerocross resample", repeat=ours, check=check, calls_in_one=FRAMES)]
+    bars = []
+    if importlib.util.find_spec("soxr"):
+        import soxr
+
+        interleaved = np.ascontiguousarray(rows.T)
+        stream = soxr.ResampleStream(RATE_IN, RATE_OUT, 2, dtype="float32", quality="HQ")
+        contestants.append(
+            Contestant("soxr HQ", lambda: stream.resample_chunk(interleaved), calls_in_one=FRAMES)
+        )
+        bars.append(Bar("soxr HQ", 1.0))
+    return [
+        Case(
+            "resample 44.1 -> 48 kHz stereo, an input frame",
+            f"blocks of {FRAMES}",
+            contestants,
+            bars,
+        )
+    ]

@@ -1,0 +1,177 @@
+"""Streaming resampling by windowed sinc, any ratio, for the decode thread and the audio thread.
+
+An output frame is the product of 128 input frames with one *phase* of a low-pass filter (a
+sinc in a Kaiser window: J. O. Smith, Digital Audio Resampling). Where the ratio of the
+rates is that of small whole numbers there is a phase for every place that an output can
+have, and the filter is exact; else the nearest of 4096 phases is blended with its
+neighbour. When the rate falls, the filter's corner and length follow the lower rate.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.compiler import kernel
+from zerocross.compiler.vector import f32x16, load, multiply_add, splat, sum_lanes
+from zerocross.errors import UsageError
+from zerocross.memory import aligned_zeros
+
+__all__ = ["Resampler", "make_resampler", "resample"]
+
+_TAPS = 128
+_BETA = 12.9  # Kaiser: 127 dB
+_CORNER = 0.972  # of the lower rate's Nyquist frequency: the middle of the transition
+_EXACT_PHASES = 2048
+_BLENDED_PHASES = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class Resampler:
+    """A resampler's filter and state.
+
+    Attributes
+    ----------
+    rate_in, rate_out : int
+        In Hz.
+    taps : int
+        Input frames that make an output frame.
+    phases : ndarray, shape (phases + 1, taps), float32
+        The filter.
+    history : ndarray, shape (channels, taps + max_frames), float32
+        Input frames that are still needed.
+    state : ndarray, shape (6,), int64
+        Frames in the history, first frame of the next output, numerator of its phase,
+        and the ratio: step, denominator, phases.
+
+    """
+
+    rate_in: int
+    rate_out: int
+    taps: int
+    phases: npt.NDArray[np.float32]
+    history: npt.NDArray[np.float32]
+    state: npt.NDArray[np.int64]
+
+    @property
+    def latency_frames(self) -> float:
+        """Output frames by which the output lags: half the filter, which is made up for.
+
+        The history begins with half a filter of silence, so the first output frame belongs
+        to the first input frame; the lag is what must be pushed after the end.
+        """
+        return self.taps / 2 * self.rate_out / self.rate_in
+
+    def most_frames_out(self, frames: int) -> int:
+        """Return the most output frames that so many input frames can give."""
+        return math.ceil((frames + self.taps) * self.rate_out / self.rate_in) + 1
+
+
+def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) -> Resampler:
+    """Return a resampler at rest.
+
+    Parameters
+    ----------
+    rate_in, rate_out : int
+        In Hz; neither more than 256 times the other.
+    channels : int
+        Rows of the input and the output.
+    max_frames : int
+        Most input frames in one call.
+
+    """
+    if not (rate_in > 0 and rate_out > 0 and 1 / 256 <= rate_in / rate_out <= 256):
+        raise UsageError(
+            f"cannot resample {rate_in} to {rate_out} Hz; give rates within a factor of 256"
+        )
+    common = math.gcd(rate_in, rate_out)
+    step, denominator = rate_in // common, rate_out // common
+    count = denominator if denominator <= _EXACT_PHASES else _BLENDED_PHASES
+    fall = max(1.0, rate_in / rate_out)
+    taps = -(-round(_TAPS * fall) // 16) * 16
+    phases = _design_phases(count, taps, fall)
+    history = aligned_zeros((channels, taps + max_frames))
+    state = np.array([taps // 2 - 1, 0, 0, step, denominator, count], np.int64)
+    return Resampler(rate_in, rate_out, taps, phases, history, state)
+
+
+def _design_phases(count: int, taps: int, fall: float) -> npt.NDArray[np.float32]:
+    """Return the filter's phases: row p is for an output p / count after an input frame."""
+    corner = _CORNER / fall
+    offset = np.arange(count + 1)[:, None] / count
+    t = np.arange(taps)[None, :] - (taps // 2 - 1) - offset
+    inside = np.clip(1 - (t / (taps / 2)) ** 2, 0, None)
+    rows = corner * np.sinc(corner * t) * np.i0(_BETA * np.sqrt(inside)) / np.i0(_BETA)
+    rows /= rows.sum(axis=1, keepdims=True)  # exactly 1 at 0 Hz in every phase: no ripple there
+    phases = aligned_zeros(rows.shape)
+    phases[:] = rows
+    return phases
+
+
+@kernel
+def _dot(x: Any, start: Any, taps: Any, row: Any) -> Any:
+    a = splat(f32x16, np.float32(0.0))
+    b = splat(f32x16, np.float32(0.0))
+    for k in range(0, taps - 16, 32):
+        a = multiply_add(load(f32x16, x, start + k), load(f32x16, row, k), a)
+        b = multiply_add(load(f32x16, x, start + k + 16), load(f32x16, row, k + 16), b)
+    if taps % 32:
+        a = multiply_add(load(f32x16, x, start + taps - 16), load(f32x16, row, taps - 16), a)
+    return sum_lanes(a + b)
+
+
+@kernel
+def resample(rows: Any, frames: Any, out: Any, phases: Any, history: Any, state: Any) -> Any:
+    """Push input frames and write all output frames that they complete; returns how many.
+
+    Parameters
+    ----------
+    rows : array, shape (channels, at least frames), float32
+        Input.
+    frames : int
+        How many; at most the resampler's ``max_frames``.
+    out : array, shape (channels, `Resampler.most_frames_out`), float32
+        Output.
+    phases, history, state : array
+        Of a `Resampler`.
+
+    Notes
+    -----
+    Real-time: safe. Any split into blocks gives the same bits.
+
+    """
+    taps = phases.shape[1]
+    filled, first, numerator = state[0], state[1], state[2]
+    step, denominator, count = state[3], state[4], state[5]
+    for c in range(rows.shape[0]):
+        for i in range(frames):
+            history[c, filled + i] = rows[c, i]
+    filled += frames
+    made = 0
+    while first + taps <= filled:
+        if count == denominator:
+            for c in range(rows.shape[0]):
+                out[c, made] = _dot(history[c], first, taps, phases[numerator])
+        else:
+            place = np.float64(numerator) * count / denominator
+            below = np.int64(place)
+            part = np.float32(place - below)
+            for c in range(rows.shape[0]):
+                low = _dot(history[c], first, taps, phases[below])
+                high = _dot(history[c], first, taps, phases[below + 1])
+                out[c, made] = low + part * (high - low)
+        made += 1
+        numerator += step
+        first += numerator // denominator
+        numerator %= denominator
+    kept = max(0, filled - first)
+    used = filled - kept
+    for c in range(rows.shape[0]):
+        for i in range(kept):
+            history[c, i] = history[c, used + i]
+    state[0], state[1], state[2] = kept, first - used, numerator
+    return made

@@ -1,0 +1,155 @@
+"""The resampler by numbers: exact timing, distortion, ripple, aliases, any split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zerocross.compiler import entry, float32_rows, int64_array
+from zerocross.dsp.resample import make_resampler, resample
+from zerocross.errors import UsageError
+
+CHUNK = 1024
+
+
+@entry(
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+    "int64",
+)
+def _resample(rows, channels, frames, out, room, phases, count, taps, history, length, state):
+    return resample(
+        float32_rows(rows, channels, frames),
+        frames,
+        float32_rows(out, channels, room),
+        float32_rows(phases, count, taps),
+        float32_rows(history, channels, length),
+        int64_array(state, 6),
+    )
+
+
+def run(signal, rate_in, rate_out, splits=None):
+    """Resample a whole signal and half a filter of silence after it."""
+    made = make_resampler(rate_in, rate_out, len(signal), CHUNK)
+    signal = np.concatenate([signal, np.zeros((len(signal), made.taps), np.float32)], axis=1)
+    pieces, at = [], 0
+    splits = list(splits or [])
+    while at < signal.shape[1]:
+        frames = min(splits.pop(0) if splits else CHUNK, signal.shape[1] - at)
+        block = np.ascontiguousarray(signal[:, at : at + frames])
+        out = np.zeros((len(signal), made.most_frames_out(frames)), np.float32)
+        count = _resample(
+            block.ctypes.data,
+            len(block),
+            frames,
+            out.ctypes.data,
+            out.shape[1],
+            made.phases.ctypes.data,
+            *made.phases.shape,
+            made.history.ctypes.data,
+            made.history.shape[1],
+            made.state.ctypes.data,
+        )
+        pieces.append(out[:, :count])
+        at += frames
+    return np.concatenate(pieces, axis=1)
+
+
+def sine(frequency, rate, seconds=1.0, level=0.9):
+    t = np.arange(round(seconds * rate)) / rate
+    return (level * np.sin(2 * np.pi * frequency * t)).astype(np.float32)[None]
+
+
+def middle(out, rate):
+    return out[0, rate // 10 : rate // 10 + rate // 2].astype(np.float64)
+
+
+def residual_db(out, frequency, rate, level=0.9):
+    """THD+N: what is left after the best-fitting sine, against the sine."""
+    n = np.arange(len(out))
+    basis = np.stack(
+        [np.sin(2 * np.pi * frequency * n / rate), np.cos(2 * np.pi * frequency * n / rate)]
+    )
+    fit, *_ = np.linalg.lstsq(basis.T, out, rcond=None)
+    rest = out - fit @ basis
+    return 20 * np.log10(np.sqrt(2 * np.mean(rest**2)) / level), float(np.hypot(*fit))
+
+
+@pytest.mark.parametrize(
+    ("rate_in", "rate_out"), [(44_100, 48_000), (48_000, 44_100), (48_000, 96_000)]
+)
+@pytest.mark.parametrize("frequency", [1000, 15_000])
+def test_distortion_and_noise(rate_in, rate_out, frequency):
+    out = middle(run(sine(frequency, rate_in), rate_in, rate_out), rate_out)
+    assert residual_db(out, frequency, rate_out)[0] <= -120
+
+
+@pytest.mark.parametrize(("rate_in", "rate_out"), [(44_100, 48_000), (48_000, 44_100)])
+def test_ripple(rate_in, rate_out):
+    for frequency in [20, 100, 5000, 12_000, 18_000, 19_500, 20_000]:
+        out = middle(run(sine(frequency, rate_in), rate_in, rate_out), rate_out)
+        _, level = residual_db(out, frequency, rate_out)
+        assert abs(20 * np.log10(level / 0.9)) <= 0.01, frequency
+
+
+def test_what_the_lower_rate_cannot_hold_is_gone():
+    """96 to 48 kHz: tones above 24 kHz would alias."""
+    for frequency in [25_000, 28_000, 34_000, 47_000]:
+        out = middle(run(sine(frequency, 96_000), 96_000, 48_000), 48_000)
+        assert 20 * np.log10(np.sqrt(2 * np.mean(out**2)) / 0.9) < -120, frequency
+
+
+@pytest.mark.parametrize(
+    ("rate_in", "rate_out"), [(44_100, 48_000), (48_000, 44_100), (44_100, 44_101)]
+)
+def test_time_is_kept(rate_in, rate_out):
+    """Frame n of the output is the signal at the time n / rate_out."""
+    out = run(sine(997, rate_in), rate_in, rate_out)
+    expected = sine(997, rate_out)
+    part = slice(rate_out // 10, rate_out // 2)
+    assert np.abs(out[0, part] - expected[0, part]).max() < 2e-6
+
+
+def test_a_ratio_of_large_numbers_is_good_too():
+    out = middle(run(sine(15_000, 44_100), 44_100, 47_999), 47_999)
+    assert residual_db(out, 15_000, 47_999)[0] <= -110
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.integers(1, CHUNK), min_size=1, max_size=8))
+def test_any_split_gives_the_same_bits(splits):
+    signal = np.random.default_rng(1).standard_normal((2, 6000)).astype(np.float32)
+    assert np.array_equal(run(signal, 44_100, 48_000, splits), run(signal, 44_100, 48_000))
+
+
+def test_channels_do_not_mix():
+    rng = np.random.default_rng(2)
+    signal = rng.standard_normal((2, 4000)).astype(np.float32)
+    both = run(signal, 48_000, 44_100)
+    for c in range(2):
+        assert np.array_equal(run(signal[c : c + 1], 48_000, 44_100)[0], both[c])
+
+
+def test_equal_rates_pass_the_band():
+    out = run(sine(1000, 48_000), 48_000, 48_000)
+    assert np.abs(out[0, 1000:40_000] - sine(1000, 48_000)[0, 1000:40_000]).max() < 2e-6
+
+
+@pytest.mark.parametrize(("rate_in", "rate_out"), [(0, 48_000), (48_000, -1), (1, 48_000)])
+def test_impossible_rates_are_refused(rate_in, rate_out):
+    with pytest.raises(UsageError, match="factor of 256"):
+        make_resampler(rate_in, rate_out, 2, CHUNK)
+
+
+def test_it_calls_nothing():
+    assert _resample.verdict["calls"] == []
