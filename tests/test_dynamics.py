@@ -203,7 +203,7 @@ def _true_peak(x, n, history, out):
 def test_true_peak_finds_what_lies_between_the_samples():
     """A sine at a quarter of the rate, sampled 45 degrees off its peaks: 3 dB are hidden."""
     n = np.arange(4800)
-    for frequency, phase in ((RATE / 4, np.pi / 4), (997.0, 0.3), (RATE / 6, np.pi / 6)):
+    for frequency, phase in ((RATE / 4, np.pi / 4), (997.0, 0.3), (RATE / 6, np.pi / 3)):
         x = (0.5 * np.sin(2 * np.pi * frequency * n / RATE + phase)).astype(np.float32)
         hidden = frequency != 997.0
         assert not hidden or np.abs(x).max() < 0.5 * 0.9

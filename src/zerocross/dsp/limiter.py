@@ -48,7 +48,7 @@ class Limiter:
     @property
     def latency_frames(self) -> int:
         """Frames by which the output lags."""
-        return self.delay.shape[1] - 1
+        return int(self.delay.shape[1]) - 1
 
 
 def make_limiter(

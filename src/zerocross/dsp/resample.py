@@ -125,6 +125,24 @@ def _dot(x: Any, start: Any, taps: Any, row: Any) -> Any:
 
 
 @kernel
+def _dot_pair(x: Any, y: Any, start: Any, taps: Any, row: Any) -> Any:
+    """Return the products of two channels with one phase, which is loaded once."""
+    zero = splat(f32x16, np.float32(0.0))
+    a, b, c, d = zero, zero, zero, zero
+    for k in range(0, taps - 16, 32):
+        u, v = load(f32x16, row, k), load(f32x16, row, k + 16)
+        a = multiply_add(load(f32x16, x, start + k), u, a)
+        c = multiply_add(load(f32x16, y, start + k), u, c)
+        b = multiply_add(load(f32x16, x, start + k + 16), v, b)
+        d = multiply_add(load(f32x16, y, start + k + 16), v, d)
+    if taps % 32:
+        u = load(f32x16, row, taps - 16)
+        a = multiply_add(load(f32x16, x, start + taps - 16), u, a)
+        c = multiply_add(load(f32x16, y, start + taps - 16), u, c)
+    return sum_lanes(a + b), sum_lanes(c + d)
+
+
+@kernel
 def resample(rows: Any, frames: Any, out: Any, phases: Any, history: Any, state: Any) -> Any:
     """Push input frames and write all output frames that they complete; returns how many.
 
@@ -151,9 +169,14 @@ def resample(rows: Any, frames: Any, out: Any, phases: Any, history: Any, state:
         for i in range(frames):
             history[c, filled + i] = rows[c, i]
     filled += frames
+    whole_step, step_left = step // denominator, step % denominator
     made = 0
     while first + taps <= filled:
-        if count == denominator:
+        if count == denominator and rows.shape[0] == 2:
+            left, right = _dot_pair(history[0], history[1], first, taps, phases[numerator])
+            out[0, made] = left
+            out[1, made] = right
+        elif count == denominator:
             for c in range(rows.shape[0]):
                 out[c, made] = _dot(history[c], first, taps, phases[numerator])
         else:
@@ -165,9 +188,11 @@ def resample(rows: Any, frames: Any, out: Any, phases: Any, history: Any, state:
                 high = _dot(history[c], first, taps, phases[below + 1])
                 out[c, made] = low + part * (high - low)
         made += 1
-        numerator += step
-        first += numerator // denominator
-        numerator %= denominator
+        first += whole_step
+        numerator += step_left
+        if numerator >= denominator:
+            numerator -= denominator
+            first += 1
     kept = max(0, filled - first)
     used = filled - kept
     for c in range(rows.shape[0]):
