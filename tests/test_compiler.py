@@ -29,7 +29,7 @@ from zerocross.compiler import (
     store_release,
     target,
 )
-from zerocross.errors import KernelFault, RealtimeError
+from zerocross.errors import CompileError, KernelFault, RealtimeError
 from zerocross.memory import Record, layout
 
 CELLS = layout(shared=["value", "other", ("real", "f8")])
@@ -189,6 +189,24 @@ def test_what_may_wait_is_refused(function):
 def test_a_raise_does_not_take_the_gil():
     """Kernels may raise: it becomes a status, with no call to Python."""
     assert refuse_large.verdict["calls"] == []
+
+
+@entry("int64")
+def _returns_a_pair(value):
+    return value, value
+
+
+def test_an_entry_returns_an_integer_or_nothing():
+    with pytest.raises(CompileError, match="return an int64 or nothing"):
+        _ = _returns_a_pair.address
+
+
+def test_a_kernel_is_compiled_for_any_target():
+    for level, word in (("scalar", "mulss"), ("avx2", "ymm"), ("neon", "fmul")):
+        code = halve.compile(target.level(level), "float32[::1]")
+        assert word in code.assembly
+        assert code.object_code[:4] == b"\x7fELF"
+        assert "call" not in code.assembly
 
 
 @kernel

@@ -39,7 +39,7 @@ from zerocross.dsp.convert import (
 from zerocross.dsp.level import band_levels_db, design_bands, peak_and_rms, power_to_db
 from zerocross.dsp.meter import fall_peaks, replace_nonfinite
 from zerocross.dsp.mix import LAYOUT_5_1, design_mix, mix_interleaved
-from zerocross.dsp.ramp import RAMP, apply_ramp, ramp_to
+from zerocross.dsp.ramp import RAMP, apply_equal_power_ramp, apply_ramp, ramp_to
 from zerocross.errors import UsageError
 from zerocross.memory import Record, layout
 from zerocross.units import db_to_gain, format_time, gain_to_db, seconds_to_frames
@@ -160,6 +160,29 @@ def test_any_split_of_a_ramp_gives_the_same_bits(splits):
     _, in_pieces = ramped(splits)
     _, at_once = ramped([sum(splits)])
     assert np.array_equal(in_pieces, at_once)
+
+
+@entry("int64", "int64", "int64", "int64")
+def _apply_equal_power(address, samples, channels, frames):
+    rows = float32_rows(samples, channels, frames)
+    apply_equal_power_ramp(record_at(address, RAMPS).ramp, rows, 0, frames)
+
+
+def test_equal_power_ramps_keep_the_power():
+    gains = []
+    for start, stop in ((0.0, 1.0), (1.0, 0.0)):
+        record = Record(RAMPS)
+        record["ramp"]["start"] = record["ramp"]["stop"] = start
+        _head_for(record.address, stop, 441)
+        pieces = []
+        for frames in (1, 100, 399):
+            block = np.ones((2, frames), np.float32)
+            _apply_equal_power(record.address, block.ctypes.data, 2, frames)
+            pieces.append(block)
+        gains.append(np.concatenate(pieces, axis=1)[0])
+    assert np.abs(gains[0] ** 2 + gains[1] ** 2 - 1).max() < 1e-6
+    line = oracles.ramp(0, 1, 441, 500)
+    assert np.abs(gains[0] - np.sin(np.pi / 2 * line)).max() < 1e-6
 
 
 def test_a_ramp_at_rest_on_one_changes_nothing():

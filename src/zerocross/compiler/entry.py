@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from typing import Any
 from zerocross.compiler import cache, realtime, target
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.switch import Flavour, compiler_off
-from zerocross.errors import KernelFault, TargetError
+from zerocross.errors import CompileError, KernelFault, TargetError
 
 __all__ = ["FAULT", "Entry", "announce", "entry"]
 
@@ -124,8 +123,13 @@ class Entry:
         from zerocross.compiler import numba_bridge
 
         kind: Flavour = "portable" if chosen.vectors else "scalar"
-        ir, symbol = numba_bridge.portable_ir(self.kernel, list(self.argument_types), kind)
-        return target.emit(self._whole_module(ir, symbol), chosen)
+        ir, symbol, returned = numba_bridge.portable_ir(
+            self.kernel, list(self.argument_types), kind
+        )
+        if returned not in ("int64", "none"):
+            raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
+        whole = numba_bridge.closed_world(ir) + self._wrapper(symbol)
+        return target.emit(whole, chosen)
 
     def at(self, level: str) -> Entry:
         """Return the entry compiled for a level that this machine has, beside the default.
@@ -168,42 +172,18 @@ class Entry:
         self._engine.finalize_object()
         self._address = self._engine.get_function_address(self.name)
 
-    def _whole_module(self, ir: str, symbol: str) -> str:
-        """Hide everything but the C wrapper, so that the optimiser sees a closed world."""
-        ir = re.sub(
-            r"^define (?:linkonce_odr |weak_odr |internal )?",
-            "define internal ",
-            ir,
-            flags=re.MULTILINE,
-        )
-        ir = re.sub(r"= (?:common|linkonce|linkonce_odr) global", "= internal global", ir)
-        ir = _OWNERSHIP_DECLARATION.sub("", ir)
+    def _wrapper(self, symbol: str) -> str:
+        """Return the C function around the kernel's native one."""
         arguments = [f"{_LLVM_TYPES[kind]} %a{i}" for i, kind in enumerate(self.argument_types)]
         passed = ", ".join(["ptr %result", "ptr %excinfo", *arguments])
-        return (
-            ir
-            + _OWNERSHIP
-            + _WRAPPER.format(
-                name=self.name,
-                arguments=", ".join(arguments),
-                passed=passed,
-                symbol=symbol,
-                fault=FAULT,
-            )
+        return _WRAPPER.format(
+            name=self.name,
+            arguments=", ".join(arguments),
+            passed=passed,
+            symbol=symbol,
+            fault=FAULT,
         )
 
-
-# Kernels own no memory, so counting references is nothing to do. An allocation would call
-# NRT_Allocate or its kin, which the check refuses.
-_OWNERSHIP_DECLARATION = re.compile(
-    r"^declare [^\n]*@NRT_(?:incref|decref)\([^\n]*\n"
-    r"|^define internal [^\n]*@NRT_(?:incref|decref)\([^\n]*\n.*?\n}\n",
-    re.MULTILINE | re.DOTALL,
-)
-_OWNERSHIP = """
-define internal void @NRT_incref(ptr %p) alwaysinline { ret void }
-define internal void @NRT_decref(ptr %p) alwaysinline { ret void }
-"""
 
 _WRAPPER = """
 define i64 @{name}({arguments}) {{

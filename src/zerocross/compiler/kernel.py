@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zerocross.compiler.switch import Flavour, compiler_off, current_flavour
+
+if TYPE_CHECKING:
+    from zerocross.compiler.target import Emitted, Target
 
 __all__ = ["Kernel", "kernel"]
 
@@ -64,6 +67,29 @@ class Kernel(functools.partial[R]):
             found = numba_bridge.make_dispatcher(self, flavour)
             self._dispatchers[flavour] = found
         return found
+
+    def compile(self, target: Target, *argument_types: str) -> Emitted:
+        """Return the kernel's code for a target, as object file, LLVM IR and assembly.
+
+        Parameters
+        ----------
+        target : Target
+            Such as ``target.level("avx2")``; need not be one that this machine can run.
+        *argument_types : str
+            In Numba's words: ``"float32[::1]"`` for a contiguous array, ``"float64"``.
+
+        Notes
+        -----
+        The function keeps Numba's own calling convention. To call a kernel by address, or at
+        another level beside the default, wrap it in an `entry` and use ``entry.at(level)``.
+
+        """
+        from zerocross.compiler import numba_bridge
+        from zerocross.compiler.target import emit
+
+        kind: Flavour = "portable" if target.vectors else "scalar"
+        ir, symbol, _ = numba_bridge.portable_ir(self, list(argument_types), kind)
+        return emit(numba_bridge.closed_world(ir, keep=symbol), target)
 
 
 def _call_first_time(made: Kernel[R], *args: Any, **kwargs: Any) -> R:

@@ -7,11 +7,12 @@ options, and hands unoptimised IR to the back end in `compiler.target`.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numba
-from numba.core import caching, config, types
+from numba.core import caching, config, sigutils, types
 from numba.core.registry import cpu_target
 from numba.extending import typeof_impl
 
@@ -23,7 +24,7 @@ from zerocross.compiler.switch import Flavour, flavour
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["make_dispatcher", "portable_ir", "vector_numba"]
+__all__ = ["closed_world", "make_dispatcher", "portable_ir", "vector_numba"]
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
@@ -96,7 +97,7 @@ def _unoptimised() -> Iterator[None]:
 
 def portable_ir(
     kernel: Kernel[Any], argument_types: list[str], kind: Flavour = "portable"
-) -> tuple[str, str]:
+) -> tuple[str, str, str]:
     """Compile a kernel to unoptimised LLVM IR.
 
     Parameters
@@ -114,13 +115,46 @@ def portable_ir(
         The text of the whole module.
     symbol : str
         The name of the kernel's native function in it.
+    returned : str
+        Numba's name of the return type.
 
     """
-    signature = tuple(getattr(types, name) for name in argument_types)
+    signature, _ = sigutils.normalize_signature(f"({', '.join(argument_types)},)")
     with flavour(kind), _unoptimised():
         dispatcher = kernel.dispatcher()
         dispatcher.compile(signature)
         result = dispatcher.overloads[signature]
-    if types.unliteral(result.signature.return_type) not in (types.int64, types.none):
-        raise TypeError(f"{kernel!r} must return an int64 or nothing")
-    return result.library.get_llvm_str(), result.fndesc.llvm_func_name
+    returned = str(types.unliteral(result.signature.return_type))
+    return result.library.get_llvm_str(), result.fndesc.llvm_func_name, returned
+
+
+# Kernels own no memory, so counting references is nothing to do. An allocation would call
+# NRT_Allocate or its kin, which the check refuses.
+_OWNERSHIP_DECLARATION = re.compile(
+    r"^declare [^\n]*@NRT_(?:incref|decref)\([^\n]*\n"
+    r"|^define internal [^\n]*@NRT_(?:incref|decref)\([^\n]*\n.*?\n}\n",
+    re.MULTILINE | re.DOTALL,
+)
+_OWNERSHIP = """
+define internal void @NRT_incref(ptr %p) alwaysinline { ret void }
+define internal void @NRT_decref(ptr %p) alwaysinline { ret void }
+"""
+
+
+def closed_world(ir: str, keep: str | None = None) -> str:
+    """Hide all functions of a module but one, so that the optimiser sees a closed world."""
+    ir = re.sub(
+        r"^define (?:linkonce_odr |weak_odr |internal )?",
+        "define internal ",
+        ir,
+        flags=re.MULTILINE,
+    )
+    if keep:
+        ir = re.sub(
+            rf'^define internal ([^\n]*@"?{re.escape(keep)}"?\()',
+            r"define \1",
+            ir,
+            flags=re.MULTILINE,
+        )
+    ir = re.sub(r"= (?:common|linkonce|linkonce_odr) global", "= internal global", ir)
+    return _OWNERSHIP_DECLARATION.sub("", ir) + _OWNERSHIP

@@ -7,6 +7,7 @@ at rest a ramp is exactly its end value, so a gain of 1 leaves samples untouched
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from zerocross.compiler import kernel
 
 __all__ = [
     "RAMP",
+    "apply_equal_power_ramp",
     "apply_ramp",
     "ramp_is_at",
     "ramp_jump",
@@ -94,4 +96,23 @@ def apply_ramp(ramp: Any, rows: Any, first: Any, frames: Any) -> None:
         gain = np.float32(ramp.stop)
         for i in range(moving, frames):
             rows[c, first + i] *= gain
+    ramp.position = min(ramp.length, ramp.position + frames)
+
+
+@kernel
+def apply_equal_power_ramp(ramp: Any, rows: Any, first: Any, frames: Any) -> None:
+    """Do as `apply_ramp` with the sine of a quarter turn in place of the straight line.
+
+    Of two signals that do not correlate, one fading from 0 to 1 and one from 1 to 0 keep
+    the power of their sum. Parameters as `apply_ramp`; the ramp's values are from 0 to 1.
+    """
+    moving = min(frames, ramp_remaining(ramp))
+    for i in range(moving):
+        gain = np.float32(math.sin(0.5 * math.pi * ramp_value(ramp, i)))
+        for c in range(rows.shape[0]):
+            rows[c, first + i] *= gain
+    rest = np.float32(math.sin(0.5 * math.pi * ramp.stop))
+    for c in range(rows.shape[0]):
+        for i in range(moving, frames):
+            rows[c, first + i] *= rest
     ramp.position = min(ramp.length, ramp.position + frames)

@@ -74,6 +74,7 @@ def _processor() -> dict[str, str]:
         "LLVM calls it": target.host().cpu,
         "cores": str(os.cpu_count()),
         "instruction sets": ", ".join(sets) or "the base set only",
+        "SIMD level": f"{target.active().name} (of {', '.join(target.available())})",
     }
 
 

@@ -1,0 +1,241 @@
+"""The same kernels for AArch64 NEON, run under qemu, against the same oracles."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.signal
+
+import oracles
+from conftest import need
+from test_biquad import _cascade, bands
+from test_dsp import _bands, _int16, _int32, _interleaved, _peak_rms
+from test_dynamics import _block_dc, _four, _limit
+from test_fft import _complex, _real
+from test_resample import _resample, sine
+from test_vector import FLOAT_RESULTS, _floats, _gain, _integers, _tails, floats
+from zerocross.compiler import target
+from zerocross.compiler.vector import Vector, f32x8, f32x16, i16x16, load, saturate
+from zerocross.dsp.biquad import make_cascade_state, pack_sos
+from zerocross.dsp.dc import design_dc_blocker
+from zerocross.dsp.fft import make_fft, make_real_fft
+from zerocross.dsp.level import design_bands
+from zerocross.dsp.limiter import make_limiter
+from zerocross.dsp.resample import make_resampler
+from zerocross.sync.ring import ring_pop, ring_push
+
+BASE = 0x10_0000_0000
+PAGE = 4096
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory):
+    """Return a function that runs an entry for NEON: arrays are passed as themselves."""
+    compiler, emulator = need("aarch64-linux-gnu-gcc"), need("qemu-aarch64")
+    folder = tmp_path_factory.mktemp("neon")
+
+    def run(entry, *arguments):
+        program = folder / entry.name
+        if not program.exists():
+            code = folder / f"{entry.name}.o"
+            code.write_bytes(entry.emit(target.level("neon")).object_code)
+            harness = Path(__file__).with_name("foreign.c")
+            command = [
+                compiler,
+                "-static",
+                "-O1",
+                f"-DENTRY={entry.name}",
+                harness,
+                code,
+                "-o",
+                program,
+                "-lm",
+            ]
+            subprocess.run(command, check=True, capture_output=True)
+        return call(emulator, program, folder / "image", arguments)
+
+    return run
+
+
+def call(emulator, program, image, arguments):
+    """Lay the arrays out in an image, run the program on it, and read them back."""
+    offset, places = PAGE, {}
+    for k, value in enumerate(arguments):
+        if isinstance(value, np.ndarray):
+            places[k] = offset
+            offset += -(-value.nbytes // 64) * 64 + 64
+    memory = bytearray(-(-offset // PAGE) * PAGE)
+    for k, place in places.items():
+        memory[place : place + arguments[k].nbytes] = arguments[k].tobytes()
+    image.write_bytes(memory)
+    integers = [
+        str(BASE + places[k]) if k in places else str(v)
+        for k, v in enumerate(arguments)
+        if not isinstance(v, float)
+    ]
+    doubles = [repr(v) for v in arguments if isinstance(v, float)]
+    command = [
+        emulator,
+        program,
+        image,
+        hex(BASE),
+        str(len(integers)),
+        str(len(doubles)),
+        *integers,
+        *doubles,
+    ]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    memory = image.read_bytes()
+    for k, place in places.items():
+        value = arguments[k]
+        value[...] = np.frombuffer(memory[place : place + value.nbytes], value.dtype).reshape(
+            value.shape
+        )
+    return int(done.stdout)
+
+
+def noise(*shape, seed=1):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def test_float_operations(foreign):
+    x, z = noise(16) * 10, noise(16, seed=2) * 10
+    got = np.zeros(2 * FLOAT_RESULTS + 64, np.float32)
+    foreign(_floats, x, z, got)
+    expected = np.zeros_like(got)
+    for k in range(2):
+        floats(expected, FLOAT_RESULTS * k, load(f32x8, x, 8 * k), load(f32x8, z, 8 * k))
+    assert np.array_equal(got, expected, equal_nan=True)
+
+
+def test_integers_and_tails(foreign):
+    x, narrow, out = noise(16) * 40_000, np.zeros(16, np.int16), np.zeros(128, np.int32)
+    x[3], x[5] = np.nan, np.inf
+    foreign(_integers, x, narrow, out)
+    assert np.array_equal(narrow, saturate(i16x16, Vector(f32x16, x)).lanes)
+    for count in (0, 1, 7, 16):
+        y = np.full(20, -9, np.float32)
+        foreign(_tails, x, y, count)
+        assert np.array_equal(y[:count], x[:count] + 1, equal_nan=True)
+        assert np.all(y[count:] == -9)
+
+
+@pytest.mark.parametrize("n", [0, 1, 15, 63, 64, 65, 1000])
+def test_gain_and_elementwise(foreign, n):
+    x, y, out = noise(n), noise(n, seed=2), noise(n, seed=3)
+    expected = x * np.float32(0.3), out + 0.75 * x.astype(np.float64)
+    foreign(_four, 1, x, y, out, n)
+    assert np.allclose(out, expected[1], rtol=3e-7, atol=1e-7)
+    foreign(_gain, x, n, 0.3)
+    assert np.array_equal(x, expected[0])
+
+
+def test_conversions(foreign):
+    x = np.random.default_rng(4).uniform(-1.1, 1.1, 1003).astype(np.float32)
+    x[:3] = np.nan, np.inf, -np.inf
+    narrow, wide = np.zeros(1003, np.int16), np.zeros(1003, np.int32)
+    foreign(_int16, x, narrow, 1003, 1.0, 0, 0, 0)
+    assert np.array_equal(narrow, oracles.to_integer(x, 16))
+    foreign(_int32, x, wide, 1003, 24)
+    assert np.array_equal(wide >> 8, oracles.to_integer(x, 24))
+    rows, flat = noise(2, 333), np.zeros(666, np.int16)
+    foreign(_interleaved, rows, 2, 333, flat, 1)
+    assert np.array_equal(flat, oracles.to_integer(rows.T.ravel(), 16))
+
+
+def test_dither_has_the_same_bits_everywhere(foreign):
+    x = np.random.default_rng(4).uniform(-1, 1, 500).astype(np.float32)
+    here, there = np.zeros(500, np.int16), np.zeros(500, np.int16)
+    _int16(x.ctypes.data, here.ctypes.data, 500, 1.0, 1, 9, 100)
+    foreign(_int16, x, there, 500, 1.0, 1, 9, 100)
+    assert np.array_equal(here, there)
+
+
+def test_levels(foreign):
+    x, out = noise(4097), np.zeros(2, np.float32)
+    foreign(_peak_rms, x, 4097, out)
+    assert out[0] == np.abs(x).max()
+    assert out[1] == pytest.approx(np.sqrt(np.mean(x.astype(np.float64) ** 2)), rel=1e-6)
+    power, edges, levels = (
+        noise(1025) ** 2,
+        design_bands(1025, 32, 48_000),
+        np.zeros(32, np.float32),
+    )
+    foreign(_bands, power, 1025, edges, 32, levels)
+    expected = [
+        10 * np.log10(power[a:b].astype(np.float64).mean()) for a, b in itertools.pairwise(edges)
+    ]
+    assert np.abs(levels - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 128, 256, 2048, 8192])
+def test_fft(foreign, size):
+    plan = make_fft(size)
+    a, b = noise(size), noise(size, seed=2)
+    c, d = np.zeros_like(a), np.zeros_like(a)
+    foreign(_complex, a, b, c, d, size, plan.tables, plan.tables.size, plan.work, 0)
+    expected = np.fft.fft(a.astype(np.float64) + 1j * b)
+    assert np.linalg.norm(c + 1j * d - expected) < 3e-7 * np.linalg.norm(expected)
+    plan = make_real_fft(size)
+    re, im = np.zeros(size // 2 + 1, np.float32), np.zeros(size // 2 + 1, np.float32)
+    foreign(_real, a, re, im, size, plan.tables, plan.tables.size, plan.work, 0)
+    expected = np.fft.rfft(a.astype(np.float64))
+    assert np.linalg.norm(re + 1j * im - expected) < 3e-7 * np.linalg.norm(expected)
+    back = np.zeros_like(a)
+    foreign(_real, back, re, im, size, plan.tables, plan.tables.size, plan.work, 1)
+    assert np.abs(back - a).max() < 4e-6
+
+
+@pytest.mark.parametrize(("channels", "count"), [(1, 8), (2, 8), (3, 11)])
+def test_biquads(foreign, channels, count):
+    signal, sos = 0.1 * noise(channels, 700), bands(count)
+    packed = pack_sos(sos)
+    state, out = make_cascade_state(packed, channels), signal.copy()
+    foreign(_cascade, out, channels, 700, packed, packed.size // 40, state)
+    assert np.abs(out - scipy.signal.sosfilt(sos, signal.astype(np.float64), axis=1)).max() < 2e-7
+
+
+def test_resampler(foreign):
+    made = make_resampler(44_100, 48_000, 1, 4096)
+    signal = sine(997, 44_100, 4096 / 44_100)
+    out = np.zeros((1, made.most_frames_out(4096)), np.float32)
+    count = foreign(
+        _resample,
+        signal,
+        1,
+        4096,
+        out,
+        out.shape[1],
+        made.phases,
+        *made.phases.shape,
+        made.history,
+        made.history.shape[1],
+        made.state,
+    )
+    expected = sine(997, 48_000, count / 48_000)[0, :count]
+    assert np.abs(out[0, 200 : count - 200] - expected[200:-200]).max() < 2e-6
+
+
+def test_dynamics(foreign):
+    made = make_limiter(2, 48_000)
+    loud, quiet = 3 * noise(2, 2000), noise(2, 2000)
+    foreign(_limit, loud, 2, 2000, made.settings, made.delay, made.delay.shape[1], made.gains)
+    assert 0.8 < np.abs(loud).max() <= 1.0
+    pole, state, before = design_dc_blocker(20, 48_000), np.zeros((2, 2)), quiet.copy()
+    foreign(_block_dc, quiet, 2, 2000, pole, state)
+    b, a = scipy.signal.butter(1, 20, "highpass", fs=48_000)
+    assert (
+        np.abs(quiet - scipy.signal.lfilter(b, a, before.astype(np.float64), axis=1)).max() < 1e-6
+    )
+
+
+def test_the_ring_has_its_orders_there_too():
+    """What x86 hides: acquire and release are instructions of their own on AArch64."""
+    for entry in (ring_push, ring_pop):
+        code = entry.emit(target.level("neon")).assembly
+        assert "ldar" in code or "ldapr" in code
+        assert "stlr" in code
