@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zerocross.compiler import entry, float32_rows, float64_array, float64_rows, target
-from zerocross.dsp.biquad import cascade, make_cascade_state, pack_sos
+from zerocross.dsp.biquad import cascade, cascade_fade, make_cascade_state, pack_sos
 from zerocross.errors import UsageError
 
 LEVELS = target.available()
@@ -116,6 +116,81 @@ def test_narrow_low_bands_at_a_high_rate():
     out = filtered(signal[None], sos)[0]
     error_db = 20 * np.log10(np.sqrt(np.mean((out - expected) ** 2)))
     assert error_db < -130, error_db
+
+
+@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64")
+def _fade(
+    samples, channels, frames, packed, state, new_packed, new_state, position, length, scratch
+):
+    cascade_fade(
+        float32_rows(samples, channels, frames),
+        frames,
+        float64_array(packed, 40),
+        float64_rows(state, channels, 16),
+        float64_array(new_packed, 40),
+        float64_rows(new_state, channels, 16),
+        position,
+        length,
+        float32_rows(scratch, channels, frames),
+    )
+
+
+def changed(signal, before, after, at, length, block):
+    """Filter a signal and change the filter on the way; ``length`` 0 changes it at once."""
+    old, new = pack_sos(before), pack_sos(after)
+    state = make_cascade_state(old, len(signal))
+    head = signal[:, :at].copy()
+    _cascade(head.ctypes.data, len(head), at, old.ctypes.data, 1, state.ctypes.data)
+    new_state, pieces, done = state.copy(), [head], 0
+    while done < length:
+        part = signal[:, at + done : at + min(length, done + block)].copy()
+        scratch = np.zeros_like(part)
+        _fade(
+            part.ctypes.data,
+            len(part),
+            part.shape[1],
+            old.ctypes.data,
+            state.ctypes.data,
+            new.ctypes.data,
+            new_state.ctypes.data,
+            done,
+            length,
+            scratch.ctypes.data,
+        )
+        pieces.append(part)
+        done += part.shape[1]
+    tail = signal[:, at + length :].copy()
+    _cascade(tail.ctypes.data, len(tail), tail.shape[1], new.ctypes.data, 1, new_state.ctypes.data)
+    return np.concatenate([*pieces, tail], axis=1)
+
+
+def splash_dbfs(out, rate=48_000, size=8192):
+    """The loudest bin above 1 kHz in any window of the signal; full-scale sines read 0."""
+    window = scipy.signal.windows.blackmanharris(size)
+    loudest = 0.0
+    for start in range(0, len(out) - size, size // 8):
+        spectrum = np.abs(np.fft.rfft(out[start : start + size] * window)) * 2 / window.sum()
+        loudest = max(loudest, spectrum[round(1000 / rate * size) :].max())
+    return 20 * np.log10(loudest)
+
+
+def test_changing_coefficients_makes_no_splash():
+    """A 50 Hz sine plays while bands go from -6 to +12 dB: nothing above -100 dBFS elsewhere."""
+    rate = 48_000
+    t = np.arange(rate)
+    sine = (0.2 * np.sin(2 * np.pi * 50 * t / rate)).astype(np.float32)[None]
+    before = np.array([peaking(f, 1.0, -6.0, rate) for f in (50, 200, 1000)])
+    after = np.array([peaking(f, 1.0, 12.0, rate) for f in (60, 300, 4000)])
+    smooth = changed(sine, before, after, 20_137, 2400, 64)
+    abrupt = changed(sine, before, after, 20_137, 0, 64)
+    assert splash_dbfs(smooth[0].astype(np.float64)) < -100
+    assert splash_dbfs(abrupt[0].astype(np.float64)) > -80, "the twin: it can be heard"
+    assert np.array_equal(smooth, changed(sine, before, after, 20_137, 2400, 1000))
+
+
+def test_a_fade_to_the_same_filter_changes_nothing():
+    signal, sos = noise(2, 5000), bands(8)
+    assert np.array_equal(changed(signal, sos, sos, 1000, 2400, 100), filtered(signal, sos))
 
 
 def test_no_bands_let_everything_pass():

@@ -317,9 +317,11 @@ def _int16(x, out, samples, factor, dither, seed, position):
     )
 
 
-@entry("int64", "int64", "int64", "int64")
-def _int32(x, out, samples, bits):
-    float_to_int32(float32_array(x, samples), int32_array(out, samples), 1.0, bits)
+@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64")
+def _int32(x, out, samples, bits, dither, seed, position):
+    float_to_int32(
+        float32_array(x, samples), int32_array(out, samples), 1.0, bits, dither, seed, position
+    )
 
 
 @entry("int64", "int64", "int64", "int64")
@@ -346,7 +348,7 @@ def test_integer_conversions_at_every_length(level):
         if n % 10 == 0:
             for bits in (24, 32):
                 wide = np.full(n + 4, 99, np.int32)
-                _int32.at(level)(x.ctypes.data, wide.ctypes.data, n, bits)
+                _int32.at(level)(x.ctypes.data, wide.ctypes.data, n, bits, 0, 0, 0)
                 assert np.array_equal(wide[:n] >> (32 - bits), oracles.to_integer(x, bits)), (
                     n,
                     bits,
@@ -391,6 +393,16 @@ def test_dither_is_triangular_white_and_seeded():
     assert np.ptp(10 * np.log10(octaves)) < 0.5
     assert np.array_equal(out, dithered(silence, 7))
     assert not np.array_equal(out, dithered(silence, 8))
+
+
+def test_dither_of_24_bits():
+    """Silence becomes the last bit's own triangular noise; loud samples keep their mean."""
+    for level, bits in ((0.0, 24), (0.75, 24), (0.75, 32)):
+        x, out = np.full(100_000, level, np.float32), np.zeros(100_000, np.int32)
+        _int32(x.ctypes.data, out.ctypes.data, len(x), bits, 1, 5, 0)
+        steps = (out >> (32 - bits)) - round(level * 2 ** (bits - 1))
+        counts = [np.mean(steps == v) for v in (-1, 0, 1)]
+        assert counts == pytest.approx([0.125, 0.75, 0.125], abs=0.006), (level, bits)
 
 
 def test_dither_removes_distortion():

@@ -140,7 +140,7 @@ def test_conversions(foreign):
     narrow, wide = np.zeros(1003, np.int16), np.zeros(1003, np.int32)
     foreign(_int16, x, narrow, 1003, 1.0, 0, 0, 0)
     assert np.array_equal(narrow, oracles.to_integer(x, 16))
-    foreign(_int32, x, wide, 1003, 24)
+    foreign(_int32, x, wide, 1003, 24, 0, 0, 0)
     assert np.array_equal(wide >> 8, oracles.to_integer(x, 24))
     rows, flat = noise(2, 333), np.zeros(666, np.int16)
     foreign(_interleaved, rows, 2, 333, flat, 1)

@@ -241,6 +241,33 @@ def test_events_unsubscribe_and_close():
     assert list(events) == []
 
 
+def test_a_callback_that_fails_harms_nobody(make_file, caplog):
+    seen = []
+    with Player("null") as player:
+        player.events.subscribe(lambda _: 1 / 0)
+        player.events.subscribe(seen.append)
+        player.play(make_file(frames=2000)[0])
+        assert player.wait(10)
+    assert [e.kind for e in seen] == ["device", "track", "finished", "closed"]
+    assert "failed on track" in caplog.text
+
+
+def test_a_failing_supervisor_stops_the_player_and_says_so(player, make_file, monkeypatch, caplog):
+    player.play(make_file(frames=200_000)[0])
+    monkeypatch.setattr(player, "_follow", lambda _: 1 / 0)
+    assert player.wait(10)
+    assert any(e.kind == "error" and "internal" in e.message for e in player.seen)
+    assert "supervision failed" in caplog.text
+
+
+def test_next_past_bad_items_does_not_raise(player, make_file, tmp_path):
+    good, _ = make_file(frames=200_000)
+    player.play(good, tmp_path / "gone.wav")
+    player.next()
+    assert player.state == "stopped"
+    assert player.queue[1].status == "failed"
+
+
 def test_an_error_of_the_file_is_in_the_report(player, make_file):
     path, _ = make_file("song.flac", frames=60_000)
     path.write_bytes(path.read_bytes()[:60_000])

@@ -16,7 +16,9 @@ flavour as the kernel that calls them.
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -40,5 +42,10 @@ def flavour(name: Flavour) -> Iterator[None]:
 
 
 def compiler_off() -> bool:
-    """Return whether ``ZEROCROSS_COMPILER=off`` asks for plain Python kernels."""
-    return os.environ.get("ZEROCROSS_COMPILER", "on").lower() in {"off", "0", "no"}
+    """Return whether kernels run as plain Python.
+
+    Because ``ZEROCROSS_COMPILER=off`` asks for it, or because Numba is not installed.
+    """
+    if os.environ.get("ZEROCROSS_COMPILER", "on").lower() in {"off", "0", "no"}:
+        return True
+    return "numba" not in sys.modules and importlib.util.find_spec("numba") is None

@@ -13,6 +13,7 @@ import numpy as np
 
 from zerocross.compiler import entry, float32_array, int16_array, int32_array, kernel, uint8_array
 from zerocross.compiler.vector import (
+    VectorKind,
     convert,
     f32x4,
     f32x16,
@@ -66,6 +67,7 @@ _FULL_32 = np.float32(2147483648.0)
 _PAIRS_LOW = (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 _PAIRS_HIGH = (8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 _MULTIPLIER = np.int32(0x846CA68B - (1 << 32))
+f64x16 = VectorKind("f64x16", np.float64, 16)
 _STEPS = np.arange(16, dtype=np.int32)
 
 
@@ -130,19 +132,40 @@ def float_to_int16(x: Any, out: Any, factor: Any, dither: Any, seed: Any, positi
 
 
 @kernel
-def float_to_int32(x: Any, out: Any, factor: Any, bits: Any) -> None:
-    """Write samples as left-justified 32-bit integers with 24 or 32 bits that count.
+def float_to_int32(
+    x: Any, out: Any, factor: Any, bits: Any, dither: Any, seed: Any, position: Any
+) -> None:
+    """Write samples as left-justified 32-bit integers of which 24 or 32 bits count.
 
-    Rounds half to even, saturates, NaN becomes 0. Real-time: safe.
+    Parameters
+    ----------
+    x : array, shape (samples,), float32
+        Full scale is 1.
+    out : array, shape (samples,), int32
+        What is written.
+    factor : float
+        Gain; 1 for none.
+    bits : {24, 32}
+        Bits that carry the value; rounded half to even, saturating, NaN as 0.
+    dither, seed, position : int
+        As `float_to_int16`, in steps of the last bit that counts.
+
+    Notes
+    -----
+    Real-time: safe. In float64, which holds 24 bits and the dither below them.
+
     """
-    gain = np.float32(factor)
+    shift = 32 - bits
+    full = np.float64(np.int64(1) << (bits - 1))
+    scale = np.float64(factor) * full
     for i in range(0, x.size, 16):
         left = x.size - i
-        value = load_first(f32x16, x, i, left) * gain
-        if bits == 24:
-            store_first(out, i, _int24(value * _FULL_24) << 8, left)
-        else:
-            store_first(out, i, saturate(i32x16, value * _FULL_32), left)
+        scaled = convert(f64x16, load_first(f32x16, x, i, left)) * scale
+        if dither:
+            scaled = scaled + convert(f64x16, triangular_noise(position + i, seed))
+        number = select(scaled == scaled, scaled, splat(f64x16, 0.0))
+        inside = maximum(minimum(number, splat(f64x16, full - 1.0)), splat(f64x16, -full))
+        store_first(out, i, saturate(i32x16, inside) << np.int32(shift), left)
 
 
 @kernel
@@ -265,7 +288,7 @@ def convert_samples(source: int, target: int, samples: int, bits: int) -> int:
     if bits == 16:
         float_to_int16(x, int16_array(target, samples), 1.0, 0, 0, 0)
     else:
-        float_to_int32(x, int32_array(target, samples), 1.0, bits)
+        float_to_int32(x, int32_array(target, samples), 1.0, bits, 0, 0, 0)
     return clipped
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
 
 __all__ = ["Event", "Events"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Events:
     Iterating waits for the next event and ends when the player is closed. Each iterator
     sees every event from its making on. Functions are called in the control
     world, by the player's supervising thread or inside the call that made the event, never on
-    the audio thread; they should not take long.
+    the audio thread; they should not take long. What they raise is logged, and
+    harms nobody else.
     """
 
     def __init__(self) -> None:
@@ -82,7 +86,10 @@ class Events:
         for mailbox in mailboxes:
             mailbox.put(event)
         for callback in callbacks:
-            callback(event)
+            try:
+                callback(event)
+            except Exception:  # noqa: BLE001  a listener's own fault
+                _log.exception("a callback for player events failed on %s", event.kind)
 
     def close(self) -> None:
         """End all iterators."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import dataclasses
+import logging
 import os
 import threading
 import time
@@ -34,6 +35,7 @@ _LOOKAHEAD = 4
 _PERIOD_S = 0.01
 _RAMP_TIMEOUT_S = 0.5
 
+_log = logging.getLogger(__name__)
 _players: weakref.WeakSet[Player] = weakref.WeakSet()
 
 
@@ -196,7 +198,7 @@ class Player:
 
     def next(self) -> None:
         """Go to the next track; after the last one, stop."""
-        with self._lock:
+        with self._lock, contextlib.suppress(SourceError):  # told as an event
             if self._state == "stopped":
                 return
             if self._queue.index + 1 >= len(self._queue):
@@ -207,7 +209,7 @@ class Player:
 
     def previous(self) -> None:
         """Go to the start of the track, or from its first 3 seconds to the track before."""
-        with self._lock:
+        with self._lock, contextlib.suppress(SourceError):  # told as an event
             if self._state == "stopped":
                 return
             index = self._queue.index
@@ -573,8 +575,14 @@ class Player:
         with self._lock:
             if self._closed:
                 return False
-            if self._stream:
-                self._look()
+            try:
+                if self._stream:
+                    self._look()
+            except Exception as error:  # noqa: BLE001  else it would hang in wait()
+                _log.exception("the player stopped: its supervision failed")
+                self._close_stream()
+                self.events.publish(Event("error", self._path(), f"internal: {error!r}"))
+                self._set_state("stopped", "stopped")
             return True
 
     def _look(self) -> None:
@@ -676,9 +684,11 @@ class Player:
         last = self._postings.get(self._heard_serial)
         if last:
             self._finish_track(last)
-        for posting in self._postings.values():  # posted, and never heard: nothing in them
-            track = self._queue[posting.index]
-            if posting.outcome and track.status == "waiting":
+        generation = self._stream_now().generation
+        for posting in self._postings.values():  # heard too shortly to be seen, or empty
+            if posting.generation != generation or posting.outcome is None:
+                continue
+            if self._queue[posting.index].status == "waiting":
                 self._finish_track(posting)
         source, index = self._switch_to, self._next_index
         if source is None and index < len(self._queue) and not self._is_over_budget():

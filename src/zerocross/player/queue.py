@@ -23,7 +23,7 @@ class Track:
         ``waiting``, ``playing``, ``played`` (to its end), ``skipped`` (left early),
         ``truncated`` (the file ended early), ``failed``.
     frames : int
-        Frames of the file that were played.
+        Frames of the file that were played, since the last seek.
     error : str or None
         What was wrong, in words.
     duration_s : float or None
