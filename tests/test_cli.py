@@ -374,6 +374,7 @@ def test_the_live_line_and_its_keys(make_file, tmp_path):
     child.send("n")
     child.expect(r"second\.flac.*2/2")
     child.send("q")
+    child.expect(r"played 0:0\d, 0 underruns, \d+ of \d+ callbacks late")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0

@@ -137,6 +137,21 @@ def _butterfly(ar: Any, ai: Any, br: Any, bi: Any, cr: Any, ci: Any, dr: Any, di
 
 
 @kernel
+def _butterfly_at(xr: Any, xi: Any, i: Any, quarter: Any) -> Any:
+    """Load four vectors, a quarter of the size apart, and return their butterfly."""
+    return _butterfly(
+        load(f32x16, xr, i),
+        load(f32x16, xi, i),
+        load(f32x16, xr, i + quarter),
+        load(f32x16, xi, i + quarter),
+        load(f32x16, xr, i + 2 * quarter),
+        load(f32x16, xi, i + 2 * quarter),
+        load(f32x16, xr, i + 3 * quarter),
+        load(f32x16, xi, i + 3 * quarter),
+    )
+
+
+@kernel
 def _turn_re(xr: Any, xi: Any, wr: Any, wi: Any) -> Any:
     return xr * wr - xi * wi
 
@@ -192,19 +207,10 @@ def _turned(
 
 @kernel
 def _first_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
-    """S = 1: vectors along p, results interleaved."""
+    """Stride 1: vectors along p, results interleaved."""
     m = size // 4
     for p in range(0, m, 16):
-        r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
-            load(f32x16, xr, p),
-            load(f32x16, xi, p),
-            load(f32x16, xr, p + m),
-            load(f32x16, xi, p + m),
-            load(f32x16, xr, p + 2 * m),
-            load(f32x16, xi, p + 2 * m),
-            load(f32x16, xr, p + 3 * m),
-            load(f32x16, xi, p + 3 * m),
-        )
+        r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly_at(xr, xi, p, m)
         r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, 6 * p)
         _store_interleaved(yr, 4 * p, r0, r1, r2, r3)
         _store_interleaved(yi, 4 * p, i0, i1, i2, i3)
@@ -236,19 +242,10 @@ def _first_pass_real(x: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
 
 @kernel
 def _second_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
-    """S = 4: vectors of four p by four q, results transposed in blocks."""
+    """Stride 4: vectors of four p by four q, results transposed in blocks."""
     m = size // 4
     for j in range(0, m, 16):
-        r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
-            load(f32x16, xr, j),
-            load(f32x16, xi, j),
-            load(f32x16, xr, j + m),
-            load(f32x16, xi, j + m),
-            load(f32x16, xr, j + 2 * m),
-            load(f32x16, xi, j + 2 * m),
-            load(f32x16, xr, j + 3 * m),
-            load(f32x16, xi, j + 3 * m),
-        )
+        r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly_at(xr, xi, j, m)
         r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, 6 * j)
         _store_blocks(yr, 4 * j, r0, r1, r2, r3)
         _store_blocks(yi, 4 * j, i0, i1, i2, i3)
@@ -256,7 +253,7 @@ def _second_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
 
 @kernel
 def _later_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, s: Any, w: Any) -> None:
-    """S of 16 and more: vectors along q, one set of twiddle factors for each p."""
+    """Strides from 16: vectors along q, one set of twiddle factors for each p."""
     quarter = size // 4
     for p in range(quarter // s):
         ar, ai = splat(f32x16, w[6 * p]), splat(f32x16, w[6 * p + 1])
@@ -264,16 +261,7 @@ def _later_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, s: Any, w: Any) -
         cr, ci = splat(f32x16, w[6 * p + 4]), splat(f32x16, w[6 * p + 5])
         for q in range(0, s, 16):
             i = q + s * p
-            r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
-                load(f32x16, xr, i),
-                load(f32x16, xi, i),
-                load(f32x16, xr, i + quarter),
-                load(f32x16, xi, i + quarter),
-                load(f32x16, xr, i + 2 * quarter),
-                load(f32x16, xi, i + 2 * quarter),
-                load(f32x16, xr, i + 3 * quarter),
-                load(f32x16, xi, i + 3 * quarter),
-            )
+            r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly_at(xr, xi, i, quarter)
             o = q + s * 4 * p
             store(yr, o, r0)
             store(yi, o, i0)
@@ -290,16 +278,7 @@ def _last_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any) -> None:
     """Do the pass of length 4, whose twiddle factors are all 1."""
     quarter = size // 4
     for i in range(0, quarter, 16):
-        r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
-            load(f32x16, xr, i),
-            load(f32x16, xi, i),
-            load(f32x16, xr, i + quarter),
-            load(f32x16, xi, i + quarter),
-            load(f32x16, xr, i + 2 * quarter),
-            load(f32x16, xi, i + 2 * quarter),
-            load(f32x16, xr, i + 3 * quarter),
-            load(f32x16, xi, i + 3 * quarter),
-        )
+        r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly_at(xr, xi, i, quarter)
         store(yr, i, r0)
         store(yi, i, i0)
         store(yr, i + quarter, r1)

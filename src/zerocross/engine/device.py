@@ -487,7 +487,7 @@ def open_device(
             reasons.append(str(error))
             continue
         if name is None and info.backend == "null":
-            why = f" ({reasons[0]})" if reasons else ""
+            why = f" ({reasons[0].partition(';')[0]})" if reasons else ""
             return device, f"no sound device found{why}: playing to the null device, without sound"
         return device, ""
     raise DeviceError("no device could be opened: " + "; ".join(reasons))

@@ -15,6 +15,7 @@ import click
 
 from zerocross import __version__
 from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.units import format_time
 
 if TYPE_CHECKING:
     from zerocross.player import Event, Player
@@ -330,6 +331,11 @@ def _watch(player: Player, show: bool) -> int:
         from zerocross.faces.live import run_live
 
         run_live(player, _console())
+        counted = player.report()
+        click.echo(
+            f"played {format_time(counted['seconds'])}, {counted['underruns']} underruns, "
+            f"{counted['late_callbacks']} of {counted['callbacks']} callbacks late"
+        )
         return 0
     while not player.wait(0.2):
         pass
