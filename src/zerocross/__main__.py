@@ -9,7 +9,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    from zerocross.faces import interrupt  # small: what is heavy comes after it
+
     try:
+        interrupt.install()
         from zerocross.faces.cli import run
 
         code = run()

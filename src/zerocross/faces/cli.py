@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import click
 
 from zerocross import __version__
 from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.faces import interrupt
 from zerocross.units import format_time
 
 if TYPE_CHECKING:
@@ -193,7 +193,13 @@ def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:
     if not files:
         return 1
     with _progress("rendering") as show:
-        done = render_files(files, output, progress=show, **options)
+
+        def step(share: float) -> None:
+            interrupt.check()
+            if show:
+                show(share)
+
+        done = render_files(files, output, progress=step, **options)
     for line in done.errors:
         click.echo(f"error: {line}", err=True)
     if done.clipped:
@@ -313,6 +319,7 @@ def _play(files: list[str], problems: list[SourceError], **options: Any) -> int:
         player.events.subscribe(_tell if show else _tell_plainly)
         try:
             with contextlib.suppress(SourceError):  # told as an event
+                interrupt.check()
                 player.play(*files, start_s=options["start"], duration_s=options["duration"])
             code = _watch(player, show)
         except KeyboardInterrupt:
@@ -338,7 +345,7 @@ def _watch(player: Player, show: bool) -> int:
         )
         return 0
     while not player.wait(0.2):
-        pass
+        interrupt.check()
     return 0
 
 
@@ -401,15 +408,10 @@ def _progress(words: str) -> Iterator[Callable[[float], None] | None]:
         yield lambda share: bar.update(task, completed=share)
 
 
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, 1 failure, 2 usage, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
-    signal.signal(signal.SIGTERM, _interrupt)
     if debug:  # takes effect wherever it stands
         arguments = [a for a in arguments if a != "--debug"]
     try:

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from zerocross.faces import interrupt
 from zerocross.faces.keys import Keys
 from zerocross.units import format_time, gain_to_db
 
@@ -102,6 +103,7 @@ def run_live(player: Player, console: Console) -> bool:
         if keys.active:
             console.print(Text(_HELP, style="dim"))
         while player.state != "stopped":
+            interrupt.check()
             for key in keys.read(0.05):
                 if not handle_key(player, key):
                     return False
