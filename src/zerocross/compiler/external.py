@@ -8,7 +8,6 @@ an exception.
 
 from __future__ import annotations
 
-import ctypes
 import sys
 import time
 from collections.abc import Callable
@@ -94,14 +93,14 @@ def _build_monotonic() -> Any:
     def windows(builder: Any) -> Any:
         slot = cgutils.alloca_once(builder, i64)
         kind = ir.FunctionType(i32, [i64.as_pointer()])
-        for name, result in (("QueryPerformanceCounter", "ticks"), ("Frequency", "rate")):
-            del result
-            symbol = name if name.startswith("Query") else "QueryPerformanceFrequency"
+
+        def ask(symbol: str) -> Any:
             function = cgutils.get_or_insert_function(builder.module, kind, symbol)
             builder.call(function, [slot])
-            if symbol == "QueryPerformanceCounter":
-                ticks = builder.load(slot)
-        rate = builder.load(slot)
+            return builder.load(slot)
+
+        ticks = ask("QueryPerformanceCounter")
+        rate = ask("QueryPerformanceFrequency")
         billion = ir.Constant(i64, 1_000_000_000)
         whole = builder.mul(builder.sdiv(ticks, rate), billion)
         return builder.add(
@@ -142,11 +141,6 @@ def monotonic_ns() -> int:
     return time.monotonic_ns()
 
 
-def _sleep_reference(microseconds: int) -> int:
-    time.sleep(microseconds / 1e6)
-    return 0
-
-
 def _build_sleep() -> Any:
     from llvmlite import ir
     from numba.core import cgutils, types
@@ -183,7 +177,8 @@ def sleep_us(microseconds: int) -> int:
 
     Real-time: never on the audio thread; the decode thread sleeps when its ring is full.
     """
-    return _sleep_reference(microseconds)
+    time.sleep(microseconds / 1e6)
+    return 0
 
 
 # --- containment ------------------------------------------------------------------------
@@ -235,8 +230,3 @@ def attempt(function: Kernel[Any], *values: Any) -> int:
     except Exception:  # noqa: BLE001  any fault at all is what it reports
         return 1
     return 0
-
-
-def address_in(library: Any, name: str) -> int:
-    """Return the address of a symbol in a ctypes library."""
-    return ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0

@@ -150,7 +150,6 @@ DECODER = layout(
         "marks",
         "outcomes",
         "scratch",
-        "scratch_frames",
         "channels",
         "fade_frames",
     ],

@@ -163,7 +163,6 @@ class Stream:
             "marks": self._marks.ctypes.data,
             "outcomes": self._outcomes.ctypes.data,
             "scratch": self._decode_scratch.ctypes.data,
-            "scratch_frames": decode.CHUNK,
             "channels": self.channels,
             "fade_frames": ramp,
         }.items():

@@ -95,12 +95,10 @@ class Player:
         self._end_posted = False
         self._switch_to: OpenSource | None = None
         self._postings: dict[int, _Posting] = {}
-        self._heard: Heard | None = None
         self._heard_serial = 0
         self._pending: tuple[int, float] | None = None
         self._limits: dict[int, int | None] = {}
         self._budget_s: float | None = None
-        self._start_s = 0.0
         self._counters = Counters()
         self._underruns_told = 0
         self._faults_told = 0
@@ -155,7 +153,6 @@ class Player:
                 self._queue.index = 0
             if not len(self._queue):
                 raise UsageError("nothing to play; give at least one file")
-            self._start_s = start_s
             self._begin(self._queue.index, start_s)
 
     def pause(self) -> None:
@@ -178,10 +175,7 @@ class Player:
             if self._state == "stopped" or self._stream is None:
                 return
             self._leave_track()
-            self._fade_out()
-            self._stream.jump()
-            self._forget_postings()
-            self._close_stream()
+            self._end_stream()
             self._set_state("stopped", "stopped")
 
     def seek(self, seconds: float) -> None:
@@ -358,19 +352,12 @@ class Player:
 
     def _give_up(self) -> None:
         """Stop where no track is left that could be played."""
-        if self._stream:
-            self._fade_out()
-            self._stream.jump()
-            self._forget_postings()
-            self._close_stream()
+        self._end_stream()
         self._set_state("stopped", "finished")
 
     def _begin_source(self, index: int, source: OpenSource, start_s: float) -> None:
         if self._stream and self._stream.sample_rate != source.sample_rate:
-            self._fade_out()
-            self._stream.jump()
-            self._forget_postings()
-            self._close_stream()
+            self._end_stream()
         if self._stream is None:
             try:
                 self._open_stream(source)
@@ -504,7 +491,6 @@ class Player:
             notice = stream.open_device(name)
         except ZerocrossError:
             stream.jump()
-            self._forget_postings()
             self._close_stream()
             self._set_state("stopped", "stopped")
             raise
@@ -538,10 +524,18 @@ class Player:
         while not stream.is_silent() and stream.device and time.monotonic() < deadline:
             time.sleep(0.002)
 
+    def _end_stream(self) -> None:
+        """Fade out what plays and let go of the stream; nothing of it is heard after."""
+        if self._stream:
+            self._fade_out()
+            self._stream.jump()
+            self._close_stream()
+
     def _close_stream(self) -> None:
         stream, self._stream = self._stream, None
         if stream is None:
             return
+        self._heard_serial = 0
         stream.close()
         counters = stream.counters()
         self._counters = self._counters + counters
@@ -554,9 +548,6 @@ class Player:
         if self._switch_to:
             self._switch_to.close()
             self._switch_to = None
-
-    def _forget_postings(self) -> None:
-        self._heard_serial = 0
 
     # --- supervision --------------------------------------------------------------------------
 
@@ -601,7 +592,6 @@ class Player:
 
     def _follow(self, heard: Heard) -> None:
         """Move the queue's index with what is heard, and tell."""
-        self._heard = heard
         stream = self._stream_now()
         if heard.generation != stream.generation or heard.serial == self._heard_serial:
             return
@@ -696,7 +686,6 @@ class Player:
             self._feed()
             return
         self._switch_to = None
-        self._forget_postings()
         self._close_stream()
         if source is None:
             self._set_state("stopped", "finished")
