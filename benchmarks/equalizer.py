@@ -52,7 +52,16 @@ def _repeat_cascade(samples, source, frames, packed, state, times):
 
 
 def cases() -> list[Case]:
-    return [_case(frames) for frames in (64, 4096)]
+    return [_case(64), _case(4096), _short_against_long()]
+
+
+def _short_against_long() -> Case:
+    """What a block costs beside its frames: the same filter in blocks of 64 and of 4096."""
+    short, long = _case(64).contestants[0], _case(4096).contestants[0]
+    short.name, long.name = "blocks of 64", "blocks of 4096"
+    return Case(
+        "EQ, 8 bands, stereo, a frame", "64 against 4096", [short, long], [Bar(long.name, 1.3)]
+    )
 
 
 def _case(frames: int) -> Case:

@@ -7,32 +7,19 @@ import importlib.util
 import numpy as np
 
 from benchmarks.harness import Bar, Case, Contestant
-from zerocross.compiler import entry, float32_rows, int64_array, monotonic_ns
-from zerocross.dsp.resample import make_resampler, resample
+from zerocross.compiler import entry, float32_rows, monotonic_ns, record_at
+from zerocross.dsp.resample import RESAMPLER, make_resampler, resample_through
 
 FRAMES, RATE_IN, RATE_OUT = 4096, 44_100, 48_000
 
 
-@entry(
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-)
-def _repeat_resample(rows, frames, out, room, phases, count, taps, history, length, state, times):
+@entry("int64", "int64", "int64", "int64", "int64", "int64")
+def _repeat_resample(resampler, rows, frames, out, room, times):
+    r = record_at(resampler, RESAMPLER)
     source, target = float32_rows(rows, 2, frames), float32_rows(out, 2, room)
-    filters, past = float32_rows(phases, count, taps), float32_rows(history, 2, length)
-    numbers = int64_array(state, 6)
     started = monotonic_ns()
     for _ in range(times):
-        resample(source, frames, target, filters, past, numbers)
+        resample_through(r, source, frames, target)
     return monotonic_ns() - started
 
 
@@ -47,16 +34,7 @@ def cases() -> list[Case]:
 
     def ours(times: int) -> int:
         return _repeat_resample(
-            rows.ctypes.data,
-            FRAMES,
-            out.ctypes.data,
-            out.shape[1],
-            made.phases.ctypes.data,
-            *made.phases.shape,
-            made.history.ctypes.data,
-            made.history.shape[1],
-            made.state.ctypes.data,
-            times,
+            made.record.address, rows.ctypes.data, FRAMES, out.ctypes.data, out.shape[1], times
         )
 
     def check() -> None:

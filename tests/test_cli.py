@@ -16,6 +16,7 @@ import time
 import numpy as np
 import pexpect
 import pytest
+import scipy.signal
 import soundfile
 
 from conftest import music, wait_for
@@ -566,3 +567,27 @@ def test_a_broken_pipe_is_quiet(bad):
     wait_for(lambda: process.poll() is not None)
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+def test_render_resamples(cli, tmp_path):
+    for name, rate in (("a", 44_100), ("b", 96_000)):
+        soundfile.write(
+            tmp_path / f"{name}.wav", music(rate // 2, sample_rate=rate), rate, "PCM_16"
+        )
+    done = cli("render", tmp_path / "a.wav", tmp_path / "b.wav", tmp_path / "out.wav")
+    assert done.returncode == 0, done.stderr
+    info = soundfile.info(tmp_path / "out.wav")
+    assert (info.samplerate, info.frames, info.subtype) == (44_100, 44_100, "FLOAT")
+    done = cli("render", tmp_path / "a.wav", tmp_path / "c.flac", "--rate", "48000")
+    assert done.returncode == 0, done.stderr
+    out, rate = soundfile.read(tmp_path / "c.flac")
+    assert (rate, len(out), soundfile.info(tmp_path / "c.flac").subtype) == (
+        48_000,
+        24_000,
+        "PCM_24",
+    )
+    expected = scipy.signal.resample_poly(soundfile.read(tmp_path / "a.wav")[0], 160, 147, axis=0)
+    part = slice(2000, 22_000)
+    error = np.sqrt(np.mean((out[part] - expected[part]) ** 2))
+    assert error < 0.02 * np.sqrt(np.mean(expected[part] ** 2))
+    assert cli("render", tmp_path / "a.wav", tmp_path / "d.wav", "--rate", "1").returncode == 2

@@ -10,6 +10,7 @@ import soundfile
 
 import oracles
 from conftest import music
+from zerocross.dsp.resample import make_resampler, resample_rows
 from zerocross.engine.decode import ERROR_SHORT
 from zerocross.engine.recorder import bucket_limits_ns, percentile_ns
 from zerocross.engine.records import BUCKETS, MAX_BLOCK
@@ -419,3 +420,75 @@ def test_capture_keeps_what_was_played(make_file):
     off.play(path)
     out = off.run(10_000)
     assert np.array_equal(off.stream.captured(), out[:4800])
+
+
+def resampled(rate_in, rate_out, *pieces):
+    """Resample the pieces as one signal, by itself: what the stream must give."""
+    whole = np.concatenate(pieces)
+    made = make_resampler(rate_in, rate_out, whole.shape[1], len(whole) + 20_000)
+    padded = np.concatenate([whole, np.zeros((made.taps, whole.shape[1]), np.float32)])
+    rows = np.ascontiguousarray(padded.T)
+    out = np.zeros((whole.shape[1], made.most_frames_out(rows.shape[1])), np.float32)
+    resample_rows(
+        made.record.address, rows.ctypes.data, rows.shape[1], out.ctypes.data, out.shape[1]
+    )
+    return out[:, : -(-len(whole) * rate_out // rate_in)].T
+
+
+@pytest.mark.parametrize(
+    ("rate_in", "rate_out"),
+    [(44_100, 48_000), (48_000, 44_100), (8_000, 384_000), (384_000, 8_000), (96_000, 44_099)],
+)
+def test_another_rate_is_resampled_to_the_last_frame(tmp_path, rate_in, rate_out):
+    data = music(30_001)
+    soundfile.write(tmp_path / "a.wav", data, rate_in, "FLOAT")
+    stream = Offline(sample_rate=rate_out)
+    out = stream.play(tmp_path / "a.wav").run_to_end()
+    assert np.array_equal(out, resampled(rate_in, rate_out, data))
+    assert int(stream.stream.record["source_frames_played"]) == 30_001
+    assert stream.stream.outcomes()[0].frames == 30_001
+
+
+@pytest.mark.parametrize("lengths", [(20_000, 13_333), (5000, 1, 3, 7000, 40, 90)])
+@pytest.mark.parametrize(("rate_in", "rate_out"), [(44_100, 48_000), (96_000, 44_100)])
+def test_tracks_of_another_rate_join_as_one_signal(tmp_path, lengths, rate_in, rate_out):
+    """However short the pieces: each begins where its first frame is in the whole."""
+    data = music(sum(lengths))
+    at = 0
+    for k, length in enumerate(lengths):
+        soundfile.write(tmp_path / f"{k}.wav", data[at : at + length], rate_in, "FLOAT")
+        at += length
+    stream = Offline(sample_rate=rate_out)
+    out = stream.play(*(tmp_path / f"{k}.wav" for k in range(len(lengths)))).run_to_end()
+    if min(lengths) > 100:
+        assert np.array_equal(out, resampled(rate_in, rate_out, data))
+        marks = stream.stream._marks[: len(lengths)]
+        assert marks[1]["position"] == -(-lengths[0] * rate_out // rate_in)
+    assert int(stream.stream.record["source_frames_played"]) == sum(lengths)
+    assert [o.frames for o in stream.stream.outcomes()][: len(lengths)] == list(lengths)
+
+
+def test_rates_follow_each_other_in_one_stream(tmp_path):
+    a, b, c = music(10_000), music(10_000)[::-1].copy(), music(9_000)
+    for name, data, rate in (("a", a, 44_100), ("b", b, RATE), ("c", c, 96_000)):
+        soundfile.write(tmp_path / f"{name}.wav", data, rate, "FLOAT")
+    stream = Offline()
+    out = stream.play(*(tmp_path / f"{name}.wav" for name in "abc")).run_to_end()
+    expected = [resampled(44_100, RATE, a), b, resampled(96_000, RATE, c)]
+    assert np.array_equal(out, np.concatenate(expected))
+    assert int(stream.stream.record["source_frames_played"]) == 29_000
+
+
+def test_a_position_in_a_resampled_file_is_in_its_own_frames(tmp_path):
+    soundfile.write(tmp_path / "a.wav", music(44_100), 44_100, "FLOAT")
+    stream = Offline()
+    stream.post(tmp_path / "a.wav", start=11_025)
+    stream.stream.set_playing(True)
+    stream.run(4800)
+    assert stream.stream.heard().frame == 11_025 + 4410
+    generation = stream.stream.jump()
+    stream.post(tmp_path / "a.wav", start=22_050)
+    stream.stream.post_end()
+    stream.run(RAMP + 9600)
+    heard = stream.stream.heard()
+    assert (heard.generation, heard.frame) == (generation, 22_050 + 8820)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.signal
 
 import oracles
-from test_dsp import _int16, _peak_rms
-from test_dynamics import _four
+from test_biquad import _cascade, bands
+from test_dsp import _int16, _interleaved, _peak_rms
+from test_dynamics import _block_dc, _four, _limit
 from test_vector import _gain
 from zerocross.compiler import target
+from zerocross.dsp.biquad import cascade, make_cascade_state, pack_sos
+from zerocross.dsp.convert import interleave, interleave_int16
+from zerocross.dsp.dc import design_dc_blocker
 from zerocross.dsp.fft import make_real_fft, real_fft
 from zerocross.dsp.gain import gain
 from zerocross.dsp.level import peak_and_rms, power_to_db
+from zerocross.dsp.limiter import make_limiter
+from zerocross.dsp.resample import make_resampler, resample_rows
 from zerocross.dsp.window import apply_window, design_window
 
 LEVELS = target.available()
@@ -28,7 +35,7 @@ def shifted(values, offset):
     """Return the values at an address that is ``offset`` bytes (a multiple of 4) off a line."""
     raw = np.zeros(values.nbytes + 128, np.uint8)
     start = -raw.ctypes.data % 64 + offset
-    view = raw[start : start + values.nbytes].view(values.dtype)
+    view = raw[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
     view[:] = values
     return raw, view
 
@@ -69,6 +76,112 @@ def test_rows_of_a_larger_array_from_python(row):
     peak, rms = peak_and_rms(rows[row])
     assert peak == np.abs(rows[row]).max()
     assert rms == pytest.approx(np.sqrt(np.mean(rows[row].astype(np.float64) ** 2)), rel=1e-6)
+
+
+def run_cascade(level, rows):
+    packed = pack_sos(SOS)
+    state = make_cascade_state(packed, len(rows))
+    groups = packed.size // 40
+    _cascade.at(level)(rows.ctypes.data, *rows.shape, packed.ctypes.data, groups, state.ctypes.data)
+    return rows
+
+
+def run_dc(level, rows):
+    state = np.zeros((len(rows), 2))
+    pole = design_dc_blocker(20, 48_000)
+    _block_dc.at(level)(rows.ctypes.data, *rows.shape, pole, state.ctypes.data)
+    return rows
+
+
+def run_limiter(level, rows):
+    made = make_limiter(len(rows), 48_000, ceiling=0.5)
+    _limit.at(level)(
+        rows.ctypes.data,
+        *rows.shape,
+        made.settings.ctypes.data,
+        made.delay.ctypes.data,
+        made.delay.shape[1],
+        made.gains.ctypes.data,
+    )
+    return rows
+
+
+def run_resampler(level, rows):
+    made = make_resampler(44_100, 48_000, len(rows), LONGEST)
+    room = made.most_frames_out(rows.shape[1])
+    _, out = shifted(np.zeros((len(rows), room), np.float32), 12)
+    count = resample_rows.at(level)(
+        made.record.address, rows.ctypes.data, rows.shape[1], out.ctypes.data, room
+    )
+    return out[:, :count]
+
+
+def run_interleave(level, rows):
+    out = np.zeros(rows.size + 1, np.float32)
+    _interleaved.at(level)(rows.ctypes.data, *rows.shape, out.ctypes.data, 0)
+    assert out[-1] == 0
+    return out[:-1].reshape(rows.shape[::-1]).T
+
+
+LONGEST = 3000
+SOS = bands(8)
+#: Streaming kernels with an oracle for the longest signal; a shorter one must give its beginning.
+STREAMING = {
+    "cascade": (run_cascade, lambda x: scipy.signal.sosfilt(SOS, x, axis=1), 1e-6),
+    "dc": (
+        run_dc,
+        lambda x: scipy.signal.lfilter(*scipy.signal.butter(1, 20, "high", fs=48_000), x, axis=1),
+        1e-6,
+    ),
+    "limiter": (run_limiter, oracles.limiter, 1e-6),
+    "resampler": (run_resampler, oracles.resample, 2e-6),
+    "interleave": (run_interleave, lambda x: x, 0),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", STREAMING)
+def test_streaming_kernels_at_random_lengths_and_alignments(level, name):
+    """Every length gives the beginning of what the oracle says of the longest signal."""
+    run, oracle, tolerance = STREAMING[name]
+    rng = np.random.default_rng(24)
+    for channels in (1, 2, 3):
+        signal = rng.uniform(-1, 1, (channels, LONGEST)).astype(np.float32)
+        expected = oracle(signal.astype(np.float64))
+        for n in [*range(131 if channels == 2 else 0), *lengths(level)[channels - 1 :: 3]]:
+            offset = 4 * int(rng.integers(0, 16))
+            raw, rows = shifted(np.ascontiguousarray(signal[:, :n]), offset)
+            before = raw.copy()
+            out = run(level, rows)
+            assert np.abs(out - expected[:, : out.shape[1]]).max(initial=0) <= tolerance, n
+            rows[:] = 0
+            before[-raw.ctypes.data % 64 + offset :][: rows.nbytes] = 0
+            assert np.array_equal(raw, before), "nothing around it was touched"
+
+
+def test_views_of_larger_arrays_from_python():
+    """Rows, columns and slices that are not contiguous, as users pass them."""
+    big = np.random.default_rng(25).standard_normal((3, 1201)).astype(np.float32)
+    view = big[:2, 5:905]
+    out, narrow = np.zeros(1800, np.float32), np.zeros(1800, np.int16)
+    interleave(view, 900, out)
+    assert np.array_equal(out, view.T.ravel())
+    interleave_int16(view * np.float32(0.1), 900, narrow)
+    assert np.array_equal(narrow, oracles.to_integer((view * np.float32(0.1)).T.ravel(), 16))
+    for column in (big.T[3:777, 1], big[1, ::3], big[2, ::-1]):
+        expected = column * np.float32(0.5)
+        around = big.copy()
+        gain(column, 0.5)
+        assert np.array_equal(column, expected)
+        assert np.count_nonzero(around != big) == column.size
+        peak, rms = peak_and_rms(column)
+        assert peak == np.abs(column).max()
+        assert rms == pytest.approx(np.sqrt(np.mean(column.astype(np.float64) ** 2)), rel=1e-6)
+    for part in (big[:2, 1:1001], big.T[200:1200, :2].T):
+        expected = scipy.signal.sosfilt(SOS, part.astype(np.float64), axis=1)
+        packed = pack_sos(SOS)
+        cascade(part, 1000, packed, make_cascade_state(packed, 2))
+        assert np.abs(part - expected).max() < 3e-6
 
 
 def test_a_spectrum_in_plain_python():

@@ -16,16 +16,16 @@ from test_biquad import _cascade, bands
 from test_dsp import _bands, _int16, _int32, _interleaved, _peak_rms
 from test_dynamics import _block_dc, _four, _limit
 from test_fft import _complex, _real
-from test_resample import _resample, sine
+from test_resample import sine
 from test_vector import FLOAT_RESULTS, _floats, _gain, _integers, _tails, floats
-from zerocross.compiler import target
+from zerocross.compiler import entry, float32_rows, int64_array, target
 from zerocross.compiler.vector import Vector, f32x8, f32x16, i16x16, load, saturate
 from zerocross.dsp.biquad import make_cascade_state, pack_sos
 from zerocross.dsp.dc import design_dc_blocker
 from zerocross.dsp.fft import make_fft, make_real_fft
 from zerocross.dsp.level import design_bands
 from zerocross.dsp.limiter import make_limiter
-from zerocross.dsp.resample import make_resampler
+from zerocross.dsp.resample import make_resampler, resample
 from zerocross.sync.ring import ring_pop, ring_push
 
 BASE = 0x10_0000_0000
@@ -199,6 +199,18 @@ def test_biquads(foreign, channels, count):
     assert np.abs(out - scipy.signal.sosfilt(sos, signal.astype(np.float64), axis=1)).max() < 2e-7
 
 
+@entry(*["int64"] * 11)
+def _resample(rows, channels, frames, out, room, phases, count, taps, history, length, state):
+    return resample(
+        float32_rows(rows, channels, frames),
+        frames,
+        float32_rows(out, channels, room),
+        float32_rows(phases, count, taps),
+        float32_rows(history, channels, length),
+        int64_array(state, 6),
+    )
+
+
 def test_resampler(foreign):
     made = make_resampler(44_100, 48_000, 1, 4096)
     signal = sine(997, 44_100, 4096 / 44_100)
@@ -235,7 +247,7 @@ def test_dynamics(foreign):
 
 def test_the_ring_has_its_orders_there_too():
     """What x86 hides: acquire and release are instructions of their own on AArch64."""
-    for entry in (ring_push, ring_pop):
-        code = entry.emit(target.level("neon")).assembly
+    for made in (ring_push, ring_pop):
+        code = made.emit(target.level("neon")).assembly
         assert "ldar" in code or "ldapr" in code
         assert "stlr" in code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import random
@@ -14,6 +15,8 @@ import soundfile
 
 from conftest import music, wait_for
 from zerocross import DeviceNotFound, Player, SourceError, UsageError
+from zerocross.engine.device import NULL_DEVICE
+from zerocross.offline import render
 from zerocross.player import Events
 from zerocross.player.events import Event
 
@@ -83,7 +86,7 @@ def test_the_report_has_what_is_promised(player, make_file):
     assert report["seconds"] == pytest.approx(10_000 / 48_000)
 
 
-def test_tracks_of_one_rate_join_and_another_rate_reopens(player, tmp_path):
+def test_where_a_device_takes_every_rate_each_track_has_its_own(player, tmp_path):
     for name, rate in (("a", 48_000), ("b", 48_000), ("c", 44_100)):
         soundfile.write(
             tmp_path / f"{name}.wav", music(rate // 4, 1, sample_rate=rate), rate, "FLOAT"
@@ -101,6 +104,61 @@ def test_tracks_of_one_rate_join_and_another_rate_reopens(player, tmp_path):
     both = np.concatenate([soundfile.read(tmp_path / f"{n}.wav", dtype="float32")[0] for n in "ab"])
     lead = int(np.argmax(np.abs(both) > 0))
     assert np.array_equal(joined[start - lead : start - lead + len(both)], both)
+
+
+@pytest.fixture
+def fixed_device(monkeypatch):
+    """The null device as one that takes 48 kHz only, as a sound server does."""
+    device = dataclasses.replace(NULL_DEVICE, natives=((0, 2, 48_000),))
+    monkeypatch.setattr("zerocross.player.player.find_devices", lambda name: [device])
+
+
+def test_on_a_device_of_one_rate_tracks_are_resampled_and_join(fixed_device, player, tmp_path):
+    for name, rate in (("a", 44_100), ("b", 48_000), ("c", 96_000)):
+        soundfile.write(
+            tmp_path / f"{name}.wav", music(rate // 4, 1, sample_rate=rate), rate, "FLOAT"
+        )
+    player._capture_s = 2.0
+    paths = [tmp_path / f"{name}.wav" for name in "abc"]
+    player.play(*paths)
+    assert player.wait(10)
+    assert [t.status for t in player.queue] == ["played"] * 3
+    assert [t.frames for t in player.queue] == [11_025, 12_000, 24_000]
+    report = player.report()
+    assert (report["frames_played"], report["underruns"]) == (47_025, 0)
+    assert report["seconds"] == pytest.approx(0.75)
+    assert kinds(player).count("device") == 1
+    render(paths, tmp_path / "out.wav", bits="float", channels=2, sample_rate=48_000)
+    expected = soundfile.read(tmp_path / "out.wav", dtype="float32")[0]
+    joined = captured(player, 0)
+    start = int(np.argmax(joined[:, 0] != 0)) - int(np.argmax(expected[:, 0] != 0))
+    assert np.array_equal(joined[start : start + len(expected)], expected)
+
+
+def test_a_seek_in_a_resampled_track_is_in_its_own_time(fixed_device, player, tmp_path):
+    soundfile.write(tmp_path / "a.wav", music(441_000, sample_rate=44_100), 44_100)
+    player.play(tmp_path / "a.wav")
+    player.pause()
+    player.seek(5.0)
+    assert player.position == pytest.approx(5.0)
+    assert player.state == "paused"
+    player.resume()
+    wait_for(lambda: player.position > 5.2)
+    assert player.position < 6.5
+
+
+@pytest.mark.parametrize(
+    ("natives", "rate", "expected"),
+    [
+        ((), 44_100, 44_100),
+        (((0, 0, 0),), 44_100, 44_100),
+        (((0, 2, 44_100), (0, 2, 96_000)), 44_100, 44_100),
+        (((0, 2, 44_100), (0, 2, 96_000)), 48_000, 96_000),
+        (((0, 2, 44_100), (0, 2, 96_000)), 192_000, 96_000),
+    ],
+)
+def test_the_rate_that_a_device_plays_a_file_at(natives, rate, expected):
+    assert dataclasses.replace(NULL_DEVICE, natives=natives).rate_for(rate) == expected
 
 
 def test_bad_items_are_told_and_skipped(player, make_file, tmp_path):

@@ -7,35 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zerocross.compiler import entry, float32_rows, int64_array
-from zerocross.dsp.resample import make_resampler, resample
+from zerocross.dsp.resample import make_resampler, resample_rows
 from zerocross.errors import UsageError
 
 CHUNK = 1024
-
-
-@entry(
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-    "int64",
-)
-def _resample(rows, channels, frames, out, room, phases, count, taps, history, length, state):
-    return resample(
-        float32_rows(rows, channels, frames),
-        frames,
-        float32_rows(out, channels, room),
-        float32_rows(phases, count, taps),
-        float32_rows(history, channels, length),
-        int64_array(state, 6),
-    )
 
 
 def run(signal, rate_in, rate_out, splits=None):
@@ -48,17 +23,8 @@ def run(signal, rate_in, rate_out, splits=None):
         frames = min(splits.pop(0) if splits else CHUNK, signal.shape[1] - at)
         block = np.ascontiguousarray(signal[:, at : at + frames])
         out = np.zeros((len(signal), made.most_frames_out(frames)), np.float32)
-        count = _resample(
-            block.ctypes.data,
-            len(block),
-            frames,
-            out.ctypes.data,
-            out.shape[1],
-            made.phases.ctypes.data,
-            *made.phases.shape,
-            made.history.ctypes.data,
-            made.history.shape[1],
-            made.state.ctypes.data,
+        count = resample_rows(
+            made.record.address, block.ctypes.data, frames, out.ctypes.data, out.shape[1]
         )
         pieces.append(out[:, :count])
         at += frames
@@ -152,4 +118,4 @@ def test_impossible_rates_are_refused(rate_in, rate_out):
 
 
 def test_it_calls_nothing():
-    assert _resample.verdict["calls"] == []
+    assert resample_rows.verdict["calls"] == []

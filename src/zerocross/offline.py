@@ -7,6 +7,7 @@ volume; only the device is missing.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,13 @@ import soundfile
 
 from zerocross.dsp.convert import to_integers
 from zerocross.engine.records import MAX_BLOCK
-from zerocross.engine.source import OpenSource, open_source, printable
+from zerocross.engine.source import (
+    MAX_SAMPLE_RATE,
+    MIN_SAMPLE_RATE,
+    OpenSource,
+    open_source,
+    printable,
+)
 from zerocross.engine.stream import Stream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 
@@ -65,6 +72,7 @@ def render(
     duration_s: float | None = None,
     channels: int | None = None,
     bits: str | None = None,
+    sample_rate: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Rendered:
     """Render files, joined without a gap, into one WAV or FLAC file.
@@ -72,7 +80,7 @@ def render(
     Parameters
     ----------
     inputs : sequence of path-like
-        Files of one sample rate.
+        Files; those of another sample rate than the output's are resampled.
     output : path-like
         Ends in ``.wav`` or ``.flac``; written under another name first, so that a failure
         leaves nothing half done.
@@ -83,27 +91,35 @@ def render(
     channels : {1, 2} or None
         None keeps mono if all inputs are mono, else stereo.
     bits : {"16", "24", "float"} or None
-        None: 16 if all inputs have 16 bits or fewer, else 24 for FLAC and float for WAV.
+        None: 16 if all inputs have 16 bits or fewer and none is resampled, else 24 for FLAC
+        and float for WAV.
+    sample_rate : int or None
+        Of the output, 8000 to 384000 Hz; None takes the first input's.
     progress : callable or None
         Called with the share that is done, from 0 to 1.
 
     Raises
     ------
     SourceError
-        If no input can be played, or one has another sample rate.
+        If no input can be played.
     UsageError
-        For an output that is neither WAV nor FLAC.
+        For an output that is neither WAV nor FLAC, or an impossible sample rate.
 
     """
     if not 0.0 <= volume <= 1.0:
         raise UsageError(f"volume {volume}: give a number from 0 to 1")
+    if sample_rate and not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
+        raise UsageError(
+            f"sample rate {sample_rate} Hz: give {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
+        )
     container = _container(output)
     probed, errors = _probe(inputs)
+    rate = sample_rate or probed[0].sample_rate
     channels = channels or min(2, max(source.channels for source in probed))
-    bits = bits or _default_bits(probed, container)
+    bits = bits or _default_bits(probed, container, rate)
     if container == "FLAC" and bits == "float":
         raise UsageError("FLAC holds integers; give --bits 16 or 24, or render to .wav")
-    stream = Stream(probed[0].sample_rate, channels, volume=volume)
+    stream = Stream(rate, channels, volume=volume)
     stream.set_playing(True)
     feed = _Feed(stream, probed, start_s, duration_s)
     try:
@@ -133,19 +149,17 @@ def _probe(inputs: Sequence[PathLike]) -> tuple[list[OpenSource], list[str]]:
             problems.append(error)
             continue
         source.close()
-        rate = sources[0].sample_rate if sources else source.sample_rate
-        if source.sample_rate == rate:
-            sources.append(source)
-        else:
-            reason = f"{source.sample_rate} Hz cannot be joined to {rate} Hz; render it apart"
-            problems.append(SourceError(source.path, reason))
+        sources.append(source)
     if not sources:
         raise problems[0] if problems else UsageError("nothing to render; give at least one file")
     return sources, [str(problem) for problem in problems]
 
 
-def _default_bits(sources: list[OpenSource], container: str) -> str:
-    if all(source.subtype in {"PCM_16", "PCM_U8", "PCM_S8"} for source in sources):
+def _default_bits(sources: list[OpenSource], container: str, rate: int) -> str:
+    if all(
+        source.subtype in {"PCM_16", "PCM_U8", "PCM_S8"} and source.sample_rate == rate
+        for source in sources
+    ):
         return "16"
     return "24" if container == "FLAC" else "float"
 
@@ -157,8 +171,7 @@ class _Feed:
         self, stream: Stream, inputs: list[OpenSource], start_s: float, duration_s: float | None
     ) -> None:
         self._stream, self._inputs = stream, inputs
-        self._start = round(start_s * stream.sample_rate)
-        self._left = None if duration_s is None else round(duration_s * stream.sample_rate)
+        self._start_s, self._left_s = start_s, duration_s
         self._open: dict[int, OpenSource] = {}
         self._serial = 0
         self._ended = False
@@ -166,12 +179,12 @@ class _Feed:
 
     @property
     def total(self) -> int | None:
-        """Frames that will be rendered; None if a file does not say."""
-        lengths = [source.frames for source in self._inputs]
-        if None in lengths:
-            return self._left
-        whole = max(0, sum(n for n in lengths if n is not None) - self._start)
-        return whole if self._left is None else min(whole, self._left)
+        """Frames that will be rendered, about; None if a file does not say."""
+        lengths = [source.duration_s for source in self._inputs]
+        left = math.inf if self._left_s is None else self._left_s
+        if None not in lengths:
+            left = min(left, sum(s for s in lengths if s is not None) - self._start_s)
+        return None if math.isinf(left) else max(0, round(left * self._stream.sample_rate))
 
     def step(self) -> None:
         """Close what is done and post what fits."""
@@ -183,7 +196,7 @@ class _Feed:
                 self.errors.append(f"{source.path}: {outcome.words}")
             source.close()
         while not self._ended and len(self._open) < _OPEN_AHEAD:
-            if self._serial == len(self._inputs) or self._left == 0:
+            if self._serial == len(self._inputs) or self._is_full():
                 self._stream.post_end()
                 self._ended = True
             else:
@@ -192,16 +205,21 @@ class _Feed:
     def _post(self, probed: OpenSource) -> None:
         self._serial += 1
         source = open_source(probed.location)
-        start = 0 if source.frames is None else min(self._start, source.frames)
+        start = round(self._start_s * source.sample_rate)
+        if source.frames is not None:
+            start = min(start, source.frames)
         end = None
-        if self._left is not None:
-            end = start + self._left
+        if self._left_s is not None:
+            end = start + round(self._left_s * source.sample_rate)
             if source.frames is not None:
                 end = min(end, source.frames)
-            self._left -= end - start
+            self._left_s -= (end - start) / source.sample_rate
         self._open[self._serial] = source
         self._stream.post(self._serial, source, start, end)
-        self._start = 0
+        self._start_s = 0.0
+
+    def _is_full(self) -> bool:
+        return self._left_s is not None and self._left_s < 0.5 / self._stream.sample_rate
 
     def close(self) -> None:
         """Close what is still open."""
@@ -237,7 +255,9 @@ def _write(
                 stream.decode()
                 there = min(MAX_BLOCK, max(1, stream.ring.readable))  # never an underrun
                 stream.render(block[:there])
-                frames = block[: int(stream.record["frames_played"]) - written]
+                frames = block[
+                    : int(stream.record["frames_played"]) - written
+                ]  # not the last silence
                 data, over = (frames, 0) if bits == "float" else to_integers(frames, int(bits))
                 clipped += over
                 file.write(data)

@@ -17,7 +17,8 @@ In a kernel::
 
 Vectors have ``+ - * /`` (with vectors of their kind and with scalars), unary ``-``, for integers
 also ``& | ^ << >>``, and comparisons, which give masks for `select`. Loads and stores take a
-one-dimensional contiguous array of the item type and the index of the first item; like all
+one-dimensional array of the item type and the index of the first item (lane by lane where it is
+not contiguous; the aligned ones take contiguous arrays only); like all
 of a kernel's accesses they are not checked.
 
 Outside compiled code every function works on `Vector`, a stand-in made of a NumPy array: the

@@ -147,13 +147,34 @@ def _item_bytes(kind: VectorType) -> int:
     return int(kind.item.bitwidth) // 8
 
 
-def _is_array_of(array: Any, kind: Any) -> bool:
+def _lane_pointers(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Return a function from a lane to its pointer, whatever the array's stride."""
+    view = arrayobj.make_array(array_type)(context, builder, value=array)
+    if array_type.layout == "C":
+        start = builder.gep(view.data, [index])
+        return lambda lane: builder.gep(start, [ir.Constant(_I32, lane)])
+    stride = cgutils.unpack_tuple(builder, view.strides)[0]
+    base = builder.add(builder.ptrtoint(view.data, stride.type), builder.mul(index, stride))
+
+    def strided(lane: int) -> Any:
+        address = builder.add(base, builder.mul(stride, ir.Constant(stride.type, lane)))
+        return builder.inttoptr(address, view.data.type)
+
+    return strided
+
+
+def _is_array_of(array: Any, kind: Any, strided: bool = True) -> bool:
     return (
         isinstance(array, types.Array)
         and array.ndim == 1
-        and array.layout == "C"
+        and (strided or array.layout == "C")
         and array.dtype == kind.item
     )
+
+
+def _by_lanes(array: Any, kind: Any) -> bool:
+    """Return whether memory is to be accessed lane by lane."""
+    return bool(kind.scalar) or array.layout != "C"
 
 
 # --- memory -------------------------------------------------------------------------------
@@ -162,18 +183,16 @@ def _is_array_of(array: Any, kind: Any) -> bool:
 def _make_load(aligned: bool) -> Any:
     @intrinsic
     def load(_context: Any, kind: Any, array: Any, index: Any) -> Any:
-        if not (isinstance(kind, KindType) and _is_array_of(array, kind.vector)):
+        if not (isinstance(kind, KindType) and _is_array_of(array, kind.vector, not aligned)):
             return None
         vector = kind.vector
 
         def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-            start = _pointer(context, builder, array, args[1], args[2])
-            if vector.scalar:
-                lanes = [
-                    builder.load(builder.gep(start, [ir.Constant(_I32, i)]))
-                    for i in range(vector.lanes)
-                ]
+            if _by_lanes(array, vector):
+                at = _lane_pointers(context, builder, array, args[1], args[2])
+                lanes = [builder.load(at(i)) for i in range(vector.lanes)]
                 return _build(builder, vector, lanes)
+            start = _pointer(context, builder, array, args[1], args[2])
             size = _item_bytes(vector)
             pointer = builder.bitcast(start, _llvm_type(vector).as_pointer())
             return builder.load(pointer, align=size * vector.lanes if aligned else size)
@@ -189,16 +208,16 @@ load, load_aligned = _make_load(aligned=False), _make_load(aligned=True)
 def _make_store(aligned: bool, streaming: bool = False) -> Any:
     @intrinsic
     def store(_context: Any, array: Any, index: Any, value: Any) -> Any:
-        if not (isinstance(value, VectorType) and _is_array_of(array, value)):
+        if not (isinstance(value, VectorType) and _is_array_of(array, value, not aligned)):
             return None
 
         def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-            start = _pointer(context, builder, array, args[0], args[1])
-            if value.scalar:
+            if _by_lanes(array, value):
+                at = _lane_pointers(context, builder, array, args[0], args[1])
                 for i in range(value.lanes):
-                    item = _get(builder, value, args[2], i)
-                    builder.store(item, builder.gep(start, [ir.Constant(_I32, i)]))
+                    builder.store(_get(builder, value, args[2], i), at(i))
                 return context.get_dummy_value()
+            start = _pointer(context, builder, array, args[0], args[1])
             size = _item_bytes(value)
             pointer = builder.bitcast(start, _llvm_type(value).as_pointer())
             done = builder.store(args[2], pointer, align=size * value.lanes if aligned else size)
@@ -238,9 +257,10 @@ def load_first(_context: Any, kind: Any, array: Any, index: Any, count: Any) -> 
     vector = kind.vector
 
     def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        if _by_lanes(array, vector):
+            at = _lane_pointers(context, builder, array, args[1], args[2])
+            return _build(builder, vector, _load_lanes(builder, vector, at, args[3]))
         start = _pointer(context, builder, array, args[1], args[2])
-        if vector.scalar:
-            return _build(builder, vector, _load_lanes(builder, vector, start, args[3]))
         kind_ir = _llvm_type(vector)
         mask = _first_mask(builder, vector.lanes, args[3])
         pointer = builder.bitcast(start, kind_ir.as_pointer())
@@ -252,12 +272,12 @@ def load_first(_context: Any, kind: Any, array: Any, index: Any, count: Any) -> 
     return vector(kind, array, types.int64, types.int64), lower
 
 
-def _load_lanes(builder: Any, vector: VectorType, start: Any, count: Any) -> list[Any]:
+def _load_lanes(builder: Any, vector: VectorType, at: Any, count: Any) -> list[Any]:
     lanes = []
     for i in range(vector.lanes):
         slot = cgutils.alloca_once_value(builder, ir.Constant(_llvm_item(vector.item), 0))
         with builder.if_then(_when_below(builder, i, count)):
-            builder.store(builder.load(builder.gep(start, [ir.Constant(_I32, i)])), slot)
+            builder.store(builder.load(at(i)), slot)
         lanes.append(builder.load(slot))
     return lanes
 
@@ -268,13 +288,13 @@ def store_first(_context: Any, array: Any, index: Any, value: Any, count: Any) -
         return None
 
     def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        start = _pointer(context, builder, array, args[0], args[1])
-        if value.scalar:
+        if _by_lanes(array, value):
+            at = _lane_pointers(context, builder, array, args[0], args[1])
             for i in range(value.lanes):
                 with builder.if_then(_when_below(builder, i, args[3])):
-                    item = _get(builder, value, args[2], i)
-                    builder.store(item, builder.gep(start, [ir.Constant(_I32, i)]))
+                    builder.store(_get(builder, value, args[2], i), at(i))
             return context.get_dummy_value()
+        start = _pointer(context, builder, array, args[0], args[1])
         kind_ir = _llvm_type(value)
         mask = _first_mask(builder, value.lanes, args[3])
         pointer = builder.bitcast(start, kind_ir.as_pointer())

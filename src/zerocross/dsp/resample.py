@@ -10,18 +10,42 @@ neighbour. When the rate falls, the filter's corner and length follow the lower 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.compiler import kernel
+from zerocross.compiler import entry, float32_rows, int64_array, kernel, record_at
 from zerocross.compiler.vector import f32x16, load, multiply_add, splat, sum_lanes
 from zerocross.errors import UsageError
-from zerocross.memory import aligned_zeros
+from zerocross.memory import Record, aligned_zeros, layout
 
-__all__ = ["Resampler", "make_resampler", "resample"]
+__all__ = [
+    "RESAMPLER",
+    "Resampler",
+    "make_resampler",
+    "resample",
+    "resample_rows",
+    "resample_through",
+    "restart_resampler",
+]
+
+#: Where a resampler's parts lie: one address stands for it in compiled code.
+RESAMPLER = layout(
+    setup=[
+        "rate_in",
+        "rate_out",
+        "channels",
+        "phases",
+        "phase_count",
+        "taps",
+        "history",
+        "history_frames",
+        "state",
+    ]
+)
 
 _TAPS = 128
 _BETA = 12.9  # Kaiser: 127 dB
@@ -47,6 +71,8 @@ class Resampler:
     state : ndarray, shape (6,), int64
         Frames in the history, first frame of the next output, numerator of its phase,
         and the ratio: step, denominator, phases.
+    record : Record
+        A `RESAMPLER` that says where all this lies.
 
     """
 
@@ -56,6 +82,7 @@ class Resampler:
     phases: npt.NDArray[np.float32]
     history: npt.NDArray[np.float32]
     state: npt.NDArray[np.int64]
+    record: Record
 
     @property
     def latency_frames(self) -> float:
@@ -96,9 +123,23 @@ def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) 
     phases = _design_phases(count, taps, fall)
     history = aligned_zeros((channels, taps + max_frames))
     state = np.array([taps // 2 - 1, 0, 0, step, denominator, count], np.int64)
-    return Resampler(rate_in, rate_out, taps, phases, history, state)
+    record = Record(RESAMPLER)
+    for name, value in {
+        "rate_in": rate_in,
+        "rate_out": rate_out,
+        "channels": channels,
+        "phases": phases.ctypes.data,
+        "phase_count": len(phases),
+        "taps": taps,
+        "history": history.ctypes.data,
+        "history_frames": history.shape[1],
+        "state": state.ctypes.data,
+    }.items():
+        record[name] = value
+    return Resampler(rate_in, rate_out, taps, phases, history, state, record)
 
 
+@functools.lru_cache(maxsize=8)
 def _design_phases(count: int, taps: int, fall: float) -> npt.NDArray[np.float32]:
     """Return the filter's phases: row p is for an output p / count after an input frame."""
     corner = _CORNER / fall
@@ -199,4 +240,49 @@ def resample(rows: Any, frames: Any, out: Any, phases: Any, history: Any, state:
         for i in range(kept):
             history[c, i] = history[c, used + i]
     state[0], state[1], state[2] = kept, first - used, numerator
+    return made
+
+
+@kernel
+def resample_through(resampler: Any, rows: Any, frames: Any, out: Any) -> Any:
+    """`resample` with a record `RESAMPLER` for its parts. Real-time: safe."""
+    r = resampler
+    return resample(
+        rows,
+        frames,
+        out,
+        float32_rows(r.phases, r.phase_count, r.taps),
+        float32_rows(r.history, r.channels, r.history_frames),
+        int64_array(r.state, 6),
+    )
+
+
+@kernel
+def restart_resampler(resampler: Any) -> None:
+    """Forget the input so far: the next frame is the first. Real-time: safe."""
+    history = float32_rows(resampler.history, resampler.channels, resampler.history_frames)
+    for c in range(resampler.channels):
+        for i in range(resampler.taps):
+            history[c, i] = np.float32(0.0)
+    state = int64_array(resampler.state, 6)
+    state[0], state[1], state[2] = resampler.taps // 2 - 1, 0, 0
+
+
+@entry("int64", "int64", "int64", "int64", "int64")
+def resample_rows(resampler: int, rows: int, frames: int, out: int, room: int) -> int:
+    """Resample planar rows of ``frames`` into rows of ``room`` frames; returns how many.
+
+    Parameters
+    ----------
+    resampler : int
+        Address of a `RESAMPLER` record.
+    rows, out : int
+        Addresses of float32 arrays, shapes (channels, frames) and (channels, room).
+    frames, room : int
+        At most the resampler's ``max_frames``, and at least what `most_frames_out` says.
+
+    """
+    r = record_at(resampler, RESAMPLER)
+    source = float32_rows(rows, r.channels, frames)
+    made: int = resample_through(r, source, frames, float32_rows(out, r.channels, room))
     return made

@@ -69,8 +69,9 @@ def take_mark(stream: Any) -> None:
     """Begin the piece that the next mark announces."""
     mark = mark_at(stream, stream.mark_read)
     stream.serial = mark.serial
-    stream.source_frame = mark.source_frame
     stream.mark_position = mark.position
+    stream.source_rate = mark.source_rate
+    stream.source_frames_before = stream.source_frames_left + mark.frames_before
     if mark.flags & MARK_END:
         stream.ended = 1
         stream.refilling = 1
@@ -82,12 +83,21 @@ def take_mark(stream: Any) -> None:
 
 
 @kernel
+def source_frames_played(stream: Any, ring: Any) -> Any:
+    """Return the frames of the files that were played, at the files' own rates."""
+    here = (ring.read - stream.mark_position) * stream.source_rate // stream.sample_rate
+    return stream.source_frames_before + here
+
+
+@kernel
 def skip_to_generation(stream: Any, ring: Any, wanted: Any) -> None:
     """Drop frames up to the first mark of a generation; all of them if it is not there yet.
 
     The write index is read before the marks: frames of the new generation that are seen
     were preceded by their mark, so it is seen as well and they cannot be dropped.
     """
+    played = source_frames_played(stream, ring)
+    stream.source_frames_left = stream.source_frames_before = played
     end = load_acquire(ring, "write")
     decoder = record_at(stream.decoder, DECODER)
     written = load_acquire(decoder, "marks_written")
@@ -106,7 +116,7 @@ def skip_to_generation(stream: Any, ring: Any, wanted: Any) -> None:
         index += 1
     store_release(stream, "mark_read", written)
     store_release(ring, "read", end)
-    stream.segment_start = end
+    stream.segment_start = stream.mark_position = end
 
 
 @kernel
@@ -335,6 +345,7 @@ def publish(stream: Any, ring: Any) -> None:
     words[5] = stream.ended
     words[6] = monotonic_ns()
     words[7] = stream.frames_played
+    stream.source_frames_played = source_frames_played(stream, ring)
     latest_end(latest)
 
 

@@ -1,10 +1,14 @@
 """The decode thread: one compiled loop from open files to the ring.
 
 The control world opens files and posts them as *sources*; this loop takes them in order,
-reads frames with libsndfile's own ``sf_readf_float``, mixes the channels and fills the ring.
-It sleeps when the ring is full, drops what it was doing when the wanted generation rises,
+reads frames with libsndfile's own ``sf_readf_float``, mixes the channels, resamples where the
+file's rate is not the stream's, and fills the ring. It sleeps when the ring is full, drops what it was doing when the wanted generation rises,
 and reports the outcome of each source as a number. It runs on a thread of its own that
 needs no interpreter until it is told to stop.
+
+Sources of one rate that follow each other are one *run* of the resampler: its filter reaches
+across the join, so an album stays without gaps at any rate. The mark of such a source is due
+some frames later, when what the resampler still held of the source before is written.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from zerocross.compiler import (
     entry,
     external,
     float32_array,
+    float32_rows,
     kernel,
     load_acquire,
     monotonic_ns,
@@ -24,8 +29,10 @@ from zerocross.compiler import (
     sleep_us,
     store_release,
 )
+from zerocross.dsp.convert import deinterleave
 from zerocross.dsp.meter import replace_nonfinite
 from zerocross.dsp.mix import mix_interleaved
+from zerocross.dsp.resample import RESAMPLER, resample_through, restart_resampler
 from zerocross.engine.records import (
     DECODER,
     MARK,
@@ -41,10 +48,19 @@ from zerocross.engine.records import (
 )
 from zerocross.sync.ring import RING, commit_write, contiguous, writable
 
-__all__ = ["CHUNK", "ERROR_SEEK", "ERROR_SHORT", "decode_loop", "decode_until_idle"]
+__all__ = [
+    "CHUNK",
+    "ERROR_SEEK",
+    "ERROR_SHORT",
+    "RESAMPLED_CHUNK",
+    "decode_loop",
+    "decode_until_idle",
+]
 
 #: Frames decoded at a time.
 CHUNK = 1024
+#: The most frames that a chunk can become when it is resampled.
+RESAMPLED_CHUNK = 2 * CHUNK
 #: Outcome: the file could not be positioned.
 ERROR_SEEK = -1
 #: Outcome: the file ended before the frames that its header promises.
@@ -77,6 +93,8 @@ def push_mark(decoder: Any, ring: Any, source: Any, flags: Any) -> None:
     mark.generation = source.generation
     mark.serial = source.serial
     mark.source_frame = source.start_frame
+    mark.source_rate = source.rate
+    mark.frames_before = decoder.frames_before
     mark.flags = flags
     store_release(decoder, "marks_written", decoder.marks_written + 1)
 
@@ -101,6 +119,8 @@ def drop_old_sources(decoder: Any, wanted: Any) -> None:
     """Let go of everything that belongs to an older generation."""
     if decoder.active:
         push_outcome(decoder, decoder.current, 0)
+    decoder.run = decoder.mark_pending = 0
+    decoder.frames = decoder.frames_before = 0
     written = load_acquire(decoder, "sources_written")
     index = decoder.sources_taken
     while index < written and _source_at(decoder, index).generation < wanted:
@@ -116,6 +136,8 @@ def _copy_source(source: Any, to: Any) -> None:
     to.kind = source.kind
     to.handle = source.handle
     to.channels = source.channels
+    to.rate = source.rate
+    to.resampler = source.resampler
     to.start_frame = source.start_frame
     to.end_frame = source.end_frame
     to.file_frames = source.file_frames
@@ -149,6 +171,60 @@ def position_source(decoder: Any, source: Any) -> Any:
 
 
 @kernel
+def owed_frames(decoder: Any) -> Any:
+    """Return how many frames the resampler still has to give for what it was given.
+
+    Output frame k lies at the time k / rate_out: those before the end of the input count.
+    """
+    resampler = record_at(decoder.run, RESAMPLER)
+    whole = -(-decoder.run_in * resampler.rate_out // resampler.rate_in)
+    return whole - decoder.run_out
+
+
+@kernel
+def push_due_mark(decoder: Any, ring: Any, source: Any) -> None:
+    """Announce the current source, now that its first frame is the next one."""
+    decoder.mark_pending = 0
+    push_mark(decoder, ring, source, MARK_RAMP if source.start_frame > 0 else 0)
+
+
+@kernel
+def continues_run(decoder: Any, source: Any) -> Any:
+    """Return whether a source goes on where the resampler is."""
+    same = decoder.run != 0 and source.resampler == decoder.run
+    return same and source.start_frame == 0 and decoder.mark_pending == 0
+
+
+@kernel
+def begin_run(decoder: Any, source: Any) -> None:
+    """Take the resampler of a source, at rest; none if its rate is the stream's."""
+    decoder.run = source.resampler
+    decoder.run_in = decoder.run_out = decoder.mark_due = 0
+    if decoder.run:
+        restart_resampler(record_at(decoder.run, RESAMPLER))
+
+
+@kernel
+def end_run(decoder: Any, ring: Any) -> Any:
+    """Write the next of what the resampler still holds, or let go of it."""
+    left = owed_frames(decoder)
+    if left <= 0:
+        if decoder.mark_pending:
+            push_due_mark(decoder, ring, decoder.current)
+        decoder.run = 0
+        return _BUSY
+    if writable(ring) < RESAMPLED_CHUNK:
+        return _IDLE
+    frames = frames_to_read(decoder)
+    rows = float32_rows(decoder.rows_in, decoder.channels, CHUNK)
+    for c in range(decoder.channels):
+        for i in range(frames):
+            rows[c, i] = np.float32(0.0)
+    push_resampled(decoder, ring, frames, left)
+    return _BUSY
+
+
+@kernel
 def start_source(decoder: Any, ring: Any) -> Any:
     """Take the next source, if there is one."""
     if load_acquire(decoder, "sources_written") == decoder.sources_taken:
@@ -157,7 +233,12 @@ def start_source(decoder: Any, ring: Any) -> Any:
     if decoder.marks_written - load_acquire(stream, "mark_read") >= MARKS // 2:
         return _IDLE
     source = decoder.current
-    _copy_source(_source_at(decoder, decoder.sources_taken), source)
+    following = _source_at(decoder, decoder.sources_taken)
+    goes_on = continues_run(decoder, following)
+    if decoder.run != 0 and not goes_on:
+        return end_run(decoder, ring)
+    _copy_source(following, source)
+    decoder.frames_before += decoder.frames
     decoder.frames = 0
     decoder.nonfinite = 0
     decoder.skip = 0
@@ -165,7 +246,13 @@ def start_source(decoder: Any, ring: Any) -> Any:
         push_mark(decoder, ring, source, MARK_END)
         push_outcome(decoder, source, 0)
     elif position_source(decoder, source):
-        push_mark(decoder, ring, source, MARK_RAMP if source.start_frame > 0 else 0)
+        if goes_on:
+            decoder.mark_due = owed_frames(decoder)
+        else:
+            begin_run(decoder, source)
+        decoder.mark_pending = 1
+        if decoder.mark_due == 0:
+            push_due_mark(decoder, ring, source)
         decoder.active = 1
     else:
         push_outcome(decoder, source, ERROR_SEEK)
@@ -217,6 +304,8 @@ def decode_chunk(decoder: Any, ring: Any) -> Any:
     limit = source.end_frame - source.start_frame - decoder.frames
     if limit <= 0:
         return end_source(decoder, source)
+    if decoder.run:
+        return decode_resampled(decoder, ring, limit)
     free = writable(ring)
     if free < min(CHUNK, ring.capacity // 4):
         return _IDLE
@@ -240,6 +329,72 @@ def decode_chunk(decoder: Any, ring: Any) -> Any:
     decoder.frames += got
     commit_write(ring, got)
     return _BUSY
+
+
+@kernel
+def frames_to_read(decoder: Any) -> Any:
+    """Return how many frames to resample at a time: they become `RESAMPLED_CHUNK` at most."""
+    resampler = record_at(decoder.run, RESAMPLER)
+    return min(CHUNK, max(1, CHUNK * resampler.rate_in // resampler.rate_out))
+
+
+@kernel
+def decode_resampled(decoder: Any, ring: Any, limit: Any) -> Any:
+    """Decode the next frames of the current source through the resampler into the ring."""
+    source, channels = decoder.current, decoder.channels
+    if writable(ring) < RESAMPLED_CHUNK:
+        return _IDLE
+    frames = min(limit, frames_to_read(decoder))
+    got = sf_readf_float(source.handle, decoder.scratch, frames)
+    if got <= 0:
+        return end_source(decoder, source)
+    raw = float32_array(decoder.scratch, got * source.channels)
+    decoder.nonfinite += replace_nonfinite(raw)
+    mixed = float32_array(decoder.mixed, got * channels)
+    mix_interleaved(source.matrix, raw, source.channels, mixed, channels)
+    if source.fade_out:
+        fade_end(decoder, source, mixed)
+    deinterleave(mixed, got, float32_rows(decoder.rows_in, channels, CHUNK))
+    decoder.frames += got
+    decoder.run_in += got
+    push_resampled(decoder, ring, got, RESAMPLED_CHUNK)
+    return _BUSY
+
+
+@kernel
+def push_resampled(decoder: Any, ring: Any, frames: Any, most: Any) -> None:
+    """Resample planar frames and write what comes of them, at most ``most``, to the ring."""
+    channels = decoder.channels
+    rows = float32_rows(decoder.rows_out, channels, RESAMPLED_CHUNK)
+    source = float32_rows(decoder.rows_in, channels, CHUNK)
+    made = resample_through(record_at(decoder.run, RESAMPLER), source, frames, rows)
+    made = min(made, most)
+    decoder.run_out += made
+    done = 0
+    while done < made:
+        if decoder.mark_pending and decoder.mark_due == 0:
+            push_due_mark(decoder, ring, decoder.current)
+        want = made - done
+        if decoder.mark_pending:
+            want = min(want, decoder.mark_due)
+            decoder.mark_due -= want
+        done += write_rows(ring, rows, done, want)
+
+
+@kernel
+def write_rows(ring: Any, rows: Any, first: Any, frames: Any) -> Any:
+    """Write planar frames to the ring; returns how many."""
+    channels = rows.shape[0]
+    done = 0
+    while done < frames:
+        out = contiguous(ring, ring.write, frames - done)
+        count = out.size // channels
+        for i in range(count):
+            for c in range(channels):
+                out[i * channels + c] = rows[c, first + done + i]
+        commit_write(ring, count)
+        done += count
+    return done
 
 
 @kernel
@@ -272,13 +427,11 @@ def decode_loop(decoder_address: int, nap_us: int) -> int:
     """
     decoder = record_at(decoder_address, DECODER)
     steps = 0
-    store_release(decoder, "running", 1)
     while load_acquire(decoder, "stop") == 0:
         if decode_step(decoder) == _IDLE:
             sleep_us(nap_us)
         else:
             steps += 1
-    store_release(decoder, "running", 0)
     return steps
 
 

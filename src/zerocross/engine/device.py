@@ -138,6 +138,16 @@ class DeviceInfo:
         default=(), repr=False, compare=False
     )
 
+    def rate_for(self, rate: int) -> int:
+        """Return the rate at which to play a file of a rate: its own if the device takes it.
+
+        Else the next higher that the device takes, so that nothing is lost, or its highest.
+        """
+        rates = {native for _, _, native in self.natives}
+        if not rates or 0 in rates or rate in rates:
+            return rate
+        return min((native for native in rates if native > rate), default=max(rates))
+
     @property
     def title(self) -> str:
         """Name with backend, for people."""
@@ -459,9 +469,16 @@ def _best_format(info: DeviceInfo) -> int:
 
 
 def open_device(
-    name: str | None, stream_address: int, sample_rate: int, channels: int, block_size: int | None
+    name: str | None,
+    stream_address: int,
+    sample_rate: int,
+    channels: int,
+    block_size: int | None,
+    candidates: list[DeviceInfo] | None = None,
 ) -> tuple[Device, str]:
     """Open the device of a name; without a name the first default that opens.
+
+    ``candidates`` are what `find_devices` gave for the name, where that is known already.
 
     Returns
     -------
@@ -478,7 +495,7 @@ def open_device(
 
     """
     reasons: list[str] = []
-    for info in find_devices(name):
+    for info in candidates or find_devices(name):
         try:
             device = Device(info, stream_address, sample_rate, channels, block_size)
         except DeviceError as error:

@@ -40,10 +40,12 @@ def percentile_ns(histogram: npt.NDArray[np.int64], share: float, longest_ns: in
 class Counters:
     """Sums over one stream or several.
 
-    All counts are per callback. Times are in nanoseconds.
+    All counts are per callback. Times are in nanoseconds. ``frames_played`` are the files',
+    at their rates; ``stream_frames`` are what they became at the stream's.
     """
 
     frames_played: int = 0
+    stream_frames: int = 0
     callbacks: int = 0
     late_callbacks: int = 0
     underruns: int = 0
@@ -61,7 +63,8 @@ class Counters:
     def of_stream(cls, stream: Record, decoder: Record) -> Counters:
         """Read the counters of a stream's records."""
         return cls(
-            frames_played=int(stream["frames_played"]),
+            frames_played=int(stream["source_frames_played"]),
+            stream_frames=int(stream["frames_played"]),
             callbacks=int(stream["callbacks"]),
             late_callbacks=int(stream["late"]),
             underruns=int(stream["underruns"]),
@@ -78,6 +81,7 @@ class Counters:
         lows = [x for x in (self.low_water_frames, other.low_water_frames) if x is not None]
         return Counters(
             frames_played=self.frames_played + other.frames_played,
+            stream_frames=self.stream_frames + other.stream_frames,
             callbacks=self.callbacks + other.callbacks,
             late_callbacks=self.late_callbacks + other.late_callbacks,
             underruns=self.underruns + other.underruns,

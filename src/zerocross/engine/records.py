@@ -43,13 +43,16 @@ SOURCES = 16
 #: Results of sources kept for the control world.
 OUTCOMES = 64
 
-#: A mark: from ring frame ``position`` on, the frames are ``track`` from ``source_frame``.
+#: A mark: from ring frame ``position`` on, the frames are those of the source ``serial`` from
+#: its frame ``source_frame``; ``frames_before`` were decoded before it in its generation.
 MARK = np.dtype(
     [
         ("position", "i8"),
         ("generation", "i8"),
         ("serial", "i8"),
         ("source_frame", "i8"),
+        ("source_rate", "i8"),
+        ("frames_before", "i8"),
         ("flags", "i8"),
     ]
 )
@@ -64,6 +67,8 @@ SOURCE = np.dtype(
         ("kind", "i8"),
         ("handle", "i8"),
         ("channels", "i8"),
+        ("rate", "i8"),
+        ("resampler", "i8"),
         ("start_frame", "i8"),
         ("end_frame", "i8"),
         ("file_frames", "i8"),
@@ -102,14 +107,17 @@ STREAM = layout(
         "mark_read",
         "current",
         "serial",
-        "source_frame",
         "mark_position",
+        "source_rate",
+        "source_frames_before",
+        "source_frames_left",
         "segment_start",
         "refilling",
         "start_at_once",
         "ended",
         "silence",
         "frames_played",
+        "source_frames_played",
         "callbacks",
         "callback_frames",
         "late",
@@ -150,7 +158,11 @@ DECODER = layout(
         "marks",
         "outcomes",
         "scratch",
+        "mixed",
+        "rows_in",
+        "rows_out",
         "channels",
+        "sample_rate",
         "fade_frames",
     ],
     control=["stop", "sources_written"],
@@ -166,7 +178,12 @@ DECODER = layout(
         "last_handle",
         "last_position",
         "decode_ns",
-        "running",
+        "run",
+        "run_in",
+        "run_out",
+        "mark_due",
+        "mark_pending",
+        "frames_before",
         ("current", SOURCE),
     ],
 )

@@ -1,8 +1,8 @@
 """A stream: everything that plays in one format, and the control world's view of it.
 
 It owns the memory (ring, marks, records), the decode thread and the device. Sources are
-posted in order; a jump starts a new generation. The format is fixed for life: for another
-sample rate the player closes the stream and opens another.
+posted in order; a jump starts a new generation. The format is fixed for life; sources of
+another sample rate are resampled on the decode thread.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.dsp.convert import FORMAT_F32
+from zerocross.dsp.resample import Resampler, make_resampler
 from zerocross.engine import decode
 from zerocross.engine.callback import render_block
-from zerocross.engine.device import DEFAULT_BLOCK, Device, open_device
+from zerocross.engine.device import DEFAULT_BLOCK, Device, DeviceInfo, open_device
 from zerocross.engine.recorder import Counters
 from zerocross.engine.records import (
     DECODER,
@@ -130,6 +131,10 @@ class Stream:
         self._outcomes = aligned_zeros(OUTCOMES, OUTCOME)
         self._scratch = aligned_zeros((channels, MAX_BLOCK))
         self._decode_scratch = aligned_zeros(decode.CHUNK * 8)
+        self._mixed = aligned_zeros(decode.CHUNK * channels)
+        self._rows_in = aligned_zeros((channels, decode.CHUNK))
+        self._rows_out = aligned_zeros((channels, decode.RESAMPLED_CHUNK))
+        self._resamplers: dict[int, Resampler] = {}
         self._capture = np.zeros(0, np.float32)
         self._outcomes_read = 0
         self._thread: threading.Thread | None = None
@@ -163,7 +168,11 @@ class Stream:
             "marks": self._marks.ctypes.data,
             "outcomes": self._outcomes.ctypes.data,
             "scratch": self._decode_scratch.ctypes.data,
+            "mixed": self._mixed.ctypes.data,
+            "rows_in": self._rows_in.ctypes.data,
+            "rows_out": self._rows_out.ctypes.data,
             "channels": self.channels,
+            "sample_rate": self.sample_rate,
             "fade_frames": ramp,
         }.items():
             decoder[name] = value
@@ -215,7 +224,8 @@ class Stream:
         """
         slot = self._next_slot()
         slot["serial"], slot["kind"], slot["handle"] = serial, 0, source.handle
-        slot["channels"] = source.channels
+        slot["channels"], slot["rate"] = source.channels, source.sample_rate
+        slot["resampler"] = self._resampler_for(source.sample_rate)
         slot["start_frame"] = start_frame
         slot["file_frames"] = _END_OF_TIME if source.frames is None else source.frames
         slot["end_frame"] = slot["file_frames"] if end_frame is None else end_frame
@@ -230,8 +240,21 @@ class Stream:
     def post_end(self) -> None:
         """Post that nothing follows."""
         slot = self._next_slot()
-        slot["serial"], slot["kind"] = 0, SOURCE_END
+        slot["serial"], slot["kind"], slot["resampler"] = 0, SOURCE_END, 0
         self._publish_slot()
+
+    def _resampler_for(self, rate: int) -> int:
+        """Return the address of the resampler from a rate to the stream's; 0 for none.
+
+        A stream keeps its resamplers, so the decode thread can always finish a run.
+        """
+        if rate == self.sample_rate:
+            return 0
+        if rate not in self._resamplers:
+            self._resamplers[rate] = make_resampler(
+                rate, self.sample_rate, self.channels, decode.CHUNK
+            )
+        return self._resamplers[rate].record.address
 
     def _next_slot(self) -> Any:
         deadline = time.monotonic() + 5.0
@@ -289,7 +312,8 @@ class Stream:
         ended = bool(now["ended"]) and now["silence"] >= latency
         if mark is None:
             return Heard(0, 0, now["generation"], ended)
-        frame = int(mark["source_frame"]) + position - int(mark["position"])
+        past = (position - int(mark["position"])) * int(mark["source_rate"]) // self.sample_rate
+        frame = int(mark["source_frame"]) + past
         return Heard(int(mark["serial"]), frame, now["generation"], ended)
 
     def _mark_heard(self, position: int, taken: int, generation: int) -> Any:
@@ -323,10 +347,15 @@ class Stream:
         """Fill the ring from this thread (offline, in place of the decode thread)."""
         decode.decode_until_idle(self.decoder.address)
 
-    def open_device(self, name: str | None) -> str:
+    def open_device(self, name: str | None, candidates: list[DeviceInfo] | None = None) -> str:
         """Open and start a device for this stream; returns a notice, or an empty string."""
         device, notice = open_device(
-            name, self.record.address, self.sample_rate, self.channels, self._asked_block
+            name,
+            self.record.address,
+            self.sample_rate,
+            self.channels,
+            self._asked_block,
+            candidates,
         )
         self.record["sample_format"] = device.sample_format
         self.record["device_stops"] = 0

@@ -154,6 +154,7 @@ def demo(**options: Any) -> int:
     epilog="""
     zerocross render song.mp3 song.wav
     zerocross render part1.flac part2.flac whole.flac --bits 24
+    zerocross render song.flac song48.wav --rate 48000
     """,
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
@@ -176,6 +177,13 @@ def demo(**options: Any) -> int:
     "--bits",
     type=click.Choice(["16", "24", "float"]),
     help="Sample format.  [default: 16 for 16-bit files, else float or, in FLAC, 24]",
+)
+@click.option(
+    "--rate",
+    "sample_rate",
+    type=click.IntRange(8000, 384_000),
+    metavar="HZ",
+    help="Sample rate of OUT.  [default: the first file's]",
 )
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:

@@ -19,6 +19,7 @@ import weakref
 from types import TracebackType
 from typing import Any, Self
 
+from zerocross.engine.device import NULL_DEVICE, DeviceInfo, find_devices
 from zerocross.engine.recorder import Counters
 from zerocross.engine.source import OpenSource, open_source
 from zerocross.engine.stream import Heard, Outcome, Stream
@@ -88,6 +89,7 @@ class Player:
         self._queue = Queue()
         self.events = Events()
         self._stream: Stream | None = None
+        self._target = NULL_DEVICE
         self._state = "stopped"
         self._closed = False
         self._serial = 0
@@ -256,7 +258,7 @@ class Player:
             posting = self._postings.get(heard.serial)
             if posting is None or posting.index != self._queue.index:
                 return self._pending[1] if self._pending else 0.0
-            return heard.frame / self._stream.sample_rate
+            return heard.frame / posting.source.sample_rate
 
     @property
     def duration(self) -> float | None:
@@ -283,7 +285,7 @@ class Player:
             if self._stream:
                 now = self._stream.counters()
                 counters = counters + now
-                seconds += now.frames_played / self._stream.sample_rate
+                seconds += now.stream_frames / self._stream.sample_rate
                 self._remember_format()
             known = self._last_format
             rate = known.get("sample_rate", 0)
@@ -356,11 +358,14 @@ class Player:
         self._set_state("stopped", "finished")
 
     def _begin_source(self, index: int, source: OpenSource, start_s: float) -> None:
-        if self._stream and self._stream.sample_rate != source.sample_rate:
+        if self._stream and self._needs_reopening(source):
             self._end_stream()
+        candidates = None
         if self._stream is None:
             try:
-                self._open_stream(source)
+                candidates = find_devices(self._device_name)
+                self._target = candidates[0]
+                self._open_stream(self._target.rate_for(source.sample_rate))
             except ZerocrossError:
                 source.close()
                 self._set_state("stopped", "stopped")
@@ -368,9 +373,14 @@ class Player:
         self._restart(index, source, start_s, reused=False)
         self._stream_now().set_playing(True)
         if self._stream_now().device is None:
-            self._open_device(self._device_name)
+            self._open_device(self._device_name, candidates)
         self._set_state("playing", "")
         self._start_supervisor()
+
+    def _needs_reopening(self, source: OpenSource) -> bool:
+        """Return whether the device could play a source better at another rate."""
+        best = self._target.rate_for(source.sample_rate)
+        return best != self._stream_now().sample_rate
 
     def _stream_now(self) -> Stream:
         if self._stream is None:
@@ -395,9 +405,8 @@ class Player:
 
     def _jump_to(self, index: int, seconds: float) -> None:
         """Seek in the current track, with the file that is open if it still is."""
-        stream = self._stream_now()
         mine = [p for p in self._postings.values() if p.index == index and p.source.handle]
-        if mine and mine[-1].source.sample_rate == stream.sample_rate:
+        if mine:
             self._restart(index, mine[-1].source, seconds, reused=True)
             return
         try:
@@ -405,10 +414,7 @@ class Player:
         except SourceError:
             self.next()
             return
-        if source.sample_rate == stream.sample_rate:
-            self._restart(index, source, seconds, reused=False)
-        else:
-            self._begin_source(index, source, seconds)
+        self._restart(index, source, seconds, reused=False)
 
     def _open(self, index: int) -> OpenSource:
         """Open a track's file; a failure is written on the track, told, and raised."""
@@ -442,7 +448,7 @@ class Player:
         return self._limits[index]
 
     def _feed(self) -> None:
-        """Open tracks ahead and post them, as far as they have the stream's format."""
+        """Open tracks ahead and post them, until one that the device plays at another rate."""
         stream = self._stream_now()
         while not self._end_posted and self._postings_ahead() <= _LOOKAHEAD:
             if self._next_index >= len(self._queue) or self._is_over_budget():
@@ -457,7 +463,7 @@ class Player:
                 source = self._open(index)
             except SourceError:
                 continue
-            if source.sample_rate != stream.sample_rate:
+            if self._needs_reopening(source):
                 self._switch_to = source
                 self._next_index = index
                 stream.post_end()
@@ -476,8 +482,8 @@ class Player:
 
     # --- streams and devices -----------------------------------------------------------------
 
-    def _open_stream(self, source: OpenSource) -> None:
-        stream = Stream(source.sample_rate, 2, block_size=self._block_size, volume=self._volume)
+    def _open_stream(self, sample_rate: int) -> None:
+        stream = Stream(sample_rate, 2, block_size=self._block_size, volume=self._volume)
         stream.set_muted(self._mute)
         if self._capture_s:
             stream.capture(self._capture_s)
@@ -485,10 +491,10 @@ class Player:
         self._stream = stream
         stream.start_decoding()
 
-    def _open_device(self, name: str | None) -> None:
+    def _open_device(self, name: str | None, candidates: list[DeviceInfo] | None = None) -> None:
         stream = self._stream_now()
         try:
-            notice = stream.open_device(name)
+            notice = stream.open_device(name, candidates)
         except ZerocrossError:
             stream.jump()
             self._close_stream()
@@ -508,6 +514,7 @@ class Player:
             channels=stream.channels,
         )
         if stream.device:
+            self._target = stream.device.info
             self._last_format.update(
                 block_size=stream.device.block_size,
                 backend=stream.device.info.backend,
@@ -539,7 +546,7 @@ class Player:
         stream.close()
         counters = stream.counters()
         self._counters = self._counters + counters
-        self._seconds += counters.frames_played / stream.sample_rate
+        self._seconds += counters.stream_frames / stream.sample_rate
         self._underruns_told = self._faults_told = 0
         self._pending = None
         for posting in self._postings.values():
