@@ -8,7 +8,7 @@ import scipy.signal
 
 import oracles
 from test_biquad import _cascade, bands
-from test_dsp import _int16, _interleaved, _peak_rms
+from test_dsp import _decibels, _int16, _interleaved, _peak_rms
 from test_dynamics import _block_dc, _four, _limit
 from test_vector import _gain
 from zerocross.compiler import target
@@ -157,6 +157,56 @@ def test_streaming_kernels_at_random_lengths_and_alignments(level, name):
             rows[:] = 0
             before[-raw.ctypes.data % 64 + offset :][: rows.nbytes] = 0
             assert np.array_equal(raw, before), "nothing around it was touched"
+
+
+SPECIAL = np.array(
+    [np.nan, np.inf, -np.inf, 1e-40, -1e-45, 1, -1, 1.0000001, -1.0000001, 3e38, 0, -0.0, 0.25] * 5,
+    np.float32,
+)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_nan_infinities_denormals_and_the_edges_of_full_scale(level):
+    """Conversions have theirs in test_dsp, vectors in test_vector; here are the others."""
+    expected = SPECIAL * np.float32(0.5)
+    x = SPECIAL.copy()
+    _gain.at(level)(x.ctypes.data, x.size, 0.5)
+    assert np.array_equal(x, expected, equal_nan=True)
+    found = np.zeros(2, np.float32)
+    for part in (SPECIAL, SPECIAL[1:4].copy(), SPECIAL[3:9].copy()):
+        _peak_rms.at(level)(part.ctypes.data, part.size, found.ctypes.data)
+        with np.errstate(over="ignore"):
+            rms = np.sqrt(np.mean(part.astype(np.float64) ** 2))
+        assert np.array_equal(found[0], np.abs(part).max(), equal_nan=True)
+        assert np.isclose(found[1], rms, rtol=1e-6, equal_nan=True)
+    powers = np.abs(SPECIAL)
+    out = np.zeros_like(powers)
+    _decibels.at(level)(powers.ctypes.data, out.ctypes.data, out.size)
+    plain = np.isfinite(powers)
+    assert np.allclose(out[plain], 10 * np.log10(np.maximum(powers[plain], 1e-30)), atol=2e-5)
+    assert (out[np.isnan(powers)] == -300).all()
+    assert np.allclose(out[np.isinf(powers)], 385.32, atol=0.01)
+    limited = run_limiter(level, np.concatenate([SPECIAL, np.full(30_000, 0.3, np.float32)])[None])
+    assert np.isfinite(limited).all()
+    assert np.abs(limited).max() <= 0.5
+    assert limited[0, -1] == pytest.approx(0.3, rel=0.02), "it comes back"
+    tiny = np.full((2, 400), 1e-40, np.float32)
+    want = scipy.signal.sosfilt(SOS, tiny.astype(np.float64), axis=1)
+    assert np.abs(run_cascade(level, tiny.copy()) - want).max() < 1e-44
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_is_not_finite_stays_in_its_channel_and_its_reach(level):
+    """A filter keeps a NaN, a resampler forgets it after its taps; neighbours are not touched."""
+    rows = np.random.default_rng(26).uniform(-1, 1, (2, 2000)).astype(np.float32)
+    dirty = rows.copy()
+    dirty[0, 500], dirty[0, 510] = np.nan, np.inf
+    for run in (run_cascade, run_dc, run_resampler):
+        clean, out = run(level, rows.copy()), run(level, dirty.copy())
+        assert np.array_equal(out[1], clean[1])
+        assert np.array_equal(out[0, :400], clean[0, :400])
+        assert not np.isfinite(out[0]).all()
+    assert np.array_equal(out[0, 700:], clean[0, 700:])
 
 
 def test_views_of_larger_arrays_from_python():

@@ -54,7 +54,7 @@ def peak_and_rms(x: Any) -> Any:
     Parameters
     ----------
     x : array, shape (samples,), float32
-        Any length; 0 and 0 for none. NaN gives an undefined peak and a NaN RMS.
+        Any length; 0 and 0 for none. A NaN among them makes both NaN.
 
     Notes
     -----
@@ -81,8 +81,8 @@ def peak_and_rms(x: Any) -> Any:
             a = multiply_add(u, u, a)
         total += np.float64(sum_lanes(a + b))
         start = end
-    rms = math.sqrt(total / x.size) if x.size > 0 else 0.0
-    return max_lanes(peak), np.float32(rms)
+    rms = np.float32(math.sqrt(total / x.size)) if x.size > 0 else np.float32(0.0)
+    return (max_lanes(peak) if rms == rms else rms), rms
 
 
 @kernel
@@ -109,7 +109,7 @@ def power_to_db(power: Any, out: Any) -> None:
     Parameters
     ----------
     power : array, shape (bins,), float32
-        Not negative.
+        Not negative; NaN counts as 1e-30, infinity as the power above the largest (385 dB).
     out : array, shape (bins,), float32
         May be `power` itself.
 

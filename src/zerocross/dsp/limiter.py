@@ -106,7 +106,7 @@ def limit(rows: Any, frames: Any, settings: Any, delay: Any, gains: Any) -> None
     Parameters
     ----------
     rows : array, shape (channels, at least frames), float32
-        Changed in place.
+        Changed in place. NaN and infinities are taken as silence.
     frames : int
         How many.
     settings, delay, gains : array
@@ -132,6 +132,8 @@ def limit(rows: Any, frames: Any, settings: Any, delay: Any, gains: Any) -> None
         slot = now % length
         peak = 0.0
         for c in range(rows.shape[0]):
+            if rows[c, i] - rows[c, i] != np.float32(0.0):
+                rows[c, i] = np.float32(0.0)
             peak = max(peak, abs(np.float64(rows[c, i])))
         wanted = np.int64(math.floor(_wanted_gain(peak, ceiling, knee) * _ONE))
         # The sliding minimum: candidates in rising order, the smallest at the head.
