@@ -8,6 +8,8 @@
     |   `-- TargetError     a processor level this machine or build does not have
     |-- SourceError         a file that cannot be played; ``path`` names it
     |-- DeviceError         a device that is there and refuses
+    |-- MemoryRefused       the system has no memory, or allows no more
+    |-- PoolEmpty           a buffer pool has nothing left
     |-- MissingDependency   an optional package is not installed; names the extra
     |-- CompileError        a kernel that cannot be compiled
     |   `-- RealtimeError   a kernel that may allocate, lock, raise or wait
@@ -23,7 +25,9 @@ __all__ = [
     "DeviceError",
     "DeviceNotFound",
     "KernelFault",
+    "MemoryRefused",
     "MissingDependency",
+    "PoolEmpty",
     "RealtimeError",
     "SourceError",
     "TargetError",
@@ -68,6 +72,29 @@ class SourceError(ZerocrossError):
 
 class DeviceError(ZerocrossError):
     """An audio device that exists and cannot be used."""
+
+
+class MemoryRefused(ZerocrossError):
+    """Memory that the system does not give.
+
+    Attributes
+    ----------
+    size : int
+        What was asked for, in bytes.
+
+    """
+
+    def __init__(self, size: int, error: BaseException) -> None:
+        self.size = size
+        reason = getattr(error, "strerror", None) or str(error) or "out of memory"
+        super().__init__(
+            f"{size / 1e6:.1f} MB of memory were refused ({reason.lower()}); ask for less, close "
+            "other programs, or raise the limit (ulimit -v)"
+        )
+
+
+class PoolEmpty(ZerocrossError):
+    """A buffer pool that has nothing left and may not grow."""
 
 
 class MissingDependency(ZerocrossError):

@@ -1,10 +1,12 @@
 """The compiler room: Python functions become machine code. The only home of Numba and LLVM."""
 
 from zerocross.compiler.atomic import (
+    compare_exchange,
     exchange,
     fence_acquire,
     fence_release,
     fetch_add,
+    fetch_or,
     load_acquire,
     store_release,
 )
@@ -30,12 +32,14 @@ __all__ = [
     "Kernel",
     "address_of",
     "attempt",
+    "compare_exchange",
     "entry",
     "exchange",
     "external",
     "fence_acquire",
     "fence_release",
     "fetch_add",
+    "fetch_or",
     "float32_array",
     "float32_rows",
     "float64_array",

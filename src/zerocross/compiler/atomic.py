@@ -15,10 +15,12 @@ from typing import Any
 from zerocross.compiler.primitive import primitive
 
 __all__ = [
+    "compare_exchange",
     "exchange",
     "fence_acquire",
     "fence_release",
     "fetch_add",
+    "fetch_or",
     "load_acquire",
     "store_release",
 ]
@@ -131,6 +133,43 @@ def fetch_add(record: Any, field: str, value: int) -> int:
     before = int(record[field])
     record[field] = before + value
     return before
+
+
+@primitive(_build_rmw("or"))
+def fetch_or(record: Any, field: str, value: int) -> int:
+    """Set bits of a field and return what it held before, in one step (acquire and release)."""
+    before = int(record[field])
+    record[field] = before | value
+    return before
+
+
+def _build_compare_exchange() -> Any:
+    from numba.core import types
+    from numba.extending import intrinsic
+
+    @intrinsic(prefer_literal=True)
+    def compare_exchange(_context: Any, record: Any, field: Any, expected: Any, value: Any) -> Any:
+        name = _check(record, field)
+        if name is None:
+            return None
+
+        def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            pointer = _field_pointer(context, builder, signature.args[0], args[0], name)
+            done = builder.cmpxchg(pointer, args[2], args[3], "acq_rel", "acquire")
+            return builder.extract_value(done, 1)
+
+        return types.boolean(record, field, types.int64, types.int64), lower
+
+    return compare_exchange
+
+
+@primitive(_build_compare_exchange)
+def compare_exchange(record: Any, field: str, expected: int, value: int) -> bool:
+    """Set a field if it holds what is expected, in one step; returns whether it did."""
+    if int(record[field]) != expected:
+        return False
+    record[field] = value
+    return True
 
 
 def _build_fence(ordering: str) -> Any:

@@ -20,7 +20,6 @@ import numpy as np
 from zerocross.compiler import (
     attempt,
     entry,
-    float32_rows,
     flush_denormals,
     kernel,
     load_acquire,
@@ -50,8 +49,10 @@ from zerocross.engine.records import (
     MAX_CHANNELS,
     STREAM,
 )
+from zerocross.memory.arena import ARENA, arena_reset, scratch_rows
 from zerocross.sync.latest import LATEST, latest_begin, latest_end
 from zerocross.sync.ring import RING, commit_read, contiguous, readable
+from zerocross.sync.tap import TAP, tap_write
 
 __all__ = ["render_block", "run_callback"]
 
@@ -260,19 +261,22 @@ def _apply_from(ramp: Any, rows: Any, first: Any, frames: Any) -> None:
 
 @kernel
 def process_block(stream: Any, ring: Any, output: Any, frames: Any) -> None:
-    """Fetch, volume, meter, conversion: one block of at most `MAX_BLOCK` frames."""
+    """Fetch, volume, meter, tap, conversion: one block of at most `MAX_BLOCK` frames."""
     channels = stream.channels
     if (
         not 1 <= channels <= MAX_CHANNELS
         or not FORMAT_S24 - 1 <= stream.sample_format <= FORMAT_F32
     ):
         raise ValueError("the stream's record is not that of an open stream")
-    rows = float32_rows(stream.scratch, channels, MAX_BLOCK)
+    arena = record_at(stream.arena, ARENA)
+    arena_reset(arena)
+    rows = scratch_rows(arena, channels, frames)
     stream.underruns += fetch(stream, ring, rows, frames)
     level = 0.0 if stream.muted else stream.volume
     ramp_to(stream.gain, level, stream.ramp_frames)
     apply_ramp(stream.gain, rows, 0, frames)
     fall_peaks(stream.peaks, rows, frames, stream.sample_rate)
+    tap_write(record_at(stream.tap, TAP), rows, frames)
     write_device_frames(rows, frames, output, stream.sample_format)
 
 

@@ -399,7 +399,7 @@ def write_rows(ring: Any, rows: Any, first: Any, frames: Any) -> Any:
 
 @kernel
 def _address_in_ring(ring: Any) -> Any:
-    return ring.data + 4 * ring.channels * (ring.write % ring.capacity)
+    return ring.data + 4 * ring.channels * (ring.write % ring.frames)
 
 
 @kernel

@@ -26,7 +26,6 @@ from zerocross.engine.records import (
     MARK,
     MARK_END,
     MARKS,
-    MAX_BLOCK,
     OUTCOME,
     OUTCOMES,
     POSITION_FIELDS,
@@ -37,8 +36,8 @@ from zerocross.engine.records import (
 )
 from zerocross.engine.source import OpenSource, provide_libsndfile, sndfile_error
 from zerocross.errors import DeviceError, ZerocrossError
-from zerocross.memory import Record, aligned_zeros
-from zerocross.sync import Latest, Ring
+from zerocross.memory import Arena, Record, aligned_zeros
+from zerocross.sync import Latest, Ring, Tap
 
 __all__ = ["Heard", "Outcome", "Stream"]
 
@@ -46,6 +45,9 @@ _NAP_US = 2_000
 _RAMP_S = 0.010
 _LEAD_S = 0.020
 _THRESHOLD_S = 0.100
+# Scratch for a block, and what analysers may look back on: 32768 frames and any latency.
+_ARENA_BYTES = 1 << 20
+_TAP_FRAMES = 1 << 16
 _END_OF_TIME = (1 << 62) - 1
 
 
@@ -107,6 +109,11 @@ class Stream:
     volume : float
         Gain at the start.
 
+    Attributes
+    ----------
+    tap : Tap
+        The last frames that went to the device, after the volume.
+
     """
 
     def __init__(
@@ -129,7 +136,8 @@ class Stream:
         self._marks = aligned_zeros(MARKS, MARK)
         self._sources = aligned_zeros(SOURCES, SOURCE)
         self._outcomes = aligned_zeros(OUTCOMES, OUTCOME)
-        self._scratch = aligned_zeros((channels, MAX_BLOCK))
+        self._arena = Arena(_ARENA_BYTES)
+        self.tap = Tap(_TAP_FRAMES, channels)
         self._decode_scratch = aligned_zeros(decode.CHUNK * 8)
         self._mixed = aligned_zeros(decode.CHUNK * channels)
         self._rows_in = aligned_zeros((channels, decode.CHUNK))
@@ -149,7 +157,8 @@ class Stream:
             "marks": self._marks.ctypes.data,
             "decoder": decoder.address,
             "latest": self._latest.record.address,
-            "scratch": self._scratch.ctypes.data,
+            "arena": self._arena.record.address,
+            "tap": self.tap.record.address,
             "channels": self.channels,
             "sample_format": FORMAT_F32,
             "sample_rate": self.sample_rate,

@@ -1,12 +1,15 @@
 """Shared records: named numbers that the control world and the audio world both see.
 
-A record's fields are declared in groups by who writes them. Each group begins on a cache
-line pair of its own (128 bytes: x86 prefetches lines in pairs, Apple's lines are that
-long), so two writers never fight over a line.
+A record's fields are declared in groups by who writes them. Each group begins on a stretch of
+memory of its own, so two writers never fight over a cache line; `audit` prints who writes
+where, and finds the lines where two writers meet.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +17,23 @@ import numpy as np
 from zerocross.compiler import entry, load_acquire, record_at, store_release
 from zerocross.memory.aligned import aligned_zeros
 
-__all__ = ["LINE", "Record", "layout"]
+__all__ = ["LINE", "Audit", "Placed", "Record", "audit", "layout"]
 
-#: Bytes from the start of one group to the next.
-LINE = 128
+
+def _apart() -> int:
+    """Return how far apart two writers must be on this machine, in bytes.
+
+    128 where lines come in pairs (x86-64's prefetcher, Intel's optimisation manual 3.6.7) or
+    are that long (Apple), else the line that the system tells, at least 64.
+    """
+    if platform.machine().lower() in {"x86_64", "amd64"} or platform.system() == "Darwin":
+        return 128
+    told = Path("/sys/devices/system/cpu/cpu0/cache/index0/coherency_line_size")
+    return max(64, int(told.read_text())) if told.exists() else 128
+
+
+#: Bytes from the start of one group to the next: a multiple of the machine's cache line.
+LINE = _apart()
 
 Field = str | tuple[str, Any] | tuple[str, Any, tuple[int, ...]]
 
@@ -41,10 +57,11 @@ def layout(**groups: list[Field]) -> np.dtype[Any]:
 
     """
     names: list[str] = []
+    writers: dict[str, str] = {}
     formats: list[Any] = []
     offsets: list[int] = []
     end = 0
-    for fields in groups.values():
+    for writer, fields in groups.items():
         end = -(-end // LINE) * LINE
         for field in fields:
             name, *kind = (field,) if isinstance(field, str) else field
@@ -52,11 +69,75 @@ def layout(**groups: list[Field]) -> np.dtype[Any]:
             align = max(8, item.base.alignment)
             end = -(-end // align) * align
             names.append(name)
+            writers[name] = writer
             formats.append(item)
             offsets.append(end)
             end += item.itemsize
     itemsize = -(-end // LINE) * LINE
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize})
+    return np.dtype(
+        {"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize},
+        metadata={"writers": writers},
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """A field of a record: where it lies, and who writes it."""
+
+    field: str
+    offset: int
+    size: int
+    writer: str
+
+    @property
+    def lines(self) -> range:
+        """The stretches of `LINE` bytes that the field touches."""
+        return range(self.offset // LINE, (self.offset + self.size - 1) // LINE + 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit:
+    """What `audit` found; ``str()`` gives a table."""
+
+    fields: tuple[Placed, ...]
+
+    @property
+    def contested(self) -> dict[int, set[str]]:
+        """The lines on which two writers meet, and who they are."""
+        found: dict[int, set[str]] = {}
+        for field in self.fields:
+            for line in field.lines:
+                found.setdefault(line, set()).add(field.writer)
+        return {line: writers for line, writers in found.items() if len(writers) > 1}
+
+    def __str__(self) -> str:
+        rows = [f"{'field':24} {'offset':>6} {'bytes':>6} {'line':>5}  writer"]
+        contested = self.contested
+        for f in self.fields:
+            mark = "  <- two writers" if any(line in contested for line in f.lines) else ""
+            rows.append(f"{f.field:24} {f.offset:6} {f.size:6} {f.lines[0]:5}  {f.writer}{mark}")
+        return "\n".join(rows)
+
+
+def audit(dtype: np.dtype[Any], writers: dict[str, str] | None = None) -> Audit:
+    """Return where the fields of a record lie, on which line, and who writes them.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        Of a record; one made by `layout` knows its writers.
+    writers : dict or None
+        The writer of each field, for another dtype.
+
+    """
+    known: dict[str, str] = writers or dict(dtype.metadata or {}).get("writers", {})
+    fields: Any = dtype.fields or {}
+    return Audit(
+        tuple(
+            Placed(name, fields[name][1], fields[name][0].itemsize, known.get(name, "?"))
+            for name in dtype.names or ()
+        )
+    )
 
 
 _CELL = np.dtype([("value", "i8")])

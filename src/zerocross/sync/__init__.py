@@ -2,5 +2,6 @@
 
 from zerocross.sync.latest import Latest
 from zerocross.sync.ring import Ring
+from zerocross.sync.tap import Tap, TapWindow
 
-__all__ = ["Latest", "Ring"]
+__all__ = ["Latest", "Ring", "Tap", "TapWindow"]

@@ -9,7 +9,12 @@ fill and full is not confused with empty. Each side owns one index. What makes i
 without a lock: if the reader sees that n frames are there, the writer cannot change that,
 it can only add; if the writer sees that n frames are free, the reader can only free more.
 An index is published with release order after the frames it covers were written (or read),
-and the other side loads it with acquire order before it touches them.
+and the other side loads it with acquire order before it touches them. Each side keeps what it
+last saw of the other's index and looks again only when that is not enough: the line with the
+index then stays with its owner.
+
+The memory is mirrored (`memory.mirror`) where the system allows: a chunk is one piece of memory
+wherever it lies, and a push or a pop is one copy.
 """
 
 from __future__ import annotations
@@ -28,7 +33,8 @@ from zerocross.compiler import (
     store_release,
 )
 from zerocross.errors import UsageError
-from zerocross.memory import Record, aligned_zeros, layout
+from zerocross.memory import MirroredBuffer, Record, layout
+from zerocross.memory.copy import copy_samples
 
 __all__ = [
     "RING",
@@ -37,16 +43,21 @@ __all__ = [
     "commit_read",
     "commit_write",
     "contiguous",
+    "pop_frames",
+    "push_frames",
     "readable",
+    "readable_of",
     "ring_pop",
     "ring_push",
     "writable",
+    "writable_of",
 ]
 
 RING = layout(
-    setup=["capacity", "channels", "data"],
-    writer=["write"],
-    reader=["read"],
+    # `frames` are in the memory, a chunk ends at frame `span` at the latest.
+    setup=["capacity", "channels", "data", "frames", "span"],
+    writer=["write", "read_seen"],
+    reader=["read", "write_seen"],
 )
 
 
@@ -69,8 +80,28 @@ def writable(ring: Any) -> Any:
 
 
 @kernel
+def readable_of(ring: Any, frames: Any) -> Any:
+    """Return how many of so many frames the reader may take (reader only)."""
+    there = ring.write_seen - ring.read
+    if there < frames:
+        ring.write_seen = load_acquire(ring, "write")
+        there = ring.write_seen - ring.read
+    return min(there, frames)
+
+
+@kernel
+def writable_of(ring: Any, frames: Any) -> Any:
+    """Return how many of so many frames the writer may add (writer only)."""
+    free = ring.capacity - (ring.write - ring.read_seen)
+    if free < frames:
+        ring.read_seen = load_acquire(ring, "read")
+        free = ring.capacity - (ring.write - ring.read_seen)
+    return min(free, frames)
+
+
+@kernel
 def contiguous(ring: Any, index: Any, frames: Any) -> Any:
-    """Return the samples from a frame on, up to the end of the ring's memory.
+    """Return the samples from a frame on: all that are asked for in mirrored memory.
 
     Parameters
     ----------
@@ -85,11 +116,11 @@ def contiguous(ring: Any, index: Any, frames: Any) -> Any:
     -------
     array, shape (samples,)
         Interleaved float32 in place; ``samples // channels`` frames, which is fewer than
-        asked for where the memory ends.
+        asked for where plain memory ends.
 
     """
-    start = index % ring.capacity
-    count = min(frames, ring.capacity - start)
+    start = index % ring.frames
+    count = min(frames, ring.span - start)
     return float32_array(ring.data + 4 * ring.channels * start, count * ring.channels)
 
 
@@ -105,38 +136,54 @@ def commit_read(ring: Any, frames: Any) -> None:
     store_release(ring, "read", ring.read + frames)
 
 
-@entry("int64", "int64", "int64")
-def ring_push(address: int, samples: int, frames: int) -> int:
-    """Copy as many frames as fit into the ring; returns how many."""
-    ring = record_at(address, RING)
-    source = float32_array(samples, frames * ring.channels)
-    total: int = min(frames, writable(ring))
+@kernel
+def push_frames(ring: Any, source: Any, frames: Any) -> Any:
+    """Copy as many interleaved frames as fit into the ring (writer only); returns how many.
+
+    Real-time: safe.
+    """
+    total = writable_of(ring, frames)
     done = 0
     while done < total:
         chunk = contiguous(ring, ring.write + done, total - done)
         offset = done * ring.channels
-        for i in range(chunk.size):
-            chunk[i] = source[offset + i]
+        copy_samples(chunk, source[offset:], chunk.size)
         done += chunk.size // ring.channels
     commit_write(ring, total)
     return total
 
 
-@entry("int64", "int64", "int64")
-def ring_pop(address: int, samples: int, frames: int) -> int:
-    """Copy as many frames as are there out of the ring; returns how many."""
-    ring = record_at(address, RING)
-    target = float32_array(samples, frames * ring.channels)
-    total: int = min(frames, readable(ring))
+@kernel
+def pop_frames(ring: Any, target: Any, frames: Any) -> Any:
+    """Copy as many interleaved frames as are there out of the ring (reader only).
+
+    Returns how many. Real-time: safe.
+    """
+    total = readable_of(ring, frames)
     done = 0
     while done < total:
         chunk = contiguous(ring, ring.read + done, total - done)
         offset = done * ring.channels
-        for i in range(chunk.size):
-            target[offset + i] = chunk[i]
+        copy_samples(target[offset:], chunk, chunk.size)
         done += chunk.size // ring.channels
     commit_read(ring, total)
     return total
+
+
+@entry("int64", "int64", "int64")
+def ring_push(address: int, samples: int, frames: int) -> int:
+    """`push_frames` from an address."""
+    ring = record_at(address, RING)
+    done: int = push_frames(ring, float32_array(samples, frames * ring.channels), frames)
+    return done
+
+
+@entry("int64", "int64", "int64")
+def ring_pop(address: int, samples: int, frames: int) -> int:
+    """`pop_frames` to an address."""
+    ring = record_at(address, RING)
+    done: int = pop_frames(ring, float32_array(samples, frames * ring.channels), frames)
+    return done
 
 
 class Chunk:
@@ -146,7 +193,7 @@ class Chunk:
     ----------
     frames : ndarray, shape (frames, channels), float32
         A view of the ring's own memory. May hold fewer frames than asked for: because the
-        ring is short, or because its memory ends there.
+        ring is short, or because plain memory ends there.
 
     """
 
@@ -176,6 +223,13 @@ class Ring:
         In frames; any number from 1.
     channels : int
         Samples in a frame, from 1.
+    mirrored : bool
+        False for plain memory, as where the system refuses mirrored memory.
+
+    Attributes
+    ----------
+    is_mirrored : bool
+        Whether chunks are whole wherever they lie.
 
     Notes
     -----
@@ -185,17 +239,21 @@ class Ring:
 
     """
 
-    def __init__(self, capacity: int, channels: int = 2) -> None:
+    def __init__(self, capacity: int, channels: int = 2, *, mirrored: bool = True) -> None:
         if capacity < 1 or channels < 1:
             raise UsageError(
                 f"a ring needs at least 1 frame and 1 channel, not {capacity} and {channels}"
             )
         self.capacity, self.channels = capacity, channels
-        self._data = aligned_zeros((capacity, channels), np.float32)
+        self._memory = MirroredBuffer(4 * channels * capacity, 4 * channels, mirrored=mirrored)
+        self.is_mirrored = self._memory.is_mirrored
+        frames = self._memory.size // (4 * channels)
         self.record = Record(RING)
         self.record["capacity"] = capacity
         self.record["channels"] = channels
-        self.record["data"] = self._data.ctypes.data
+        self.record["data"] = self._memory.address
+        self.record["frames"] = frames
+        self.record["span"] = 2 * frames if self.is_mirrored else frames
 
     @property
     def readable(self) -> int:
@@ -226,5 +284,7 @@ class Ring:
         return self._chunk("read", min(frames, self.readable))
 
     def _chunk(self, field: str, frames: int) -> Chunk:
-        start = int(self.record[field]) % self.capacity
-        return Chunk(self, field, self._data[start : min(self.capacity, start + max(0, frames))])
+        start = int(self.record[field]) % int(self.record["frames"])
+        count = min(max(0, frames), int(self.record["span"]) - start)
+        samples = self._memory.window(start * self.channels, count * self.channels, np.float32)
+        return Chunk(self, field, samples.reshape(count, self.channels))

@@ -1,0 +1,336 @@
+"""Mirrored memory: the same pages twice in a row, so that a ring has no end to wrap around.
+
+What is written at ``size + k`` is at ``k`` as well, so any stretch of up to ``size`` bytes is
+one piece of memory, and a ring copies with one ``memcpy``. Linux maps a memory file twice;
+macOS remaps the pages (``mach_vm_remap``), Windows maps a section into both halves of a
+placeholder (``VirtualAlloc2``, ``MapViewOfFile3``): these two are written, not yet run. Where
+none of it works there is plain memory of the same interface, whose windows across the end are
+copies.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import mmap
+import os
+import sys
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.errors import MemoryRefused, UsageError
+from zerocross.memory.pages import PRIVATE, libc
+
+__all__ = ["MirroredBuffer", "granularity"]
+
+
+def granularity() -> int:
+    """Return the bytes of which a mirrored buffer's size is a multiple."""
+    return mmap.ALLOCATIONGRANULARITY
+
+
+class MirroredBuffer:
+    """A ring's memory.
+
+    Parameters
+    ----------
+    size : int
+        In bytes, at least; rounded up to the page (or the system's granularity).
+    item_bytes : int
+        The size is a multiple of this, too.
+    mirrored : bool
+        False for plain memory, as where the system refuses.
+
+    Attributes
+    ----------
+    size : int
+        In bytes, as rounded.
+    is_mirrored : bool
+        Whether the pages are there twice.
+    address : int
+        Of the first byte; ``2 * size`` bytes are there if mirrored, else ``size``.
+    refusal : str
+        Why it is not mirrored; empty if it is.
+
+    Raises
+    ------
+    MemoryRefused
+        If there is no memory even for the plain form.
+
+    """
+
+    def __init__(
+        self, size: int, item_bytes: int = 1, *, mirrored: bool = True, fd: int | None = None
+    ) -> None:
+        if size < 1 or item_bytes < 1:
+            raise UsageError(f"mirrored buffer of {size} bytes: give 1 or more")
+        unit = math.lcm(granularity(), item_bytes)
+        self.size = -(-size // unit) * unit
+        self.refusal = "" if mirrored else "not asked for"
+        self._fd = -1
+        self._map: Any = None
+        if mirrored:
+            try:
+                self._map_twice(fd)
+            except (OSError, AttributeError) as error:
+                if fd is not None:
+                    raise MemoryRefused(self.size, error) from None
+                self.refusal = str(getattr(error, "strerror", None) or error)
+        if self._map is None:
+            self._map_plainly()
+        self.is_mirrored = not self.refusal
+        if fd is None:  # touched now: the audio thread shall take no page fault
+            self.all_bytes()[:: mmap.PAGESIZE] = 0
+
+    # --- mapping --------------------------------------------------------------------------
+
+    def _map_twice(self, fd: int | None) -> None:
+        own = fd is None
+        if sys.platform == "linux":
+            self._fd = os.memfd_create("zerocross-ring") if fd is None else os.dup(fd)
+            if own:
+                os.ftruncate(self._fd, self.size)
+            try:
+                address, release = _map_file_twice(self._fd, self.size)
+            except OSError:
+                os.close(self._fd)
+                self._fd = -1
+                raise
+            fd_now = self._fd
+
+            def close() -> None:
+                release()
+                os.close(fd_now)
+
+            self._hold(address, 2 * self.size, close)
+        elif sys.platform == "darwin":  # written, not yet run
+            self._hold(*_remap_twice(self.size))
+        elif sys.platform == "win32":  # written, not yet run
+            self._hold(*_map_section_twice(self.size))
+        else:
+            raise OSError(f"not written for {sys.platform}")
+
+    def _map_plainly(self) -> None:
+        try:
+            plain = mmap.mmap(-1, self.size, **PRIVATE)
+        except (OSError, ValueError, OverflowError) as error:
+            raise MemoryRefused(self.size, error) from None
+        address = np.frombuffer(plain, np.uint8).ctypes.data
+        self._hold(address, self.size, plain.close)
+
+    def _hold(self, address: int, length: int, release: Callable[[], None]) -> None:
+        """Keep the mapping until the last array that views it is gone, or until `close`."""
+        self.address = address
+        self._map = (ctypes.c_ubyte * length).from_address(address)
+        self._release = weakref.finalize(self._map, release)
+
+    # --- use --------------------------------------------------------------------------------
+
+    def whole(self, dtype: npt.DTypeLike = np.uint8) -> npt.NDArray[Any]:
+        """Return all of it once, as items."""
+        return self.all_bytes()[: self.size].view(dtype)
+
+    def all_bytes(self) -> npt.NDArray[np.uint8]:
+        """Return what is mapped: everything twice if it is mirrored."""
+        if self._map is None:
+            raise UsageError("the buffer is closed; make a new one")
+        return np.frombuffer(self._map, np.uint8)
+
+    def window(self, start: int, length: int, dtype: npt.DTypeLike = np.uint8) -> npt.NDArray[Any]:
+        """Return ``length`` items from item ``start`` on, across the end, as one array.
+
+        Parameters
+        ----------
+        start : int
+            Counted in items from the buffer's beginning, any number: it wraps.
+        length : int
+            At most the whole size.
+        dtype : dtype
+            Of the items.
+
+        Notes
+        -----
+        Without a copy if mirrored; the plain form copies where it wraps, read-only.
+
+        """
+        item = np.dtype(dtype).itemsize
+        if not 0 <= length * item <= self.size:
+            raise UsageError(f"a window of {length * item} bytes in a buffer of {self.size}")
+        first = start * item % self.size
+        everything = self.all_bytes()
+        if self.is_mirrored or first + length * item <= self.size:
+            return everything[first : first + length * item].view(dtype)
+        rest = first + length * item - self.size
+        copied = np.concatenate([everything[first:], everything[:rest]]).view(dtype)
+        copied.flags.writeable = False
+        return copied
+
+    def fileno(self) -> int:
+        """Return the memory's file descriptor, for another process (`from_fd`); Linux only.
+
+        Raises
+        ------
+        UsageError
+            If the memory is not a file.
+
+        """
+        if self._fd < 0:
+            raise UsageError("this buffer has no file to share: it is not mirrored, or not Linux")
+        return self._fd
+
+    @classmethod
+    def from_fd(cls, fd: int) -> MirroredBuffer:
+        """Map the memory of another process's buffer; the descriptor stays the caller's."""
+        return cls(os.fstat(fd).st_size, fd=fd)
+
+    def close(self) -> None:
+        """Unmap the memory now; twice is once.
+
+        Raises
+        ------
+        UsageError
+            If an array still views it.
+
+        """
+        if self._map is None:
+            return
+        if sys.getrefcount(self._map) > 2:  # ours and the call's own
+            raise UsageError("the buffer is still viewed by an array; delete the view first")
+        self._map = None
+        self._fd = -1
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+_Mapped = tuple[int, int, Callable[[], None]]
+
+
+def _map_file_twice(fd: int, size: int) -> tuple[int, Callable[[], None]]:
+    """Reserve twice the size, and map a memory file into both halves (Linux)."""
+    c = libc()
+    c.mmap.restype = ctypes.c_void_p
+    anonymous, shared, fixed = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.MAP_SHARED, 0x10
+
+    def call(address: int, length: int, protection: int, flags: int, fd: int) -> int:
+        found: int | None = c.mmap(
+            ctypes.c_void_p(address),
+            ctypes.c_size_t(length),
+            protection,
+            flags,
+            fd,
+            ctypes.c_long(0),
+        )
+        if found is None or found == ctypes.c_size_t(-1).value:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return found
+
+    base = call(0, 2 * size, 0, anonymous, -1)
+
+    def release() -> None:
+        c.munmap(ctypes.c_void_p(base), ctypes.c_size_t(2 * size))
+
+    try:
+        for half in (base, base + size):
+            call(half, size, mmap.PROT_READ | mmap.PROT_WRITE, shared | fixed, fd)
+    except OSError:
+        release()
+        raise
+    return base, release
+
+
+def _remap_twice(size: int) -> _Mapped:
+    """Allocate twice the size, and let the second half show the first (macOS)."""
+    c = libc()
+    task = ctypes.c_uint.in_dll(c, "mach_task_self_")
+    address = ctypes.c_uint64(0)
+    anywhere, overwrite, inherit = 1, 0x4000, 1
+    if c.mach_vm_allocate(task, ctypes.byref(address), ctypes.c_uint64(2 * size), anywhere):
+        raise OSError("mach_vm_allocate failed")
+    second = ctypes.c_uint64(address.value + size)
+    now, most = ctypes.c_int(0), ctypes.c_int(0)
+    failed = c.mach_vm_remap(
+        task,
+        ctypes.byref(second),
+        ctypes.c_uint64(size),
+        ctypes.c_uint64(0),
+        overwrite,
+        task,
+        address,
+        0,
+        ctypes.byref(now),
+        ctypes.byref(most),
+        inherit,
+    )
+
+    def release() -> None:
+        c.mach_vm_deallocate(task, address, ctypes.c_uint64(2 * size))
+
+    if failed:
+        release()
+        raise OSError(f"mach_vm_remap failed ({failed})")
+    return address.value, 2 * size, release
+
+
+def _map_section_twice(size: int) -> _Mapped:
+    """Split a placeholder in two, and map one section into both parts (Windows 10 1803)."""
+    windows: Any = ctypes
+    kernel = windows.WinDLL("kernelbase", use_last_error=True)
+    reserve, placeholder, preserve, replace = 0x2000, 0x40000, 0x2, 0x4000
+    no_access, read_write, release_flag = 0x01, 0x04, 0x8000
+    pointer, size_t = ctypes.c_void_p, ctypes.c_size_t
+    kernel.VirtualAlloc2.restype = kernel.MapViewOfFile3.restype = pointer
+    kernel.CreateFileMappingW.restype = pointer
+
+    def fail() -> OSError:
+        return OSError(f"Windows error {windows.get_last_error()}")
+
+    base = kernel.VirtualAlloc2(
+        None, None, size_t(2 * size), reserve | placeholder, no_access, None, 0
+    )
+    if not base:
+        raise fail()
+    if not kernel.VirtualFree(pointer(base), size_t(size), release_flag | preserve):
+        raise fail()
+    section = kernel.CreateFileMappingW(
+        pointer(-1), None, read_write, size >> 32, size & 0xFFFFFFFF, None
+    )
+    if not section:
+        raise fail()
+    views = [
+        kernel.MapViewOfFile3(
+            pointer(section),
+            None,
+            pointer(at),
+            ctypes.c_uint64(0),
+            size_t(size),
+            replace,
+            read_write,
+            None,
+            0,
+        )
+        for at in (base, base + size)
+    ]
+    kernel.CloseHandle(pointer(section))
+
+    def release() -> None:
+        for view in views:
+            kernel.UnmapViewOfFile(pointer(view))
+
+    if not all(views):
+        raise fail()
+    return base, 2 * size, release
