@@ -282,12 +282,18 @@ def _padding_case() -> Case:
 
         return run
 
+    def check(apart: int) -> None:
+        cells = [record_at(memory.address + at, _CELL) for at in (0, apart)]
+        before = [int(cell["value"]) for cell in cells]
+        both(apart)(1000)
+        assert [int(cell["value"]) for cell in cells] == [n + 1000 for n in before]
+
     return Case(
         "counter, two threads, one step",
         f"{LINE} bytes apart",
         [
-            Contestant("a line each", repeat=both(LINE)),
-            Contestant("one line", repeat=both(8)),
+            Contestant("a line each", repeat=both(LINE), check=lambda: check(LINE)),
+            Contestant("one line", repeat=both(8), check=lambda: check(8)),
         ],
         [],
     )

@@ -510,7 +510,9 @@ def test_the_demo_is_music():
 def test_devices_and_doctor(cli):
     assert b"null" in cli("devices").stdout
     found = json.loads(cli("doctor", "--json").stdout)
-    assert set(found) == {"software", "processor", "audio", "real time", "cache"}
+    assert set(found) == {"software", "processor", "audio", "real time", "memory", "cache"}
+    assert found["memory"]["mirrored rings"].startswith(("granted", "refused"))
+    assert "node" in found["memory"]["NUMA"]
     assert found["software"]["numba"] and found["software"]["llvm"]
     assert re.search("granted|refused|not examined", found["real time"]["priority"])
     assert re.search("granted|refused|not examined", found["real time"]["locked memory"])

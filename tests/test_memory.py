@@ -45,7 +45,7 @@ from zerocross.memory.arena import (
     scratch_int64,
     scratch_rows,
 )
-from zerocross.memory.numa import node_of_cpu, parse_cpu_list
+from zerocross.memory.numa import Node, node_of_cpu, parse_cpu_list, place_here
 from zerocross.memory.pool import (
     _WORD,
     DOUBLE_RELEASE,
@@ -504,6 +504,17 @@ def test_two_nodes_are_read(tmp_path):
     assert node_of_cpu(12, nodes) == 1
     assert node_of_cpu(99, nodes) == 0
     assert len(topology(tmp_path / "nowhere")) == 1
+
+
+@linux
+def test_memory_is_bound_where_there_is_a_choice():
+    here = Node(0, frozenset(range(4096)))
+    with AlignedBuffer(100_000) as buffer:
+        region = (buffer.address, buffer.nbytes)
+        assert place_here([region], (here,)) == []
+        (grant,) = place_here([region], (here, Node(1, frozenset())))
+    assert grant.what == "memory on node 0"
+    assert grant.granted or "first touch" in grant.detail
 
 
 @linux

@@ -17,6 +17,7 @@ from test_dsp import _bands, _int16, _int32, _interleaved, _peak_rms
 from test_dynamics import _block_dc, _four, _limit
 from test_fft import _complex, _real
 from test_resample import sine
+from test_sync import _pop_pieces, _push_pieces
 from test_vector import FLOAT_RESULTS, _floats, _gain, _integers, _tails, floats
 from zerocross.compiler import entry, float32_rows, int64_array, target
 from zerocross.compiler.vector import Vector, f32x8, f32x16, i16x16, load, saturate
@@ -26,7 +27,7 @@ from zerocross.dsp.fft import make_fft, make_real_fft
 from zerocross.dsp.level import design_bands
 from zerocross.dsp.limiter import make_limiter
 from zerocross.dsp.resample import make_resampler, resample
-from zerocross.sync.ring import ring_pop, ring_push
+from zerocross.sync.ring import RING, ring_pop, ring_push
 
 BASE = 0x10_0000_0000
 PAGE = 4096
@@ -251,3 +252,38 @@ def test_the_ring_has_its_orders_there_too():
         code = made.emit(target.level("neon")).assembly
         assert "ldar" in code or "ldapr" in code
         assert "stlr" in code
+
+
+@pytest.mark.parametrize(("capacity", "chunk"), [(3, 2), (64, 64), (1000, 77)])
+def test_two_threads_on_a_ring_there(tmp_path, capacity, chunk):
+    """Writer and reader as compiled for AArch64, on two threads under qemu."""
+    compiler, emulator = need("aarch64-linux-gnu-gcc"), need("qemu-aarch64")
+    objects = []
+    for made in (_push_pieces, _pop_pieces):
+        objects.append(tmp_path / f"{made.name}.o")
+        objects[-1].write_bytes(made.emit(target.level("neon")).object_code)
+    program = tmp_path / "pair"
+    names = [f"-DWRITER={_push_pieces.name}", f"-DREADER={_pop_pieces.name}"]
+    source = Path(__file__).with_name("foreign_pair.c")
+    subprocess.run(
+        [compiler, "-static", "-pthread", "-O1", *names, source, *objects, "-o", program, "-lm"],
+        check=True,
+        capture_output=True,
+    )
+    ring = np.zeros(1, RING)
+    data, give, take = BASE + PAGE, BASE + 2 * PAGE, BASE + 3 * PAGE
+    for name, value in {
+        "capacity": capacity,
+        "channels": 1,
+        "data": data,
+        "frames": capacity,
+        "span": capacity,
+    }.items():
+        ring[name] = value
+    image = tmp_path / "image"
+    image.write_bytes(ring.tobytes().ljust(4 * PAGE, b"\0"))
+    values = [image, BASE, BASE, give, take, 200_000, chunk]
+    done = subprocess.run(
+        [emulator, program, *map(str, values)], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "0\n"

@@ -37,6 +37,7 @@ from zerocross.engine.records import (
 from zerocross.engine.source import OpenSource, provide_libsndfile, sndfile_error
 from zerocross.errors import DeviceError, ZerocrossError
 from zerocross.memory import Arena, Record, aligned_zeros
+from zerocross.memory.numa import place_here
 from zerocross.sync import Latest, Ring, Tap
 
 __all__ = ["Heard", "Outcome", "Stream"]
@@ -113,6 +114,8 @@ class Stream:
     ----------
     tap : Tap
         The last frames that went to the device, after the volume.
+    grants : list of Grant
+        How the memory was placed, on a machine with several NUMA nodes.
 
     """
 
@@ -146,6 +149,7 @@ class Stream:
         self._capture = np.zeros(0, np.float32)
         self._outcomes_read = 0
         self._thread: threading.Thread | None = None
+        self.grants = place_here([self.ring.region, self._arena.region, *self.tap.regions])
         self._set_up(volume)
 
     def _set_up(self, volume: float) -> None:

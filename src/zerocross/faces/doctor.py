@@ -15,6 +15,9 @@ import soundfile
 
 from zerocross.compiler import cache, target
 from zerocross.engine.device import list_devices
+from zerocross.memory import AlignedBuffer, MirroredBuffer, topology
+from zerocross.memory.pages import HUGE_PAGE
+from zerocross.memory.record import LINE
 
 __all__ = ["examine"]
 
@@ -38,6 +41,7 @@ def examine() -> dict[str, dict[str, Any]]:
         "processor": _processor(),
         "audio": _audio(),
         "real time": {"priority": real_time_priority(), "locked memory": locked_memory()},
+        "memory": _memory(),
         "cache": _cache(),
     }
 
@@ -139,6 +143,29 @@ def locked_memory() -> str:
         return f"refused ({reason}, {limit}); raise memlock in /etc/security/limits.d"
     libc.munlock(address, ctypes.c_size_t(len(page)))
     return f"granted ({limit})"
+
+
+def _memory() -> dict[str, str]:
+    nodes = topology()
+    if len(nodes) == 1:
+        numa = "one node: not applicable"
+    else:
+        numa = "; ".join(f"node {n.number}: CPU {_ranges(n.cpus)}" for n in nodes)
+    with MirroredBuffer(1) as ring:
+        mirrored = "granted" if ring.is_mirrored else f"refused ({ring.refusal}): plain memory"
+    size = 4 * HUGE_PAGE
+    with AlignedBuffer(size, "u1", huge_pages=True, prefault=True) as buffer:
+        huge = next(g for g in buffer.grants if g.what == "huge pages")
+    return {
+        "NUMA": numa,
+        "mirrored rings": mirrored,
+        "huge pages": str(huge).removeprefix("huge pages: "),
+        "writers kept apart by": f"{LINE} bytes",
+    }
+
+
+def _ranges(cpus: frozenset[int]) -> str:
+    return f"{min(cpus)}-{max(cpus)} ({len(cpus)})"
 
 
 def _cache() -> dict[str, str]:

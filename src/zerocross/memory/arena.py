@@ -113,6 +113,11 @@ class Arena:
         self.record["base"], self.record["size"] = self._memory.address, size
 
     @property
+    def region(self) -> tuple[int, int]:
+        """Address and size of the memory, in bytes."""
+        return self._memory.address, self._memory.nbytes
+
+    @property
     def size(self) -> int:
         """In bytes."""
         return int(self.record["size"])

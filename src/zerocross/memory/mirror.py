@@ -128,6 +128,7 @@ class MirroredBuffer:
         self.address = address
         self._map = (ctypes.c_ubyte * length).from_address(address)
         self._release = weakref.finalize(self._map, release)
+        self._release.atexit = False  # at the end the system does it, after the last thread
 
     # --- use --------------------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from zerocross.memory.grant import Grant
+from zerocross.memory.pages import bind, libc
 
-__all__ = ["Node", "node_of_cpu", "pin", "topology"]
+__all__ = ["Node", "current_node", "node_of_cpu", "pin", "place_here", "topology"]
 
 _NODES = Path("/sys/devices/system/node")
 
@@ -74,6 +75,35 @@ def topology(root: Path = _NODES) -> tuple[Node, ...]:
 def node_of_cpu(cpu: int, nodes: tuple[Node, ...] | None = None) -> int:
     """Return the node that a CPU belongs to; 0 if none says so."""
     return next((n.number for n in nodes or topology() if cpu in n.cpus), 0)
+
+
+def current_node(nodes: tuple[Node, ...]) -> int:
+    """Return the node that the calling thread runs on now."""
+    try:
+        cpu = int(libc().sched_getcpu())
+    except (AttributeError, OSError):
+        return nodes[0].number
+    return node_of_cpu(cpu, nodes)
+
+
+def place_here(
+    regions: Iterable[tuple[int, int]], nodes: tuple[Node, ...] | None = None
+) -> list[Grant]:
+    """Bind memory to the calling thread's node; nothing to do where there is one node.
+
+    Parameters
+    ----------
+    regions : iterable of (int, int)
+        Address and size in bytes.
+    nodes : tuple of Node or None
+        The machine's; None to read them.
+
+    """
+    nodes = nodes or topology()
+    if len(nodes) < 2:
+        return []
+    here = current_node(nodes)
+    return [bind(address, size, here) for address, size in regions]
 
 
 def pin(thread: threading.Thread | int | None, cpus: Iterable[int]) -> Grant:

@@ -26,6 +26,7 @@ from zerocross.engine.stream import Heard, Outcome, Stream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.player.events import Event, Events
 from zerocross.player.queue import Queue
+from zerocross.sync import Tap
 
 __all__ = ["Player"]
 
@@ -38,6 +39,8 @@ _RAMP_TIMEOUT_S = 0.5
 
 _log = logging.getLogger(__name__)
 _players: weakref.WeakSet[Player] = weakref.WeakSet()
+# In a forked child: streams whose memory and devices must not be let go of by anyone.
+_forgotten: list[Stream] = []
 
 
 @atexit.register
@@ -45,6 +48,16 @@ def _close_all() -> None:
     """Close every player before the interpreter and its machine code go away."""
     for player in list(_players):
         player.close()
+
+
+def _forget_all() -> None:
+    """Close every player in a forked child, which has none of its threads and devices."""
+    for player in list(_players):
+        player._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 @dataclasses.dataclass
@@ -273,6 +286,18 @@ class Player:
         return stream.peaks() if stream else []
 
     @property
+    def tap(self) -> Tap:
+        """The last 65536 frames that went to the device; another one after a change of rate.
+
+        Raises
+        ------
+        UsageError
+            If nothing plays.
+
+        """
+        return self._stream_now().tap
+
+    @property
     def device(self) -> str:
         """The open device, for people; empty when there is none."""
         stream = self._stream
@@ -320,6 +345,15 @@ class Player:
             supervisor.join()
         self.events.publish(Event("closed"))
         self.events.close()
+
+    def _forget(self) -> None:
+        """Be closed without touching device, threads and files: they are the parent's."""
+        self._lock = threading.RLock()
+        self._idle = threading.Condition(self._lock)
+        if self._stream:
+            _forgotten.append(self._stream)
+        self._stream, self._supervisor = None, None
+        self._state, self._closed = "stopped", True
 
     def __enter__(self) -> Self:
         return self

@@ -256,6 +256,11 @@ class Ring:
         self.record["span"] = 2 * frames if self.is_mirrored else frames
 
     @property
+    def region(self) -> tuple[int, int]:
+        """Address and size of the samples' memory, in bytes."""
+        return self._memory.address, self._memory.size
+
+    @property
     def readable(self) -> int:
         """Frames that can be read now."""
         return self.record.load("write") - int(self.record["read"])

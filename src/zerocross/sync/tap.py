@@ -175,6 +175,11 @@ class Tap:
         self.record["is_mirrored"] = int(self.is_mirrored)
 
     @property
+    def regions(self) -> list[tuple[int, int]]:
+        """Address and size of each row's memory, in bytes."""
+        return [(int(address), 4 * self.frames) for address in self._addresses]
+
+    @property
     def written(self) -> int:
         """Frames written since the tap was made."""
         return self.record.load("write")

@@ -1,0 +1,128 @@
+"""No allocation while playing, counted in the running process; clean forks and exits."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from conftest import music, need
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+
+PLAY = """
+import ctypes, os, sys, threading, time
+import zerocross
+count = ctypes.CDLL(None).zx_allocations
+count.restype = ctypes.c_long
+path, seconds = sys.argv[1], float(sys.argv[2])
+with zerocross.Player("null", block_size=64) as player:
+    player.play(path)
+    time.sleep(1.0)
+    threads = {int(name) for name in os.listdir("/proc/self/task")}
+    python = {t.native_id for t in threading.enumerate() if t.name != "zerocross-decode"}
+    audio = threads - python
+    before = {thread: count(thread) for thread in threads}
+    time.sleep(seconds)
+    after = {thread: count(thread) for thread in threads}
+    report = player.report()
+    player.stop()
+assert len(audio) >= 2, (threads, python)
+mine = threading.get_native_id()
+print(sum(after[t] - before[t] for t in audio), sum(before[t] for t in audio),
+      count(mine), report["callbacks"], report["underruns"])
+"""
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory):
+    """Return the preloaded library that counts."""
+    library = tmp_path_factory.mktemp("shim") / "count.so"
+    source = Path(__file__).with_name("count_allocations.c")
+    subprocess.run(
+        [need("gcc"), "-shared", "-fPIC", "-O1", source, "-o", library, "-ldl"], check=True
+    )
+    return library
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype", "rate"),
+    [("wav", "PCM_16", 48_000), ("flac", "PCM_24", 44_100), ("ogg", "VORBIS", 48_000)],
+)
+@pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.soak)])
+def test_nothing_is_allocated_while_playing(tmp_path, counter, kind, subtype, rate, seconds):
+    path = tmp_path / f"song.{kind}"
+    data = music(rate * (seconds + 4), sample_rate=rate)
+    with soundfile.SoundFile(path, "w", rate, 2, subtype) as file:
+        for start in range(0, len(data), 48_000):  # libsndfile's Vorbis writer wants pieces
+            file.write(data[start : start + 48_000])
+    done = subprocess.run(
+        [sys.executable, "-c", PLAY, path, str(seconds)],
+        env={**os.environ, "LD_PRELOAD": str(counter)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    while_playing, at_start, python, callbacks, underruns = map(int, done.stdout.split())
+    assert python > 1000, "the counter counts"
+    assert callbacks > 100 * seconds
+    assert underruns == 0
+    if kind == "ogg":  # libvorbis allocates as it decodes: on the decode thread, not the audio one
+        assert at_start > 0
+    else:
+        assert while_playing == 0
+
+
+def run(program, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_leaving_the_interpreter_while_playing_is_clean(make_file):
+    program = """
+    import sys, time, zerocross
+    player = zerocross.Player("null", block_size=64)
+    player.play(sys.argv[1])
+    time.sleep(0.3)
+    print("leaving", player.state)
+    """
+    assert run(program, make_file(frames=480_000)[0]) == "leaving playing\n"
+
+
+def test_a_fork_while_playing_is_clean_on_both_sides(make_file):
+    """The child has no audio threads: its player is closed; the parent plays on."""
+    program = """
+    import os, sys, time, zerocross
+    player = zerocross.Player("null", block_size=64)
+    player.play(sys.argv[1])
+    time.sleep(0.3)
+    before = player.report()["callbacks"]
+    child = os.fork()
+    if child == 0:
+        try:
+            player.play(sys.argv[1])
+        except zerocross.UsageError as error:
+            print(error, flush=True)
+        player.close()
+        sys.exit(7)
+    _, status = os.waitpid(child, 0)
+    time.sleep(0.2)
+    report = player.report()
+    assert os.waitstatus_to_exitcode(status) == 7
+    assert report["callbacks"] > before + 50
+    print(player.state, report["underruns"])
+    """
+    out = run(program, make_file(frames=480_000)[0]).splitlines()
+    assert out == ["the player is closed; make a new one", "playing 0"]
