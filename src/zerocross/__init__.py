@@ -6,6 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zerocross.compiler import kernel
+    from zerocross.engine.chain import Chain, Fault, Parallel, Split
+    from zerocross.engine.processor import Processor, param, processor
     from zerocross.errors import (
         DeviceError,
         DeviceNotFound,
@@ -20,22 +23,33 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Chain",
     "DeviceError",
     "DeviceNotFound",
     "Event",
+    "Fault",
+    "Parallel",
     "Player",
+    "Processor",
     "RealtimeError",
     "Rendered",
     "SourceError",
+    "Split",
     "Track",
     "UsageError",
     "ZerocrossError",
     "__version__",
+    "kernel",
+    "param",
+    "processor",
     "render",
 ]
 
 _HOMES = dict.fromkeys(("Event", "Player", "Track"), "zerocross.player")
 _HOMES |= dict.fromkeys(("Rendered", "render"), "zerocross.offline")
+_HOMES |= dict.fromkeys(("Chain", "Fault", "Parallel", "Split"), "zerocross.engine.chain")
+_HOMES |= dict.fromkeys(("Processor", "param", "processor"), "zerocross.engine.processor")
+_HOMES |= {"kernel": "zerocross.compiler"}
 
 
 def __getattr__(name: str) -> Any:

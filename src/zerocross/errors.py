@@ -106,7 +106,18 @@ class CompileError(ZerocrossError):
 
 
 class RealtimeError(CompileError):
-    """A kernel that was refused because it may allocate, lock, raise or wait."""
+    """A kernel that was refused because it may allocate, lock, raise or wait.
+
+    Attributes
+    ----------
+    finding : Finding or None
+        File, line, expression, reason and cure, where they are known.
+
+    """
+
+    def __init__(self, message: str, finding: object = None) -> None:
+        self.finding = finding
+        super().__init__(message)
 
 
 class KernelFault(ZerocrossError):

@@ -11,7 +11,14 @@ from zerocross.compiler.atomic import (
     store_release,
 )
 from zerocross.compiler.entry import Entry, entry
-from zerocross.compiler.external import attempt, external, monotonic_ns, provide, sleep_us
+from zerocross.compiler.external import (
+    attempt,
+    external,
+    invoke,
+    monotonic_ns,
+    provide,
+    sleep_us,
+)
 from zerocross.compiler.floatmode import flush_denormals, restore_float_mode
 from zerocross.compiler.kernel import Kernel, kernel
 from zerocross.compiler.pointer import (
@@ -48,6 +55,7 @@ __all__ = [
     "int16_array",
     "int32_array",
     "int64_array",
+    "invoke",
     "kernel",
     "load_acquire",
     "monotonic_ns",

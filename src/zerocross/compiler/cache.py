@@ -108,7 +108,7 @@ def _update_value(digest: Any, value: Any, seen: set[int]) -> None:
     elif isinstance(value, Primitive):
         digest.update(value.name.encode())
     elif isinstance(value, np.dtype):
-        digest.update(repr((value.descr, value.itemsize, value.alignment)).encode())
+        digest.update(repr((value.fields, value.str, value.itemsize, value.alignment)).encode())
     elif isinstance(value, np.ndarray):
         digest.update(value.tobytes())
     elif isinstance(value, types.ModuleType):

@@ -64,10 +64,19 @@ class Entry:
         The C symbol.
     kernel : Kernel
         The kernel behind it.
+    checked : bool
+        Whether every index is checked; set before the first use.
 
     """
 
-    def __init__(self, function: Callable[..., Any], argument_types: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        argument_types: tuple[str, ...],
+        dispatches: bool = False,
+    ) -> None:
+        self._dispatches = dispatches
+        self.checked = False
         self.kernel: Kernel[Any] = Kernel(function)
         self.name = f"zerocross_{function.__name__.strip('_')}"
         self.__doc__ = function.__doc__
@@ -123,6 +132,8 @@ class Entry:
         from zerocross.compiler import numba_bridge
 
         kind: Flavour = "portable" if chosen.vectors else "scalar"
+        if self.checked:
+            kind = "checked"
         ir, symbol, returned = numba_bridge.portable_ir(
             self.kernel, list(self.argument_types), kind
         )
@@ -145,26 +156,42 @@ class Entry:
             raise TargetError(
                 f"this machine cannot run {level}; it has {', '.join(target.available())}"
             )
-        other = Entry(self.kernel.function, self.argument_types)
+        other = Entry(self.kernel.function, self.argument_types, self._dispatches)
         other._target = target.level(level)
         return other
 
     def _load(self) -> None:
         chosen = self._target or target.active()
-        key = cache.content_key(
-            self.kernel.function, self.name, ",".join(self.argument_types), chosen.key
-        )
+        key = self.key(chosen)
         code, facts = cache.load(key, "o"), cache.load(key, "json")
         if code is None or facts is None:
             for listener in _listeners:
                 listener(self.name)
             emitted = self.emit(chosen)
-            self._verdict = realtime.check(emitted.ir, self.name)
-            code = emitted.object_code
-            cache.store(key, "o", code)
-            cache.store(key, "json", json.dumps(self._verdict).encode())
-        else:
-            self._verdict = json.loads(facts)
+            self.adopt(emitted, realtime.check(emitted.ir, self.name, self._dispatches), chosen)
+            return
+        self._verdict = json.loads(facts)
+        self._link(code, chosen)
+
+    def key(self, chosen: target.Target) -> str:
+        """Return the key of the entry's code in the cache."""
+        return cache.content_key(
+            self.kernel.function,
+            self.name,
+            ",".join(self.argument_types),
+            chosen.key,
+            "checked" if self.checked else "",
+        )
+
+    def adopt(self, emitted: target.Emitted, facts: dict[str, Any], chosen: target.Target) -> None:
+        """Take code that was compiled and checked already: store it and load it."""
+        key = self.key(chosen)
+        cache.store(key, "o", emitted.object_code)
+        cache.store(key, "json", json.dumps(facts).encode())
+        self._verdict = facts
+        self._link(emitted.object_code, chosen)
+
+    def _link(self, code: bytes, chosen: target.Target) -> None:
         binding = target.llvm()
         empty = binding.parse_assembly(f'target triple = "{chosen.triple}"')
         self._engine = binding.create_mcjit_compiler(empty, target.target_machine(chosen))
@@ -204,7 +231,7 @@ define i64 @{name}({arguments}) {{
 """
 
 
-def entry(*argument_types: str) -> Callable[[Callable[..., Any]], Entry]:
+def entry(*argument_types: str, dispatches: bool = False) -> Callable[[Callable[..., Any]], Entry]:
     """Turn a Python function into a C-callable entry point.
 
     Parameters
@@ -212,10 +239,12 @@ def entry(*argument_types: str) -> Callable[[Callable[..., Any]], Entry]:
     *argument_types : str
         ``int64`` (also for pointers), ``int32``, ``uint32`` or ``float64``, one for each
         argument. The function returns an int64 or nothing.
+    dispatches : bool
+        Whether it calls other entries by address (`invoke`).
 
     """
 
     def decorate(function: Callable[..., Any]) -> Entry:
-        return Entry(function, argument_types)
+        return Entry(function, argument_types, dispatches)
 
     return decorate

@@ -16,7 +16,16 @@ from typing import Any
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.primitive import Primitive, primitive
 
-__all__ = ["EXTERNALS", "attempt", "external", "monotonic_ns", "provide", "sleep_us"]
+__all__ = [
+    "EXTERNALS",
+    "INVOKER",
+    "attempt",
+    "external",
+    "invoke",
+    "monotonic_ns",
+    "provide",
+    "sleep_us",
+]
 
 #: Names of the C functions declared so far: the allow-list of the real-time check.
 EXTERNALS: set[str] = set()
@@ -179,6 +188,51 @@ def sleep_us(microseconds: int) -> int:
     """
     time.sleep(microseconds / 1e6)
     return 0
+
+
+# --- calls by address -------------------------------------------------------------------
+
+#: The one function that calls through a pointer; only entries that say so may contain it.
+INVOKER = "zerocross_invoke"
+
+
+def _build_invoke() -> Any:
+    from llvmlite import ir
+    from numba.core import types
+    from numba.extending import intrinsic
+
+    i64 = ir.IntType(64)
+
+    def invoker(module: Any) -> Any:
+        if INVOKER in module.globals:
+            return module.globals[INVOKER]
+        made = ir.Function(module, ir.FunctionType(i64, [i64, i64, i64]), INVOKER)
+        made.linkage = "internal"
+        made.attributes.add("noinline")
+        builder = ir.IRBuilder(made.append_basic_block())
+        kind = ir.FunctionType(i64, [i64, i64])
+        called = builder.inttoptr(made.args[0], kind.as_pointer())
+        builder.ret(builder.call(called, made.args[1:]))
+        return made
+
+    @intrinsic
+    def invoke(_context: Any, address: Any, first: Any, second: Any) -> Any:
+        def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            return builder.call(invoker(builder.module), args)
+
+        return types.int64(types.int64, types.int64, types.int64), lower
+
+    return invoke
+
+
+@primitive(_build_invoke)
+def invoke(address: int, first: int, second: int) -> int:
+    """Call an entry of two int64 arguments by its address.
+
+    Real-time: as safe as what is called, which was proven when it was compiled. Only entries
+    made with ``dispatches=True`` may contain it.
+    """
+    raise NotImplementedError("calls by address need the compiler")
 
 
 # --- containment ------------------------------------------------------------------------

@@ -22,9 +22,16 @@ from zerocross.compiler.primitive import Primitive
 from zerocross.compiler.switch import Flavour, flavour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["closed_world", "make_dispatcher", "portable_ir", "vector_numba"]
+__all__ = [
+    "closed_world",
+    "give_method",
+    "make_dispatcher",
+    "portable_ir",
+    "symbols_of",
+    "vector_numba",
+]
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
@@ -77,7 +84,8 @@ class _KernelCache(caching.FunctionCache):
 def make_dispatcher(kernel: Kernel[Any], kind: Flavour) -> Any:
     """Return a Numba dispatcher for a kernel in one flavour."""
     if kind != "host":
-        return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(
+        options = _OPTIONS | {"debug": kind == "lines", "boundscheck": kind == "checked"}
+        return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(
             kernel.function
         )
     dispatcher = numba.njit(**_OPTIONS)(kernel.function)
@@ -126,6 +134,33 @@ def portable_ir(
         result = dispatcher.overloads[signature]
     returned = str(types.unliteral(result.signature.return_type))
     return result.library.get_llvm_str(), result.fndesc.llvm_func_name, returned
+
+
+def symbols_of(kernel: Kernel[Any], kind: Flavour) -> list[str]:
+    """Return the names of the native functions that a kernel was compiled to so far."""
+    return [r.fndesc.llvm_func_name for r in kernel.dispatcher(kind).overloads.values()]
+
+
+def give_method(
+    owner: type, name: str, field: str, choose: Callable[[bool, int], Kernel[Any]]
+) -> None:
+    """Let compiled code call a kernel as a method of a named tuple.
+
+    ``choose`` is told whether a field of the tuple is an integer, and how many arguments the
+    call has, and returns the kernel.
+    """
+    from numba.extending import overload_method
+
+    @overload_method(types.NamedTuple, name)
+    def method(block, first, second=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        if getattr(block, "instance_class", None) is not owner:
+            return None
+        kind = block.types[block.fields.index(field)]
+        alone = second is None or isinstance(second, types.Omitted | types.NoneType)
+        made = choose(isinstance(kind, types.Integer), 1 if alone else 2)
+        if alone:
+            return lambda block, first, second=None: made(block, first)  # noqa: ARG005
+        return lambda block, first, second=None: made(block, first, second)
 
 
 # Kernels own no memory, so counting references is nothing to do. An allocation would call

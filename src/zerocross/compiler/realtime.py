@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from zerocross.compiler.external import EXTERNALS
+from zerocross.compiler.external import EXTERNALS, INVOKER
 from zerocross.errors import RealtimeError
 
-__all__ = ["check"]
+__all__ = ["check", "refused"]
 
 #: Functions of the C library that neither allocate nor wait.
 _ARITHMETIC = frozenset(
@@ -85,10 +85,17 @@ _ARITHMETIC = frozenset(
 )
 _DECLARED = re.compile(r'^declare [^@\n]*@"?([^"(\s]+)"?\(', re.MULTILINE)
 _INDIRECT = re.compile(r"^\s*(?:%\S+ = )?(?:tail |musttail )?call [^@\n]*?%[\w.]+\(", re.MULTILINE)
+_INVOKER = re.compile(rf"^define [^\n]*@{INVOKER}\(.*?^}}", re.MULTILINE | re.DOTALL)
 _INSTRUCTION = re.compile(r"^  \S", re.MULTILINE)
 
 
-def check(ir: str, name: str) -> dict[str, Any]:
+def refused(ir: str) -> list[str]:
+    """Return the functions outside the allow-list that a final module calls."""
+    called = sorted(n for n in _DECLARED.findall(ir) if not n.startswith("llvm."))
+    return [n for n in called if n not in _ARITHMETIC and n not in EXTERNALS]
+
+
+def check(ir: str, name: str, dispatches: bool = False) -> dict[str, Any]:
     """Check the final IR of an entry point.
 
     Parameters
@@ -97,6 +104,8 @@ def check(ir: str, name: str) -> dict[str, Any]:
         The module after optimisation.
     name : str
         The entry's name, for the message.
+    dispatches : bool
+        Whether it may call by address what was proven by itself, through `invoke`.
 
     Returns
     -------
@@ -110,13 +119,13 @@ def check(ir: str, name: str) -> dict[str, Any]:
 
     """
     called = sorted(n for n in _DECLARED.findall(ir) if not n.startswith("llvm."))
-    refused = [n for n in called if n not in _ARITHMETIC and n not in EXTERNALS]
-    if refused:
+    unknown = refused(ir)
+    if unknown:
         raise RealtimeError(
-            f"{name}: calls {', '.join(refused)}, which may allocate, lock or wait; "
+            f"{name}: calls {', '.join(unknown)}, which may allocate, lock or wait; "
             "write it with scalars, preallocated arrays and other kernels"
         )
-    indirect = _INDIRECT.search(ir)
+    indirect = _INDIRECT.search(_INVOKER.sub("", ir) if dispatches else ir)
     if indirect:
         raise RealtimeError(
             f"{name}: calls through a pointer ({indirect.group().strip()}); call kernels by name"

@@ -9,6 +9,10 @@ portable
     for any target.
 scalar
     The same with explicit vectors taken apart into single lanes: the `scalar` level.
+lines
+    Portable with line numbers, to find what a refusal is about.
+checked
+    Portable with every index checked: a fault where it would be out of range.
 
 The flavour is a context variable: kernels found inside a kernel are compiled in the same
 flavour as the kernel that calls them.
@@ -26,7 +30,7 @@ from typing import Literal
 
 __all__ = ["Flavour", "compiler_off", "current_flavour", "flavour"]
 
-Flavour = Literal["host", "portable", "scalar"]
+Flavour = Literal["host", "portable", "scalar", "lines", "checked"]
 
 current_flavour: ContextVar[Flavour] = ContextVar("current_flavour", default="host")
 

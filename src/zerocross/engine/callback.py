@@ -38,6 +38,7 @@ from zerocross.dsp.ramp import (
     ramp_remaining,
     ramp_to,
 )
+from zerocross.engine.program import PROGRAM, run_program
 from zerocross.engine.records import (
     BUCKETS,
     DECODER,
@@ -261,7 +262,7 @@ def _apply_from(ramp: Any, rows: Any, first: Any, frames: Any) -> None:
 
 @kernel
 def process_block(stream: Any, ring: Any, output: Any, frames: Any) -> None:
-    """Fetch, volume, meter, tap, conversion: one block of at most `MAX_BLOCK` frames."""
+    """Fetch, chain, volume, meter, tap, conversion: one block of at most `MAX_BLOCK` frames."""
     channels = stream.channels
     if (
         not 1 <= channels <= MAX_CHANNELS
@@ -272,6 +273,10 @@ def process_block(stream: Any, ring: Any, output: Any, frames: Any) -> None:
     arena_reset(arena)
     rows = scratch_rows(arena, channels, frames)
     stream.underruns += fetch(stream, ring, rows, frames)
+    program = load_acquire(stream, "program")
+    if program != 0:
+        run_program(record_at(program, PROGRAM), rows, rows, frames)
+    store_release(stream, "program_running", program)
     level = 0.0 if stream.muted else stream.volume
     ramp_to(stream.gain, level, stream.ramp_frames)
     apply_ramp(stream.gain, rows, 0, frames)
@@ -386,7 +391,7 @@ def run_callback(stream: Any, output: Any, frames: Any) -> None:
     stream.last_ns = started
 
 
-@entry("int64", "int64", "int64")
+@entry("int64", "int64", "int64", dispatches=True)
 def render_block(stream_address: int, output: int, frames: int) -> int:
     """Fill a buffer as a device would: offline rendering and tests."""
     run_callback(record_at(stream_address, STREAM), output, frames)

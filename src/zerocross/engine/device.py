@@ -88,7 +88,7 @@ _REASONS = {
 }
 
 
-@entry("int64", "int64", "int64", "uint32")
+@entry("int64", "int64", "int64", "uint32", dispatches=True)
 def device_callback(device: int, output: int, source: int, frames: int) -> None:
     """Miniaudio's data callback: ``void (ma_device*, void*, const void*, ma_uint32)``.
 

@@ -102,7 +102,7 @@ STREAM = layout(
         "capture_frames",
         "retired",
     ],
-    control=["generation", "playing", "muted", ("volume", "f8")],
+    control=["generation", "playing", "muted", ("volume", "f8"), "program"],
     notice=["device_stops", "device_reroutes"],
     audio=[
         "mark_read",
@@ -113,6 +113,7 @@ STREAM = layout(
         "source_frames_before",
         "source_frames_left",
         "segment_start",
+        "program_running",
         "refilling",
         "start_at_once",
         "ended",

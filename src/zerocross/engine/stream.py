@@ -19,6 +19,7 @@ from zerocross.dsp.convert import FORMAT_F32
 from zerocross.dsp.resample import Resampler, make_resampler
 from zerocross.engine import decode
 from zerocross.engine.callback import render_block
+from zerocross.engine.chain import Program
 from zerocross.engine.device import DEFAULT_BLOCK, Device, DeviceInfo, open_device
 from zerocross.engine.recorder import Counters
 from zerocross.engine.records import (
@@ -46,6 +47,7 @@ _NAP_US = 2_000
 _RAMP_S = 0.010
 _LEAD_S = 0.020
 _THRESHOLD_S = 0.100
+_PROGRAM_TIMEOUT_S = 1.0
 # Scratch for a block, and what analysers may look back on: 32768 frames and any latency.
 _ARENA_BYTES = 1 << 20
 _TAP_FRAMES = 1 << 16
@@ -146,6 +148,8 @@ class Stream:
         self._rows_in = aligned_zeros((channels, decode.CHUNK))
         self._rows_out = aligned_zeros((channels, decode.RESAMPLED_CHUNK))
         self._resamplers: dict[int, Resampler] = {}
+        self._program: Program | None = None
+        self._outlived: list[Program | None] = []
         self._capture = np.zeros(0, np.float32)
         self._outcomes_read = 0
         self._thread: threading.Thread | None = None
@@ -319,6 +323,7 @@ class Stream:
         """Return what is heard now: what was consumed, less the device's latency."""
         now = self._latest.read()
         latency = self.device.latency_frames if self.device else 0
+        latency += self._program.latency_frames if self._program else 0
         lag = max(0, latency - now["silence"])
         position = max(now["read"] - lag, now["segment_start"])
         mark = self._mark_heard(position, now["mark_read"], now["generation"])
@@ -396,6 +401,23 @@ class Stream:
         last = int(self.record["last_ns"])
         patience = 2.0 + 20 * self.device.block_size / self.sample_rate
         return last > 0 and time.monotonic_ns() - last > patience * 1e9
+
+    def set_program(self, program: Program | None) -> bool:
+        """Let a chain's program be run from the next block on; None for none.
+
+        Returns whether the audio thread has taken it; without a device there is none to ask.
+        The program that ran before is kept until then.
+        """
+        address = program.record.address if program else 0
+        before, self._program = self._program, program
+        self.record.store("program", address)
+        deadline = time.monotonic() + _PROGRAM_TIMEOUT_S
+        while self.device and self.record.load("program_running") != address:
+            if time.monotonic() > deadline:
+                self._outlived.append(before)  # a device that calls back no more: keep the memory
+                return False
+            time.sleep(0.001)
+        return self.device is not None
 
     def render(self, out: npt.NDArray[np.float32]) -> None:
         """Fill an array, shape (frames, channels), through the callback (no device)."""

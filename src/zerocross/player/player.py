@@ -19,6 +19,7 @@ import weakref
 from types import TracebackType
 from typing import Any, Self
 
+from zerocross.engine.chain import Chain
 from zerocross.engine.device import NULL_DEVICE, DeviceInfo, find_devices
 from zerocross.engine.recorder import Counters
 from zerocross.engine.source import OpenSource, open_source
@@ -84,6 +85,8 @@ class Player:
         Frames in a callback; None for 512 (2048 on PulseAudio).
     volume : float
         From 0 to 1.
+    effects : Chain or None
+        What everything goes through, before the volume.
 
     Notes
     -----
@@ -92,12 +95,17 @@ class Player:
     """
 
     def __init__(
-        self, device: str | None = None, block_size: int | None = None, volume: float = 1.0
+        self,
+        device: str | None = None,
+        block_size: int | None = None,
+        volume: float = 1.0,
+        effects: Chain | None = None,
     ) -> None:
         if block_size is not None and not 16 <= block_size <= 65_536:
             raise UsageError(f"block size {block_size}: give 16 to 65536 frames")
         self._device_name, self._block_size = device, block_size
         self._volume, self._mute = _checked_volume(volume), False
+        self._effects = effects
         self._lock = threading.RLock()
         self._queue = Queue()
         self.events = Events()
@@ -522,6 +530,9 @@ class Player:
         if self._capture_s:
             stream.capture(self._capture_s)
             self._captures.append(stream)
+        if self._effects:
+            stream.set_program(self._effects.prepare(sample_rate, 2))
+            self._effects.connect(stream.set_program)
         self._stream = stream
         stream.start_decoding()
 
@@ -577,6 +588,8 @@ class Player:
         if stream is None:
             return
         self._heard_serial = 0
+        if self._effects:
+            self._effects.connect(None)
         stream.close()
         counters = stream.counters()
         self._counters = self._counters + counters
@@ -625,6 +638,7 @@ class Player:
         heard = stream.heard()
         self._follow(heard)
         self._tell_counts()
+        self._tell_chain_faults()
         if self._state == "playing":
             if heard.ended and heard.generation == stream.generation and self._end_posted:
                 self._reach_end()
@@ -770,6 +784,10 @@ class Player:
             self.events.publish(
                 Event("fault", self._path(), f"the audio kernel reported fault status {status}")
             )
+
+    def _tell_chain_faults(self) -> None:
+        for fault in self._effects.faults() if self._effects else ():
+            self.events.publish(Event("fault", self._path(), str(fault)))
 
     def _set_state(self, state: str, event: str) -> None:
         self._state = state

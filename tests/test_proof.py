@@ -1,0 +1,285 @@
+"""The proof: what may not reach the audio thread is refused with its line; the rest is not."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import textwrap
+
+import numpy as np
+import pytest
+
+import zerocross
+from zerocross import Chain, RealtimeError
+from zerocross.compiler import Entry
+
+_numbers = itertools.count()
+
+HEAD = """
+import ctypes, math, os, random, sys, threading, time
+import numpy as np
+import zerocross
+from zerocross.dsp.noise import next_seed, noise_of
+from zerocross.dsp.gain import gain as scale
+
+lock = threading.Lock()
+table = np.sin(np.arange(64) / 10).astype(np.float32)
+factor = 0.5
+
+
+def plain(x):
+    return x * 2
+
+
+@zerocross.kernel
+def double(x):
+    return x * 2
+
+
+@zerocross.kernel
+def down(n):
+    return 0 if n < 1 else down(n - 1)
+
+
+@zerocross.processor
+class Under:
+    level: float = zerocross.param(0.5)
+    total: float = 0.0
+    count: int = 0
+    seed: int = 1
+
+    def prepare(self, sample_rate, channels, max_block):
+        self.line = np.zeros((channels, 256), np.float32)
+        self.wide = np.zeros(64)
+        self.numbers = np.zeros(8, np.int64)
+
+    def process(self, block):
+        n = block.frames
+        for c in range(block.channels):
+            for i in range(n):
+                block.output[c, i] = block.input[c, i]
+"""
+
+
+def load(folder, body):
+    """Write a module with a processor and return its class, and the line marked ``# here``."""
+    path = folder / f"user_{next(_numbers)}.py"
+    text = HEAD + textwrap.indent(textwrap.dedent(body).strip("\n"), " " * 8) + "\n"
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    marked = [k for k, line in enumerate(text.splitlines(), 1) if "# here" in line]
+    return module.Under, path, marked
+
+
+FORBIDDEN = {
+    "array expression": "block.output[0] = block.input[0] * 0.5  # here",
+    "array expression of two": "block.output[0] = block.input[0] + self.line[0, :n]  # here",
+    "np.zeros": "x = np.zeros(n)  # here\nself.total = x[0]",
+    "np.empty": "x = np.empty(4)  # here\nself.total = x[0]",
+    "np.arange": "for i in np.arange(n):  # here\n    self.count += i",
+    "np.sin of an array": "self.line[0] = np.sin(self.line[0])  # here",
+    "np.concatenate": "x = np.concatenate((self.wide, self.wide))  # here\nself.total = x[0]",
+    "copy": "x = block.input.copy()  # here\nself.total = x[0, 0]",
+    "astype": "x = block.input.astype(np.float64)  # here\nself.total = x[0, 0]",
+    "np.sort": "x = np.sort(self.wide)  # here\nself.total = x[0]",
+    "np.dot": "x = np.dot(self.wide, self.wide)  # here\nself.total = x",
+    "matrix product": "x = self.wide @ self.wide  # here\nself.total = x",
+    "boolean index": "x = self.wide[self.wide > 0]  # here\nself.total = x.size",
+    "fancy index": "x = self.wide[self.numbers]  # here\nself.total = x[0]",
+    "list": "x = [1.0, 2.0]  # here\nself.total = x[0]",
+    "list growth": "x = list()  # here\nx.append(1.0)\nself.total = x[0]",
+    "list comprehension": "x = [i for i in range(n)]  # here\nself.count = len(x)",
+    "dict": "x = {1: 2.0}  # here\nself.total = x[1]",
+    "dict comprehension": "x = {i: i for i in range(n)}  # here\nself.count = len(x)",
+    "set": "x = {1, 2}  # here\nself.count = len(x)",
+    "set comprehension": "x = {i for i in range(n)}  # here\nself.count = len(x)",
+    "generator expression": "self.count = sum(i for i in range(n))  # here",
+    "generator": "yield n  # here",
+    "string": "x = 'left'  # here\nself.count = len(x)",
+    "f-string": "x = f'{n}'  # here\nself.count = len(x)",
+    "str": "x = str(n)  # here\nself.count = len(x)",
+    "bytes": "x = b'ab'  # here\nself.count = len(x)",
+    "print": "print(n)  # here",
+    "open": "open(n)  # here",
+    "input": "input()  # here",
+    "eval": "eval(n)  # here",
+    "raise": "raise ValueError  # here",
+    "assert": "assert n > 0  # here",
+    "try": "try:  # here\n    self.count = n\nexcept Exception:\n    self.count = 0",
+    "with": "with lock:  # here\n    self.count = n",
+    "lambda": "x = lambda y: y  # here\nself.count = x(n)",
+    "nested function": "def inner(y):  # here\n    return y\nself.count = inner(n)",
+    "class": "class Inner:  # here\n    pass",
+    "import": "import math as m  # here",
+    "from import": "from math import sin  # here",
+    "global": "global factor  # here\nfactor = 1.0",
+    "del": "x = n\ndel x  # here",
+    "np.random": "self.total = np.random.rand()  # here",
+    "random": "self.total = random.random()  # here",
+    "time.sleep": "time.sleep(0.001)  # here",
+    "time.time": "self.total = time.time()  # here",
+    "os": "self.count = os.getpid()  # here",
+    "sys": "sys.stdout.flush()  # here",
+    "ctypes": "ctypes.memset(n, 0, 4)  # here",
+    "threading": "threading.Event().wait()  # here",
+    "recursion": "self.process(block)  # here",
+    "recursion of a kernel": "self.count = down(n)  # here",
+    "plain function": "self.total = plain(self.total)  # here",
+    "method": "self.prepare(1.0, 2, 3)  # here",
+    "getattr": "self.total = getattr(self, n)  # here",
+    "sorted": "x = sorted(self.wide)  # here\nself.total = x[0]",
+    "big integer": "self.count = 123456789012345678901234567890  # here",
+    "unknown field": "self.total = self.missing  # here",
+    "unknown name": "self.total = missing  # here",
+    "match": "match n:  # here\n    case 1:\n        self.count = 1",
+    "await-like wait": "lock.acquire()  # here",
+    "two types": "x = 1.0\nif n > 2:\n    x = (1, 2)  # here\nself.total = 1.0\nself.count = len(x)",
+    "slices that may not fit": "self.line[0, :n] = block.input[0, :200]  # here",
+    "walrus": "if (k := n // 2) > 1:  # here\n    self.count = k",
+    "maximum of what may be empty": "self.total = self.wide[:n].max()  # here",
+    "math that numba lacks": "self.total = math.fmod(self.total, 2.0)  # here",
+}
+MESSAGES = {
+    "array expression": "allocates",
+    "np.random": "generator",
+    "print": "interpreter",
+    "unknown field": "missing",
+    "recursion": "calls itself",
+    "plain function": "zerocross.kernel",
+}
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_forbidden_things_are_refused_with_line_and_cure(tmp_path, name):
+    made, path, marked = load(tmp_path, FORBIDDEN[name])
+    with pytest.raises(RealtimeError) as caught:
+        made().make_ready(48_000, 2, 512)
+    message, finding = str(caught.value), caught.value.finding
+    assert "\n" not in message
+    assert finding.file == str(path)
+    if name not in {"two types", "await-like wait", "recursion of a kernel"}:
+        assert finding.line in marked, message
+    assert f"{path}:{finding.line}" in message
+    assert finding.reason
+    assert finding.cure
+    assert MESSAGES.get(name, "") in message
+
+
+ALLOWED = {
+    "nothing": "",
+    "arithmetic": "self.total = (self.total + 1.5) * 2 - 3 / 4 // 1 % 5",
+    "integers": "self.count = (self.count * 3 + 1) % 1000 >> 1 | 1 & 7 ^ 2",
+    "power": "self.total = abs(self.total) ** 2.5",
+    "comparison": "self.count = 1 if n > 3 and self.total < 2.0 or not n else 0",
+    "chained comparison": "self.count = int(0 < n < 100)",
+    "math": "self.total = math.sin(0.1) + math.exp(-1) + math.sqrt(2) + math.log(3) + math.tanh(1)",
+    "more math": "self.total = math.atan2(1, 2) + math.hypot(3, 4) + math.floor(2.5) + math.pi",
+    "np scalars": "self.total = np.sin(self.total) + np.float32(1) + np.sqrt(2.0)",
+    "np.abs of a scalar": "self.total = np.abs(self.total)",
+    "min and max": "self.total = min(max(self.total, -1.0), 1.0)",
+    "round": "self.count = round(2.5)",
+    "division by zero": "self.total = 1.0 / (n - n)",
+    "integer division by zero": "self.count = n // max(1, n - n)",
+    "while": "k = n\nwhile k > 1:\n    k //= 2\nself.count = k",
+    "break and continue": "for i in range(n):\n    if i == 3:\n        continue\n    if i > 5:\n        break",
+    "for with a step": "for i in range(0, n, 4):\n    self.count += i",
+    "backwards": "for i in range(n - 1, -1, -1):\n    self.count += i",
+    "nested loops": "for i in range(4):\n    for j in range(4):\n        self.line[0, 4 * i + j] = i",
+    "enumerate": "for i, x in enumerate(self.wide):\n    self.total += i * x",
+    "zip": "for x, y in zip(self.wide, self.wide):\n    self.total += x * y",
+    "over an array": "for x in self.wide:\n    self.total += x",
+    "tuples": "a, b = 1.0, 2.0\na, b = b, a\nself.total = a - b",
+    "tuple of numbers": "x = (1.0, 2.0, 3.0)\nself.total = x[1]",
+    "global number": "self.total = factor",
+    "global table": "self.total = table[n % 64]",
+    "another kernel": "self.total = double(self.total)",
+    "kernel over a row": "scale(block.output[0], 0.5)",
+    "row view": "row = block.output[0]\nfor i in range(n):\n    row[i] = row[i] * 0.5",
+    "slice": "part = self.wide[4:20]\nfor i in range(part.size):\n    part[i] = i",
+    "fill by scalar": "self.wide[:] = 0.0",
+    "fill a slice": "self.wide[2:5] = 1.0",
+    "nested array": "self.line[0, n % 256] = self.level",
+    "parameter": "self.total = self.level * 2",
+    "assignment with an operator": "self.total += 1\nself.count -= 1\nself.total *= 0.5",
+    "noise": "self.seed = next_seed(self.seed)\nself.total = noise_of(self.seed)",
+    "scratch": "x = block.scratch(n)\nfor i in range(n):\n    x[i] = i",
+    "scratch rows": "x = block.scratch(2, n)\nx[1, 0] = 1.0",
+    "len and shape": "self.count = len(self.wide) + self.line.shape[1] + self.wide.size",
+    "block's fields": "self.total = block.sample_rate + block.position + block.channels",
+    "int and float": "self.count = int(self.total)\nself.total = float(self.count)",
+    "bool": "self.count = bool(n)",
+    "sum of an array": "self.total = self.wide.sum()",
+    "complex number": "z = complex(1.0, 2.0)\nself.total = (z * z).real",
+    "conditional": "if n > 10:\n    self.count = 1\nelif n > 5:\n    self.count = 2\nelse:\n    self.count = 3",
+    "early return": "if n == 0:\n    return\nself.count = n",
+    "pass": "pass",
+    "bit tricks": "self.count = (self.count << 3) & 0xFF",
+    "docstring": '"""What it does."""',
+    "ternary in an index": "self.wide[3 if n else 4] = 1.0",
+    "wrapped index": "self.wide[(self.count + n) % 64] += 1.0",
+    "np.pi": "self.total = self.total % (2 * np.pi)",
+    "isfinite": "self.count = 1 if math.isfinite(self.total) else 0",
+}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_allowed_things_are_accepted_and_run(tmp_path, name):
+    body = ALLOWED[name]
+    made, path, _ = load(tmp_path, body or "pass")
+    one = made()
+    chain = Chain(one)
+    signal = np.random.default_rng(1).standard_normal((300, 2)).astype(np.float32)
+    out = chain.render(signal)
+    assert out.shape == signal.shape
+    assert one.verdict.file == str(path)
+    assert one.verdict.stack_bytes < 4096
+    assert chain.faults() == []
+    if name == "while":
+        assert "end depends on data" in one.verdict.warnings[0]
+
+
+def test_the_catalogue_is_as_long_as_promised():
+    assert len(FORBIDDEN) >= 40
+    assert len(ALLOWED) >= 40
+
+
+def test_verdicts_are_kept_with_the_code(tmp_path, monkeypatch):
+    made, path, _ = load(tmp_path, "self.total += 1")
+    one = made()
+    one.make_ready(48_000, 2, 512)
+    monkeypatch.setattr(Entry, "emit", lambda *_: pytest.fail("compiled again"))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    again = module.Under()
+    again.make_ready(48_000, 2, 512)
+    assert again.verdict == one.verdict
+
+
+def test_wrong_classes_and_values_are_told(tmp_path):
+    with pytest.raises(zerocross.UsageError, match="needs a method process"):
+
+        @zerocross.processor
+        class NoProcess:
+            pass
+
+    with pytest.raises(zerocross.UsageError, match="takes one block"):
+
+        @zerocross.processor
+        def two(block, other):
+            pass
+
+    with pytest.raises(zerocross.UsageError, match="within a finite range"):
+        zerocross.param(5.0, 0.0, 1.0)
+    made, _, _ = load(tmp_path, "pass")
+    with pytest.raises(zerocross.UsageError, match="level=2: give 0 to 1"):
+        made(level=2)
+    with pytest.raises(zerocross.UsageError, match="did you mean level"):
+        made(levl=1)
+    with pytest.raises(zerocross.UsageError, match="write parentheses"):
+        Chain(made)
+    one = made()
+    with pytest.raises(zerocross.UsageError, match="twice"):
+        Chain(one, one).render(np.zeros(10))
