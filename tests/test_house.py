@@ -19,6 +19,7 @@ FLOORS = [
     {"sync"},
     {"dsp"},
     {"engine"},
+    {"eq", "effects"},
     {"player", "offline", "demo"},
     {"faces"},
     {"__main__", "__init__"},

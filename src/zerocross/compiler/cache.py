@@ -113,6 +113,8 @@ def _update_value(digest: Any, value: Any, seen: set[int]) -> None:
         digest.update(value.tobytes())
     elif isinstance(value, types.ModuleType):
         digest.update(value.__name__.encode())
+    elif isinstance(value, types.FunctionType | type):  # often a field's name, by chance
+        digest.update(f"{value.__module__}.{value.__qualname__}".encode())
     else:
         digest.update(repr(value).encode())
 

@@ -69,7 +69,11 @@ class Verdict:
 
 
 def prove(
-    made: Entry, function: Callable[..., Any], process: Kernel[Any], endless: Entry
+    made: Entry,
+    function: Callable[..., Any],
+    process: Kernel[Any],
+    endless: Entry,
+    teach: Callable[[], None],
 ) -> Verdict:
     """Compile an entry, prove it, and load it.
 
@@ -84,6 +88,8 @@ def prove(
     endless : Entry
         The same with scratch memory that cannot run out. Running out is the one fault that an
         accepted function may have (it is contained); this one must have none at all.
+    teach : callable
+        Called before anything is compiled.
 
     Raises
     ------
@@ -102,6 +108,7 @@ def prove(
     finding = find_in_source(function)
     if finding:
         raise RealtimeError(str(finding), finding)
+    teach()
     try:
         emitted = made.emit(chosen)
     except CompileError:

@@ -348,7 +348,7 @@ class Chain(_Group):
     # --- running ------------------------------------------------------------------------------
 
     def prepare(self, sample_rate: float, channels: int) -> Program:
-        """Compile, prove and lay out the chain for a format.
+        """Compile, prove and lay out the chain for a format, at rest.
 
         Raises
         ------
@@ -364,14 +364,13 @@ class Chain(_Group):
                 "channels and a rate above 0"
             )
         with self._lock:
+            self._nodes.clear()
             return self._laid_out(sample_rate, channels)
 
     def _laid_out(self, sample_rate: float, channels: int) -> Program:
         everyone = list(self.processors())
         if len({id(p) for p in everyone}) < len(everyone):
             raise UsageError("a processor is in the chain twice; make another one of its class")
-        if self._format != (sample_rate, channels):
-            self._nodes.clear()
         self._format = (sample_rate, channels)
         self._program = Program(self, sample_rate, channels)
         self._program.record["budget_share"] = self._budget
@@ -403,8 +402,8 @@ class Chain(_Group):
 
     def insert(self, index: int, part: Processor | _Group) -> None:
         """Put a part before the one at an index of the chain's own ``parts``."""
-        place = range(len(self.parts) + 1)[index]
         with self._lock:
+            place = range(len(self.parts) + 1)[index]
             self.parts.insert(place, _Group())
             try:
                 self._change(self, place, self.parts[place], part)
@@ -414,7 +413,8 @@ class Chain(_Group):
 
     def append(self, part: Processor | _Group) -> None:
         """Put a part at the end."""
-        self.insert(len(self.parts), part)
+        with self._lock:
+            self.insert(len(self.parts), part)
 
     def remove(self, part: Processor | _Group) -> None:
         """Take a part out."""
@@ -426,8 +426,9 @@ class Chain(_Group):
 
     def move(self, part: Processor | _Group, index: int) -> None:
         """Take a part out and put it in at another index, with a fade for each."""
-        self.remove(part)
-        self.insert(index, part)
+        with self._lock:
+            self.remove(part)
+            self.insert(index, part)
 
     def _find(self, part: Any) -> tuple[_Group, int]:
         waiting: list[_Group] = [self]
@@ -446,7 +447,7 @@ class Chain(_Group):
             return
         group.parts[place] = _Change(old, new)
         try:
-            fading = self.prepare(*self._format)
+            fading = self._laid_out(*self._format)
         except ZerocrossError:
             group.parts[place] = old
             raise
@@ -456,7 +457,7 @@ class Chain(_Group):
             while int(fading.record["fade_done"]) < total and time.monotonic() < deadline:
                 time.sleep(0.002)
         group.parts[place] = new
-        self._install(self.prepare(*self._format))
+        self._install(self._laid_out(*self._format))
         kept = {id(part) for part in self.processors()}
         kept |= {id(helper) for helper in self._helpers.values()}
         self._nodes = {key: value for key, value in self._nodes.items() if key in kept}
@@ -496,7 +497,6 @@ class Chain(_Group):
         rows = np.ascontiguousarray(np.atleast_2d(data.T), np.float32)
         tail = round(tail_s * rate)
         rows = np.concatenate([rows, np.zeros((len(rows), tail), np.float32)], axis=1)
-        self._nodes.clear()
         program = self.prepare(rate, len(rows))
         program.record["budget_share"] = np.inf  # offline nothing is late
         out = np.zeros_like(rows)
@@ -523,6 +523,10 @@ class Chain(_Group):
         if data.ndim not in (1, 2):
             raise UsageError(f"shape {data.shape}: give (frames,) or (frames, channels)")
         return data, sample_rate or 48_000.0
+
+    def longest_ns(self, part: Processor) -> int:
+        """Return the longest time that a processor took for a block, in nanoseconds."""
+        return int(self._nodes[id(part)][1]["longest_ns"])
 
     def faults(self) -> list[Fault]:
         """Return the processors that were left since the last call."""

@@ -346,24 +346,16 @@ class Processor:
 
         """
         state = self.__dict__
-        kept = {k: v for k, v in state.items() if k not in ("record", "verdict", "entry")}
         state["record"] = None
-        for name, value in self._defaults.items():
-            state.setdefault(name, _copied(value))
+        first = state.setdefault("_first", self._fields())
+        state.update({name: _copied(value) for name, value in first.items()})
         self.prepare(sample_rate, channels, max_block)
-        fields = {
-            name: value
-            for name, value in state.items()
-            if not name.startswith("_")
-            and name not in ("record", "verdict", "entry")
-            and isinstance(value, (*_NUMBERS, np.ndarray))
-        }
+        fields = self._fields()
         dtype = _state_dtype(self._params, fields)
         record = Record(dtype)
         for name, value in fields.items():
             record[name] = value
-            if name not in kept or name in self._defaults:
-                del state[name]
+            del state[name]  # from here on it is in the record
         for k, (name, p) in enumerate(self._params.items()):
             for hidden in ("_target", "_value", "_goal"):
                 record[hidden][k] = self._targets[name]
@@ -371,17 +363,26 @@ class Processor:
         state["entry"], state["verdict"] = self._compiled(dtype, debug)
         state["record"] = record
 
+    def _fields(self) -> dict[str, Any]:
+        """Return the state: every public number and array of the object."""
+        return {
+            name: _copied(value)
+            for name, value in self.__dict__.items()
+            if not name.startswith("_")
+            and name not in ("record", "verdict", "entry")
+            and isinstance(value, (*_NUMBERS, np.ndarray))
+        }
+
     @classmethod
     def _compiled(cls, dtype: np.dtype[Any], debug: bool) -> tuple[Entry, Verdict]:
         key = (repr(dtype.fields), dtype.itemsize, debug)
         if key not in cls._entries:
-            _teach_compiler()
             make = functools.partial(
                 _make_entry, cls.__name__, cls._kernel, dtype, bool(cls._params)
             )
             entry = make(True)
             entry.checked = debug
-            proven = prove(entry, cls._process, cls._kernel, make(False))
+            proven = prove(entry, cls._process, cls._kernel, make(False), _teach_compiler)
             cls._entries[key] = entry, proven
         return cls._entries[key]
 

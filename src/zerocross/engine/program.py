@@ -217,7 +217,8 @@ def _crossfade(program: Any, step: Any, frames: Any) -> None:
     new = _buffer(program, step.other, 0, program.channels)
     target = _buffer(program, step.target, 0, program.channels)
     for i in range(frames):
-        done = min(1.0, (program.fade_done + i) / program.fade_frames)
+        t = min(1.0, (program.fade_done + i) / program.fade_frames)
+        done = t * t * t * (t * (6.0 * t - 15.0) + 10.0)  # no kink where it begins and ends
         a = np.float32(math.cos(0.5 * math.pi * done))
         b = np.float32(math.sin(0.5 * math.pi * done))
         for c in range(program.channels):

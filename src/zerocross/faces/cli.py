@@ -294,6 +294,70 @@ def doctor(as_json: bool) -> int:
 @cli.command(
     cls=_Command,
     epilog="""
+    zerocross prove effect.py
+    zerocross prove effect.py --json
+    """,
+)
+@click.argument("file", metavar="FILE.py")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def prove(file: str, as_json: bool) -> int:
+    """Say of every processor in a file whether it may play, and what it costs."""
+    import dataclasses
+
+    from zerocross.faces.prove import prove_file
+
+    found = prove_file(file)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(p) for p in found], indent=2))
+    for p in () if as_json else found:
+        if not p.accepted:
+            click.echo(f"refused   {p.name}: {p.reason}")
+            continue
+        cycles = "" if p.cycles_per_frame is None else f" ({p.cycles_per_frame:g} cycles)"
+        click.echo(
+            f"accepted  {p.name}: {p.instructions} instructions, {p.stack_bytes} bytes of stack, "
+            f"at most {p.ns_per_frame:g} ns a frame{cycles}"
+        )
+        for warning in p.warnings:
+            click.echo(f"  warning: {warning}")
+    return 0 if all(p.accepted for p in found) else 1
+
+
+@cli.command(
+    cls=_Command,
+    epilog="""
+    zerocross live effect.py --input song.flac
+    zerocross live effect.py --input song.flac --device null --duration 2
+    """,
+)
+@click.argument("file", metavar="FILE.py")
+@click.option("--input", "song", required=True, metavar="SONG", help="What goes through it.")
+@click.option("--device", metavar="NAME", help="As of play.")
+@click.option("--block", type=click.IntRange(16, 65_536), metavar="FRAMES", help="As of play.")
+@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS")
+def live(file: str, song: str, **options: Any) -> int:
+    """Play a song through a file's processors, and take the file anew at every save."""
+    from zerocross.engine.chain import Chain
+    from zerocross.faces.prove import chain_of, stamp, watch
+    from zerocross.player import Player
+
+    seen = stamp(file)
+    chain = Chain(chain_of(file))
+    with Player(options["device"], options["block"], effects=chain) as player:
+        player.events.subscribe(_tell_plainly)
+        player.play(song, duration_s=options["duration"])
+
+        def go_on() -> bool:
+            interrupt.check()
+            return player.state != "stopped"
+
+        watch(file, seen, chain, lambda line: click.echo(line, err=True), go_on)
+        return 1 if any(track.status == "failed" for track in player.queue) else 0
+
+
+@cli.command(
+    cls=_Command,
+    epilog="""
     eval "$(zerocross completion bash)"
     zerocross completion fish > ~/.config/fish/completions/zerocross.fish
     """,

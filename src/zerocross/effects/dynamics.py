@@ -1,0 +1,108 @@
+"""Compressor, gate, limiter."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from zerocross.dsp.limiter import limit, make_limiter
+from zerocross.engine.processor import param, processor
+
+__all__ = ["Compressor", "Gate", "Limiter"]
+
+
+@processor
+class Compressor:
+    """Turns down what is louder than a threshold; all channels share one gain.
+
+    The gain computer with a soft knee and the smoothing of the gain in dB with separate attack
+    and release are those of Giannoulis, Massberg and Reiss (JAES 60, 2012), equations 4 and 16.
+    """
+
+    threshold_db: float = param(-18.0, -80.0, 0.0, "dB")
+    ratio: float = param(4.0, 1.0, 100.0)
+    knee_db: float = param(6.0, 0.0, 40.0, "dB")
+    attack_ms: float = param(5.0, 0.05, 500.0, "ms")
+    release_ms: float = param(100.0, 1.0, 5000.0, "ms")
+    makeup_db: float = param(0.0, -24.0, 24.0, "dB")
+    reduction_db: float = 0.0
+
+    def process(self, block: Any) -> None:
+        attack = math.exp(-1000.0 / (self.attack_ms * block.sample_rate))
+        release = math.exp(-1000.0 / (self.release_ms * block.sample_rate))
+        slope = 1.0 / self.ratio - 1.0
+        for i in range(block.frames):
+            peak = np.float32(0.0)
+            for c in range(block.channels):
+                peak = max(peak, abs(block.input[c, i]))
+            level = 8.685889638065035 * math.log(max(np.float64(peak), 1e-9))
+            over = level - self.threshold_db
+            wanted = 0.0
+            if 2.0 * over > self.knee_db:
+                wanted = slope * over
+            elif 2.0 * over > -self.knee_db:
+                bend = over + self.knee_db / 2.0
+                wanted = slope * bend * bend / (2.0 * self.knee_db)
+            pole = attack if wanted < self.reduction_db else release
+            self.reduction_db = wanted + pole * (self.reduction_db - wanted)
+            gain = np.float32(math.exp((self.reduction_db + self.makeup_db) / 8.685889638065035))
+            for c in range(block.channels):
+                block.output[c, i] = gain * block.input[c, i]
+
+
+@processor
+class Gate:
+    """Turns down what is quieter than a threshold, after holding on for a while."""
+
+    threshold_db: float = param(-50.0, -100.0, 0.0, "dB")
+    range_db: float = param(-80.0, -120.0, 0.0, "dB")
+    attack_ms: float = param(1.0, 0.05, 100.0, "ms")
+    hold_ms: float = param(50.0, 0.0, 1000.0, "ms")
+    release_ms: float = param(100.0, 1.0, 5000.0, "ms")
+    gain: float = 0.0
+    held: int = 0
+
+    def process(self, block: Any) -> None:
+        opens = math.exp(self.threshold_db / 8.685889638065035)
+        closed = math.exp(self.range_db / 8.685889638065035)
+        attack = math.exp(-1000.0 / (self.attack_ms * block.sample_rate))
+        release = math.exp(-1000.0 / (self.release_ms * block.sample_rate))
+        hold = int(self.hold_ms * block.sample_rate / 1000.0)
+        for i in range(block.frames):
+            peak = np.float32(0.0)
+            for c in range(block.channels):
+                peak = max(peak, abs(block.input[c, i]))
+            if peak >= opens:
+                self.held = hold + 1
+            wanted = 1.0 if self.held > 0 else closed
+            self.held = max(0, self.held - 1)
+            pole = attack if wanted > self.gain else release
+            self.gain = wanted + pole * (self.gain - wanted)
+            for c in range(block.channels):
+                block.output[c, i] = np.float32(self.gain) * block.input[c, i]
+
+
+@processor
+class Limiter:
+    """Lets nothing above a ceiling, by looking ahead 5 ms (`dsp.limiter`).
+
+    The ceiling is fixed when the chain is prepared.
+    """
+
+    latency_frames: int = 0
+
+    def __init__(self, ceiling_db: float = -0.3) -> None:
+        self._ceiling = 10 ** (ceiling_db / 20)
+
+    def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
+        made = make_limiter(channels, sample_rate, ceiling=self._ceiling)
+        self.settings, self.delay, self.gains = made.settings, made.delay, made.gains
+        self.latency_frames = made.latency_frames
+
+    def process(self, block: Any) -> None:
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = block.input[c, i]
+        limit(block.output, block.frames, self.settings, self.delay, self.gains)

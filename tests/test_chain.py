@@ -1,0 +1,460 @@
+"""Chains: composition, smoothing, containment, changes while playing."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import math
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import zerocross
+from conftest import music, wait_for
+from zerocross import Chain, Parallel, Player, Split, UsageError, param, processor
+from zerocross.effects import Gain
+from zerocross.engine.program import FADE
+
+
+@processor
+class Level:
+    level: float = param(1.0, 0.0, 4.0)
+
+    def process(self, block):
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = block.input[c, i] * self.level
+
+
+@processor
+class Late:
+    """A delay of ten frames that says so."""
+
+    latency_frames: int = 10
+    place: int = 0
+
+    def prepare(self, sample_rate, channels, max_block):
+        self.line = np.zeros((channels, 10), np.float32)
+
+    def process(self, block):
+        for i in range(block.frames):
+            for c in range(block.channels):
+                block.output[c, i] = self.line[c, self.place]
+                self.line[c, self.place] = block.input[c, i]
+            self.place = (self.place + 1) % 10
+
+
+@processor
+class Breaks:
+    """Gives what is not finite from a frame on."""
+
+    at: int = 5000
+    value: float = float("nan")
+
+    def process(self, block):
+        for c in range(block.channels):
+            for i in range(block.frames):
+                good = block.position + i < self.at
+                block.output[c, i] = 0.5 * block.input[c, i] if good else self.value
+
+
+@processor
+class Wanders:
+    """Writes outside its table from a frame on; caught in debug."""
+
+    def prepare(self, sample_rate, channels, max_block):
+        self.table = np.zeros(16, np.float32)
+
+    def process(self, block):
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = 0.5 * block.input[c, i] + self.table[block.position // 500]
+
+
+@processor
+class Greedy:
+    """Asks for more scratch than there is from a frame on."""
+
+    def process(self, block):
+        wanted = 10 if block.position < 5000 else 100_000_000
+        x = block.scratch(wanted)
+        x[0] = np.float32(0.5)
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = x[0] * block.input[c, i]
+
+
+@processor
+class Slow:
+    """Takes its time from a frame on."""
+
+    def process(self, block):
+        x = 0.0
+        for i in range(3_000_000 if block.position > 5000 else 1):
+            x = x * 0.999 + i
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = 0.5 * block.input[c, i] + 0.0 * min(x, 1.0)
+
+
+@processor(instrument=True)
+class Hum:
+    broken: int = 0
+
+    def process(self, block):
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = 0.25 if self.broken == 0 else math.inf
+
+
+@processor
+def halve(block):
+    """The function form."""
+    for c in range(block.channels):
+        for i in range(block.frames):
+            block.output[c, i] = 0.5 * block.input[c, i]
+
+
+SIGNAL = music(12_000)
+
+
+def test_a_function_and_a_class_in_a_row():
+    out = Chain(halve(), Level(level=4), halve()).render(SIGNAL)
+    assert np.array_equal(out, SIGNAL)
+
+
+def test_an_empty_chain_passes():
+    assert np.array_equal(Chain().render(SIGNAL), SIGNAL)
+    assert np.array_equal(Chain(Chain(), Chain(Chain())).render(SIGNAL[:, 0]), SIGNAL[:, 0])
+
+
+@pytest.mark.parametrize("block", [1, 63, 64, 4096, 12_000])
+def test_any_block_size_gives_the_same_bits(block):
+    chain = Chain(Parallel(Late(), Chain(Level(level=0.5), Late()), gains=[1, -0.5]))
+    whole = chain.render(SIGNAL)
+    assert np.array_equal(chain.render(SIGNAL, block_size=block), whole)
+
+
+def test_branches_meet_whatever_their_latency():
+    chain = Chain(Parallel(Late(), Level(), Chain(Late(), Late()), gains=[1.0, 2.0, 4.0]))
+    out = chain.render(SIGNAL)
+    assert chain.latency_frames == 20
+    assert np.allclose(out[20:], 7 * SIGNAL[:-20], atol=1e-6)
+    assert not out[:20].any()
+
+
+def test_channels_go_their_own_ways():
+    chain = Chain(Split(Level(level=0.25), Chain(Late(), Level(level=2.0))), halve())
+    out = chain.render(SIGNAL)
+    assert chain.latency_frames == 10
+    assert np.array_equal(out[10:, 0], 0.125 * SIGNAL[:-10, 0])
+    assert np.array_equal(out[10:, 1], SIGNAL[:-10, 1])
+    with pytest.raises(UsageError, match="2 parts for 1 channels"):
+        chain.render(SIGNAL[:, 0])
+
+
+def test_a_file_and_a_tail(tmp_path, make_file):
+    path, data = make_file(frames=9000)
+    out = Chain(Late()).render(path, tail_s=0.01)
+    assert len(out) == 9000 + 480
+    assert np.array_equal(out[10:9010], data)
+    with pytest.raises(zerocross.SourceError, match="no such file"):
+        Chain().render(tmp_path / "none.wav")
+
+
+def test_parameters_move_in_a_straight_line():
+    """At 48 kHz the default of 20 ms is 960 frames."""
+    level, ones = Level(level=0.0), np.ones((4000, 1), np.float32)
+    chain = Chain(level)
+    program = chain.prepare(48_000, 1)
+    out = np.zeros((1, 4000), np.float32)
+
+    def run(start, stop):
+        from zerocross.engine.program import run_program_over
+
+        run_program_over(
+            program.record.address,
+            ones.ctypes.data,
+            out.ctypes.data + 4 * start,
+            4000,
+            stop - start,
+        )
+
+    run(0, 1000)
+    level.level = 1.0
+    run(1000, 1300)
+    run(1300, 4000)
+    assert not out[0, :1000].any()
+    assert np.allclose(out[0, 1000:1960], np.arange(1, 961) / 960, atol=1e-6)
+    assert (out[0, 1960:] == 1.0).all()
+    assert level.level == 1.0
+    with pytest.raises(UsageError, match="give 0 to 4"):
+        level.level = 5
+
+
+def test_what_was_set_before_is_there_after_every_preparation():
+    breaks = Breaks(at=100, value=2.0)
+    chain = Chain(breaks)
+    for _ in range(2):
+        assert (chain.render(SIGNAL)[100:] == 2.0).all()
+        assert breaks.at == 100
+
+
+def test_state_is_seen_from_python():
+    late = Late()
+    Chain(late).render(SIGNAL[:105])
+    assert late.place == 5
+    assert late.line.shape == (2, 10)
+    assert "Late" in repr(Chain(late))
+    with pytest.raises(AttributeError, match="no field"):
+        _ = late.nothing
+
+
+# --- containment ------------------------------------------------------------------------------
+
+FAULTY = {
+    "nan": (lambda: Breaks(), "not finite", {}),
+    "infinity": (lambda: Breaks(value=float("inf")), "not finite", {}),
+    "index": (lambda: Wanders(), "status", {"debug": True}),
+    "scratch": (lambda: Greedy(), "status", {}),
+}
+
+
+@pytest.mark.parametrize("on_fault", ["bypass", "silence", "stop"])
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_fault_is_contained(name, on_fault):
+    make, cause, options = FAULTY[name]
+    chain = Chain(Parallel(make(), Level(level=0.25)), on_fault=on_fault, **options)
+    out = chain.render(SIGNAL, block_size=64)
+    (fault,) = chain.faults()
+    assert cause in fault.cause
+    assert __file__ in str(fault)
+    assert chain.faults() == []
+    assert np.isfinite(out).all()
+    good = 0.5 * SIGNAL + np.float32(0.25) * SIGNAL
+    start = {"index": 8000}.get(name, 5000) // 64 * 64
+    assert np.array_equal(out[:start], good[:start])
+    rest = {"bypass": SIGNAL, "silence": 0 * SIGNAL, "stop": 0 * SIGNAL}[on_fault]
+    beside = 0 if on_fault == "stop" else np.float32(0.25) * SIGNAL
+    after = start + 64 + 64
+    assert np.array_equal(out[after:], (rest + beside)[after:].astype(np.float32))
+
+
+@pytest.mark.parametrize("make", [lambda: Breaks(), lambda: Greedy()])
+def test_what_plays_beside_a_fault_is_unchanged_to_the_bit(make):
+    """Each channel of a split has a chain of its own; one of them breaks."""
+    alone = Chain(Split(Level(level=0.7), Late())).render(SIGNAL, block_size=64)
+    beside = Chain(Split(Chain(make(), Level(level=0.7)), Late())).render(SIGNAL, block_size=64)
+    assert np.array_equal(beside[:, 1], alone[:, 1])
+
+
+def test_leaving_makes_no_step():
+    t = np.arange(12_000) / 48_000
+    sine = (0.5 * np.sin(2 * np.pi * 110 * t)).astype(np.float32)
+    out = Chain(Breaks()).render(sine, block_size=256)
+    largest = np.abs(np.diff(sine)).max()
+    assert np.abs(np.diff(out)).max() < largest + 0.5 * 0.5 / 256 * 1.5
+
+
+def test_an_instrument_that_breaks_is_silent():
+    hum = Hum()
+    chain = Chain(hum)
+    program = chain.prepare(48_000, 2)
+    rows = np.ones((2, 1024), np.float32)
+    from zerocross.engine.program import run_program_over
+
+    address = program.record.address
+    out = np.zeros_like(rows)
+    run_program_over(address, rows.ctypes.data, out.ctypes.data, 1024, 512)
+    assert (out[:, :512] == 0.25).all()
+    hum.broken = 1
+    for _ in range(3):
+        run_program_over(address, rows.ctypes.data, out.ctypes.data, 1024, 512)
+    assert not out[:, :512].any()
+    assert len(chain.faults()) == 1
+
+
+def test_what_takes_too_long_is_left_after_three_blocks():
+    chain = Chain(Slow(), budget=0.5)
+    program = chain.prepare(48_000, 2)
+    rows = np.ascontiguousarray(SIGNAL.T)
+    out = np.zeros_like(rows)
+    from zerocross.engine.program import run_program_over
+
+    for start in range(0, 12_000 - 64, 64):
+        run_program_over(
+            program.record.address,
+            rows.ctypes.data + 4 * start,
+            out.ctypes.data + 4 * start,
+            rows.shape[1],
+            64,
+        )
+    (fault,) = chain.faults()
+    assert "budget" in fault.cause
+    assert fault.detail > 0.5 * 64 / 48_000 * 1e9
+    assert np.array_equal(out[:, 6000:11_900], rows[:, 6000:11_900])
+    assert np.array_equal(out[:, :5000], 0.5 * rows[:, :5000])
+
+
+# --- changes while it plays -------------------------------------------------------------------
+
+
+def sine_file(tmp_path, seconds, frequency=441.0):
+    import soundfile
+
+    t = np.arange(round(48_000 * seconds)) / 48_000
+    sine = 0.5 * np.sin(2 * np.pi * frequency * t)
+    path = tmp_path / "sine.wav"
+    soundfile.write(path, np.repeat(sine[:, None], 2, 1), 48_000, "FLOAT")
+    return path
+
+
+def splash_db(signal, frequency=441.0):
+    """What is left above 3 kHz of a sine whose level changes, against full scale: clicks."""
+    import scipy.signal
+
+    sos = scipy.signal.butter(8, 3000, "highpass", fs=48_000, output="sos")
+    rest = scipy.signal.sosfiltfilt(sos, signal.astype(np.float64))[2000:-2000]
+    return 20 * np.log10(np.abs(rest).max() + 1e-12)
+
+
+def change_while_playing(tmp_path, changes, seconds):
+    """Change a chain at random while a sine plays; returns what went to the device."""
+    path = sine_file(tmp_path, seconds + 3)
+    rng = np.random.default_rng(9)
+    chain = Chain(Level(level=0.8), Gain(gain_db=-3.0))
+    with Player("null", block_size=64, effects=chain) as player:
+        player._capture_s = seconds + 2.5
+        player.play(path)
+        wait_for(lambda: player.position > 0.2)
+        for _ in range(changes):
+            kind = rng.integers(0, 4)
+            new = Level(level=float(rng.uniform(0.3, 1.0)))
+            parts = chain.parts
+            if kind == 0:
+                chain.replace(parts[int(rng.integers(0, len(parts)))], new)
+            elif kind == 1 and len(parts) < 5:
+                chain.insert(int(rng.integers(0, len(parts) + 1)), new)
+            elif kind == 2 and len(parts) > 1:
+                chain.remove(parts[int(rng.integers(0, len(parts)))])
+            else:
+                chain.move(parts[0], len(parts) - 1)
+        time.sleep(0.2)
+        report = player.report()
+        out = player._captures[0].captured().copy()
+        assert player.state == "playing"
+    assert report["underruns"] == report["faults"] == 0
+    return out[:, 0]
+
+
+def test_random_changes_make_no_click(tmp_path):
+    out = change_while_playing(tmp_path, 25, 4.0)
+    start = int(np.argmax(np.abs(out) > 0)) + 4800
+    stop = len(out) - 1 - int(np.argmax(np.abs(out[::-1]) > 0)) - 4800
+    assert splash_db(out[start:stop]) < -80
+    assert np.abs(out[start:stop]).max() > 0.05
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_five_hundred_changes_make_no_click_and_leave_nothing(tmp_path):
+    before = len(gc.get_objects())
+    out = change_while_playing(tmp_path, 500, 45.0)
+    start = int(np.argmax(np.abs(out) > 0)) + 4800
+    stop = len(out) - 1 - int(np.argmax(np.abs(out[::-1]) > 0)) - 4800
+    assert splash_db(out[start:stop]) < -80
+    gc.collect()
+    assert len(gc.get_objects()) < before + 20_000
+
+
+def test_a_refused_change_leaves_everything_as_it_was(tmp_path):
+    @processor
+    class Bad:
+        def process(self, block):
+            block.output[0] = block.input[0] * 2
+
+    chain = Chain(Level(level=0.5))
+    with Player("null", block_size=64, effects=chain) as player:
+        player.play(sine_file(tmp_path, 15.0))
+        for change in (
+            lambda: chain.replace(chain.parts[0], Bad()),
+            lambda: chain.insert(0, Bad()),
+        ):
+            with pytest.raises(zerocross.RealtimeError, match="allocates"):
+                change()
+            assert [type(p).__name__ for p in chain.parts] == ["Level"]
+        with pytest.raises(UsageError, match="not in the chain"):
+            chain.remove(Level())
+        assert player.state == "playing"
+
+
+def test_a_player_tells_the_faults_of_its_chain(tmp_path):
+    seen = []
+    chain = Chain(Breaks(at=4800))
+    with Player("null", block_size=64, effects=chain) as player:
+        player.events.subscribe(seen.append)
+        player.play(sine_file(tmp_path, 1.0))
+        assert player.wait(10)
+    (told,) = [event for event in seen if event.kind == "fault"]
+    assert "Breaks was left because of an output that is not finite" in told.message
+    assert player.report()["frames_played"] == 48_000
+
+
+def test_what_is_played_is_what_is_rendered(tmp_path):
+    import soundfile
+
+    path = tmp_path / "song.wav"
+    soundfile.write(path, SIGNAL, 48_000, "FLOAT")
+    chain = Chain(Level(level=0.5), Late(), Parallel(Late(), Level()))
+    expected = chain.render(SIGNAL)
+    with Player("null", block_size=64, effects=chain) as player:
+        player._capture_s = 1.0
+        player.play(path)
+        assert player.wait(10)
+        out = player._captures[0].captured()
+    first = int(np.argmax(expected[:, 0] != 0))
+    start = int(np.argmax(out[:, 0] != 0)) - first
+    assert np.array_equal(out[start + first : start + 12_000], expected[first:])
+
+
+def test_changes_outside_a_stream_need_no_fade():
+    a, b = Level(level=0.5), Level(level=0.25)
+    chain = Chain(a)
+    chain.append(b)
+    chain.move(b, 0)
+    assert chain.parts == [b, a]
+    chain.replace(a, Chain(Level(level=2.0), Level(level=2.0)))
+    chain.remove(b)
+    assert np.array_equal(chain.render(SIGNAL), 4 * SIGNAL)
+    with pytest.raises(UsageError, match="on_fault"):
+        Chain(on_fault="explode")
+
+
+def test_two_threads_change_one_chain(tmp_path):
+    chain = Chain(Level(level=0.5))
+    failures = []
+
+    def change():
+        try:
+            for _ in range(6):
+                one = Level(level=0.9)
+                chain.append(one)
+                chain.remove(one)
+        except Exception as error:
+            failures.append(error)
+
+    with Player("null", block_size=64, effects=chain) as player:
+        player.play(sine_file(tmp_path, 15.0))
+        threads = [threading.Thread(target=change) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert player.state == "playing"
+        assert player.report()["underruns"] == 0
+    assert failures == []
+    assert len(chain.parts) == 1
+    assert FADE == 3
+    assert dataclasses.is_dataclass(zerocross.Fault)
