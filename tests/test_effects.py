@@ -1,0 +1,258 @@
+"""The effects that come along, each against an oracle, in any split."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import scipy.signal
+
+from conftest import music, wait_for
+from zerocross import Chain, Player, UsageError
+from zerocross.effects import Compressor, Delay, Gain, Gate, Limiter, Oscillator, Pan, Reverb
+from zerocross.eq import KINDS, Equalizer, design_band, frequency_response
+
+RATE = 48_000
+SIGNAL = music(24_000)
+SPLITS = [1, 63, 64, 1000, 4096]
+
+EVERY = {
+    "gain": lambda: Gain(gain_db=-6.0),
+    "pan": lambda: Pan(pan=0.3),
+    "compressor": lambda: Compressor(threshold_db=-30.0),
+    "gate": lambda: Gate(threshold_db=-20.0),
+    "limiter": lambda: Limiter(-6.0),
+    "delay": lambda: Delay(time_s=0.05, feedback=0.5),
+    "reverb": lambda: Reverb(),
+    "oscillator": lambda: Oscillator(frequency=997.0),
+    "equalizer": lambda: Equalizer([("peaking", 1000, 1, 6), ("lowshelf", 100, 0.7, -4)]),
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_any_split_gives_the_same_bits(name):
+    chain = Chain(EVERY[name]())
+    whole = chain.render(SIGNAL)
+    assert np.isfinite(whole).all()
+    assert np.abs(whole).max() > 0.01
+    for block in SPLITS:
+        assert np.array_equal(chain.render(SIGNAL, block_size=block), whole), block
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_mono_is_one_channel_of_a_pair(name):
+    if name in {"reverb", "pan"}:
+        return  # these are about two channels
+    twice = np.repeat(SIGNAL[:, :1], 2, axis=1)
+    chain = Chain(EVERY[name]())
+    assert np.array_equal(chain.render(twice)[:, 0], chain.render(SIGNAL[:, 0]))
+
+
+def test_gain():
+    out = Chain(Gain(gain_db=-6.0)).render(SIGNAL)
+    assert np.allclose(out, SIGNAL * 10 ** (-6 / 20), atol=1e-7)
+    assert np.array_equal(Chain(Gain()).render(SIGNAL), SIGNAL)
+
+
+def test_pan_keeps_the_power_from_the_middle_outwards():
+    assert np.array_equal(Chain(Pan()).render(SIGNAL), SIGNAL)
+    for pan in (-1.0, -0.5, 0.25, 1.0):
+        left, right = Chain(Pan(pan=pan)).render(np.ones((100, 2)))[0]
+        angle = (pan + 1) * np.pi / 4
+        assert left == pytest.approx(min(1, np.sqrt(2) * np.cos(angle)), abs=1e-6)
+        assert right == pytest.approx(min(1, np.sqrt(2) * np.sin(angle)), abs=1e-6)
+
+
+def compress(x, threshold, ratio, knee, attack, release, makeup=0.0):
+    """Giannoulis, Massberg and Reiss, in NumPy."""
+    level = 20 * np.log10(np.maximum(np.abs(x).max(axis=1), 1e-9))
+    over = level - threshold
+    slope = 1 / ratio - 1
+    wanted = np.where(
+        2 * over > knee,
+        slope * over,
+        np.where(2 * over > -knee, slope * (over + knee / 2) ** 2 / (2 * knee), 0.0),
+    )
+    poles = np.exp(-1000 / (np.array([attack, release]) * RATE))
+    gains, state = np.zeros(len(x)), 0.0
+    for i, want in enumerate(wanted):
+        pole = poles[0] if want < state else poles[1]
+        state = want + pole * (state - want)
+        gains[i] = state
+    return x * 10 ** ((gains + makeup) / 20)[:, None]
+
+
+def test_the_compressor_is_its_formula():
+    options = {"threshold_db": -30.0, "ratio": 6.0, "knee_db": 8.0, "makeup_db": 3.0}
+    one = Compressor(**options, attack_ms=2.0, release_ms=40.0)
+    out = Chain(one).render(SIGNAL)
+    expected = compress(SIGNAL, -30.0, 6.0, 8.0, 2.0, 40.0, 3.0)
+    assert np.abs(out - expected).max() < 2e-6
+    assert one.reduction_db < 0
+    assert np.array_equal(Chain(Compressor(ratio=1.0)).render(SIGNAL), SIGNAL)
+
+
+def test_the_compressors_static_curve():
+    for level in (-60, -40, -20, 0):
+        tone = 10 ** (level / 20) * np.ones(RATE)
+        out = Chain(Compressor(threshold_db=-30.0, ratio=4.0, knee_db=0.0)).render(tone)
+        wanted = level if level < -30 else -30 + (level + 30) / 4
+        assert 20 * np.log10(out[-1]) == pytest.approx(wanted, abs=0.01)
+
+
+def test_the_gate_opens_holds_and_closes():
+    burst = np.zeros(RATE, np.float32)
+    burst[4800:9600] = 0.5
+    burst[9600:] = 1e-4
+    out = Chain(Gate(threshold_db=-40.0, hold_ms=20.0, release_ms=10.0, attack_ms=0.1)).render(
+        burst
+    )
+    assert np.allclose(out[5000:9600], 0.5, atol=1e-4)
+    assert np.allclose(out[9600:10_500], 1e-4, rtol=1e-3), "held for 20 ms"
+    assert np.abs(out[20_000:]).max() < 2e-8, "closed by 80 dB"
+
+
+def test_the_limiter_lets_nothing_over():
+    loud = 4 * SIGNAL
+    chain = Chain(Limiter(-6.0))
+    out = chain.render(loud, tail_s=0.1)
+    assert np.abs(out).max() <= 10 ** (-6 / 20)
+    assert chain.latency_frames == 239
+    quiet = 0.1 * SIGNAL
+    assert np.array_equal(chain.render(quiet)[239:], quiet[:-239])
+
+
+def test_the_delay_is_a_comb():
+    late, feedback, mix = 2400, 0.5, 0.4
+    out = Chain(Delay(time_s=late / RATE, feedback=feedback, mix=mix)).render(SIGNAL)
+    a = np.zeros(late + 1)
+    a[0], a[late] = 1.0, -feedback
+    b = np.zeros(late + 1)
+    b[late] = 1.0
+    wet = scipy.signal.lfilter(b, a, SIGNAL.astype(np.float64), axis=0)
+    assert np.abs(out - (SIGNAL + mix * (wet - SIGNAL))).max() < 1e-5
+
+
+def test_the_reverb_decays_as_told():
+    """Schroeder's integral: 60 dB in the decay time, with no treble taken away."""
+    click = np.zeros((4 * RATE, 2), np.float32)
+    click[0] = 1.0
+    for seconds in (0.8, 2.0):
+        out = Chain(Reverb(decay_s=seconds, damping=0.0, mix=1.0)).render(click)[:, 0]
+        energy = np.cumsum(out[::-1].astype(np.float64) ** 2)[::-1]
+        fall = 10 * np.log10(energy / energy[0] + 1e-30)
+        t5, t35 = (int(np.argmax(fall < -level)) for level in (5, 35))
+        assert (t35 - t5) * 2 / RATE == pytest.approx(seconds, rel=0.1)
+    left, right = Chain(Reverb(mix=1.0)).render(click).T
+    assert abs(np.corrcoef(left[2000:RATE], right[2000:RATE])[0, 1]) < 0.3, "wide"
+    damped = Chain(Reverb(damping=0.8, mix=1.0)).render(click)[:, 0]
+    spectra = [np.abs(np.fft.rfft(x[RATE // 2 : RATE])) for x in (left, damped)]
+    assert spectra[1][5000:].sum() < 0.2 * spectra[0][5000:].sum()
+
+
+def test_the_oscillator_is_a_sine():
+    out = Chain(Oscillator(frequency=997.0, gain_db=-6.0)).render(np.ones(RATE))
+    expected = 10 ** (-6 / 20) * np.sin(2 * np.pi * 997 * np.arange(RATE) / RATE)
+    assert np.abs(out - expected).max() < 1e-6
+
+
+# --- the equaliser ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bands_are_what_their_names_say(kind):
+    sos = design_band(kind, 1000, RATE, 2.0, 6.0)
+    low, at, high = 20 * np.log10(np.abs(frequency_response(sos, [1, 1000, 23_999], RATE)) + 1e-12)
+    expected = {
+        "lowpass": (0, 6.02, -100),
+        "highpass": (-100, 6.02, 0),
+        "bandpass": (-50, 0, -50),
+        "notch": (0, -100, 0),
+        "allpass": (0, 0, 0),
+        "peaking": (0, 6, 0),
+        "lowshelf": (6, 3, 0),
+        "highshelf": (0, 3, 6),
+    }[kind]
+    for got, want in zip((low, at, high), expected, strict=True):
+        assert got == pytest.approx(want, abs=0.02) if want > -50 else got < want
+    z, h = scipy.signal.sosfreqz(sos[None], [500, 3000], fs=RATE)
+    assert np.allclose(frequency_response(sos, z, RATE), h)
+
+
+def test_impossible_bands_are_refused():
+    for wrong in (("peak", 100, 1), ("peaking", 0, 1), ("peaking", 24_000, 1), ("notch", 100, 0)):
+        with pytest.raises(UsageError):
+            design_band(wrong[0], wrong[1], RATE, wrong[2])
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 8, 9, 31])
+def test_the_equaliser_is_scipys_cascade(count):
+    rng = np.random.default_rng(count)
+    bands = [
+        ("peaking", f, 1.3, g)
+        for f, g in zip(np.geomspace(40, 16_000, count), rng.uniform(-9, 9, count), strict=True)
+    ]
+    one = Equalizer(bands, preamp_db=-3.0)
+    out = Chain(one).render(SIGNAL)
+    gain = 10 ** (-3 / 20)
+    expected = gain * SIGNAL.astype(np.float64)
+    if count:
+        expected = scipy.signal.sosfilt(one.sos(RATE), expected, axis=0)
+    assert np.abs(out - expected).max() < 1e-6
+    level = one.response_db([1000.0], RATE)[0]
+    tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)
+    loud = Chain(one).render(tone)[RATE // 2 :]
+    assert 20 * np.log10(np.sqrt(2 * np.mean(loud**2))) == pytest.approx(level, abs=0.01)
+
+
+def test_the_default_bands():
+    one = Equalizer()
+    assert [round(f) for _, f, _, _ in one.bands] == [60, 170, 310, 600, 1000, 3000, 6000, 12_000]
+    assert np.allclose(Chain(one).render(SIGNAL), SIGNAL, atol=1e-7)
+    assert len(Equalizer(10).bands) == 10
+    with pytest.raises(UsageError, match="there are bands 0 to 7"):
+        one.set_band(8, gain_db=1)
+    with pytest.raises(UsageError, match="no band of kind"):
+        one.set_band(0, kind="peak")
+
+
+def test_bands_change_while_playing_without_a_click(tmp_path):
+    """A 50 Hz sine while bands move: nothing above 1 kHz appears."""
+    import soundfile
+
+    sine = 0.25 * np.sin(2 * np.pi * 50 * np.arange(10 * RATE) / RATE)
+    soundfile.write(tmp_path / "sine.wav", np.repeat(sine[:, None], 2, 1), RATE, "FLOAT")
+    one = Equalizer()
+    with Player("null", block_size=64, effects=Chain(one)) as player:
+        player._capture_s = 8.0
+        player.play(tmp_path / "sine.wav")
+        wait_for(lambda: player.position > 0.5)
+        rng = np.random.default_rng(4)
+        for _ in range(20):
+            one.set_band(int(rng.integers(0, 8)), gain_db=float(rng.uniform(-9, 9)))
+            time.sleep(0.03)
+        wait_for(lambda: one.seen == one.version)
+        time.sleep(0.3)
+        out = player._captures[0].captured()[:, 0].copy()
+    assert one.seen == 20
+    first = int(np.argmax(np.abs(out) > 0)) + 4800
+    last = len(out) - 1 - int(np.argmax(np.abs(out[::-1]) > 0)) - 4800
+    sos = scipy.signal.butter(8, 1000, "highpass", fs=RATE, output="sos")
+    rest = scipy.signal.sosfiltfilt(sos, out[first:last].astype(np.float64))[2000:-2000]
+    assert 20 * np.log10(np.abs(rest).max()) < -100
+
+
+def test_parameters_can_be_set_from_any_thread():
+    one = Gain()
+    chain = Chain(one)
+    chain.prepare(RATE, 2)
+    threads = [
+        threading.Thread(target=lambda v=v: setattr(one, "gain_db", float(-v))) for v in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert one.record["_target"][0] == one.gain_db
