@@ -21,8 +21,12 @@ import zerocross
 count = ctypes.CDLL(None).zx_allocations
 count.restype = ctypes.c_long
 path, seconds = sys.argv[1], float(sys.argv[2])
-with zerocross.Player("null", block_size=64) as player:
+from zerocross.eq import Equalizer
+from zerocross.effects import Compressor, Delay, Limiter, Reverb
+effects = zerocross.Chain(Equalizer([("peaking", 1000, 1, 6)]), Compressor(), Delay(), Reverb(), Limiter())
+with zerocross.Player("null", block_size=64, effects=effects) as player:
     player.play(path)
+    player.tap  # fed by the callback all the while
     time.sleep(1.0)
     threads = {int(name) for name in os.listdir("/proc/self/task")}
     python = {t.native_id for t in threading.enumerate() if t.name != "zerocross-decode"}

@@ -10,11 +10,13 @@ import time
 
 import numpy as np
 import pytest
+import scipy.signal
 
 import zerocross
 from conftest import music, wait_for
 from zerocross import Chain, Parallel, Player, Split, UsageError, param, processor
 from zerocross.effects import Gain
+from zerocross.engine.chain import Program
 from zerocross.engine.program import FADE
 
 
@@ -313,8 +315,6 @@ def sine_file(tmp_path, seconds, frequency=441.0):
 
 def splash_db(signal, frequency=441.0):
     """What is left above 3 kHz of a sine whose level changes, against full scale: clicks."""
-    import scipy.signal
-
     sos = scipy.signal.butter(8, 3000, "highpass", fs=48_000, output="sos")
     rest = scipy.signal.sosfiltfilt(sos, signal.astype(np.float64))[2000:-2000]
     return 20 * np.log10(np.abs(rest).max() + 1e-12)
@@ -360,13 +360,16 @@ def test_random_changes_make_no_click(tmp_path):
 @pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_five_hundred_changes_make_no_click_and_leave_nothing(tmp_path):
+    change_while_playing(tmp_path, 10, 3.0)
+    gc.collect()
     before = len(gc.get_objects())
     out = change_while_playing(tmp_path, 500, 45.0)
     start = int(np.argmax(np.abs(out) > 0)) + 4800
     stop = len(out) - 1 - int(np.argmax(np.abs(out[::-1]) > 0)) - 4800
     assert splash_db(out[start:stop]) < -80
     gc.collect()
-    assert len(gc.get_objects()) < before + 20_000
+    assert len(gc.get_objects()) < before + 5000
+    assert not [x for x in gc.get_objects() if isinstance(x, Program)]
 
 
 def test_a_refused_change_leaves_everything_as_it_was(tmp_path):

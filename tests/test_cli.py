@@ -593,3 +593,83 @@ def test_render_resamples(cli, tmp_path):
     error = np.sqrt(np.mean((out[part] - expected[part]) ** 2))
     assert error < 0.02 * np.sqrt(np.mean(expected[part] ** 2))
     assert cli("render", tmp_path / "a.wav", tmp_path / "d.wav", "--rate", "1").returncode == 2
+
+
+EFFECT = """
+import zerocross
+
+
+@zerocross.processor
+class Half:
+    level: float = zerocross.param(0.5)
+
+    def process(self, block):
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = block.input[c, i] * self.level
+"""
+BAD = """
+
+@zerocross.processor
+class Bad:
+    def process(self, block):
+        block.output[0] = block.input[0] * 2
+"""
+
+
+def test_prove(cli, tmp_path):
+    path = tmp_path / "effect.py"
+    path.write_text(EFFECT)
+    done = cli("prove", path)
+    assert done.returncode == 0, done.stderr
+    assert re.match(
+        r"accepted  Half: \d+ instructions, \d+ bytes of stack, at most", done.stdout.decode()
+    )
+    path.write_text(EFFECT + BAD)
+    line = 1 + (EFFECT + BAD).splitlines().index("        block.output[0] = block.input[0] * 2")
+    done = cli("prove", path)
+    assert done.returncode == 1
+    assert (
+        f"refused   Bad: {path}:{line}: `block.output[0] = block.input[0] * 2` allocates"
+        in done.stdout.decode()
+    )
+    found = json.loads(cli("prove", path, "--json").stdout)
+    assert [(p["name"], p["accepted"]) for p in found] == [("Half", True), ("Bad", False)]
+    assert found[0]["ns_per_frame"] > 0
+
+
+def test_prove_says_what_is_wrong_with_a_file(cli, tmp_path):
+    for text, words in (
+        ("x = 1", "defines no processor"),
+        ("import nothing_such", "effect.py:1: ModuleNotFoundError"),
+        ("def (", "effect.py:1: SyntaxError"),
+    ):
+        (tmp_path / "effect.py").write_text(text)
+        done = cli("prove", tmp_path / "effect.py")
+        assert done.returncode == 2
+        assert words in done.stderr.decode()
+        assert b"Traceback" not in done.stderr
+    assert cli("prove", tmp_path / "none.py").returncode == 2
+
+
+def test_live_takes_a_file_at_every_save(tmp_path, make_file):
+    song, _ = make_file(frames=48_000 * 60)
+    path = tmp_path / "effect.py"
+    path.write_text(EFFECT)
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "zerocross", "live", str(path), "--input", str(song), "--device", "null"],
+        encoding="utf-8",
+        timeout=60,
+    )
+    child.expect("playing")
+    path.write_text(EFFECT.replace("0.5", "0.25"))
+    child.expect("taken: Half")
+    path.write_text(EFFECT + BAD)
+    child.expect("not taken: .*allocates")
+    path.write_text(EFFECT.replace("self.level", "0.125"))
+    child.expect("taken: Half")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus in (0, 1, 130)
