@@ -80,17 +80,25 @@ def test_only_the_compiler_room_knows_numba_and_llvm():
 
 def test_public_names():
     assert set(zerocross.__all__) == {
+        "Chain",
         "DeviceError",
         "DeviceNotFound",
         "Event",
+        "Fault",
+        "Parallel",
         "Player",
+        "Processor",
         "RealtimeError",
         "Rendered",
         "SourceError",
+        "Split",
         "Track",
         "UsageError",
         "ZerocrossError",
         "__version__",
+        "kernel",
+        "param",
+        "processor",
         "render",
     }
     for name in zerocross.__all__:

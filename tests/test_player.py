@@ -62,6 +62,10 @@ def test_the_report_has_what_is_promised(player, make_file):
     player.play(make_file(frames=10_000)[0])
     player.wait(10)
     report = player.report()
+    assert {grant["what"] for grant in report["realtime"]} <= {
+        "real-time priority",
+        "locked memory",
+    }
     assert set(report) == {
         "sample_rate",
         "channels",
@@ -78,6 +82,7 @@ def test_the_report_has_what_is_promised(player, make_file):
         "ring_low_water_frames",
         "decode_seconds",
         "faults",
+        "realtime",
         "tracks",
     }
     assert set(report["callback_ns"]) == {"p50", "p99", "p999", "max"}

@@ -72,14 +72,15 @@ def play_under(load, seconds, device, path, decoded):
         player.play(path)
         time.sleep(0.4)
         stream = player._stream
-        started, first = time.monotonic(), int(stream.record["callbacks"])
-        frames = int(stream.record["frames_played"])
+        first = int(stream.record["callbacks"])
+        before = stream._latest.read()  # frames and time as one: Python may pause in between
         stream.record["longest_gap_ns"] = 0
         load(seconds)
         gap = int(stream.record["longest_gap_ns"]) / 1e9
         calls = int(stream.record["callbacks"]) - first
-        played = int(stream.record["frames_played"]) - frames
-        elapsed = time.monotonic() - started
+        after = stream._latest.read()
+        played = after["frames_played"] - before["frames_played"]
+        elapsed = (after["time_ns"] - before["time_ns"]) / 1e9
         underruns = int(stream.record["underruns"])
         print(f"longest gap {gap * 1e3:.1f} ms")
         out = stream.captured().copy()

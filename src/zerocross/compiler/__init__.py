@@ -18,6 +18,7 @@ from zerocross.compiler.external import (
     monotonic_ns,
     provide,
     sleep_us,
+    thread_number,
 )
 from zerocross.compiler.floatmode import flush_denormals, restore_float_mode
 from zerocross.compiler.kernel import Kernel, kernel
@@ -64,5 +65,6 @@ __all__ = [
     "restore_float_mode",
     "sleep_us",
     "store_release",
+    "thread_number",
     "uint8_array",
 ]

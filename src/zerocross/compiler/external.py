@@ -9,6 +9,7 @@ an exception.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = [
     "monotonic_ns",
     "provide",
     "sleep_us",
+    "thread_number",
 ]
 
 #: Names of the C functions declared so far: the allow-list of the real-time check.
@@ -148,6 +150,11 @@ def monotonic_ns() -> int:
     waits.
     """
     return time.monotonic_ns()
+
+
+#: The calling thread's number as the system knows it (Linux): one call that cannot wait. The
+#: argument is ignored.
+thread_number = external("gettid", "l", lambda _: threading.get_native_id())
 
 
 def _build_sleep() -> Any:

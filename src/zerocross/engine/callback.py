@@ -13,6 +13,7 @@ an older generation cannot be heard, however many of them were in the ring.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from zerocross.compiler import (
     record_at,
     restore_float_mode,
     store_release,
+    thread_number,
     uint8_array,
 )
 from zerocross.dsp.convert import FORMAT_F32, FORMAT_S24, write_device_frames
@@ -58,6 +60,7 @@ from zerocross.sync.tap import TAP, tap_write
 __all__ = ["render_block", "run_callback"]
 
 _MARK_SIZE = MARK.itemsize
+_LINUX = sys.platform == "linux"
 
 
 @kernel
@@ -382,6 +385,8 @@ def fill_buffer(stream: Any, output: Any, frames: Any) -> None:
 def run_callback(stream: Any, output: Any, frames: Any) -> None:
     """Do everything a device callback has to do, timed."""
     started = monotonic_ns()
+    if stream.thread == 0 and _LINUX:
+        stream.thread = thread_number(0)
     mode = flush_denormals()
     fill_buffer(stream, output, frames)
     restore_float_mode(mode)

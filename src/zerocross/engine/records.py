@@ -114,6 +114,7 @@ STREAM = layout(
         "source_frames_left",
         "segment_start",
         "program_running",
+        "thread",
         "refilling",
         "start_at_once",
         "ended",

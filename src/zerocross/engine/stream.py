@@ -21,6 +21,7 @@ from zerocross.engine import decode
 from zerocross.engine.callback import render_block
 from zerocross.engine.chain import Program
 from zerocross.engine.device import DEFAULT_BLOCK, Device, DeviceInfo, open_device
+from zerocross.engine.priority import elevate, keep_in_memory, name_thread
 from zerocross.engine.recorder import Counters
 from zerocross.engine.records import (
     DECODER,
@@ -37,7 +38,7 @@ from zerocross.engine.records import (
 )
 from zerocross.engine.source import OpenSource, provide_libsndfile, sndfile_error
 from zerocross.errors import DeviceError, ZerocrossError
-from zerocross.memory import Arena, Record, aligned_zeros
+from zerocross.memory import Arena, Grant, Record, aligned_zeros
 from zerocross.memory.numa import place_here
 from zerocross.sync import Latest, Ring, Tap
 
@@ -117,7 +118,7 @@ class Stream:
     tap : Tap
         The last frames that went to the device, after the volume.
     grants : list of Grant
-        How the memory was placed, on a machine with several NUMA nodes.
+        What was asked of the system for the stream's memory, and what it gave.
 
     """
 
@@ -152,8 +153,10 @@ class Stream:
         self._outlived: list[Program | None] = []
         self._capture = np.zeros(0, np.float32)
         self._outcomes_read = 0
+        self._elevated = 0
         self._thread: threading.Thread | None = None
-        self.grants = place_here([self.ring.region, self._arena.region, *self.tap.regions])
+        regions = [self.ring.region, self._arena.region, *self.tap.regions]
+        self.grants = [*place_here(regions), keep_in_memory(regions)]
         self._set_up(volume)
 
     def _set_up(self, volume: float) -> None:
@@ -376,7 +379,7 @@ class Stream:
             candidates,
         )
         self.record["sample_format"] = device.sample_format
-        self.record["device_stops"] = 0
+        self.record["device_stops"] = self.record["thread"] = 0
         self.record["lead_frames"] = max(device.block_size, round(_LEAD_S * self.sample_rate))
         try:
             device.start()
@@ -385,6 +388,18 @@ class Stream:
             raise
         self.device = device
         return notice
+
+    def elevate(self) -> Grant | None:
+        """Ask for real-time priority for the device's thread, once it has called back.
+
+        Returns None until then, and when it was done already.
+        """
+        thread = self.record.load("thread")
+        if thread in {0, self._elevated}:
+            return None
+        self._elevated = thread
+        name_thread(thread, "zerocross-audio")
+        return elevate(thread)
 
     def close_device(self, patience_s: float = 3.0) -> None:
         """Close the device; the ring and the position stay."""

@@ -25,6 +25,7 @@ from zerocross.engine.recorder import Counters
 from zerocross.engine.source import OpenSource, open_source
 from zerocross.engine.stream import Heard, Outcome, Stream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.memory import Grant
 from zerocross.player.events import Event, Events
 from zerocross.player.queue import Queue
 from zerocross.sync import Tap
@@ -125,6 +126,7 @@ class Player:
         self._counters = Counters()
         self._underruns_told = 0
         self._faults_told = 0
+        self._grants: dict[str, Grant] = {}
         self._seconds = 0.0
         self._capture_s = 0.0
         self._captures: list[Any] = []
@@ -294,6 +296,11 @@ class Player:
         return stream.peaks() if stream else []
 
     @property
+    def realtime(self) -> list[Grant]:
+        """What was asked of the system for the audio thread, and what it gave."""
+        return list(self._grants.values())
+
+    @property
     def tap(self) -> Tap:
         """The last 65536 frames that went to the device; another one after a change of rate.
 
@@ -332,6 +339,7 @@ class Player:
                 "seconds": seconds,
                 "deadline_ns": round(block * 1e9 / rate) if rate else 0,
                 **counters.as_report(),
+                "realtime": [dataclasses.asdict(grant) for grant in self._grants.values()],
                 "tracks": [track.as_report() for track in self._queue],
             }
 
@@ -534,6 +542,7 @@ class Player:
             stream.set_program(self._effects.prepare(sample_rate, 2))
             self._effects.connect(stream.set_program)
         self._stream = stream
+        self._grants.update({grant.what: grant for grant in stream.grants})
         stream.start_decoding()
 
     def _open_device(self, name: str | None, candidates: list[DeviceInfo] | None = None) -> None:
@@ -639,6 +648,7 @@ class Player:
         self._follow(heard)
         self._tell_counts()
         self._tell_chain_faults()
+        self._ask_for_priority()
         if self._state == "playing":
             if heard.ended and heard.generation == stream.generation and self._end_posted:
                 self._reach_end()
@@ -784,6 +794,11 @@ class Player:
             self.events.publish(
                 Event("fault", self._path(), f"the audio kernel reported fault status {status}")
             )
+
+    def _ask_for_priority(self) -> None:
+        grant = self._stream_now().elevate()
+        if grant:
+            self._grants[grant.what] = grant
 
     def _tell_chain_faults(self) -> None:
         for fault in self._effects.faults() if self._effects else ():

@@ -1,0 +1,93 @@
+"""What is asked of the system for the audio thread: asked, read back, reported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from conftest import wait_for
+from zerocross import Player
+from zerocross.engine.priority import elevate, keep_in_memory, name_thread
+from zerocross.memory import AlignedBuffer
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+
+
+@pytest.fixture
+def thread():
+    stop = threading.Event()
+    made = threading.Thread(target=stop.wait)
+    made.start()
+    wait_for(lambda: made.native_id)
+    yield made.native_id
+    stop.set()
+    made.join()
+
+
+def test_priority_is_what_the_system_says(thread):
+    grant = elevate(thread, 33)
+    if grant.granted:
+        assert os.sched_getscheduler(thread) == os.SCHED_FIFO
+        assert os.sched_getparam(thread).sched_priority == 33
+        assert "SCHED_FIFO 33, read back" in grant.detail
+        assert "already" in elevate(thread).detail
+    else:
+        assert "rtprio" in grant.detail
+    assert not elevate(1 << 22).granted
+
+
+def test_threads_have_names(thread):
+    name_thread(thread, "zerocross-audio-thread")
+    assert Path(f"/proc/self/task/{thread}/comm").read_text() == "zerocross-audio\n"
+    name_thread(1 << 22, "nobody")
+
+
+def test_memory_that_stays_is_counted():
+    with AlignedBuffer(1 << 20, "u1") as buffer:
+        grant = keep_in_memory([(buffer.address, buffer.nbytes)])
+        assert grant.what == "locked memory"
+        assert "read back" in grant.detail or "memlock" in grant.detail
+
+
+def test_a_user_without_rights_is_told_how_to_get_them():
+    program = """
+    import ctypes, os, resource, threading
+    from zerocross.engine.priority import elevate, keep_in_memory
+    from zerocross.memory import AlignedBuffer
+    buffer = AlignedBuffer(1 << 20, "u1")
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
+    resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).setresuid(65534, 65534, 65534)
+    print(elevate(threading.get_native_id()))
+    print(keep_in_memory([(buffer.address, buffer.nbytes)]))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
+    )
+    priority, memory = done.stdout.splitlines()
+    assert priority.startswith("real-time priority: refused") and "rtprio limit" in priority
+    assert memory.startswith("locked memory: refused") and "memlock" in memory
+
+
+def test_the_players_audio_thread_has_it(make_file):
+    with Player("null", block_size=64) as player:
+        player.play(make_file(frames=480_000)[0])
+        wait_for(lambda: any(g.what == "real-time priority" for g in player.realtime))
+        number = int(player._stream.record["thread"])
+        names = {
+            int(task.name): (task / "comm").read_text().strip()
+            for task in Path("/proc/self/task").iterdir()
+        }
+        grants = {grant.what: grant for grant in player.realtime}
+        assert names[number] == "zerocross-audio"
+        assert number not in {t.native_id for t in threading.enumerate()}
+        if grants["real-time priority"].granted:
+            assert os.sched_getscheduler(number) in (os.SCHED_FIFO, os.SCHED_RR)
+        assert {g["what"] for g in player.report()["realtime"]} == set(grants)
