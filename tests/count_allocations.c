@@ -1,4 +1,4 @@
-/* Counts allocations by thread; preloaded into a process that plays. Test-only. */
+/* Counts allocations and locks by thread; preloaded into a process that plays. Test-only. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>
@@ -30,6 +30,15 @@ void *realloc(void *block, size_t size) { count(); return __libc_realloc(block, 
 void *memalign(size_t alignment, size_t size) { count(); return __libc_memalign(alignment, size); }
 void *aligned_alloc(size_t alignment, size_t size) { count(); return __libc_memalign(alignment, size); }
 void free(void *block) { if (block) count(); __libc_free(block); }
+
+int pthread_mutex_lock(void *mutex)
+{
+    static int (*next)(void *);
+    if (!next)
+        next = dlsym(RTLD_NEXT, "pthread_mutex_lock");
+    count();
+    return next(mutex);
+}
 
 int posix_memalign(void **block, size_t alignment, size_t size)
 {

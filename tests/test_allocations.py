@@ -130,3 +130,47 @@ def test_a_fork_while_playing_is_clean_on_both_sides(make_file):
     """
     out = run(program, make_file(frames=480_000)[0]).splitlines()
     assert out == ["the player is closed; make a new one", "playing 0"]
+
+
+CATALOGUE = """
+import ctypes, sys, threading
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from test_proof import ALLOWED, load
+from zerocross import Chain
+from zerocross.engine.program import run_program_over
+count = ctypes.CDLL(None).zx_allocations
+count.restype = ctypes.c_long
+me, bad = threading.get_native_id(), []
+rows = np.random.default_rng(1).standard_normal((2, 64 * 500)).astype(np.float32)
+out = np.zeros_like(rows)
+call = None
+for name, body in ALLOWED.items():
+    made, _, _ = load(Path(sys.argv[2]), body or "pass")
+    chain = Chain(made(), budget=0)
+    address = chain.prepare(48_000, 2).record.address
+    counts = []
+    for frames in (64, 64, 64 * 500, 64 * 500):
+        before = count(me)
+        run_program_over(address, rows.ctypes.data, out.ctypes.data, rows.shape[1], frames)
+        counts.append(count(me) - before)
+    if counts[1] != counts[3]:  # what calling through ctypes allocates does not depend on frames
+        bad.append((name, counts))
+print(len(ALLOWED), bad)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_no_accepted_processor_allocates_or_locks(tmp_path, counter):
+    """Every construct that the proof accepts, run for one block and for five hundred."""
+    done = subprocess.run(
+        [sys.executable, "-c", CATALOGUE, str(Path(__file__).parent), str(tmp_path)],
+        env={**os.environ, "LD_PRELOAD": str(counter)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    number, bad = done.stdout.split(maxsplit=1)
+    assert int(number) >= 40
+    assert bad.strip() == "[]"

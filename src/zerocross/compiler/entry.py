@@ -66,6 +66,8 @@ class Entry:
         The kernel behind it.
     checked : bool
         Whether every index is checked; set before the first use.
+    typed_memory : bool
+        Whether no memory is accessed as two types, which makes for better code; as `checked`.
 
     """
 
@@ -76,7 +78,7 @@ class Entry:
         dispatches: bool = False,
     ) -> None:
         self._dispatches = dispatches
-        self.checked = False
+        self.checked = self.typed_memory = False
         self.kernel: Kernel[Any] = Kernel(function)
         self.name = f"zerocross_{function.__name__.strip('_')}"
         self.__doc__ = function.__doc__
@@ -140,6 +142,8 @@ class Entry:
         if returned not in ("int64", "none"):
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
         whole = numba_bridge.closed_world(ir) + self._wrapper(symbol)
+        if self.typed_memory:
+            whole = numba_bridge.with_types_of_memory(whole)
         return target.emit(whole, chosen)
 
     def at(self, level: str) -> Entry:
@@ -180,7 +184,7 @@ class Entry:
             self.name,
             ",".join(self.argument_types),
             chosen.key,
-            "checked" if self.checked else "",
+            f"checked={self.checked} typed={self.typed_memory}",
         )
 
     def adopt(self, emitted: target.Emitted, facts: dict[str, Any], chosen: target.Target) -> None:

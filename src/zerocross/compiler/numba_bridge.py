@@ -31,6 +31,7 @@ __all__ = [
     "portable_ir",
     "symbols_of",
     "vector_numba",
+    "with_types_of_memory",
 ]
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
@@ -161,6 +162,40 @@ def give_method(
         if alone:
             return lambda block, first, second=None: made(block, first)  # noqa: ARG005
         return lambda block, first, second=None: made(block, first, second)
+
+
+_ACCESS = re.compile(
+    r"^(\s+(?:%\S+ = load|store) (?:<\d+ x )?(float|double|i\d+|ptr)>?[ ,][^\n]*)$", re.MULTILINE
+)
+_KINDS = {"float": 900_002, "double": 900_003, "ptr": 900_004}
+_INTEGER = 900_005
+_ROOT = """
+!900000 = !{!"memory of a zerocross processor"}
+!900001 = !{!"float", !900000, i64 0}
+!900006 = !{!"double", !900000, i64 0}
+!900007 = !{!"pointer", !900000, i64 0}
+!900008 = !{!"integer", !900000, i64 0}
+!900002 = !{!900001, !900001, i64 0}
+!900003 = !{!900006, !900006, i64 0}
+!900004 = !{!900007, !900007, i64 0}
+!900005 = !{!900008, !900008, i64 0}
+"""
+
+
+def with_types_of_memory(ir: str) -> str:
+    """Tell the optimiser that memory written as one type is not read as another.
+
+    As C compilers assume it (type-based alias analysis): a float64 state field then stays in a
+    register while float32 samples are written. Numba itself says nothing of the kind, because an
+    array may be viewed as another type; a processor's arrays and fields cannot.
+    """
+
+    def tag(match: re.Match[str]) -> str:
+        if "!tbaa" in match.group(1) or " atomic " in match.group(1):
+            return match.group(1)
+        return f"{match.group(1)}, !tbaa !{_KINDS.get(match.group(2), _INTEGER)}"
+
+    return _ACCESS.sub(tag, ir) + _ROOT
 
 
 # Kernels own no memory, so counting references is nothing to do. An allocation would call

@@ -184,9 +184,17 @@ def smooth(state: Any, frames: Any) -> Any:
 
 
 def _make_entry(
-    name: str, process: Kernel[Any], dtype: np.dtype[Any], smoothed: bool, whole: bool
+    name: str,
+    process: Kernel[Any],
+    dtype: np.dtype[Any],
+    channels: int,
+    smoothed: bool,
+    whole: bool,
 ) -> Entry:
-    """Return the entry around a process: it cuts the block where parameters move."""
+    """Return the entry around a process: it cuts the block where parameters move.
+
+    It is made for a number of channels, so that loops over them are unrolled.
+    """
 
     def run(state_address: int, block_address: int) -> int:
         state = record_at(state_address, dtype)
@@ -198,10 +206,10 @@ def _make_entry(
             process(
                 state,
                 Block(
-                    float32_rows(b.input + 4 * done, b.channels, b.row_frames),
-                    float32_rows(b.output + 4 * done, b.channels, b.row_frames),
+                    float32_rows(b.input + 4 * done, channels, b.row_frames),
+                    float32_rows(b.output + 4 * done, channels, b.row_frames),
                     frames,
-                    b.channels,
+                    channels,
                     b.sample_rate,
                     b.position + done,
                     arena,
@@ -211,7 +219,9 @@ def _make_entry(
         return 0
 
     run.__name__ = f"process_{name}"
-    return Entry(run, ("int64", "int64"))
+    made = Entry(run, ("int64", "int64"))
+    made.typed_memory = True
+    return made
 
 
 _HIDDEN = ("_target", "_value", "_goal", "_step", "_left", "_frames")
@@ -360,7 +370,7 @@ class Processor:
             for hidden in ("_target", "_value", "_goal"):
                 record[hidden][k] = self._targets[name]
             record["_frames"][k] = round(p.smoothing * sample_rate)
-        state["entry"], state["verdict"] = self._compiled(dtype, debug)
+        state["entry"], state["verdict"] = self._compiled(dtype, channels, debug)
         state["record"] = record
 
     def _fields(self) -> dict[str, Any]:
@@ -374,11 +384,11 @@ class Processor:
         }
 
     @classmethod
-    def _compiled(cls, dtype: np.dtype[Any], debug: bool) -> tuple[Entry, Verdict]:
-        key = (repr(dtype.fields), dtype.itemsize, debug)
+    def _compiled(cls, dtype: np.dtype[Any], channels: int, debug: bool) -> tuple[Entry, Verdict]:
+        key = (repr(dtype.fields), dtype.itemsize, channels, debug)
         if key not in cls._entries:
             make = functools.partial(
-                _make_entry, cls.__name__, cls._kernel, dtype, bool(cls._params)
+                _make_entry, cls.__name__, cls._kernel, dtype, channels, bool(cls._params)
             )
             entry = make(True)
             entry.checked = debug

@@ -48,7 +48,6 @@ BLOCK = layout(
         "output",
         "row_frames",
         "frames",
-        "channels",
         ("sample_rate", "f8"),
         "position",
         "arena",
@@ -182,7 +181,6 @@ def _run_node(program: Any, step: Any, frames: Any) -> None:
     block.output = program.buffers + 4 * (step.target * program.channels * MAX_BLOCK + first)
     block.row_frames = MAX_BLOCK
     block.frames = frames
-    block.channels = step.channels
     block.sample_rate = program.sample_rate
     block.position = program.position
     block.arena = program.arena
