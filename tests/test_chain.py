@@ -204,6 +204,44 @@ def test_what_was_set_before_is_there_after_every_preparation():
         assert breaks.at == 100
 
 
+@zerocross.kernel
+def raise_count(self, by):
+    self.count += by
+
+
+@processor
+class Counts:
+    count: int = 0
+
+    def process(self, block):
+        raise_count(self, block.frames)
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = block.input[c, i]
+
+
+@processor
+class CountsMore:
+    """Its record begins as that of `Counts` does."""
+
+    count: int = 0
+    more: int = 5
+
+    def process(self, block):
+        raise_count(self, block.frames)
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = block.input[c, i]
+
+
+def test_a_kernel_works_on_the_record_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZEROCROSS_CACHE_DIR", str(tmp_path))
+    for made in (Counts, CountsMore):
+        one = made()
+        Chain(one).render(SIGNAL[:100])
+        assert one.count == 100
+
+
 def test_state_is_seen_from_python():
     late = Late()
     Chain(late).render(SIGNAL[:105])
@@ -391,6 +429,21 @@ def test_a_refused_change_leaves_everything_as_it_was(tmp_path):
         with pytest.raises(UsageError, match="not in the chain"):
             chain.remove(Level())
         assert player.state == "playing"
+
+
+def test_a_chain_plays_in_one_place(tmp_path):
+    chain = Chain(Level())
+    path = sine_file(tmp_path, 5.0)
+    with Player("null", effects=chain) as player, Player("null", effects=chain) as other:
+        player.play(path)
+        with pytest.raises(UsageError, match="plays already"):
+            other.play(path)
+        with pytest.raises(UsageError, match="plays already"):
+            chain.render(SIGNAL)
+        assert player.state == "playing"
+        assert other.state == "stopped"
+        player.stop()
+        assert chain.render(SIGNAL).shape == SIGNAL.shape
 
 
 def test_a_player_tells_the_faults_of_its_chain(tmp_path):

@@ -259,7 +259,7 @@ def test_an_index_published_before_the_data_is_caught():
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_two_threads_a_billion_samples():
-    assert run_pair(_produce, 4096, 256, 500_000_000) == 0
+    assert run_pair(_produce, 4096, 256, 800_000_000) == 0
     for capacity in CAPACITIES:
         chunks = range(1, capacity + 1) if capacity <= 64 else range(1, capacity + 1, 127)
         for chunk in chunks:
@@ -337,6 +337,12 @@ def test_latest_is_never_torn():
     torn, latest = count_torn(_publish_many, 2_000_000)
     assert torn == 0
     assert latest.read()["a"] == 2_000_000
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_latest_is_not_torn_in_a_hundred_million_writes():
+    assert count_torn(_publish_many, 100_000_000)[0] == 0
 
 
 def test_latest_without_its_sequence_is_torn():

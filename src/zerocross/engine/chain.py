@@ -355,7 +355,8 @@ class Chain(_Group):
         RealtimeError
             If a processor is refused.
         UsageError
-            For an impossible format, or a processor that is in the chain twice.
+            For an impossible format, a processor that is in the chain twice, or a chain that
+            plays.
 
         """
         if not 1 <= channels <= MAX_CHAIN_CHANNELS or not sample_rate > 0:
@@ -364,6 +365,7 @@ class Chain(_Group):
                 "channels and a rate above 0"
             )
         with self._lock:
+            self._check_silent()
             self._nodes.clear()
             return self._laid_out(sample_rate, channels)
 
@@ -382,8 +384,20 @@ class Chain(_Group):
         """Let changes be heard: ``install`` hands a program to the audio thread and waits.
 
         It returns whether the audio thread has taken it. None lets go.
+
+        Raises
+        ------
+        UsageError
+            If it plays somewhere already: its processors have one state.
+
         """
+        if install is not None:
+            self._check_silent()
         self._install = install
+
+    def _check_silent(self) -> None:
+        if self._install is not None:
+            raise UsageError("the chain plays already; stop that player, or make another chain")
 
     def replace(self, old: Processor | _Group, new: Processor | _Group) -> None:
         """Put another part in the place of one, with a crossfade of 20 ms if it plays.

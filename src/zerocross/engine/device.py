@@ -14,12 +14,12 @@ import difflib
 import functools
 import sys
 import threading
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import _miniaudio
 import numpy as np
 
+from zerocross.closing import Closes
 from zerocross.compiler import entry, fetch_add, int32_array, int64_array, record_at
 from zerocross.dsp.convert import FORMAT_F32, FORMAT_S16, FORMAT_S24, FORMAT_S32
 from zerocross.engine.callback import run_callback
@@ -334,7 +334,7 @@ def _default_of(backend: str) -> DeviceInfo | None:
     return next((d for d in devices if d.is_default), None)
 
 
-class Device:
+class Device(Closes):
     """An open device that calls our callback.
 
     Parameters
@@ -395,17 +395,6 @@ class Device:
         config.pulse.pStreamNamePlayback = self._names
         self._kept = config
         return config
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def latency_frames(self) -> int:

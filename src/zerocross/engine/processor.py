@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import hashlib
 import inspect
 import math
 from collections.abc import Callable
@@ -229,14 +230,20 @@ _NUMBERS = (bool, int, float, np.integer, np.floating)
 
 
 def _state_dtype(params: dict[str, Param], fields: dict[str, Any]) -> np.dtype[Any]:
-    """Lay out a processor's record: targets apart from all that the audio side writes."""
+    """Lay out a processor's record: targets apart from all that the audio side writes.
+
+    The first field's name is made of all the others: Numba takes a record whose first fields are
+    those of another for a kind of it, and would run a kernel that was made for the other.
+    """
     count = (max(1, len(params)),)
+    shape = [(name, _kind_of(value), _shape_of(value)) for name, value in fields.items()]
+    mark = "_" + hashlib.sha256(repr((list(params), shape)).encode()).hexdigest()[:16]
     made = layout(
-        control=[("_target", "f8", count)],
+        control=[mark, ("_target", "f8", count)],
         audio=[
             *((name, "f8", count) for name in ("_value", "_goal", "_step")),
             *((name, "i8", count) for name in ("_left", "_frames")),
-            *((name, _kind_of(value), *_shape_of(value)) for name, value in fields.items()),
+            *((name, kind, *size) for name, kind, size in shape),
         ],
     )
     found: Any = made.fields

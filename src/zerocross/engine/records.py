@@ -165,7 +165,6 @@ DECODER = layout(
         "rows_in",
         "rows_out",
         "channels",
-        "sample_rate",
         "fade_frames",
     ],
     control=["stop", "sources_written"],

@@ -192,7 +192,6 @@ class Stream:
             "rows_in": self._rows_in.ctypes.data,
             "rows_out": self._rows_out.ctypes.data,
             "channels": self.channels,
-            "sample_rate": self.sample_rate,
             "fade_frames": ramp,
         }.items():
             decoder[name] = value

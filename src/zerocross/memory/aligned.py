@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 import mmap
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from zerocross.closing import Closes
 from zerocross.errors import MemoryRefused, UsageError
 from zerocross.memory import pages
 from zerocross.memory.grant import Grant
@@ -49,7 +49,7 @@ def aligned_zeros(
     return raw[start : start + length].view(kind).reshape(sizes)
 
 
-class AlignedBuffer:
+class AlignedBuffer(Closes):
     """An array in pages of its own.
 
     Parameters
@@ -177,14 +177,3 @@ class AlignedBuffer:
             raise UsageError(
                 "the buffer is still viewed by an array; delete the view, then close it"
             ) from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

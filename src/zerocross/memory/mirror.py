@@ -17,12 +17,12 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from zerocross.closing import Closes
 from zerocross.errors import MemoryRefused, UsageError
 from zerocross.memory.pages import PRIVATE, libc
 
@@ -34,7 +34,7 @@ def granularity() -> int:
     return mmap.ALLOCATIONGRANULARITY
 
 
-class MirroredBuffer:
+class MirroredBuffer(Closes):
     """A ring's memory.
 
     Parameters
@@ -205,17 +205,6 @@ class MirroredBuffer:
         self._map = None
         self._fd = -1
         self._release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 _Mapped = tuple[int, int, Callable[[], None]]

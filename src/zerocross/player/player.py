@@ -16,9 +16,9 @@ import os
 import threading
 import time
 import weakref
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from zerocross.closing import Closes
 from zerocross.engine.chain import Chain
 from zerocross.engine.device import NULL_DEVICE, DeviceInfo, find_devices
 from zerocross.engine.recorder import Counters
@@ -74,7 +74,7 @@ class _Posting:
     outcome: Outcome | None = None
 
 
-class Player:
+class Player(Closes):
     """Plays audio files with no interpreter between the file and the device.
 
     Parameters
@@ -370,17 +370,6 @@ class Player:
             _forgotten.append(self._stream)
         self._stream, self._supervisor = None, None
         self._state, self._closed = "stopped", True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # --- starting and jumping ---------------------------------------------------------------
 
