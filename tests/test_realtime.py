@@ -132,8 +132,9 @@ def song(make_file):
 
 @pytest.mark.parametrize("load", LOADS)
 def test_null_device_under_load(song, load):
-    # 30 ms is what the machine takes from anyone: 2 % of so short a run. The soak asks for 99 %.
-    assert play_under(LOADS[load], 1.5, "null", *song(1.5)) >= 0.97
+    # The null device calls back in bursts, and the machine takes up to 30 ms from anyone: at both
+    # ends of so short a run that is 2 %. The soak asks for 99 %.
+    assert play_under(LOADS[load], 2.5, "null", *song(2.5)) >= 0.96
 
 
 def test_the_twin_a_python_callback_stops_when_frozen():
