@@ -20,7 +20,12 @@ import ctypes, math, os, random, sys, threading, time
 import numpy as np
 import zerocross
 from zerocross.dsp.noise import next_seed, noise_of
+from zerocross.compiler import invoke, monotonic_ns, sleep_us
 from zerocross.dsp.gain import gain as scale
+from zerocross.engine.decode import sf_error
+from zerocross.engine.source import provide_libsndfile
+
+provide_libsndfile()
 
 lock = threading.Lock()
 table = np.sin(np.arange(64) / 10).astype(np.float32)
@@ -138,6 +143,9 @@ FORBIDDEN = {
     "two types": "x = 1.0\nif n > 2:\n    x = (1, 2)  # here\nself.total = 1.0\nself.count = len(x)",
     "slices that may not fit": "self.line[0, :n] = block.input[0, :200]  # here",
     "walrus": "if (k := n // 2) > 1:  # here\n    self.count = k",
+    "our own sleep": "sleep_us(1000)  # here",
+    "our own reader": "self.count = sf_error(n)  # here",
+    "a call by address": "self.count = invoke(n, n, n)  # here",
     "maximum of what may be empty": "self.total = self.wide[:n].max()  # here",
     "math that numba lacks": "self.total = math.fmod(self.total, 2.0)  # here",
 }
@@ -168,6 +176,7 @@ def test_forbidden_things_are_refused_with_line_and_cure(tmp_path, name):
 
 
 ALLOWED = {
+    "the clock": "self.count = monotonic_ns()",
     "nothing": "",
     "arithmetic": "self.total = (self.total + 1.5) * 2 - 3 / 4 // 1 % 5",
     "integers": "self.count = (self.count * 3 + 1) % 1000 >> 1 | 1 & 7 ^ 2",

@@ -28,6 +28,7 @@ from zerocross.compiler.diagnosis import (
     refusal_of_numba,
 )
 from zerocross.compiler.entry import Entry
+from zerocross.compiler.external import INVOKER
 from zerocross.compiler.kernel import Kernel
 from zerocross.errors import CompileError, RealtimeError
 
@@ -118,7 +119,8 @@ def prove(
             raise
         finding = refusal_of_numba(error, function)
         raise RealtimeError(str(finding), finding) from None
-    refused = realtime.refused(emitted.ir)
+    refused = realtime.refused(emitted.ir, realtime.NEVER_WAITS)
+    refused += [INVOKER] if f"@{INVOKER}(" in emitted.ir else []
     if refused or not (made.checked or _cannot_raise(emitted.ir, made, endless, chosen)):
         finding = _find_line(endless, function, process, refused)
         raise RealtimeError(str(finding), finding)

@@ -10,12 +10,16 @@ through a pointer.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from zerocross.compiler.external import EXTERNALS, INVOKER
 from zerocross.errors import RealtimeError
 
-__all__ = ["check", "refused"]
+__all__ = ["NEVER_WAITS", "check", "refused"]
+
+#: External functions that a processor may call: reading the clock.
+NEVER_WAITS = frozenset(["clock_gettime"])
 
 #: Functions of the C library that neither allocate nor wait.
 _ARITHMETIC = frozenset(
@@ -89,10 +93,14 @@ _INVOKER = re.compile(rf"^define [^\n]*@{INVOKER}\(.*?^}}", re.MULTILINE | re.DO
 _INSTRUCTION = re.compile(r"^  \S", re.MULTILINE)
 
 
-def refused(ir: str) -> list[str]:
-    """Return the functions outside the allow-list that a final module calls."""
+def refused(ir: str, also: Collection[str] = EXTERNALS) -> list[str]:
+    """Return the functions outside the allow-list that a final module calls.
+
+    ``also`` are allowed beside the arithmetic: for the engine's own entries what `external`
+    declared, which may wait; for processors only what cannot.
+    """
     called = sorted(n for n in _DECLARED.findall(ir) if not n.startswith("llvm."))
-    return [n for n in called if n not in _ARITHMETIC and n not in EXTERNALS]
+    return [n for n in called if n not in _ARITHMETIC and n not in also]
 
 
 def check(ir: str, name: str, dispatches: bool = False) -> dict[str, Any]:
