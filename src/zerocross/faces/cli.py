@@ -334,7 +334,9 @@ def prove(file: str, as_json: bool) -> int:
 @click.option("--input", "song", required=True, metavar="SONG", help="What goes through it.")
 @click.option("--device", metavar="NAME", help="As of play.")
 @click.option("--block", type=click.IntRange(16, 65_536), metavar="FRAMES", help="As of play.")
-@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS")
+@click.option(
+    "--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Play so much."
+)
 def live(file: str, song: str, **options: Any) -> int:
     """Play a song through a file's processors, and take the file anew at every save."""
     from zerocross.engine.chain import Chain
@@ -345,7 +347,8 @@ def live(file: str, song: str, **options: Any) -> int:
     chain = Chain(chain_of(file))
     with Player(options["device"], options["block"], effects=chain) as player:
         player.events.subscribe(_tell_plainly)
-        player.play(song, duration_s=options["duration"])
+        with contextlib.suppress(SourceError):  # told as an event
+            player.play(song, duration_s=options["duration"])
 
         def go_on() -> bool:
             interrupt.check()
