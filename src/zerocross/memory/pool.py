@@ -10,12 +10,12 @@ first and stay warm.
 from __future__ import annotations
 
 import dataclasses
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from zerocross.closing import Closes
 from zerocross.compiler import (
     compare_exchange,
     entry,
@@ -185,7 +185,7 @@ class PoolStats:
         )
 
 
-class PooledBuffer:
+class PooledBuffer(Closes):
     """A buffer that was taken from a pool; ``with`` or `release` gives it back.
 
     Attributes
@@ -211,15 +211,8 @@ class PooledBuffer:
         """
         self._pool.release(self)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """`release`, at the end of a ``with``."""
         self.release()
 
 
