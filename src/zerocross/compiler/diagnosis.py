@@ -285,23 +285,13 @@ def loops_to_warn_of(function: Callable[..., Any]) -> list[Finding]:
     found = []
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.While):
-            found.append(
-                _finding(
-                    function,
-                    node.test,
-                    "is a loop whose end depends on data",
-                    "bound it by a constant or by block.frames",
-                )
-            )
+            where, what = node.test, "end"
         elif isinstance(node, ast.For) and _depends_on_data(node.iter):
-            found.append(
-                _finding(
-                    function,
-                    node.iter,
-                    "is a loop whose length depends on data",
-                    "bound it by a constant or by block.frames",
-                )
-            )
+            where, what = node.iter, "length"
+        else:
+            continue
+        reason = f"is a loop whose {what} depends on data"
+        found.append(_finding(function, where, reason, "bound it by a constant or by block.frames"))
     return found
 
 

@@ -124,18 +124,17 @@ def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) 
     history = aligned_zeros((channels, taps + max_frames))
     state = np.array([taps // 2 - 1, 0, 0, step, denominator, count], np.int64)
     record = Record(RESAMPLER)
-    for name, value in {
-        "rate_in": rate_in,
-        "rate_out": rate_out,
-        "channels": channels,
-        "phases": phases.ctypes.data,
-        "phase_count": len(phases),
-        "taps": taps,
-        "history": history.ctypes.data,
-        "history_frames": history.shape[1],
-        "state": state.ctypes.data,
-    }.items():
-        record[name] = value
+    record.fill(
+        rate_in=rate_in,
+        rate_out=rate_out,
+        channels=channels,
+        phases=phases.ctypes.data,
+        phase_count=len(phases),
+        taps=taps,
+        history=history.ctypes.data,
+        history_frames=history.shape[1],
+        state=state.ctypes.data,
+    )
     return Resampler(rate_in, rate_out, taps, phases, history, state, record)
 
 

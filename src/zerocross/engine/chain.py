@@ -168,18 +168,17 @@ class Program:
         self._arena = Arena(_ARENA_BYTES)
         self._block = Record(BLOCK)
         self.record = Record(PROGRAM)
-        for name, value in {
-            "steps": self._table.ctypes.data,
-            "step_count": len(self._steps),
-            "buffers": self._memory.ctypes.data,
-            "channels": channels,
-            "sample_rate": sample_rate,
-            "arena": self._arena.record.address,
-            "block": self._block.address,
-            "result": result,
-            "fade_frames": max(1, round(_FADE_S * sample_rate)),
-        }.items():
-            self.record[name] = value
+        self.record.fill(
+            steps=self._table.ctypes.data,
+            step_count=len(self._steps),
+            buffers=self._memory.ctypes.data,
+            channels=channels,
+            sample_rate=sample_rate,
+            arena=self._arena.record.address,
+            block=self._block.address,
+            result=result,
+            fade_frames=max(1, round(_FADE_S * sample_rate)),
+        )
 
     # --- from parts to steps ----------------------------------------------------------------
 

@@ -163,38 +163,36 @@ class Stream:
         stream, decoder = self.record, self.decoder
         ramp = round(_RAMP_S * self.sample_rate)
         threshold = max(round(_THRESHOLD_S * self.sample_rate), 2 * self.block_size)
-        for name, value in {
-            "ring": self.ring.record.address,
-            "marks": self._marks.ctypes.data,
-            "decoder": decoder.address,
-            "latest": self._latest.record.address,
-            "arena": self._arena.record.address,
-            "tap": self.tap.record.address,
-            "channels": self.channels,
-            "sample_format": FORMAT_F32,
-            "sample_rate": self.sample_rate,
-            "ramp_frames": ramp,
-            "threshold": min(threshold, self.ring.capacity // 2),
-            "volume": volume,
-            "refilling": 1,
-            "low_water": self.ring.capacity,
-        }.items():
-            stream[name] = value
+        stream.fill(
+            ring=self.ring.record.address,
+            marks=self._marks.ctypes.data,
+            decoder=decoder.address,
+            latest=self._latest.record.address,
+            arena=self._arena.record.address,
+            tap=self.tap.record.address,
+            channels=self.channels,
+            sample_format=FORMAT_F32,
+            sample_rate=self.sample_rate,
+            ramp_frames=ramp,
+            threshold=min(threshold, self.ring.capacity // 2),
+            volume=volume,
+            refilling=1,
+            low_water=self.ring.capacity,
+        )
         stream["gain"]["start"] = stream["gain"]["stop"] = volume
-        for name, value in {
-            "ring": self.ring.record.address,
-            "stream": stream.address,
-            "sources": self._sources.ctypes.data,
-            "marks": self._marks.ctypes.data,
-            "outcomes": self._outcomes.ctypes.data,
-            "scratch": self._decode_scratch.ctypes.data,
-            "mixed": self._mixed.ctypes.data,
-            "rows_in": self._rows_in.ctypes.data,
-            "rows_out": self._rows_out.ctypes.data,
-            "channels": self.channels,
-            "fade_frames": ramp,
-        }.items():
-            decoder[name] = value
+        decoder.fill(
+            ring=self.ring.record.address,
+            stream=stream.address,
+            sources=self._sources.ctypes.data,
+            marks=self._marks.ctypes.data,
+            outcomes=self._outcomes.ctypes.data,
+            scratch=self._decode_scratch.ctypes.data,
+            mixed=self._mixed.ctypes.data,
+            rows_in=self._rows_in.ctypes.data,
+            rows_out=self._rows_out.ctypes.data,
+            channels=self.channels,
+            fade_frames=ramp,
+        )
 
     # --- what to play ---------------------------------------------------------------------
 

@@ -260,17 +260,16 @@ class BufferPool:
             here = min(_GROUP, buffers - _GROUP * group)
             self._words.item(group)["state"] = (1 << here) - 1
         self.record = Record(POOL)
-        for name, value in {
-            "count": buffers,
-            "channels": channels,
-            "frames": frames,
-            "row_frames": self._memory.row_bytes // 4,
-            "data": self._memory.address,
-            "buffer_bytes": channels * self._memory.row_bytes,
-            "words": self._words.address,
-            "groups": groups,
-        }.items():
-            self.record[name] = value
+        self.record.fill(
+            count=buffers,
+            channels=channels,
+            frames=frames,
+            row_frames=self._memory.row_bytes // 4,
+            data=self._memory.address,
+            buffer_bytes=channels * self._memory.row_bytes,
+            words=self._words.address,
+            groups=groups,
+        )
 
     def acquire(self) -> PooledBuffer:
         """Take a buffer.

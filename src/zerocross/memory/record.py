@@ -184,6 +184,11 @@ class Record:
     def __setitem__(self, field: str, value: Any) -> None:
         self._row[field] = value
 
+    def fill(self, **values: Any) -> None:
+        """Set several fields plainly, before anyone else looks at them."""
+        for name, value in values.items():
+            self._row[name] = value
+
     def item(self, index: int) -> Any:
         """Return one of ``count`` records."""
         return self._memory[index]
