@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zerocross.compiler import kernel
     from zerocross.engine.chain import Chain, Fault, Parallel, Split
-    from zerocross.engine.processor import Processor, param, processor
+    from zerocross.engine.foreign import Callback, callback
+    from zerocross.engine.live import Stream
+    from zerocross.engine.processor import NOTE_OFF, NOTE_ON, Processor, param, processor
     from zerocross.errors import (
         DeviceError,
         DeviceNotFound,
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "NOTE_OFF",
+    "NOTE_ON",
+    "Callback",
     "Chain",
     "DeviceError",
     "DeviceNotFound",
@@ -35,10 +40,12 @@ __all__ = [
     "Rendered",
     "SourceError",
     "Split",
+    "Stream",
     "Track",
     "UsageError",
     "ZerocrossError",
     "__version__",
+    "callback",
     "kernel",
     "param",
     "processor",
@@ -48,7 +55,11 @@ __all__ = [
 _HOMES = dict.fromkeys(("Event", "Player", "Track"), "zerocross.player")
 _HOMES |= dict.fromkeys(("Rendered", "render"), "zerocross.offline")
 _HOMES |= dict.fromkeys(("Chain", "Fault", "Parallel", "Split"), "zerocross.engine.chain")
-_HOMES |= dict.fromkeys(("Processor", "param", "processor"), "zerocross.engine.processor")
+_HOMES |= dict.fromkeys(
+    ("NOTE_OFF", "NOTE_ON", "Processor", "param", "processor"), "zerocross.engine.processor"
+)
+_HOMES |= dict.fromkeys(("Callback", "callback"), "zerocross.engine.foreign")
+_HOMES |= {"Stream": "zerocross.engine.live"}
 _HOMES |= {"kernel": "zerocross.compiler"}
 
 

@@ -1,11 +1,14 @@
-"""Things that are closed: once, by ``with`` or by hand."""
+"""Things that are closed: once, by ``with``, by hand, or when the interpreter ends."""
 
 from __future__ import annotations
 
+import atexit
+import os
+import weakref
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Closes"]
+__all__ = ["Closes", "ClosesAtExit"]
 
 
 class Closes:
@@ -25,3 +28,36 @@ class Closes:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class ClosesAtExit(Closes):
+    """Base of what runs on threads and devices: closed before its machine code goes away.
+
+    In a forked child, which has none of its threads and devices, it is closed without touching
+    them (`forget`).
+    """
+
+    def __init__(self) -> None:
+        _open.add(self)
+
+    def forget(self) -> None:
+        """Be closed without touching devices, threads and files: they are the parent's."""
+        raise NotImplementedError
+
+
+_open: weakref.WeakSet[ClosesAtExit] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for each in list(_open):
+        each.close()
+
+
+def _forget_all() -> None:
+    for each in list(_open):
+        each.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

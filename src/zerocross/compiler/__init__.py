@@ -24,6 +24,7 @@ from zerocross.compiler.floatmode import flush_denormals, restore_float_mode
 from zerocross.compiler.kernel import Kernel, kernel
 from zerocross.compiler.pointer import (
     address_of,
+    array_address,
     float32_array,
     float32_rows,
     float64_array,
@@ -32,6 +33,7 @@ from zerocross.compiler.pointer import (
     int32_array,
     int64_array,
     record_at,
+    records_at,
     uint8_array,
 )
 
@@ -39,6 +41,7 @@ __all__ = [
     "Entry",
     "Kernel",
     "address_of",
+    "array_address",
     "attempt",
     "compare_exchange",
     "entry",
@@ -62,6 +65,7 @@ __all__ = [
     "monotonic_ns",
     "provide",
     "record_at",
+    "records_at",
     "restore_float_mode",
     "sleep_us",
     "store_release",

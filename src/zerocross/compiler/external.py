@@ -214,7 +214,7 @@ def _build_invoke() -> Any:
         if INVOKER in module.globals:
             return module.globals[INVOKER]
         made = ir.Function(module, ir.FunctionType(i64, [i64, i64, i64]), INVOKER)
-        made.linkage = "internal"
+        made.linkage = "linkonce_odr"  # kernels that are linked together share one
         made.attributes.add("noinline")
         builder = ir.IRBuilder(made.append_basic_block())
         kind = ir.FunctionType(i64, [i64, i64])

@@ -25,6 +25,7 @@ __all__ = [
     "int32_array",
     "int64_array",
     "record_at",
+    "records_at",
     "uint8_array",
 ]
 
@@ -52,6 +53,34 @@ def record_at(address: int, dtype: np.dtype[Any]) -> Any:
     """Return the record of a structured dtype that lies at an address."""
     buffer = (ctypes.c_char * dtype.itemsize).from_address(address)
     return np.recarray((1,), dtype=dtype, buf=buffer)[0]
+
+
+def _build_records_at() -> Any:
+    import numba
+    from numba.core import types
+    from numba.extending import intrinsic
+
+    @intrinsic(prefer_literal=False)
+    def as_pointer(_context: Any, address: Any, dtype: Any) -> Any:
+        if not (isinstance(address, types.Integer) and isinstance(dtype, types.DType)):
+            return None
+
+        def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(dtype.dtype)(types.int64, dtype), lower
+
+    def records_at(address: Any, length: Any, dtype: Any) -> Any:
+        return numba.carray(as_pointer(address, dtype), (length,))
+
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(records_at)
+
+
+@primitive(_build_records_at)
+def records_at(address: int, length: int, dtype: np.dtype[Any]) -> Any:
+    """Return the array of records of a structured dtype that begins at an address."""
+    buffer = (ctypes.c_char * (dtype.itemsize * length)).from_address(address)
+    return np.recarray((length,), dtype=dtype, buf=buffer)
 
 
 def _array_builder(dtype_name: str, dimensions: int = 1) -> Any:

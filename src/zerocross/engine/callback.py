@@ -21,6 +21,7 @@ import numpy as np
 from zerocross.compiler import (
     attempt,
     entry,
+    float32_array,
     flush_denormals,
     kernel,
     load_acquire,
@@ -41,8 +42,10 @@ from zerocross.dsp.ramp import (
     ramp_to,
 )
 from zerocross.engine.program import PROGRAM, run_program
+from zerocross.engine.recorder import remember
 from zerocross.engine.records import (
-    BUCKETS,
+    CALLBACK_FAULT,
+    CALLBACK_SHORT,
     DECODER,
     MARK,
     MARK_END,
@@ -264,7 +267,23 @@ def _apply_from(ramp: Any, rows: Any, first: Any, frames: Any) -> None:
 
 
 @kernel
-def process_block(stream: Any, ring: Any, output: Any, frames: Any) -> None:
+def read_input(source: Any, rows: Any, frames: Any) -> None:
+    """Take a live device's float32 input apart; what is not finite becomes silence."""
+    channels = rows.shape[0]
+    if source == 0:
+        for c in range(channels):
+            for i in range(frames):
+                rows[c, i] = np.float32(0.0)
+        return
+    arrived = float32_array(source, frames * channels)
+    for c in range(channels):
+        for i in range(frames):
+            x = arrived[i * channels + c]
+            rows[c, i] = x if x - x == np.float32(0.0) else np.float32(0.0)
+
+
+@kernel
+def process_block(stream: Any, ring: Any, source: Any, output: Any, frames: Any) -> None:
     """Fetch, chain, volume, meter, tap, conversion: one block of at most `MAX_BLOCK` frames."""
     channels = stream.channels
     if (
@@ -275,7 +294,11 @@ def process_block(stream: Any, ring: Any, output: Any, frames: Any) -> None:
     arena = record_at(stream.arena, ARENA)
     arena_reset(arena)
     rows = scratch_rows(arena, channels, frames)
-    stream.underruns += fetch(stream, ring, rows, frames)
+    if stream.live:
+        read_input(source, rows, frames)
+        stream.frames_played += frames
+    else:
+        stream.underruns += fetch(stream, ring, rows, frames)
     program = load_acquire(stream, "program")
     if program != 0:
         run_program(record_at(program, PROGRAM), rows, rows, frames)
@@ -285,7 +308,8 @@ def process_block(stream: Any, ring: Any, output: Any, frames: Any) -> None:
     apply_ramp(stream.gain, rows, 0, frames)
     fall_peaks(stream.peaks, rows, frames, stream.sample_rate)
     tap_write(record_at(stream.tap, TAP), rows, frames)
-    write_device_frames(rows, frames, output, stream.sample_format)
+    if output != 0:
+        write_device_frames(rows, frames, output, stream.sample_format)
 
 
 @kernel
@@ -304,22 +328,6 @@ def silence_bytes(address: Any, count: Any) -> None:
     out = uint8_array(address, count)
     for i in range(count):
         out[i] = 0
-
-
-@kernel
-def count_time(stream: Any, frames: Any, elapsed: Any) -> None:
-    """Count a callback and the time it took in a log-linear histogram."""
-    stream.callbacks += 1
-    stream.callback_frames = frames
-    if elapsed * stream.sample_rate > frames * 1_000_000_000:
-        stream.late += 1
-    stream.longest_ns = max(stream.longest_ns, elapsed)
-    octave = 0
-    value = max(0, elapsed)
-    while value >= 16:
-        value >>= 1
-        octave += 1
-    stream.histogram[min(octave * 8 + value, BUCKETS - 1)] += 1
 
 
 @kernel
@@ -357,47 +365,60 @@ def publish(stream: Any, ring: Any) -> None:
     words[5] = stream.ended
     words[6] = monotonic_ns()
     words[7] = stream.frames_played
-    stream.source_frames_played = source_frames_played(stream, ring)
+    played = stream.frames_played if stream.live else source_frames_played(stream, ring)
+    stream.source_frames_played = played
     latest_end(latest)
 
 
 @kernel
-def fill_buffer(stream: Any, output: Any, frames: Any) -> None:
+def fill_buffer(stream: Any, source: Any, output: Any, frames: Any) -> None:
     """Fill a device's buffer, block by block; a fault makes the rest of it silent."""
     ring = record_at(stream.ring, RING)
     size = frame_bytes(stream)
     done = 0
     while done < frames:
         count = min(frames - done, MAX_BLOCK)
-        status = attempt(process_block, stream, ring, output + done * size, count)
+        here = output + done * size if output != 0 else 0
+        heard = source + 4 * done * stream.channels if source != 0 else 0
+        status = attempt(process_block, stream, ring, heard, here, count)
         if status != 0:
             stream.faults += 1
             stream.fault_status = status
-            silence_bytes(output + done * size, (frames - done) * size)
+            if output != 0:
+                silence_bytes(here, (frames - done) * size)
             break
         done += count
-    capture_block(stream, output, frames)
-    count_fill(stream, ring)
+    if output != 0:
+        capture_block(stream, output, frames)
+    if stream.live == 0:
+        count_fill(stream, ring)
     publish(stream, ring)
 
 
 @kernel
-def run_callback(stream: Any, output: Any, frames: Any) -> None:
-    """Do everything a device callback has to do, timed."""
+def run_callback(stream: Any, source: Any, output: Any, frames: Any) -> None:
+    """Do everything a device callback has to do, timed.
+
+    ``source`` is what a live stream hears, 0 for nothing; ``output`` is 0 where nothing plays.
+    """
     started = monotonic_ns()
     if stream.thread == 0 and _LINUX:
         stream.thread = thread_number(0)
+    underruns, faults = stream.underruns, stream.faults
     mode = flush_denormals()
-    fill_buffer(stream, output, frames)
+    fill_buffer(stream, source, output, frames)
     restore_float_mode(mode)
-    count_time(stream, frames, monotonic_ns() - started)
-    if stream.last_ns > 0:
-        stream.longest_gap_ns = max(stream.longest_gap_ns, started - stream.last_ns)
-    stream.last_ns = started
+    flags = 0
+    if stream.underruns != underruns:
+        flags |= CALLBACK_SHORT
+    if stream.faults != faults:
+        flags |= CALLBACK_FAULT
+    fill = 0 if stream.live else readable(record_at(stream.ring, RING))
+    remember(stream, started, monotonic_ns() - started, frames, fill, flags)
 
 
 @entry("int64", "int64", "int64", dispatches=True)
 def render_block(stream_address: int, output: int, frames: int) -> int:
     """Fill a buffer as a device would: offline rendering and tests."""
-    run_callback(record_at(stream_address, STREAM), output, frames)
+    run_callback(record_at(stream_address, STREAM), 0, output, frames)
     return frames

@@ -24,6 +24,7 @@ from zerocross.engine.program import (
     BYPASSED,
     CAUSES,
     CLEAR,
+    CLOCK,
     FADE,
     MAX_CHAIN_CHANNELS,
     MIX,
@@ -169,6 +170,7 @@ class Program:
         self._block = Record(BLOCK)
         self.record = Record(PROGRAM)
         self.record.fill(
+            clock=chain.clock.address,
             steps=self._table.ctypes.data,
             step_count=len(self._steps),
             buffers=self._memory.ctypes.data,
@@ -304,6 +306,7 @@ class Chain(_Group):
         if on_fault not in _ON_FAULT:
             raise UsageError(f"on_fault={on_fault!r}: give 'bypass', 'silence' or 'stop'")
         self._on_fault, self._budget, self._debug = on_fault, budget, debug
+        self.clock = Record(CLOCK)
         self._nodes: dict[int, tuple[Processor, Record, tuple[float, int]]] = {}
         self._helpers: dict[tuple[int, int, int], Processor] = {}
         self._faults_told: dict[int, int] = {}
@@ -366,6 +369,7 @@ class Chain(_Group):
         with self._lock:
             self._check_silent()
             self._nodes.clear()
+            self.clock["frames"] = 0
             return self._laid_out(sample_rate, channels)
 
     def _laid_out(self, sample_rate: float, channels: int) -> Program:
@@ -474,6 +478,11 @@ class Chain(_Group):
         kept = {id(part) for part in self.processors()}
         kept |= {id(helper) for helper in self._helpers.values()}
         self._nodes = {key: value for key, value in self._nodes.items() if key in kept}
+
+    @property
+    def position(self) -> int:
+        """Frames that the chain has run since it was prepared: the clock of events."""
+        return self.clock.load("frames")
 
     @property
     def latency_frames(self) -> int:

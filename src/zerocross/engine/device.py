@@ -97,7 +97,7 @@ def device_callback(device: int, output: int, source: int, frames: int) -> None:
     stream = record_at(int64_array(device + _USER_DATA, 1)[0], STREAM)
     if stream.retired:
         return
-    run_callback(stream, output, np.int64(frames))
+    run_callback(stream, source, output, np.int64(frames))
 
 
 @entry("int64")
@@ -225,27 +225,24 @@ class Context:
         """Let go of the backend; all its devices must be closed."""
         lib.ma_context_uninit(self._handle)
 
-    def devices(self) -> list[DeviceInfo]:
-        """Return the backend's playback devices."""
+    def devices(self, inputs: bool = False) -> list[DeviceInfo]:
+        """Return the backend's playback devices, or those to record from."""
         infos = ffi.new("ma_device_info **")
         count = ffi.new("ma_uint32 *")
-        result = lib.ma_context_get_devices(self._handle, infos, count, ffi.NULL, ffi.NULL)
+        found = (ffi.NULL, ffi.NULL, infos, count) if inputs else (infos, count, ffi.NULL, ffi.NULL)
+        result = lib.ma_context_get_devices(self._handle, *found)
         if result != 0:
             raise DeviceError(f"{_TITLES[self.backend]}: {describe_result(result)}")
-        return [self._info(infos[0][i]) for i in range(count[0])]
+        kind = lib.ma_device_type_capture if inputs else lib.ma_device_type_playback
+        return [self._info(infos[0][i], kind) for i in range(count[0])]
 
-    def _info(self, raw: Any) -> DeviceInfo:
+    def _info(self, raw: Any, kind: int) -> DeviceInfo:
         identity = ffi.new("ma_device_id *")
         ffi.memmove(identity, ffi.addressof(raw.id), ffi.sizeof("ma_device_id"))
         name = ffi.string(raw.name).decode("utf-8", "replace")
         detail = ffi.new("ma_device_info *")
         natives: list[tuple[int, int, int]] = []
-        if (
-            lib.ma_context_get_device_info(
-                self._handle, lib.ma_device_type_playback, identity, detail
-            )
-            == 0
-        ):
+        if lib.ma_context_get_device_info(self._handle, kind, identity, detail) == 0:
             natives = [
                 (f.format, f.channels, f.sampleRate)
                 for f in detail.nativeDataFormats[0 : detail.nativeDataFormatCount]
@@ -259,8 +256,8 @@ class Context:
         )
 
 
-def list_devices() -> tuple[list[DeviceInfo], dict[str, str]]:
-    """Return all playback devices, and for each backend without any the reason."""
+def list_devices(inputs: bool = False) -> tuple[list[DeviceInfo], dict[str, str]]:
+    """Return all devices to play (or to record), and for each backend without any the reason."""
     found: list[DeviceInfo] = []
     reasons: dict[str, str] = {}
     for backend in enabled_backends():
@@ -270,7 +267,7 @@ def list_devices() -> tuple[list[DeviceInfo], dict[str, str]]:
             reasons[backend] = str(error)
             continue
         try:
-            found += context.devices()
+            found += context.devices(inputs)
         except DeviceError as error:
             reasons[backend] = str(error)
         finally:
@@ -278,7 +275,9 @@ def list_devices() -> tuple[list[DeviceInfo], dict[str, str]]:
     return found, reasons
 
 
-def find_devices(name: str | None) -> list[DeviceInfo]:
+def find_devices(
+    name: str | None, inputs: bool = False, backend: str | None = None
+) -> list[DeviceInfo]:
     """Return the devices that a name stands for, the first to be tried first.
 
     Parameters
@@ -286,6 +285,10 @@ def find_devices(name: str | None) -> list[DeviceInfo]:
     name : str or None
         None for the default device of each backend, in order; ``null``; a backend's name
         for its default; a device's name, or a part of it.
+    inputs : bool
+        Whether devices to record from are looked for, not those to play.
+    backend : str or None
+        Where to look only.
 
     Raises
     ------
@@ -294,29 +297,32 @@ def find_devices(name: str | None) -> list[DeviceInfo]:
 
     """
     if name is None:
-        defaults = (_default_of(backend) for backend in enabled_backends())
+        defaults = (
+            _default_of(each, inputs) for each in enabled_backends() if backend in (None, each)
+        )
         return [device for device in defaults if device]
     if name.lower() in enabled_backends():
-        device = _default_of(name.lower())
+        device = _default_of(name.lower(), inputs)
         if device:
             return [device]
         raise DeviceNotFound(
             f"{name}: no device there; is its server running? See: zerocross devices"
         )
-    found, _ = list_devices()
+    found = [d for d in list_devices(inputs)[0] if backend in (None, d.backend)]
     same = [d for d in found if d.name == name]
     same = same or [d for d in found if name.lower() in d.name.lower()]
     if same:
         return same[:1]
     names = [*enabled_backends(), *(d.name for d in found)]
     near = difflib.get_close_matches(name, names, 3, 0.4) or names[:6]
+    kind = "device to record from" if inputs else "device"
     raise DeviceNotFound(
-        f"no device named {name!r}; near are: {', '.join(dict.fromkeys(near))}; "
+        f"no {kind} named {name!r}; near are: {', '.join(dict.fromkeys(near))}; "
         "zerocross devices lists all"
     )
 
 
-def _default_of(backend: str) -> DeviceInfo | None:
+def _default_of(backend: str, inputs: bool = False) -> DeviceInfo | None:
     if backend == "null":
         return NULL_DEVICE
     try:
@@ -324,7 +330,7 @@ def _default_of(backend: str) -> DeviceInfo | None:
     except DeviceError:
         return None
     try:
-        devices = context.devices()
+        devices = context.devices(inputs)
     except DeviceError:
         return None
     finally:
@@ -347,6 +353,10 @@ class Device(Closes):
         What the callback delivers; the backend converts if the hardware differs.
     block_size : int or None
         Frames in a callback; the device may take another number.
+    source : DeviceInfo or None
+        Where to record from, of the same backend; what is exchanged is then float32.
+    plays : bool
+        Whether it plays; with a source it may only record.
 
     """
 
@@ -357,11 +367,13 @@ class Device(Closes):
         sample_rate: int,
         channels: int,
         block_size: int | None,
+        source: DeviceInfo | None = None,
+        plays: bool = True,
     ) -> None:
-        self.info = info
+        self.info, self.source, self._plays = info, source, plays
         self.sample_rate, self.channels = sample_rate, channels
         self.block_size = block_size or _DEFAULT_BLOCKS.get(info.backend, DEFAULT_BLOCK)
-        self.sample_format = _best_format(info)
+        self.sample_format = FORMAT_F32 if source else _best_format(info)
         self._context = Context(info.backend)
         self._handle = ffi.new("ma_device *")
         self._open = False
@@ -374,9 +386,10 @@ class Device(Closes):
         self._open = True
 
     def _config(self, stream_address: int) -> Any:
-        config = ffi.new(
-            "ma_device_config *", lib.ma_device_config_init(lib.ma_device_type_playback)
-        )
+        kind = lib.ma_device_type_playback
+        if self.source:
+            kind = lib.ma_device_type_duplex if self._plays else lib.ma_device_type_capture
+        config = ffi.new("ma_device_config *", lib.ma_device_config_init(kind))
         config.sampleRate = self.sample_rate
         config.periodSizeInFrames = self.block_size
         config.periods = _PERIODS
@@ -384,6 +397,11 @@ class Device(Closes):
         config.playback.channels = self.channels
         if self.info.identity is not None:
             config.playback.pDeviceID = self.info.identity
+        if self.source:
+            config.capture.format = FORMAT_F32
+            config.capture.channels = self.channels
+            if self.source.identity is not None:
+                config.capture.pDeviceID = self.source.identity
         config.dataCallback = ffi.cast(
             "void(*)(ma_device *, void *, void *, unsigned int)", device_callback.address
         )
@@ -392,7 +410,7 @@ class Device(Closes):
         )
         config.pUserData = ffi.cast("void *", stream_address)
         self._names = ffi.new("char[]", b"Zerocross")
-        config.pulse.pStreamNamePlayback = self._names
+        config.pulse.pStreamNamePlayback = config.pulse.pStreamNameCapture = self._names
         self._kept = config
         return config
 

@@ -28,15 +28,27 @@ from zerocross.compiler import (
     float32_array,
     float32_rows,
     kernel,
+    load_acquire,
     record_at,
+    records_at,
 )
 from zerocross.compiler.proof import Verdict, prove
+from zerocross.engine.event import (
+    CHANGE,
+    EVENT,
+    NOTE_OFF,
+    NOTE_ON,
+    QUEUE,
+    EventQueue,
+    frames_to_next,
+    take_due,
+)
 from zerocross.engine.program import BLOCK
 from zerocross.errors import UsageError
 from zerocross.memory import Record, layout
 from zerocross.memory.arena import ARENA, arena_take
 
-__all__ = ["Block", "Param", "Processor", "param", "processor"]
+__all__ = ["NOTE_OFF", "NOTE_ON", "Block", "Param", "Processor", "param", "processor"]
 
 
 class Block(NamedTuple):
@@ -51,7 +63,10 @@ class Block(NamedTuple):
     sample_rate : float
         In Hz.
     position : int
-        Frames since the chain was made, of the first frame.
+        Frames since the chain was prepared, of the first frame.
+    events : array of records
+        Notes that begin and end at the first frame: ``kind`` (`NOTE_ON` or `NOTE_OFF`), ``note``
+        (MIDI's number), ``velocity``. Blocks are cut so that it is the first.
 
     """
 
@@ -62,6 +77,7 @@ class Block(NamedTuple):
     sample_rate: float
     position: int
     arena: Any
+    events: Any
 
     def scratch(self, *shape: int) -> Any:
         """Return a float32 array for this block, shape (n,) or (rows, n); not cleared."""
@@ -154,6 +170,17 @@ def param(
 
 
 @kernel
+def _head_for(state: Any, k: Any, goal: Any) -> None:
+    """Let a parameter move to a value."""
+    state._goal[k] = goal
+    state._left[k] = state._frames[k]
+    if state._left[k] > 0:
+        state._step[k] = (goal - state._value[k]) / state._left[k]
+    else:
+        state._value[k] = goal
+
+
+@kernel
 def smooth(state: Any, frames: Any) -> Any:
     """Move the parameters on; returns for how many frames they now stand still.
 
@@ -162,13 +189,9 @@ def smooth(state: Any, frames: Any) -> Any:
     moving = 0
     for k in range(state._target.size):
         target = state._target[k]
-        if target != state._goal[k]:
-            state._goal[k] = target
-            state._left[k] = state._frames[k]
-            if state._left[k] > 0:
-                state._step[k] = (target - state._value[k]) / state._left[k]
-            else:
-                state._value[k] = target
+        if target != state._seen[k]:
+            state._seen[k] = target
+            _head_for(state, k, target)
         moving |= state._left[k] > 0
     if moving == 0:
         return frames
@@ -179,6 +202,24 @@ def smooth(state: Any, frames: Any) -> Any:
             if state._left[k] == 0:
                 state._value[k] = state._goal[k]
     return 1
+
+
+@kernel
+def _take_notes(state: Any, queue: Any, position: Any) -> Any:
+    """Take what is due: changes are made here, notes are moved to the front and counted."""
+    count = take_due(queue, position)
+    due = records_at(queue.due, count, EVENT)
+    notes = 0
+    for k in range(count):
+        if due[k].kind != CHANGE:
+            due[notes].at = due[k].at
+            due[notes].kind = due[k].kind
+            due[notes].note = due[k].note
+            due[notes].velocity = due[k].velocity
+            notes += 1
+        elif 0 <= due[k].note < state._goal.size:
+            _head_for(state, due[k].note, due[k].velocity)
+    return notes
 
 
 # --- compiling --------------------------------------------------------------------------------
@@ -202,8 +243,18 @@ def _make_entry(
         b = record_at(block_address, BLOCK)
         done = 0
         while done < b.frames:
-            frames = smooth(state, b.frames - done) if smoothed else b.frames
+            position = b.position + done
+            frames = b.frames - done
+            notes = 0
+            queue_address = load_acquire(state, "_queue")
+            if queue_address != 0:
+                queue = record_at(queue_address, QUEUE)
+                notes = _take_notes(state, queue, position)
+                frames = frames_to_next(queue, position, frames)
+            if smoothed:
+                frames = smooth(state, frames)
             arena = b.arena if whole else np.float64(b.arena)
+            due = record_at(queue_address, QUEUE).due if notes > 0 else 0
             process(
                 state,
                 Block(
@@ -212,8 +263,9 @@ def _make_entry(
                     frames,
                     channels,
                     b.sample_rate,
-                    b.position + done,
+                    position,
                     arena,
+                    records_at(due, notes, EVENT),
                 ),
             )
             done += frames
@@ -225,7 +277,7 @@ def _make_entry(
     return made
 
 
-_HIDDEN = ("_target", "_value", "_goal", "_step", "_left", "_frames")
+_HIDDEN = ("_queue", "_target", "_seen", "_value", "_goal", "_step", "_left", "_frames")
 _NUMBERS = (bool, int, float, np.integer, np.floating)
 
 
@@ -239,9 +291,9 @@ def _state_dtype(params: dict[str, Param], fields: dict[str, Any]) -> np.dtype[A
     shape = [(name, _kind_of(value), _shape_of(value)) for name, value in fields.items()]
     mark = "_" + hashlib.sha256(repr((list(params), shape)).encode()).hexdigest()[:16]
     made = layout(
-        control=[mark, ("_target", "f8", count)],
+        control=[mark, "_queue", ("_target", "f8", count)],
         audio=[
-            *((name, "f8", count) for name in ("_value", "_goal", "_step")),
+            *((name, "f8", count) for name in ("_value", "_seen", "_goal", "_step")),
             *((name, "i8", count) for name in ("_left", "_frames")),
             *((name, kind, *size) for name, kind, size in shape),
         ],
@@ -298,6 +350,7 @@ class Processor:
         made = super().__new__(cls)
         state = made.__dict__
         state["record"], state["verdict"], state["entry"] = None, None, None
+        state["_events"] = None
         state["_targets"] = {name: p.default for name, p in cls._params.items()}
         state.update({name: _copied(value) for name, value in cls._defaults.items()})
         return made
@@ -374,11 +427,58 @@ class Processor:
             record[name] = value
             del state[name]  # from here on it is in the record
         for k, (name, p) in enumerate(self._params.items()):
-            for hidden in ("_target", "_value", "_goal"):
+            for hidden in ("_target", "_seen", "_value", "_goal"):
                 record[hidden][k] = self._targets[name]
             record["_frames"][k] = round(p.smoothing * sample_rate)
         state["entry"], state["verdict"] = self._compiled(dtype, channels, debug)
+        if self._events is not None:
+            record["_queue"] = self._events.record.address
         state["record"] = record
+
+    # --- events -------------------------------------------------------------------------------
+
+    def note_on(self, note: int, velocity: float = 1.0, at: int | None = None) -> None:
+        """Begin a note.
+
+        Parameters
+        ----------
+        note : int
+            MIDI's number, 0 to 127; 69 is A4, 440 Hz.
+        velocity : float
+            Above 0 to 1.
+        at : int or None
+            The frame of the chain (``chain.position``) at which it happens, to the sample; None
+            for the next block.
+
+        Raises
+        ------
+        UsageError
+            For values outside, or if 4096 events wait already.
+
+        """
+        if not 0.0 < velocity <= 1.0:
+            raise UsageError(f"velocity {velocity}: give a number above 0, up to 1")
+        self._post(at, NOTE_ON, _checked_note(note), velocity)
+
+    def note_off(self, note: int, at: int | None = None) -> None:
+        """End a note; see `note_on`."""
+        self._post(at, NOTE_OFF, _checked_note(note), 0.0)
+
+    def change(self, at: int | None = None, **values: float) -> None:
+        """Change parameters at a frame of the chain; from there on they move to the values."""
+        for name, value in values.items():
+            if name not in self._params:
+                raise UsageError(self._unknown(name))
+            number = self._params[name].check(name, value)
+            self._post(at, CHANGE, list(self._params).index(name), number)
+
+    def _post(self, at: int | None, kind: int, number: int, value: float) -> None:
+        queue = self._events
+        if queue is None:
+            queue = self.__dict__["_events"] = EventQueue()
+            if self.record is not None:
+                self.record.store("_queue", queue.record.address)
+        queue.post(0 if at is None else int(at), kind, number, value)
 
     def _fields(self) -> dict[str, Any]:
         """Return the state: every public number and array of the object."""
@@ -402,6 +502,12 @@ class Processor:
             proven = prove(entry, cls._process, cls._kernel, make(False), _teach_compiler)
             cls._entries[key] = entry, proven
         return cls._entries[key]
+
+
+def _checked_note(note: int) -> int:
+    if not 0 <= int(note) <= 127:
+        raise UsageError(f"note {note}: give 0 to 127; 69 is A4, 440 Hz")
+    return int(note)
 
 
 def _copied(value: Any) -> Any:

@@ -33,6 +33,7 @@ from zerocross.memory.copy import copy_samples
 
 __all__ = [
     "BLOCK",
+    "CLOCK",
     "MAX_CHAIN_CHANNELS",
     "NODE",
     "PROGRAM",
@@ -96,8 +97,12 @@ NODE = layout(
     ],
 )
 
+#: How many frames a chain has run; its programs share it.
+CLOCK = layout(audio=["frames"])
+
 PROGRAM = layout(
     setup=[
+        "clock",
         "steps",
         "step_count",
         "buffers",
@@ -109,7 +114,7 @@ PROGRAM = layout(
         "fade_frames",
     ],
     control=[("budget_share", "f8")],
-    audio=["position", "fade_done", "stopped"],
+    audio=["fade_done", "stopped"],
 )
 
 
@@ -182,7 +187,7 @@ def _run_node(program: Any, step: Any, frames: Any) -> None:
     block.row_frames = MAX_BLOCK
     block.frames = frames
     block.sample_rate = program.sample_rate
-    block.position = program.position
+    block.position = record_at(program.clock, CLOCK).frames
     block.arena = program.arena
     arena_reset(record_at(program.arena, ARENA))
     started = monotonic_ns()
@@ -261,7 +266,7 @@ def run_program(program: Any, source: Any, target: Any, frames: Any) -> None:
                 target[c, i] = np.float32(0.0)
         else:
             copy_samples(target[c], last[c], frames)
-    program.position += frames
+    record_at(program.clock, CLOCK).frames += frames
 
 
 @entry("int64", "int64", "int64", "int64", "int64", dispatches=True)

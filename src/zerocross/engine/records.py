@@ -14,7 +14,14 @@ from zerocross.memory import layout
 
 __all__ = [
     "BUCKETS",
+    "CALLBACK",
+    "CALLBACK_FAULT",
+    "CALLBACK_LATE",
+    "CALLBACK_SHORT",
+    "CALLBACK_WOKEN_LATE",
     "DECODER",
+    "LATE_CAUSES",
+    "LOGGED",
     "MARK",
     "MARKS",
     "MARK_END",
@@ -23,6 +30,7 @@ __all__ = [
     "MAX_CHANNELS",
     "OUTCOME",
     "OUTCOMES",
+    "PLAYED_CHANNELS",
     "POSITION_FIELDS",
     "SOURCE",
     "SOURCES",
@@ -30,12 +38,16 @@ __all__ = [
     "STREAM",
 ]
 
-#: Channels of a stream: mono or stereo.
-MAX_CHANNELS = 2
+#: Channels of a stream.
+MAX_CHANNELS = 8
+#: Channels that files are mixed to: mono or stereo.
+PLAYED_CHANNELS = 2
 #: Frames that the callback handles at a time; longer blocks are cut into these.
 MAX_BLOCK = 4096
-#: Buckets of the histogram of callback times: eight to an octave of nanoseconds.
+#: Buckets of the histograms of times: eight to an octave of nanoseconds.
 BUCKETS = 320
+#: Callbacks that are remembered one by one.
+LOGGED = 256
 #: Marks in the table; the writer keeps half of them for those who look back.
 MARKS = 64
 #: Sources that can wait for the decode thread.
@@ -76,7 +88,7 @@ SOURCE = np.dtype(
         ("at_frame", "i8"),
         ("fade_out", "i8"),
         ("identity", "i8"),
-        ("matrix", "f4", (MAX_CHANNELS * MAX_INPUTS,)),
+        ("matrix", "f4", (PLAYED_CHANNELS * MAX_INPUTS,)),
     ],
     align=True,
 )
@@ -85,8 +97,30 @@ SOURCE_END = 1  # kind: no file, the end of the queue
 #: What became of a source.
 OUTCOME = np.dtype([("serial", "i8"), ("frames", "i8"), ("error", "i8"), ("nonfinite", "i8")])
 
+#: A callback as it is remembered. ``gap_ns`` is the time since the one before began, ``fill`` the
+#: frames left in the ring; the last two are the thread's since the callback before.
+CALLBACK = np.dtype(
+    [
+        ("started_ns", "i8"),
+        ("duration_ns", "i8"),
+        ("gap_ns", "i8"),
+        ("frames", "i8"),
+        ("fill", "i8"),
+        ("flags", "i8"),
+        ("preemptions", "i8"),
+        ("page_faults", "i8"),
+    ]
+)
+#: Flags of a callback: longer than its block; two blocks after the last one; the ring ran short; a
+#: kernel reported a fault.
+CALLBACK_LATE, CALLBACK_WOKEN_LATE, CALLBACK_SHORT, CALLBACK_FAULT = 1, 2, 4, 8
+#: Causes of late callbacks, in the order of ``late_causes``.
+LATE_CAUSES = ("preempted", "page fault", "own work", "woken late")
+
 STREAM = layout(
     setup=[
+        "live",
+        "log",
         "ring",
         "marks",
         "decoder",
@@ -137,7 +171,14 @@ STREAM = layout(
         ("gain", RAMP),
         ("held", "f4", (MAX_CHANNELS,)),
         ("peaks", "f8", (MAX_CHANNELS,)),
+        "block_frames_before",
+        "preemptions",
+        "page_faults",
+        "longest_late_ns",
+        ("late_causes", "i8", (len(LATE_CAUSES),)),
+        ("usage", "i8", (18,)),
         ("histogram", "i8", (BUCKETS,)),
+        ("arrivals", "i8", (BUCKETS,)),
     ],
 )
 

@@ -10,18 +10,14 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from collections.abc import Collection
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from zerocross.dsp.convert import FORMAT_F32
 from zerocross.dsp.resample import Resampler, make_resampler
 from zerocross.engine import decode
-from zerocross.engine.callback import render_block
-from zerocross.engine.chain import Program
-from zerocross.engine.device import DEFAULT_BLOCK, Device, DeviceInfo, open_device
-from zerocross.engine.priority import elevate, keep_in_memory, name_thread
+from zerocross.engine.device import DEFAULT_BLOCK
+from zerocross.engine.device_stream import DeviceStream
+from zerocross.engine.priority import name_thread
 from zerocross.engine.recorder import Counters
 from zerocross.engine.records import (
     DECODER,
@@ -30,28 +26,20 @@ from zerocross.engine.records import (
     MARKS,
     OUTCOME,
     OUTCOMES,
-    POSITION_FIELDS,
     SOURCE,
     SOURCE_END,
     SOURCES,
-    STREAM,
 )
 from zerocross.engine.source import OpenSource, provide_libsndfile, sndfile_error
-from zerocross.errors import DeviceError, ZerocrossError
-from zerocross.memory import Arena, Grant, Record, aligned_zeros
-from zerocross.memory.numa import place_here
-from zerocross.sync import Latest, Ring, Tap
+from zerocross.errors import ZerocrossError
+from zerocross.memory import Grant, Record, aligned_zeros
+from zerocross.memory.numa import pin
+from zerocross.sync import Ring
 
 __all__ = ["Heard", "Outcome", "Stream"]
 
 _NAP_US = 2_000
-_RAMP_S = 0.010
-_LEAD_S = 0.020
 _THRESHOLD_S = 0.100
-_PROGRAM_TIMEOUT_S = 1.0
-# Scratch for a block, and what analysers may look back on: 32768 frames and any latency.
-_ARENA_BYTES = 1 << 20
-_TAP_FRAMES = 1 << 16
 _END_OF_TIME = (1 << 62) - 1
 
 
@@ -97,8 +85,8 @@ class Outcome:
         return f"damaged audio data ({sndfile_error(self.error)}); copy it again"
 
 
-class Stream:
-    """Ring, decode thread and callback in one format.
+class Stream(DeviceStream):
+    """A device stream with a ring and a decode thread before it.
 
     Parameters
     ----------
@@ -113,13 +101,6 @@ class Stream:
     volume : float
         Gain at the start.
 
-    Attributes
-    ----------
-    tap : Tap
-        The last frames that went to the device, after the volume.
-    grants : list of Grant
-        What was asked of the system for the stream's memory, and what it gave.
-
     """
 
     def __init__(
@@ -131,58 +112,36 @@ class Stream:
         volume: float = 1.0,
     ) -> None:
         provide_libsndfile()
-        self.sample_rate, self.channels = sample_rate, channels
-        self._asked_block = block_size
-        self.block_size = block_size or DEFAULT_BLOCK
-        self.device: Device | None = None
-        capacity = max(round(ring_s * sample_rate), 4 * self.block_size, 4 * decode.CHUNK)
+        block = block_size or DEFAULT_BLOCK
+        capacity = max(round(ring_s * sample_rate), 4 * block, 4 * decode.CHUNK)
         self.ring = Ring(capacity, channels)
-        self.record, self.decoder = Record(STREAM), Record(DECODER)
-        self._latest = Latest(*POSITION_FIELDS)
+        super().__init__(sample_rate, channels, block_size, volume, (self.ring.region,))
+        self.decoder = Record(DECODER)
         self._marks = aligned_zeros(MARKS, MARK)
         self._sources = aligned_zeros(SOURCES, SOURCE)
         self._outcomes = aligned_zeros(OUTCOMES, OUTCOME)
-        self._arena = Arena(_ARENA_BYTES)
-        self.tap = Tap(_TAP_FRAMES, channels)
         self._decode_scratch = aligned_zeros(decode.CHUNK * 8)
         self._mixed = aligned_zeros(decode.CHUNK * channels)
         self._rows_in = aligned_zeros((channels, decode.CHUNK))
         self._rows_out = aligned_zeros((channels, decode.RESAMPLED_CHUNK))
         self._resamplers: dict[int, Resampler] = {}
-        self._program: Program | None = None
-        self._outlived: list[Program | None] = []
-        self._capture = np.zeros(0, np.float32)
         self._outcomes_read = 0
-        self._elevated = 0
         self._thread: threading.Thread | None = None
-        regions = [self.ring.region, self._arena.region, *self.tap.regions]
-        self.grants = [*place_here(regions), keep_in_memory(regions)]
-        self._set_up(volume)
+        self._set_up()
 
-    def _set_up(self, volume: float) -> None:
-        stream, decoder = self.record, self.decoder
-        ramp = round(_RAMP_S * self.sample_rate)
+    def _set_up(self) -> None:
         threshold = max(round(_THRESHOLD_S * self.sample_rate), 2 * self.block_size)
-        stream.fill(
+        self.record.fill(
             ring=self.ring.record.address,
             marks=self._marks.ctypes.data,
-            decoder=decoder.address,
-            latest=self._latest.record.address,
-            arena=self._arena.record.address,
-            tap=self.tap.record.address,
-            channels=self.channels,
-            sample_format=FORMAT_F32,
-            sample_rate=self.sample_rate,
-            ramp_frames=ramp,
+            decoder=self.decoder.address,
             threshold=min(threshold, self.ring.capacity // 2),
-            volume=volume,
             refilling=1,
             low_water=self.ring.capacity,
         )
-        stream["gain"]["start"] = stream["gain"]["stop"] = volume
-        decoder.fill(
+        self.decoder.fill(
             ring=self.ring.record.address,
-            stream=stream.address,
+            stream=self.record.address,
             sources=self._sources.ctypes.data,
             marks=self._marks.ctypes.data,
             outcomes=self._outcomes.ctypes.data,
@@ -191,7 +150,7 @@ class Stream:
             rows_in=self._rows_in.ctypes.data,
             rows_out=self._rows_out.ctypes.data,
             channels=self.channels,
-            fade_frames=ramp,
+            fade_frames=int(self.record["ramp_frames"]),
         )
 
     # --- what to play ---------------------------------------------------------------------
@@ -302,23 +261,6 @@ class Stream:
         """Let the audio run or hold it, with a ramp."""
         self.record.store("playing", int(playing))
 
-    def set_volume(self, volume: float) -> None:
-        """Set the gain, reached over 10 ms."""
-        self.record["volume"] = volume
-
-    def set_muted(self, muted: bool) -> None:
-        """Silence the output, or not, over 10 ms; the audio runs on."""
-        self.record["muted"] = int(muted)
-
-    def is_silent(self) -> bool:
-        """Return whether the callback has ramped down and writes silence."""
-        return self._latest.read()["silence"] > 0
-
-    def peaks(self) -> list[float]:
-        """Return the peak level of each channel, linear, falling 20 dB in 1.7 s."""
-        levels: list[float] = self.record["peaks"][: self.channels].tolist()
-        return levels
-
     def heard(self) -> Heard:
         """Return what is heard now: what was consumed, less the device's latency."""
         now = self._latest.read()
@@ -349,8 +291,8 @@ class Stream:
 
     # --- threads and devices ---------------------------------------------------------------
 
-    def start_decoding(self) -> None:
-        """Start the decode thread."""
+    def start_decoding(self, cpus: Collection[int] | None = None) -> list[Grant]:
+        """Start the decode thread, on certain CPUs if asked; returns what was granted."""
         self.decoder.store("stop", 0)
         _ = decode.decode_loop.address
         self._thread = threading.Thread(
@@ -360,92 +302,12 @@ class Stream:
             daemon=True,
         )
         self._thread.start()
+        name_thread(self._thread.native_id or 0, "zerocross-dec")
+        return [] if cpus is None else [pin(self._thread, cpus)]
 
     def decode(self) -> None:
         """Fill the ring from this thread (offline, in place of the decode thread)."""
         decode.decode_until_idle(self.decoder.address)
-
-    def open_device(self, name: str | None, candidates: list[DeviceInfo] | None = None) -> str:
-        """Open and start a device for this stream; returns a notice, or an empty string."""
-        device, notice = open_device(
-            name,
-            self.record.address,
-            self.sample_rate,
-            self.channels,
-            self._asked_block,
-            candidates,
-        )
-        self.record["sample_format"] = device.sample_format
-        self.record["device_stops"] = self.record["thread"] = 0
-        self.record["lead_frames"] = max(device.block_size, round(_LEAD_S * self.sample_rate))
-        try:
-            device.start()
-        except DeviceError:
-            device.close()
-            raise
-        self.device = device
-        return notice
-
-    def elevate(self) -> Grant | None:
-        """Ask for real-time priority for the device's thread, once it has called back.
-
-        Returns None until then, and when it was done already.
-        """
-        thread = self.record.load("thread")
-        if thread in {0, self._elevated}:
-            return None
-        self._elevated = thread
-        name_thread(thread, "zerocross-audio")
-        return elevate(thread)
-
-    def close_device(self, patience_s: float = 3.0) -> None:
-        """Close the device; the ring and the position stay."""
-        if self.device:
-            device, self.device = self.device, None
-            device.close(patience_s)
-
-    def device_is_lost(self) -> bool:
-        """Return whether the device stopped on its own or calls back no more."""
-        if self.device is None:
-            return False
-        if self.record.load("device_stops"):
-            return True
-        last = int(self.record["last_ns"])
-        patience = 2.0 + 20 * self.device.block_size / self.sample_rate
-        return last > 0 and time.monotonic_ns() - last > patience * 1e9
-
-    def set_program(self, program: Program | None) -> bool:
-        """Let a chain's program be run from the next block on; None for none.
-
-        Returns whether the audio thread has taken it; without a device there is none to ask.
-        The program that ran before is kept until then.
-        """
-        address = program.record.address if program else 0
-        before, self._program = self._program, program
-        self.record.store("program", address)
-        deadline = time.monotonic() + _PROGRAM_TIMEOUT_S
-        while self.device and self.record.load("program_running") != address:
-            if time.monotonic() > deadline:
-                self._outlived.append(before)  # a device that calls back no more: keep the memory
-                return False
-            time.sleep(0.001)
-        return self.device is not None
-
-    def render(self, out: npt.NDArray[np.float32]) -> None:
-        """Fill an array, shape (frames, channels), through the callback (no device)."""
-        render_block(self.record.address, out.ctypes.data, len(out))
-
-    def capture(self, seconds: float) -> None:
-        """Keep a copy of what goes to the device from now on; before the device is opened."""
-        frames = round(seconds * self.sample_rate)
-        self._capture = aligned_zeros((frames, self.channels))
-        self._capture.fill(0.0)  # touched now, not in the callback
-        self.record["capture"] = self._capture.ctypes.data
-        self.record["capture_frames"] = frames
-
-    def captured(self) -> npt.NDArray[np.float32]:
-        """Return what was captured, shape (frames, channels); for float32 devices."""
-        return self._capture[: int(self.record["captured"])]
 
     def counters(self) -> Counters:
         """Return what the callback and the decode thread counted so far."""

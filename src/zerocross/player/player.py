@@ -8,7 +8,6 @@ ahead of time, and moves the stream to another device when one disappears. If it
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import dataclasses
 import logging
@@ -16,9 +15,10 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Collection
 from typing import Any
 
-from zerocross.closing import Closes
+from zerocross.closing import ClosesAtExit
 from zerocross.engine.chain import Chain
 from zerocross.engine.device import NULL_DEVICE, DeviceInfo, find_devices
 from zerocross.engine.recorder import Counters
@@ -40,26 +40,8 @@ _PERIOD_S = 0.01
 _RAMP_TIMEOUT_S = 0.5
 
 _log = logging.getLogger(__name__)
-_players: weakref.WeakSet[Player] = weakref.WeakSet()
 # In a forked child: streams whose memory and devices must not be let go of by anyone.
 _forgotten: list[Stream] = []
-
-
-@atexit.register
-def _close_all() -> None:
-    """Close every player before the interpreter and its machine code go away."""
-    for player in list(_players):
-        player.close()
-
-
-def _forget_all() -> None:
-    """Close every player in a forked child, which has none of its threads and devices."""
-    for player in list(_players):
-        player._forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
 
 
 @dataclasses.dataclass
@@ -74,7 +56,7 @@ class _Posting:
     outcome: Outcome | None = None
 
 
-class Player(Closes):
+class Player(ClosesAtExit):
     """Plays audio files with no interpreter between the file and the device.
 
     Parameters
@@ -88,6 +70,8 @@ class Player(Closes):
         From 0 to 1.
     effects : Chain or None
         What everything goes through, before the volume.
+    pin, pin_decoder : sequence of int or None
+        CPUs that the audio thread, and the decode thread, may run on.
 
     Notes
     -----
@@ -101,12 +85,15 @@ class Player(Closes):
         block_size: int | None = None,
         volume: float = 1.0,
         effects: Chain | None = None,
+        pin: Collection[int] | None = None,
+        pin_decoder: Collection[int] | None = None,
     ) -> None:
         if block_size is not None and not 16 <= block_size <= 65_536:
             raise UsageError(f"block size {block_size}: give 16 to 65536 frames")
         self._device_name, self._block_size = device, block_size
         self._volume, self._mute = _checked_volume(volume), False
         self._effects = effects
+        self._pin, self._pin_decoder = pin, pin_decoder
         self._lock = threading.RLock()
         self._queue = Queue()
         self.events = Events()
@@ -134,7 +121,7 @@ class Player(Closes):
         self._wake = threading.Event()
         self._idle = threading.Condition(self._lock)
         self._supervisor: threading.Thread | None = None
-        _players.add(self)
+        super().__init__()
 
     # --- queue and transport ------------------------------------------------------------
 
@@ -362,7 +349,7 @@ class Player(Closes):
         self.events.publish(Event("closed"))
         self.events.close()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """Be closed without touching device, threads and files: they are the parent's."""
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)
@@ -532,7 +519,8 @@ class Player(Closes):
             self._effects.connect(stream.set_program)
         self._stream = stream
         self._grants.update({grant.what: grant for grant in stream.grants})
-        stream.start_decoding()
+        for grant in stream.start_decoding(self._pin_decoder):
+            self._grants[f"decode thread: {grant.what}"] = grant
 
     def _open_device(self, name: str | None, candidates: list[DeviceInfo] | None = None) -> None:
         stream = self._stream_now()
@@ -785,8 +773,7 @@ class Player(Closes):
             )
 
     def _ask_for_priority(self) -> None:
-        grant = self._stream_now().elevate()
-        if grant:
+        for grant in self._stream_now().elevate(self._pin):
             self._grants[grant.what] = grant
 
     def _tell_chain_faults(self) -> None:
