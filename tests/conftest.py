@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -31,6 +32,17 @@ def need(program: str) -> str:
             pytest.fail(message)
         pytest.skip(message)
     return found
+
+
+def need_module(name: str):
+    """Return an imported module; without it the test is skipped, on CI it fails."""
+    try:
+        return importlib.import_module(name)
+    except (ImportError, OSError) as error:  # sounddevice: without its library, an OSError
+        message = f"{name} cannot be imported ({error}); see CONTRIBUTING.md"
+        if ON_CI:
+            pytest.fail(message)
+        pytest.skip(message)
 
 
 def wait_for(condition, timeout_s=10.0, what="condition"):

@@ -46,3 +46,34 @@ int posix_memalign(void **block, size_t alignment, size_t size)
     *block = __libc_memalign(alignment, size);
     return *block ? 0 : 12;
 }
+
+/* Calls a function in a forked child that may make no system call but exit: the kernel kills it
+ * for any other. (Not the strict mode, which takes the CPU's clock away.) Returns its wait status,
+ * 0 if it came to the end. */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+int zx_without_system_calls(long (*function)(long, long, long, long, long), long a, long b, long c,
+                            long d, long e)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_THREAD),
+    };
+    struct sock_fprog filter = {sizeof code / sizeof *code, code};
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        function(a, b, c, d, e); /* once before: pages are touched */
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+            syscall(SYS_exit, 99);
+        function(a, b, c, d, e);
+        syscall(SYS_exit, 0);
+    }
+    waitpid(child, &status, 0);
+    return status;
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -173,4 +174,55 @@ def test_no_accepted_processor_allocates_or_locks(tmp_path, counter):
     assert done.returncode == 0, done.stderr
     number, bad = done.stdout.split(maxsplit=1)
     assert int(number) >= 40
+    assert bad.strip() == "[]"
+
+
+SILENT = """
+import ctypes, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from test_effects import EVERY
+from test_proof import ALLOWED, load
+from zerocross import Chain
+from zerocross.compiler import entry, thread_number
+from zerocross.engine.program import run_program_over
+run = ctypes.CDLL(None).zx_without_system_calls
+run.argtypes = [ctypes.c_void_p] + [ctypes.c_long] * 5
+rows = np.random.default_rng(1).standard_normal((2, 64 * 100)).astype(np.float32)
+out = np.zeros_like(rows)
+bad, count = [], 0
+made = {name: load(Path(sys.argv[2]), body or "pass")[0] for name, body in ALLOWED.items()}
+for name, make in {**made, **EVERY}.items():
+    chain = Chain(make(), budget=0)
+    address = chain.prepare(48_000, 2).record.address
+    size = rows.shape[1]
+    status = run(
+        run_program_over.address, address, rows.ctypes.data, out.ctypes.data, size, size
+    )
+    count += 1
+    if status:
+        bad.append((name, status))
+
+@entry("int64", "int64", "int64", "int64", "int64")
+def asks(a, b, c, d, e):
+    thread_number(0)
+
+print(count, run(asks.address, 0, 0, 0, 0, 0), bad)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_no_accepted_processor_makes_a_system_call(tmp_path, counter):
+    """Each runs in a child that the kernel kills for any system call; a planted one is killed."""
+    done = subprocess.run(
+        [sys.executable, "-c", SILENT, str(Path(__file__).parent), str(tmp_path)],
+        env={**os.environ, "LD_PRELOAD": str(counter)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    number, planted, bad = done.stdout.split(maxsplit=2)
+    assert int(number) >= 50
+    assert int(planted) & 127 == signal.SIGSYS
     assert bad.strip() == "[]"

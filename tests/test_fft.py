@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zerocross.compiler import entry, float32_array, target
+from zerocross.compiler import entry, float32_array, float64_array, target
 from zerocross.dsp.fft import (
     MAX_SIZE,
     complex_fft,
     inverse_complex_fft,
     inverse_real_fft,
+    inverse_wide_fft,
     make_fft,
     make_real_fft,
+    make_wide_fft,
     real_fft,
+    wide_fft,
 )
 from zerocross.errors import UsageError
 
@@ -189,3 +192,28 @@ def test_other_sizes_are_refused(size):
 def test_it_calls_nothing():
     assert _complex.verdict["calls"] == []
     assert _real.verdict["calls"] == []
+
+
+@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64")
+def _wide(x, yr, yi, size, tables, length, work, inverse):
+    a, bins = float64_array(x, size), size // 2 + 1
+    c, d = float64_array(yr, bins), float64_array(yi, bins)
+    w, space = float64_array(tables, length), float64_array(work, 4 * size)
+    if inverse:
+        inverse_wide_fft(c, d, a, w, space)
+    else:
+        wide_fft(a, c, d, w, space)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_wide_transform_is_numpys_and_back(size):
+    plan = make_wide_fft(size)
+    signal = np.random.default_rng(size).standard_normal(size)
+    x, re, im = signal.copy(), np.zeros(size // 2 + 1), np.zeros(size // 2 + 1)
+    rest = (size, plan.tables.ctypes.data, plan.tables.size, plan.work.ctypes.data)
+    _wide(x.ctypes.data, re.ctypes.data, im.ctypes.data, *rest, 0)
+    wanted = np.fft.rfft(signal)
+    assert np.abs(re + 1j * im - wanted).max() < 1e-14 * np.abs(wanted).max() * np.log2(size)
+    x[:] = 0.0
+    _wide(x.ctypes.data, re.ctypes.data, im.ctypes.data, *rest, 1)
+    assert np.abs(x - signal).max() < 1e-14 * np.log2(size)

@@ -80,6 +80,7 @@ def test_only_the_compiler_room_knows_numba_and_llvm():
 
 def test_public_names():
     assert set(zerocross.__all__) == {
+        "Callback",
         "Chain",
         "DeviceError",
         "DeviceNotFound",
@@ -92,10 +93,14 @@ def test_public_names():
         "Rendered",
         "SourceError",
         "Split",
+        "Stream",
         "Track",
         "UsageError",
         "ZerocrossError",
+        "NOTE_OFF",
+        "NOTE_ON",
         "__version__",
+        "callback",
         "kernel",
         "param",
         "processor",

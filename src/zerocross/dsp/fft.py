@@ -33,9 +33,12 @@ __all__ = [
     "complex_fft",
     "inverse_complex_fft",
     "inverse_real_fft",
+    "inverse_wide_fft",
     "make_fft",
     "make_real_fft",
+    "make_wide_fft",
     "real_fft",
+    "wide_fft",
 ]
 
 #: Sizes of transforms: powers of two in these limits.
@@ -63,16 +66,16 @@ class FFTPlan:
     ----------
     size : int
         Points of the transform.
-    tables : ndarray, float32
+    tables : ndarray, float32 (a wide one: float64)
         Twiddle factors; never written, may be shared.
-    work : ndarray, float32
+    work : ndarray, as the tables
         Space for one transform at a time.
 
     """
 
     size: int
-    tables: npt.NDArray[np.float32]
-    work: npt.NDArray[np.float32]
+    tables: npt.NDArray[np.floating[Any]]
+    work: npt.NDArray[np.floating[Any]]
 
 
 def _check_size(size: int, smallest: int) -> None:
@@ -304,7 +307,7 @@ def _last_pass_of_two(xr: Any, xi: Any, yr: Any, yi: Any, size: Any) -> None:
 
 @kernel
 def _small_fft(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any, work: Any) -> None:
-    """Transform less than 64 points by plain loops, the same passes."""
+    """Transform by plain loops, the same passes: less than 64 points, or in float64."""
     ar, ai = work[:size], work[size : 2 * size]
     br, bi = work[2 * size : 3 * size], work[3 * size : 4 * size]
     for i in range(size):
@@ -469,6 +472,14 @@ def _split(zr: Any, zi: Any, yr: Any, yi: Any, half: Any, turns: Any) -> None:
             store(yr, j, shuffle(ur, ur, _REVERSE))
             store(yi, j, shuffle(ui, ui, _REVERSE))
             k += 16
+    _split_from(k, zr, zi, yr, yi, half, turns)
+
+
+@kernel
+def _split_from(k: Any, zr: Any, zi: Any, yr: Any, yi: Any, half: Any, turns: Any) -> None:
+    """Do `_split` for bins from k to the middle, and for those they are paired with."""
+    middle = half // 2
+    wr, wi = turns[: middle + 1], turns[middle + 1 :]
     while k <= middle:
         j = half - k
         er, ei = (zr[k] + zr[j]) * np.float32(0.5), (zi[k] - zi[j]) * np.float32(0.5)
@@ -477,6 +488,21 @@ def _split(zr: Any, zi: Any, yr: Any, yi: Any, half: Any, turns: Any) -> None:
         yr[k], yi[k] = er + tr, ei + ti
         yr[j], yi[j] = er - tr, ti - ei
         k += 1
+
+
+@kernel
+def _join(xr: Any, xi: Any, zr: Any, zi: Any, half: Any, turns: Any) -> None:
+    """Make the transform of pairs of samples from that of a real signal, times two."""
+    middle = half // 2
+    wr, wi = turns[: middle + 1], turns[middle + 1 :]
+    zr[0], zi[0] = xr[0] + xr[half], xr[0] - xr[half]
+    for k in range(1, middle + 1):
+        j = half - k
+        er, ei = xr[k] + xr[j], xi[k] - xi[j]
+        tr, ti = xr[k] - xr[j], xi[k] + xi[j]
+        dr, di = tr * wr[k] + ti * wi[k], ti * wr[k] - tr * wi[k]
+        zr[k], zi[k] = er - di, ei + dr
+        zr[j], zi[j] = er + di, dr - ei
 
 
 @kernel
@@ -500,20 +526,66 @@ def inverse_real_fft(xr: Any, xi: Any, y: Any, tables: Any, work: Any) -> None:
     half = y.size // 2
     middle = half // 2
     turns = tables[tables.size - 2 * (middle + 1) :]
-    wr, wi = turns[: middle + 1], turns[middle + 1 :]
     zr, zi = work[4 * half : 5 * half], work[5 * half : 6 * half]
-    zr[0], zi[0] = xr[0] + xr[half], xr[0] - xr[half]
-    for k in range(1, middle + 1):
-        j = half - k
-        er, ei = xr[k] + xr[j], xi[k] - xi[j]
-        tr, ti = xr[k] - xr[j], xi[k] + xi[j]
-        dr, di = tr * wr[k] + ti * wi[k], ti * wr[k] - tr * wi[k]
-        zr[k], zi[k] = er - di, ei + dr
-        zr[j], zi[j] = er + di, dr - ei
+    _join(xr, xi, zr, zi, half, turns)
     complex_part = tables[: tables.size - 2 * (middle + 1)]
     ur, ui = work[6 * half : 7 * half], work[7 * half : 8 * half]
     complex_fft(zi, zr, ui, ur, complex_part, work)
     scale = np.float32(1.0 / y.size)
+    for i in range(half):
+        y[2 * i] = ur[i] * scale
+        y[2 * i + 1] = ui[i] * scale
+
+
+# --- in float64 ---------------------------------------------------------------------------------
+
+
+def make_wide_fft(size: int) -> FFTPlan:
+    """Plan a real transform that is computed in float64, for `wide_fft`; size as above."""
+    _check_size(size, MIN_SIZE)
+    half = size // 2
+    parts = []
+    length = half
+    while length >= 4:
+        angles = -2j * np.pi * np.arange(length // 4) / length
+        factors = np.stack([np.exp(k * angles) for k in (1, 2, 3)], axis=1)
+        parts.append(np.stack([factors.real, factors.imag], axis=2).ravel())
+        length //= 4
+    turn = np.exp(-2j * np.pi * np.arange(half // 2 + 1) / size)
+    flat = np.concatenate([*parts, turn.real, turn.imag])
+    tables = aligned_zeros(flat.size, np.float64)
+    tables[:] = flat
+    return FFTPlan(size, tables, aligned_zeros(4 * size, np.float64))
+
+
+@kernel
+def wide_fft(x: Any, yr: Any, yi: Any, tables: Any, work: Any) -> None:
+    """Do `real_fft` in float64, by plain loops.
+
+    Samples and result may be float32; then only those round. Real-time: safe.
+    """
+    half = x.size // 2
+    zr, zi = work[4 * half : 5 * half], work[5 * half : 6 * half]
+    for i in range(half):
+        zr[i] = x[2 * i]
+        zi[i] = x[2 * i + 1]
+    _small_fft(zr, zi, zr, zi, half, tables, work)
+    turns = tables[tables.size - 2 * (half // 2 + 1) :]
+    yr[0], yi[0] = zr[0] + zi[0], 0.0
+    yr[half], yi[half] = zr[0] - zi[0], 0.0
+    _split_from(1, zr, zi, yr, yi, half, turns)
+
+
+@kernel
+def inverse_wide_fft(xr: Any, xi: Any, y: Any, tables: Any, work: Any) -> None:
+    """Invert `wide_fft`, in float64. Real-time: safe."""
+    half = y.size // 2
+    turns = tables[tables.size - 2 * (half // 2 + 1) :]
+    zr, zi = work[4 * half : 5 * half], work[5 * half : 6 * half]
+    _join(xr, xi, zr, zi, half, turns)
+    ur, ui = work[6 * half : 7 * half], work[7 * half : 8 * half]
+    _small_fft(zi, zr, ui, ur, half, tables, work)
+    scale = 1.0 / y.size
     for i in range(half):
         y[2 * i] = ur[i] * scale
         y[2 * i + 1] = ui[i] * scale

@@ -28,6 +28,7 @@ __all__ = [
     "make_resampler",
     "resample",
     "resample_rows",
+    "resample_signal",
     "resample_through",
     "restart_resampler",
 ]
@@ -119,7 +120,7 @@ def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) 
     step, denominator = rate_in // common, rate_out // common
     count = denominator if denominator <= _EXACT_PHASES else _BLENDED_PHASES
     fall = max(1.0, rate_in / rate_out)
-    taps = -(-round(_TAPS * fall) // 16) * 16
+    taps = _taps(rate_in, rate_out)
     phases = _design_phases(count, taps, fall)
     history = aligned_zeros((channels, taps + max_frames))
     state = np.array([taps // 2 - 1, 0, 0, step, denominator, count], np.int64)
@@ -136,6 +137,10 @@ def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) 
         state=state.ctypes.data,
     )
     return Resampler(rate_in, rate_out, taps, phases, history, state, record)
+
+
+def _taps(rate_in: int, rate_out: int) -> int:
+    return -(-round(_TAPS * max(1.0, rate_in / rate_out)) // 16) * 16
 
 
 @functools.lru_cache(maxsize=8)
@@ -285,3 +290,21 @@ def resample_rows(resampler: int, rows: int, frames: int, out: int, room: int) -
     source = float32_rows(rows, r.channels, frames)
     made: int = resample_through(r, source, frames, float32_rows(out, r.channels, room))
     return made
+
+
+def resample_signal(rows: npt.ArrayLike, rate_in: int, rate_out: int) -> npt.NDArray[np.float32]:
+    """Resample a whole signal, shape (channels, frames); allocates, for the control world.
+
+    The result has ``ceil(frames * rate_out / rate_in)`` frames and does not lag.
+    """
+    signal = np.atleast_2d(np.asarray(rows, np.float32))
+    if rate_in == rate_out:
+        return signal.copy()
+    channels, frames = signal.shape
+    tail = _taps(rate_in, rate_out)
+    padded = np.pad(signal, ((0, 0), (0, tail)))
+    made = make_resampler(rate_in, rate_out, channels, padded.shape[1])
+    room = made.most_frames_out(padded.shape[1])
+    out = np.zeros((channels, room), np.float32)
+    resample_rows(made.record.address, padded.ctypes.data, padded.shape[1], out.ctypes.data, room)
+    return np.ascontiguousarray(out[:, : math.ceil(frames * rate_out / rate_in)])

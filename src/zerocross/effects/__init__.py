@@ -1,9 +1,25 @@
-"""Effects that come along: each is also an example of how to write one."""
+"""Effects and instruments that come along: each is also an example of how to write one."""
 
+from zerocross.effects.convolver import Convolver
 from zerocross.effects.delay import Delay
 from zerocross.effects.dynamics import Compressor, Gate, Limiter
 from zerocross.effects.level import Gain, Pan
+from zerocross.effects.meter import Meter, Tap
 from zerocross.effects.oscillator import Oscillator
 from zerocross.effects.reverb import Reverb
+from zerocross.effects.sampler import Sampler
 
-__all__ = ["Compressor", "Delay", "Gain", "Gate", "Limiter", "Oscillator", "Pan", "Reverb"]
+__all__ = [
+    "Compressor",
+    "Convolver",
+    "Delay",
+    "Gain",
+    "Gate",
+    "Limiter",
+    "Meter",
+    "Oscillator",
+    "Pan",
+    "Reverb",
+    "Sampler",
+    "Tap",
+]

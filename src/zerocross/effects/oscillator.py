@@ -1,4 +1,4 @@
-"""An instrument: one tone."""
+"""An instrument: tones."""
 
 from __future__ import annotations
 
@@ -7,24 +7,111 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.engine.processor import param, processor
+from zerocross.compiler import kernel
+from zerocross.effects.voices import VOICES, end_notes, envelope, take_notes
+from zerocross.engine.processor import param, processor, set_fields
+from zerocross.errors import UsageError
 
-__all__ = ["Oscillator"]
+__all__ = ["WAVEFORMS", "Oscillator"]
+
+#: Waveforms by name. Saw and square are band-limited at their jumps (polynomials: V. Valimaki, A.
+#: Huovilainen, IEEE Signal Processing Magazine 24, 2007); the triangle's harmonics fall by themselves.
+WAVEFORMS = ("sine", "saw", "square", "triangle")
+
+
+@kernel
+def _jump(t: Any, step: Any) -> Any:
+    """Return what rounds off a jump of 2 at phase 0."""
+    if t < step:
+        x = t / step
+        return 2.0 * x - x * x - 1.0
+    if t > 1.0 - step:
+        x = (t - 1.0) / step
+        return x * x + 2.0 * x + 1.0
+    return 0.0
+
+
+@kernel
+def _wave(shape: Any, t: Any, step: Any) -> Any:
+    """Return a waveform at a phase of 0 to 1, ``step`` of it a sample."""
+    if shape == 0:
+        return math.sin(2.0 * math.pi * t)
+    if shape == 1:
+        return 2.0 * t - 1.0 - _jump(t, step)
+    if shape == 2:
+        half = t + 0.5 if t < 0.5 else t - 0.5
+        return (1.0 if t < 0.5 else -1.0) + _jump(t, step) - _jump(half, step)
+    return 1.0 - 4.0 * abs(t - 0.5)
 
 
 @processor(instrument=True)
 class Oscillator:
-    """A sine on all channels, added to nothing: its input is not heard."""
+    """A tone on all channels; its input is not heard.
+
+    Without ``notes`` it sounds all the time at its frequency; with them it plays up to 16 notes
+    at a time (``note_on``, ``note_off``), each with attack, decay, sustain and release.
+
+    Parameters
+    ----------
+    waveform : {"sine", "saw", "square", "triangle"}
+    notes : bool
+
+    """
 
     frequency: float = param(440.0, 1.0, 20_000.0, "Hz")
     gain_db: float = param(-12.0, -120.0, 0.0, "dB")
+    attack_ms: float = param(5.0, 0.0, 10_000.0, "ms")
+    decay_ms: float = param(100.0, 0.0, 10_000.0, "ms")
+    sustain: float = param(0.7, 0.0, 1.0)
+    release_ms: float = param(100.0, 1.0, 10_000.0, "ms")
+    shape: int = 0
+    plays_notes: int = 0
     phase: float = 0.0
 
+    def __init__(self, waveform: str = "sine", notes: bool = False, **values: float) -> None:
+        if waveform not in WAVEFORMS:
+            raise UsageError(f"waveform={waveform!r}: give one of {', '.join(WAVEFORMS)}")
+        self.shape, self.plays_notes = WAVEFORMS.index(waveform), int(notes)
+        set_fields(self, values)
+
+    def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
+        self.note, self.stage = np.full(VOICES, -1), np.zeros(VOICES, np.int64)
+        self.level, self.velocity = np.zeros(VOICES), np.zeros(VOICES)
+        self.phases = np.zeros(VOICES)
+
     def process(self, block: Any) -> None:
-        step = 2.0 * math.pi * self.frequency / block.sample_rate
         gain = math.exp(self.gain_db / 8.685889638065035)
-        for i in range(block.frames):
-            sample = np.float32(gain * math.sin(self.phase))
-            for c in range(block.channels):
-                block.output[c, i] = sample
-            self.phase = (self.phase + step) % (2.0 * math.pi)
+        first = block.output[0]
+        if self.plays_notes == 0:
+            step = self.frequency / block.sample_rate
+            for i in range(block.frames):
+                first[i] = np.float32(gain * _wave(self.shape, self.phase, step))
+                self.phase += step
+                self.phase -= math.floor(self.phase)
+        else:
+            take_notes(block.events, self.note, self.stage, self.level, self.velocity, self.phases)
+            end_notes(block.events, self.note, self.stage)
+            for i in range(block.frames):
+                first[i] = np.float32(0.0)
+            for v in range(VOICES):
+                if self.stage[v] == 0:
+                    continue
+                step = 440.0 * 2.0 ** ((self.note[v] - 69) / 12.0) / block.sample_rate
+                loud = gain * self.velocity[v]
+                for i in range(block.frames):
+                    level = envelope(
+                        self.stage,
+                        self.level,
+                        v,
+                        0.001 * self.attack_ms * block.sample_rate,
+                        0.001 * self.decay_ms * block.sample_rate,
+                        self.sustain,
+                        0.001 * self.release_ms * block.sample_rate,
+                    )
+                    t = self.phases[v]
+                    first[i] += np.float32(loud * level * _wave(self.shape, t, step))
+                    t += step
+                    self.phases[v] = t - math.floor(t)
+        for c in range(1, block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = first[i]

@@ -36,6 +36,7 @@ from zerocross.engine.program import (
     run_program_over,
 )
 from zerocross.engine.records import MAX_BLOCK
+from zerocross.engine.source import read_audio
 from zerocross.errors import UsageError, ZerocrossError
 from zerocross.memory import Arena, Record, aligned_zeros
 
@@ -534,16 +535,14 @@ class Chain(_Group):
 
     def _signal(self, signal: Any, sample_rate: float | None) -> tuple[npt.NDArray[Any], float]:
         if isinstance(signal, (str, os.PathLike)):
-            import soundfile
-
-            from zerocross.engine.source import open_source
-
-            open_source(os.fspath(signal)).close()  # complains in one line
-            data, rate = soundfile.read(signal, dtype="float32")
-            return data, sample_rate or rate
+            rows, rate = read_audio(signal)
+            return rows[0] if len(rows) == 1 else rows.T, sample_rate or rate
         data = np.asarray(signal, np.float32)
         if data.ndim not in (1, 2):
             raise UsageError(f"shape {data.shape}: give (frames,) or (frames, channels)")
+        if not np.isfinite(data).all():
+            first = np.argwhere(~np.isfinite(np.atleast_2d(data.T)))[:, 1].min()
+            raise UsageError(f"frame {first} of the signal is not finite; np.nan_to_num repairs it")
         return data, sample_rate or 48_000.0
 
     def longest_ns(self, part: Processor) -> int:

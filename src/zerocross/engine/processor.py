@@ -48,7 +48,7 @@ from zerocross.errors import UsageError
 from zerocross.memory import Record, layout
 from zerocross.memory.arena import ARENA, arena_take
 
-__all__ = ["NOTE_OFF", "NOTE_ON", "Block", "Param", "Processor", "param", "processor"]
+__all__ = ["NOTE_OFF", "NOTE_ON", "Block", "Param", "Processor", "param", "processor", "set_fields"]
 
 
 class Block(NamedTuple):
@@ -356,10 +356,7 @@ class Processor:
         return made
 
     def __init__(self, **values: Any) -> None:
-        for name, value in values.items():
-            if name not in self._params and name not in self._defaults:
-                raise UsageError(self._unknown(name))
-            setattr(self, name, value)
+        set_fields(self, values)
 
     def _unknown(self, name: str) -> str:
         known = [*self._params, *self._defaults]
@@ -502,6 +499,21 @@ class Processor:
             proven = prove(entry, cls._process, cls._kernel, make(False), _teach_compiler)
             cls._entries[key] = entry, proven
         return cls._entries[key]
+
+
+def set_fields(made: Any, values: dict[str, Any]) -> None:
+    """Set a processor's parameters and numbers by name: what an ``__init__`` has left over.
+
+    Raises
+    ------
+    UsageError
+        For a name that it does not have; names a near one.
+
+    """
+    for name, value in values.items():
+        if name not in made._params and name not in made._defaults:
+            raise UsageError(made._unknown(name))
+        setattr(made, name, value)
 
 
 def _checked_note(note: int) -> int:

@@ -26,6 +26,7 @@ __all__ = [
     "open_source",
     "printable",
     "provide_libsndfile",
+    "read_audio",
     "sndfile_error",
 ]
 
@@ -136,6 +137,26 @@ def open_source(path: PathLike) -> OpenSource:
         source.close()
         raise SourceError(name, problem)
     return source
+
+
+def read_audio(path: PathLike) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int]:
+    """Return a whole file's samples, shape (channels, frames), float32, and its sample rate.
+
+    Raises
+    ------
+    SourceError
+        As `open_source`.
+
+    """
+    source = open_source(path)
+    try:
+        samples = source._file.read(dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.rstrip(".")
+        raise SourceError(source.path, f"damaged audio data ({reason}); copy it again") from None
+    finally:
+        source.close()
+    return np.ascontiguousarray(samples.T), source.sample_rate
 
 
 def _check_path(name: str, raw: bytes) -> None:

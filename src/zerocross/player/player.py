@@ -115,6 +115,7 @@ class Player(ClosesAtExit):
         self._faults_told = 0
         self._grants: dict[str, Grant] = {}
         self._seconds = 0.0
+        self._recent: list[dict[str, Any]] = []
         self._capture_s = 0.0
         self._captures: list[Any] = []
         self._last_format: dict[str, Any] = {}
@@ -327,6 +328,7 @@ class Player(ClosesAtExit):
                 "deadline_ns": round(block * 1e9 / rate) if rate else 0,
                 **counters.as_report(),
                 "realtime": [dataclasses.asdict(grant) for grant in self._grants.values()],
+                "recent_callbacks": self._stream.recent() if self._stream else self._recent,
                 "tracks": [track.as_report() for track in self._queue],
             }
 
@@ -579,6 +581,7 @@ class Player(ClosesAtExit):
         stream.close()
         counters = stream.counters()
         self._counters = self._counters + counters
+        self._recent = stream.recent()
         self._seconds += counters.stream_frames / stream.sample_rate
         self._underruns_told = self._faults_told = 0
         self._pending = None

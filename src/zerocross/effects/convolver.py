@@ -1,0 +1,90 @@
+"""Convolution with an impulse response: rooms, cabinets, FIR equalisers."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.compiler import record_at
+from zerocross.dsp.convolve import CONVOLVER, check_response, convolve, make_convolution
+from zerocross.dsp.resample import resample_signal
+from zerocross.engine.processor import param, processor
+from zerocross.engine.source import read_audio
+from zerocross.errors import UsageError
+
+__all__ = ["Convolver"]
+
+_MAX_S = 60.0
+
+
+@processor
+class Convolver:
+    """Convolves with an impulse response (`dsp.convolve`); the dry share is as late as the wet.
+
+    Parameters
+    ----------
+    impulse : array or path
+        Shape (taps,) for all channels or (taps, channels); or a file, which is resampled to the
+        chain's rate. Up to 60 seconds.
+    sample_rate : int or None
+        The array's, to resample it; None for the chain's.
+    block_size : int
+        Frames collected at a time, a power of two from 16 to 8192: the latency.
+    mix : float
+        Share of the convolution, 0 to 1.
+    gain_db : float
+        Of the convolution.
+
+    """
+
+    mix: float = param(1.0, 0.0, 1.0)
+    gain_db: float = param(0.0, -60.0, 24.0, "dB")
+    latency_frames: int = 0
+    state: int = 0
+
+    def __init__(
+        self,
+        impulse: npt.ArrayLike | str | os.PathLike[str],
+        sample_rate: int | None = None,
+        block_size: int = 64,
+        mix: float = 1.0,
+        gain_db: float = 0.0,
+    ) -> None:
+        if isinstance(impulse, (str, os.PathLike)):
+            self._impulse, self._rate = read_audio(impulse)
+        else:
+            self._impulse = np.atleast_2d(np.asarray(impulse, np.float64).T)
+            self._rate = sample_rate or 0
+        self._block = block_size
+        self.mix, self.gain_db = mix, gain_db
+        check_response(self._impulse, block_size)
+        if self._rate and self._impulse.shape[1] > _MAX_S * self._rate:
+            seconds = self._impulse.shape[1] / self._rate
+            raise UsageError(f"an impulse response of {seconds:.0f} s; give up to {_MAX_S:.0f} s")
+
+    def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
+        impulse: Any = self._impulse
+        if self._rate and self._rate != sample_rate:
+            # A response is a density: at twice the rate each tap weighs half as much.
+            impulse = resample_signal(impulse, self._rate, round(sample_rate))
+            impulse = impulse * (self._rate / sample_rate)
+        if len(impulse) > channels == 1:
+            impulse = impulse.mean(axis=0, keepdims=True)
+        self._made = make_convolution(impulse, channels, self._block)
+        self.state = self._made.record.address
+        self.latency_frames = self._made.latency_frames
+
+    def process(self, block: Any) -> None:
+        wet = self.mix * math.exp(self.gain_db * (math.log(10.0) / 20.0))
+        convolve(
+            record_at(self.state, CONVOLVER),
+            block.input,
+            block.output,
+            block.frames,
+            np.float32(1.0 - self.mix),
+            np.float32(wet),
+        )
