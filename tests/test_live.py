@@ -109,14 +109,12 @@ def test_the_null_device_can_be_recorded_from(channels):
     assert stream.report()["faults"] == 0
 
 
-def connect_ports(jack_client, sources, targets):
-    for source, target in zip(sources, targets, strict=True):
-        jack_client.connect(source, target)
-
-
 def test_duplex_through_jack_is_the_instrument_times_the_gain(jack):
     """An instrument's ports into an effect's: what the effect heard is the tone, to the bit."""
-    client = need_module("jack").Client("test", no_start_server=True)
+    need_module("jack")
+    import jack as jack_client
+
+    client = jack_client.Client("test", no_start_server=True)
     with (
         Stream(Oscillator(frequency=441.0), device="jack", block_size=64),
         Stream(Gain(gain_db=-6.0), input=True, device="jack", block_size=64) as effect,
@@ -130,7 +128,8 @@ def test_duplex_through_jack_is_the_instrument_times_the_gain(jack):
         for target in ins:
             for source in client.get_all_connections(target):
                 client.disconnect(source, target)
-        connect_ports(client, tones, ins)
+        for source, target in zip(tones, ins, strict=True):
+            client.connect(source, target)
         wait_for(lambda: max(effect.levels) > 0.1, what="the tone")
         time.sleep(0.3)
         heard = effect.tap.read(4_800)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import wait_for
+from conftest import need, need_module, wait_for
 from zerocross import Player
 from zerocross.engine.priority import elevate, keep_in_memory, name_thread
 from zerocross.memory import AlignedBuffer
@@ -40,6 +40,79 @@ def test_priority_is_what_the_system_says(thread):
     else:
         assert "rtprio" in grant.detail
     assert not elevate(1 << 22).granted
+
+
+@pytest.fixture
+def realtime_kit(tmp_path, monkeypatch):
+    """Return a function that runs a RealtimeKit on a bus of its own."""
+    daemon = need("dbus-daemon")
+    need_module("jeepney")
+    address = f"unix:path={tmp_path}/bus"
+    bus = subprocess.Popen(
+        [daemon, "--session", "--nofork", f"--address={address}"], stderr=subprocess.DEVNULL
+    )
+    wait_for((tmp_path / "bus").exists, what="dbus-daemon")
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+    running = [bus]
+
+    def start(most):
+        script = Path(__file__).with_name("fake_realtime_kit.py")
+        kit = subprocess.Popen([sys.executable, script, str(most)], stdout=subprocess.PIPE)
+        running.append(kit)
+        assert kit.stdout.readline() == b"ready\n"
+
+    yield start
+    for process in reversed(running):
+        process.kill()
+        process.communicate()
+
+
+REFUSED = """
+import os, sys, threading
+from zerocross.engine import priority
+real, stop = os.sched_setscheduler, threading.Event()
+def refuse(*_):
+    raise PermissionError(1, "Operation not permitted")
+os.sched_setscheduler = refuse
+thread = threading.Thread(target=stop.wait)
+thread.start()
+grant = priority.elevate(thread.native_id)
+print(grant.granted, grant.detail)
+policy = os.sched_getscheduler(thread.native_id) & 0xFF
+print(policy, os.sched_getparam(thread.native_id).sched_priority)
+stop.set()
+"""
+
+
+def ask_without_rights():
+    done = subprocess.run([sys.executable, "-c", REFUSED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_realtime_kit_gives_what_the_system_refuses(realtime_kit):
+    try:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        realtime_kit(20)
+        said, found = ask_without_rights()
+    except PermissionError:
+        pytest.skip("this system gives real-time priority to nobody")
+    assert said == "True SCHED_RR 20 from RealtimeKit, read back"
+    assert found == f"{os.SCHED_RR} 20"
+
+
+def test_a_realtime_kit_that_refuses_is_reported(realtime_kit):
+    realtime_kit(0)
+    said, found = ask_without_rights()
+    assert said.startswith(
+        "False operation not permitted; RealtimeKit: not today; nice -11 instead"
+    )
+    assert found == f"{os.SCHED_OTHER} 0"
+
+
+def test_a_bus_without_realtime_kit_is_reported(realtime_kit):
+    said, _ = ask_without_rights()
+    assert "RealtimeKit: " in said and said.startswith("False")
 
 
 def test_threads_have_names(thread):
