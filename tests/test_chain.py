@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import gc
 import math
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -408,6 +412,31 @@ def test_five_hundred_changes_make_no_click_and_leave_nothing(tmp_path):
     gc.collect()
     assert len(gc.get_objects()) < before + 5000
     assert not [x for x in gc.get_objects() if isinstance(x, Program)]
+
+
+def poison(argument):
+    script = Path(__file__).with_name("poison.py")
+    return subprocess.run(
+        [sys.executable, script, str(argument)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("changes", [60, pytest.param(500, marks=pytest.mark.soak)])
+def test_nothing_looks_at_memory_that_was_let_go_of(changes):
+    """Freed records and buffers are made inaccessible: a look at one would end the process."""
+    done = poison(changes)
+    assert done.returncode == 0, done.stderr
+    poisoned, callbacks, faults = done.stdout.split(maxsplit=2)
+    assert int(poisoned) > 2 * changes
+    assert int(callbacks) > 10 * changes
+    assert faults.strip() == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+def test_the_twin_a_program_let_go_of_while_it_runs_ends_the_process():
+    assert poison("planted").returncode == -signal.SIGSEGV
 
 
 def test_a_refused_change_leaves_everything_as_it_was(tmp_path):

@@ -21,6 +21,7 @@ FLOORS = [
     {"engine"},
     {"eq", "effects"},
     {"player", "offline", "demo"},
+    {"lab"},
     {"faces"},
     {"__main__", "__init__"},
 ]

@@ -225,9 +225,9 @@ def test_sounddevices_expert_mode_plays_on_while_the_interpreter_is_frozen(jack)
 # --- the recorder -------------------------------------------------------------------------------
 
 
-@entry("int64", "int64", "int64", "int64", "int64")
-def _remember(stream, started, elapsed, frames, flags):
-    attempt(remember, record_at(stream, STREAM), started, elapsed, frames, 7, flags)
+@entry("int64", "int64", "int64", "int64", "int64", "int64")
+def _remember(stream, started, elapsed, worked, frames, flags):
+    attempt(remember, record_at(stream, STREAM), started, elapsed, worked, frames, 7, flags)
 
 
 def test_the_recorder_says_what_it_was_told():
@@ -239,7 +239,8 @@ def test_the_recorder_says_what_it_was_told():
         late = k == 290
         gap = 3 * period if k == 280 else period
         at += round(gap)
-        _remember(record.address, at, round(2 * period if late else 1000), 64, 4 if k == 295 else 0)
+        elapsed = round(2 * period) if late else 1000
+        _remember(record.address, at, elapsed, elapsed, 64, 4 if k == 295 else 0)
     report = stream.report()
     assert (report["callbacks"], report["late_callbacks"]) == (300, 1)
     recent = report["recent_callbacks"]
@@ -259,12 +260,17 @@ def test_the_recorder_says_what_it_was_told():
 def test_a_preempted_callback_is_told_from_one_with_too_much_to_do():
     stream = Stream(Gain(), device="null")
     record = stream._inner.record
-    _remember(record.address, 1_000_000_000, 1000, 64, 0)
+    _remember(record.address, 1_000_000_000, 1000, 1000, 64, 0)
     record["preemptions"] -= 1  # as if the system had counted one since
-    _remember(record.address, 1_001_333_333, 2_000_000, 64, 0)
+    _remember(record.address, 1_001_333_333, 2_000_000, 2_000_000, 64, 0)
     assert stream.report()["recent_callbacks"][-1]["notes"] == ["late: preempted"]
     record["page_faults"] -= 1
-    _remember(record.address, 1_002_666_666, 2_000_000, 64, 0)
+    _remember(record.address, 1_002_666_666, 2_000_000, 2_000_000, 64, 0)
     assert stream.report()["recent_callbacks"][-1]["notes"] == ["late: page fault"]
+    quiet = {name: int(record[name]) for name in ("preemptions", "page_faults")}
+    for worked, words in ((1_000, "held up"), (1_900_000, "own work")):
+        _remember(record.address, 1_004_000_000, 2_000_000, worked, 64, 0)
+        if {name: int(record[name]) for name in quiet} == quiet:  # nothing came in between
+            assert f"late: {words}" in stream.report()["recent_callbacks"][-1]["notes"]
     causes = stream.report()["late_causes"]
     assert (causes["preempted"], causes["page fault"]) == (1, 1)

@@ -19,6 +19,7 @@ from zerocross.compiler.external import (
     provide,
     sleep_us,
     thread_number,
+    thread_time_ns,
 )
 from zerocross.compiler.floatmode import flush_denormals, restore_float_mode
 from zerocross.compiler.kernel import Kernel, kernel
@@ -70,5 +71,6 @@ __all__ = [
     "sleep_us",
     "store_release",
     "thread_number",
+    "thread_time_ns",
     "uint8_array",
 ]

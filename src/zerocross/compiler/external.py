@@ -27,6 +27,7 @@ __all__ = [
     "provide",
     "sleep_us",
     "thread_number",
+    "thread_time_ns",
 ]
 
 #: Names of the C functions declared so far: the allow-list of the real-time check.
@@ -91,9 +92,18 @@ def external(name: str, arguments: str, reference: Callable[..., Any]) -> Primit
 # --- time -------------------------------------------------------------------------------
 
 _CLOCK_MONOTONIC = {"linux": 1, "darwin": 8}.get(sys.platform, 1)
+_CLOCK_OF_THREAD = {"linux": 3, "darwin": 16}.get(sys.platform, 3)
 
 
 def _build_monotonic() -> Any:
+    return _build_clock(_CLOCK_MONOTONIC)
+
+
+def _build_thread_time() -> Any:
+    return _build_clock(_CLOCK_OF_THREAD)
+
+
+def _build_clock(clock: int) -> Any:
     """Build on the system's own clock: a read of memory and the CPU's counter, no wait."""
     from llvmlite import ir
     from numba.core import cgutils, types
@@ -123,7 +133,7 @@ def _build_monotonic() -> Any:
         slot = cgutils.alloca_once(builder, pair)
         kind = ir.FunctionType(i32, [i32, pair.as_pointer()])
         function = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
-        builder.call(function, [ir.Constant(i32, _CLOCK_MONOTONIC), slot])
+        builder.call(function, [ir.Constant(i32, clock), slot])
         value = builder.load(slot)
         seconds = builder.mul(builder.extract_value(value, 0), ir.Constant(i64, 1_000_000_000))
         return builder.add(seconds, builder.extract_value(value, 1))
@@ -150,6 +160,15 @@ def monotonic_ns() -> int:
     waits.
     """
     return time.monotonic_ns()
+
+
+@primitive(_build_thread_time)
+def thread_time_ns() -> int:
+    """Return the processor time that the calling thread has used, in nanoseconds.
+
+    Real-time: a system call that does not wait. On Windows it is the monotonic time.
+    """
+    return time.thread_time_ns()
 
 
 #: The calling thread's number as the system knows it (Linux): one call that cannot wait. The

@@ -30,6 +30,7 @@ from zerocross.compiler import (
     restore_float_mode,
     store_release,
     thread_number,
+    thread_time_ns,
     uint8_array,
 )
 from zerocross.dsp.convert import FORMAT_F32, FORMAT_S24, write_device_frames
@@ -401,7 +402,7 @@ def run_callback(stream: Any, source: Any, output: Any, frames: Any) -> None:
 
     ``source`` is what a live stream hears, 0 for nothing; ``output`` is 0 where nothing plays.
     """
-    started = monotonic_ns()
+    started, worked = monotonic_ns(), thread_time_ns()
     if stream.thread == 0 and _LINUX:
         stream.thread = thread_number(0)
     underruns, faults = stream.underruns, stream.faults
@@ -414,7 +415,8 @@ def run_callback(stream: Any, source: Any, output: Any, frames: Any) -> None:
     if stream.faults != faults:
         flags |= CALLBACK_FAULT
     fill = 0 if stream.live else readable(record_at(stream.ring, RING))
-    remember(stream, started, monotonic_ns() - started, frames, fill, flags)
+    worked = thread_time_ns() - worked
+    remember(stream, started, monotonic_ns() - started, worked, frames, fill, flags)
 
 
 @entry("int64", "int64", "int64", dispatches=True)

@@ -26,6 +26,17 @@ from zerocross.sync import Latest, Tap
 
 __all__ = ["DeviceStream"]
 
+_RECORDED = (
+    "callbacks",
+    "late",
+    "underruns",
+    "longest_ns",
+    "longest_gap_ns",
+    "longest_late_ns",
+    "late_causes",
+    "histogram",
+    "arrivals",
+)
 _RAMP_S = 0.010
 _LEAD_S = 0.020
 _PROGRAM_TIMEOUT_S = 1.0
@@ -208,3 +219,8 @@ class DeviceStream:
     def recent(self) -> list[dict[str, Any]]:
         """Return the last 256 callbacks, oldest first; see docs/report.md."""
         return recent_callbacks(self._log, self.record.load("callbacks"), self.sample_rate)
+
+    def restart_counters(self) -> None:
+        """Set the recorder's counters and histograms to 0, while it may be counting."""
+        for name in _RECORDED:
+            self.record[name] = 0

@@ -10,6 +10,9 @@ import dataclasses
 import threading
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from zerocross.closing import ClosesAtExit
 from zerocross.engine.chain import Chain, Fault
 from zerocross.engine.device import NULL_DEVICE, Device, DeviceInfo, enabled_backends, find_devices
@@ -91,7 +94,8 @@ class Stream(ClosesAtExit):
             raise UsageError(f"volume={volume}: give 0 to 1")
         self.chain = chain if isinstance(chain, Chain) else Chain(chain)
         self.notice = ""
-        self._target, self._source = _choose(input, output, device)
+        self._candidates = _candidates(input, output, device)
+        self._target, self._source = self._candidates[0]
         self._plays = bool(output)
         self._grants: dict[str, Grant] = {}
         self._faults: list[Fault] = []
@@ -105,8 +109,6 @@ class Stream(ClosesAtExit):
         self._inner.set_program(self.chain.prepare(sample_rate, channels))
         self.chain.connect(self._inner.set_program)
         super().__init__()
-        if self._target.backend == "null" and device != "null":
-            self.notice = "no sound device found: using the null device, without sound"
 
     # --- running ----------------------------------------------------------------------------
 
@@ -114,21 +116,38 @@ class Stream(ClosesAtExit):
         """Open the device and begin; twice is once."""
         if self._inner.device:
             return
-        inner = self._inner
-        device = Device(
-            self._target,
-            inner.record.address,
-            inner.sample_rate,
-            inner.channels,
-            inner.block_size if inner.asked_block else None,
-            self._source,
-            self._plays,
-        )
-        try:
-            inner.start_device(device)
-        except DeviceError:
+        reasons: list[str] = []
+        for target, source in self._candidates:
+            self._target, self._source = target, source
+            try:
+                self._open_device()
+                break
+            except DeviceError as error:
+                reasons.append(str(error))
+        else:
             self.close()
-            raise
+            raise DeviceError("; ".join(reasons))
+        if self._target.backend == "null" and len(self._candidates) > 1:
+            why = f" ({reasons[0].partition(';')[0]})" if reasons else ""
+            self.notice = f"no sound device found{why}: using the null device, without sound"
+        self._begin_watching()
+
+    def _open_device(self) -> None:
+        inner = self._inner
+        inner.start_device(
+            Device(
+                self._target,
+                inner.record.address,
+                inner.sample_rate,
+                inner.channels,
+                inner.asked_block,
+                self._source,
+                self._plays,
+            )
+        )
+
+    def _begin_watching(self) -> None:
+        inner = self._inner
         self._grants.update({grant.what: grant for grant in inner.grants})
         self._stop.clear()
         self._watcher = threading.Thread(target=self._watch, name="zerocross-watch", daemon=True)
@@ -216,6 +235,18 @@ class Stream(ClosesAtExit):
         """What was asked of the system for the audio thread, and what it gave."""
         return list(self._grants.values())
 
+    def histograms(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return how many callbacks took how long, and began how far from when they were due.
+
+        The buckets' limits are `zerocross.engine.recorder.bucket_limits_ns`.
+        """
+        counters = self._inner.counters()
+        return counters.histogram, counters.arrivals
+
+    def restart_counters(self) -> None:
+        """Count from here on; a callback that runs just now may be counted in part."""
+        self._inner.restart_counters()
+
     def faults(self) -> list[Fault]:
         """Return the processors that were left since the last call."""
         return self.chain.faults()
@@ -238,15 +269,18 @@ class Stream(ClosesAtExit):
         }
 
 
-def _choose(
+def _candidates(
     source: bool | str, target: bool | str, device: str | None
-) -> tuple[DeviceInfo, DeviceInfo | None]:
-    """Return the device to play (or, without output, to record) and the one to record from."""
+) -> list[tuple[DeviceInfo, DeviceInfo | None]]:
+    """Return what may be opened, the first to be tried first.
+
+    Each is the device to play on (or, without output, to record from) and the one to record from.
+    """
     out_name = target if isinstance(target, str) else device
     in_name = source if isinstance(source, str) else device
     reasons: list[str] = []
-    backends = _backends_of(out_name if target else in_name)
-    for backend in backends:
+    found: list[tuple[DeviceInfo, DeviceInfo | None]] = []
+    for backend in _backends_of(out_name if target else in_name):
         try:
             outs = _found(out_name, False, backend) if target else []
             ins = _found(in_name, True, backend) if source else []
@@ -254,7 +288,9 @@ def _choose(
             reasons.append(str(error))
             continue
         if (outs or not target) and (ins or not source):
-            return (outs or ins)[0], ins[0] if source else None
+            found.append(((outs or ins)[0], ins[0] if source else None))
+    if found:
+        return found
     if reasons:
         raise DeviceNotFound(reasons[0])
     raise DeviceNotFound(

@@ -5,8 +5,9 @@ callbacks one by one, for one clock reading and, on Linux, one ``getrusage`` of 
 The control side makes numbers for people of them.
 
 A late callback is one that took longer than its block. Its cause is what the system says of
-the thread since the callback before: it was preempted (``ru_nivcsw``), it waited for a page
-(``ru_majflt``), or neither: its own work. A callback that began two blocks after the one before
+the thread since the callback before: it waited for a page (``ru_majflt``), it was preempted
+(``ru_nivcsw``), or neither: if the processor time that it used would have been in time it was held
+up (by the host of a virtual machine, by interrupts), else it was its own work. A callback that began two blocks after the one before
 was woken late, by the device or by the scheduler.
 """
 
@@ -39,7 +40,7 @@ _CALLBACK_SIZE = CALLBACK.itemsize
 _OF_THIS_THREAD = np.int32(1)
 # Where `struct rusage` has them, in words: major page faults, involuntary context switches.
 _MAJOR_FAULTS, _PREEMPTIONS = 9, 17
-_PREEMPTED, _FAULTED, _OWN_WORK, _WOKEN_LATE = range(len(LATE_CAUSES))
+_PREEMPTED, _FAULTED, _HELD_UP, _OWN_WORK, _WOKEN_LATE = range(len(LATE_CAUSES))
 
 _getrusage = external("getrusage", "il", lambda _who, _usage: 0)
 
@@ -59,7 +60,19 @@ def bucket_of(elapsed: Any) -> Any:
 
 
 @kernel
-def remember(stream: Any, started: Any, elapsed: Any, frames: Any, fill: Any, flags: Any) -> None:
+def late_cause(page_faults: Any, preemptions: Any, in_time: Any) -> Any:
+    """Return the number of a cause in `LATE_CAUSES`."""
+    if page_faults > 0:
+        return _FAULTED
+    if preemptions > 0:
+        return _PREEMPTED
+    return _HELD_UP if in_time else _OWN_WORK
+
+
+@kernel
+def remember(
+    stream: Any, started: Any, elapsed: Any, worked: Any, frames: Any, fill: Any, flags: Any
+) -> None:
     """Count a callback: its time, when it came, and why it was late. Real-time: safe."""
     before = stream.last_ns
     gap = started - before if before > 0 else 0
@@ -75,12 +88,8 @@ def remember(stream: Any, started: Any, elapsed: Any, frames: Any, fill: Any, fl
         flags |= CALLBACK_LATE
         stream.late += 1
         stream.longest_late_ns = max(stream.longest_late_ns, elapsed)
-        cause = _OWN_WORK
-        if page_faults > 0:
-            cause = _FAULTED
-        elif preemptions > 0:
-            cause = _PREEMPTED
-        stream.late_causes[cause] += 1
+        in_time = worked * stream.sample_rate <= frames * 1_000_000_000
+        stream.late_causes[late_cause(page_faults, preemptions, in_time)] += 1
     if before > 0:
         stream.longest_gap_ns = max(stream.longest_gap_ns, gap)
         expected = stream.block_frames_before * 1_000_000_000 // stream.sample_rate
@@ -91,6 +100,7 @@ def remember(stream: Any, started: Any, elapsed: Any, frames: Any, fill: Any, fl
     entry = record_at(stream.log + (stream.callbacks % LOGGED) * _CALLBACK_SIZE, CALLBACK)
     entry.started_ns = started
     entry.duration_ns = elapsed
+    entry.worked_ns = worked
     entry.gap_ns = gap
     entry.frames = frames
     entry.fill = fill
@@ -120,27 +130,25 @@ def recent_callbacks(
         {
             "started_ns": int(row["started_ns"]),
             "duration_ns": int(row["duration_ns"]),
+            "worked_ns": int(row["worked_ns"]),
             "gap_ns": int(row["gap_ns"]),
             "frames": int(row["frames"]),
             "share_of_deadline": float(
                 row["duration_ns"] * sample_rate / (max(1, row["frames"]) * 1e9)
             ),
             "ring_frames": int(row["fill"]),
-            "notes": _notes(row),
+            "notes": _notes(row, sample_rate),
         }
         for row in rows
     ]
 
 
-def _notes(row: Any) -> list[str]:
+def _notes(row: Any, sample_rate: float) -> list[str]:
     flags = int(row["flags"])
     found = []
     if flags & CALLBACK_LATE:
-        cause = _OWN_WORK
-        if row["page_faults"] > 0:
-            cause = _FAULTED
-        elif row["preemptions"] > 0:
-            cause = _PREEMPTED
+        in_time = row["worked_ns"] * sample_rate <= row["frames"] * 1e9
+        cause = late_cause.function(row["page_faults"], row["preemptions"], in_time)
         found.append(f"late: {LATE_CAUSES[cause]}")
     if flags & CALLBACK_WOKEN_LATE:
         found.append(LATE_CAUSES[_WOKEN_LATE])

@@ -98,11 +98,13 @@ SOURCE_END = 1  # kind: no file, the end of the queue
 OUTCOME = np.dtype([("serial", "i8"), ("frames", "i8"), ("error", "i8"), ("nonfinite", "i8")])
 
 #: A callback as it is remembered. ``gap_ns`` is the time since the one before began, ``fill`` the
-#: frames left in the ring; the last two are the thread's since the callback before.
+#: frames left in the ring, ``worked_ns`` the processor time used; the last two are the thread's since
+#: the callback before.
 CALLBACK = np.dtype(
     [
         ("started_ns", "i8"),
         ("duration_ns", "i8"),
+        ("worked_ns", "i8"),
         ("gap_ns", "i8"),
         ("frames", "i8"),
         ("fill", "i8"),
@@ -115,7 +117,7 @@ CALLBACK = np.dtype(
 #: kernel reported a fault.
 CALLBACK_LATE, CALLBACK_WOKEN_LATE, CALLBACK_SHORT, CALLBACK_FAULT = 1, 2, 4, 8
 #: Causes of late callbacks, in the order of ``late_causes``.
-LATE_CAUSES = ("preempted", "page fault", "own work", "woken late")
+LATE_CAUSES = ("preempted", "page fault", "held up", "own work", "woken late")
 
 STREAM = layout(
     setup=[

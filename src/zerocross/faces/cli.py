@@ -234,32 +234,37 @@ def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def devices(as_json: bool) -> int:
-    """List the backends and the devices that can play."""
+    """List the backends, and the devices to play on and to record from."""
     from zerocross.engine.device import list_devices
 
-    found, reasons = list_devices()
+    outputs, reasons = list_devices()
+    inputs, _ = list_devices(inputs=True)
     if as_json:
-        listed = [
-            {
-                "backend": d.backend,
-                "name": d.name,
-                "default": d.is_default,
-                "formats": list(d.formats),
-            }
-            for d in found
-        ]
-        click.echo(json.dumps({"devices": listed, "unavailable": reasons}, indent=2))
+        listed = {
+            kind: [
+                {
+                    "backend": d.backend,
+                    "name": d.name,
+                    "default": d.is_default,
+                    "formats": list(d.formats),
+                }
+                for d in found
+            ]
+            for kind, found in (("devices", outputs), ("inputs", inputs))
+        }
+        click.echo(json.dumps({**listed, "unavailable": reasons}, indent=2))
         return 0
     from rich.table import Table
 
-    table = Table("backend", "device", "default", "native formats")
-    for d in found:
-        few = ", ".join(d.formats[:3]) + (
-            f", {len(d.formats) - 3} more" if len(d.formats) > 3 else ""
-        )
-        table.add_row(d.backend, d.name, "yes" if d.is_default else "", few)
+    table = Table("backend", "device", "for", "default", "native formats")
+    for kind, found in (("output", outputs), ("input", inputs)):
+        for d in found:
+            few = ", ".join(d.formats[:3]) + (
+                f", {len(d.formats) - 3} more" if len(d.formats) > 3 else ""
+            )
+            table.add_row(d.backend, d.name, kind, "yes" if d.is_default else "", few)
     for backend, reason in reasons.items():
-        table.add_row(backend, f"none: {reason}", "", "", style="dim")
+        table.add_row(backend, f"none: {reason}", "", "", "", style="dim")
     _console().print(table)
     return 0
 
@@ -269,11 +274,27 @@ def devices(as_json: bool) -> int:
     epilog="""
     zerocross doctor
     zerocross doctor --json
+    zerocross doctor --listen 30 -o machine.png
     """,
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def doctor(as_json: bool) -> int:
+@click.option(
+    "--listen",
+    "seconds",
+    type=click.FloatRange(0, 3600, min_open=True),
+    metavar="SECONDS",
+    help="Play silence for so long, and say how punctual this machine is.",
+)
+@click.option("--device", metavar="NAME", help="With --listen: as of play.")
+@click.option("--block", type=click.IntRange(16, 65_536), metavar="FRAMES", help="With --listen.")
+@click.option("-o", "--output", metavar="FILE", help="With --listen: draw it, as PNG or SVG.")
+def doctor(as_json: bool, seconds: float | None, **options: Any) -> int:
     """Show what this machine has: versions, processor, audio, real-time rights, caches."""
+    if seconds is not None:
+        return _listen(as_json, seconds, **options)
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise UsageError(f"{given[0]} needs --listen SECONDS")
     from zerocross.faces.doctor import examine
 
     found = examine()
@@ -288,6 +309,82 @@ def doctor(as_json: bool) -> int:
         for name, value in entries.items():
             table.add_row(f"  {name}", str(value))
     _console().print(table)
+    return 0
+
+
+def _listen(
+    as_json: bool, seconds: float, device: str | None, block: int | None, output: str | None
+) -> int:
+    from zerocross.faces.bars import histogram
+    from zerocross.lab.listen import draw, listen
+
+    with _progress("listening") as tick:
+        heard = listen(seconds, device, block, tick)
+    if output:
+        draw(heard, output)
+    if as_json:
+        click.echo(json.dumps({"verdict": heard.verdict, **heard.report}, indent=2))
+        return 0
+    for title, counts in (
+        ("time that callbacks took", heard.durations),
+        ("how far from when they were due callbacks began", heard.arrivals),
+    ):
+        _console().print(histogram(title, counts, heard.report["deadline_ns"]))
+    for line in heard.verdict:
+        click.echo(line)
+    return 0
+
+
+@cli.command(
+    cls=_Command,
+    epilog="""
+    zerocross torture
+    zerocross torture --seconds 2 --block 64 --load gil --load gc -o torture.png
+    zerocross torture --contestant zerocross --contestant sounddevice --json
+    """,
+)
+@click.option(
+    "--seconds", type=click.FloatRange(0.2, 3600), default=5.0, show_default=True, help="Of each."
+)
+@click.option(
+    "--block",
+    "blocks",
+    type=click.IntRange(16, 65_536),
+    multiple=True,
+    metavar="FRAMES",
+    help="Frames in a callback; may be repeated.  [default: 64, 128, 512]",
+)
+@click.option("--load", "loads", multiple=True, metavar="NAME", help="May be repeated.")
+@click.option("--contestant", "contestants", multiple=True, metavar="NAME", help="The same.")
+@click.option("--device", metavar="NAME", help="A backend; a private JACK server where none is.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("-o", "--output", metavar="FILE", help="Draw it, as PNG or SVG.")
+def torture(seconds: float, as_json: bool, output: str | None, **options: Any) -> int:
+    """Count missed deadlines of us and of others, under every load."""
+    from zerocross.faces.bars import torture_tables
+    from zerocross.lab.torture import BLOCKS, draw
+    from zerocross.lab.torture import torture as run_all
+
+    blocks = options["blocks"] or BLOCKS
+    with _progress("torture") as tick:
+
+        def tell(done: int, total: int, what: str) -> None:
+            interrupt.check()
+            if tick:
+                tick(done / total)
+            elif what and not as_json:
+                click.echo(f"{done + 1} of {total}: {what}", err=True)
+
+        results = run_all(
+            seconds, blocks, options["loads"], options["contestants"], options["device"], tell
+        )
+    if output:
+        draw(results, output)
+    if as_json:
+        click.echo(json.dumps(results, indent=2))
+        return 0
+    for table in torture_tables(results):
+        _console().print(table)
     return 0
 
 

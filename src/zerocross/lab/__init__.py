@@ -1,0 +1,1 @@
+"""The lab: what is claimed, measured on the user's own machine."""
