@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import subprocess
+import sys
 import textwrap
 
 import numpy as np
@@ -292,3 +294,41 @@ def test_wrong_classes_and_values_are_told(tmp_path):
     one = made()
     with pytest.raises(zerocross.UsageError, match="twice"):
         Chain(one, one).render(np.zeros(10))
+
+
+NOTEBOOK = """
+import zerocross
+
+@zerocross.processor
+class Bad:
+    def process(self, block):
+        for c in range(block.channels):
+            block.output[c] = block.input[c] * 2
+"""
+
+
+def test_the_line_is_found_in_a_notebook_cell(monkeypatch):
+    """Notebooks keep the source of a cell in ``linecache``, under a name of their own."""
+    import linecache
+
+    name = "<ipython-input-7-0123456789ab>"
+    lines = NOTEBOOK.splitlines(keepends=True)
+    monkeypatch.setitem(linecache.cache, name, (len(NOTEBOOK), None, lines, name))
+    space: dict[str, object] = {"__name__": "__main__"}
+    exec(compile(NOTEBOOK, name, "exec"), space)
+    with pytest.raises(zerocross.RealtimeError) as caught:
+        zerocross.Chain(space["Bad"]()).render(np.ones(4))
+    words = str(caught.value)
+    assert words.startswith(f"{name}:8: ") and "block.input[c] * 2" in words
+
+
+def test_processors_of_a_prompt_play_and_are_refused_with_their_line():
+    program = NOTEBOOK.strip().replace("\n\n", "\n").replace("* 2", "* 2\n")
+    done = subprocess.run(
+        [sys.executable, "-i", "-q"],
+        input=program + "\nzerocross.Chain(Bad()).render([1.0])\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "RealtimeError: <stdin>:" in done.stderr and "allocates" in done.stderr

@@ -1,7 +1,7 @@
 """Convolution with long impulse responses, in partitions of several sizes.
 
 The first partitions are as short as a block; later ones, which need not be ready so soon, are 16
-and 256 times as long (W. G. Gardner, JAES 43, 1995). Each size is a uniformly partitioned
+times as long (W. G. Gardner, JAES 43, 1995). Each size is a uniformly partitioned
 overlap-save convolution in the frequency domain. A partition of ``n`` frames begins ``2 n`` taps
 into the response, so its work has ``n`` frames of time: it is spread over the blocks in between,
 and no block has much more to do than another. Spectra are kept as float32; transforms and
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _RATIO = 16
-_LARGEST = 16_384
+_LARGEST = 4096
 _BLOCKS = (16, 8192)
 
 _LEVEL = np.dtype(
