@@ -7,7 +7,6 @@ import os
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from zerocross.compiler import record_at
 from zerocross.dsp.convolve import CONVOLVER, check_response, convolve, make_convolution
@@ -27,9 +26,10 @@ class Convolver:
 
     Parameters
     ----------
-    impulse : array or path
-        Shape (taps,) for all channels or (taps, channels); or a file, which is resampled to the
-        chain's rate. Up to 60 seconds.
+    impulse : array, path or callable
+        Shape (taps,) for all channels or (taps, channels); a file, which is resampled to the
+        chain's rate; or what is called with sample rate and channels and returns an array of shape
+        (channels, taps). Up to 60 seconds.
     sample_rate : int or None
         The array's, to resample it; None for the chain's.
     block_size : int
@@ -48,13 +48,17 @@ class Convolver:
 
     def __init__(
         self,
-        impulse: npt.ArrayLike | str | os.PathLike[str],
+        impulse: Any,
         sample_rate: int | None = None,
         block_size: int = 64,
         mix: float = 1.0,
         gain_db: float = 0.0,
     ) -> None:
-        if isinstance(impulse, (str, os.PathLike)):
+        self._impulse: Any
+        self._design = impulse if callable(impulse) else None
+        if self._design:
+            self._impulse, self._rate = np.ones((1, 1)), 0
+        elif isinstance(impulse, (str, os.PathLike)):
             self._impulse, self._rate = read_audio(impulse)
         else:
             self._impulse = np.atleast_2d(np.asarray(impulse, np.float64).T)
@@ -68,6 +72,8 @@ class Convolver:
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         impulse: Any = self._impulse
+        if self._design:
+            impulse = self._design(sample_rate, channels)
         if self._rate and self._rate != sample_rate:
             # A response is a density: at twice the rate each tap weighs half as much.
             impulse = resample_signal(impulse, self._rate, round(sample_rate))

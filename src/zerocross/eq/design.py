@@ -1,4 +1,9 @@
-"""Biquads by their usual names, as rows of ``sos`` (R. Bristow-Johnson, Audio EQ Cookbook)."""
+"""Biquads by their usual names, as rows of ``sos``.
+
+The formulas are R. Bristow-Johnson's (Audio EQ Cookbook). The Web Audio specification takes the
+same ones with other widths: the Q of low and high pass is in dB, shelves have a slope of 1 and no
+Q, and it says what becomes of frequencies of 0 and of half the sample rate.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,15 @@ import numpy.typing as npt
 
 from zerocross.errors import UsageError
 
-__all__ = ["KINDS", "design_band", "frequency_response"]
+__all__ = [
+    "KINDS",
+    "design_band",
+    "design_butterworth",
+    "design_linkwitz_riley",
+    "frequency_response",
+    "q_of_bandwidth",
+    "q_of_slope",
+]
 
 _Row = tuple[float, float, float, float, float, float]
 
@@ -77,8 +90,27 @@ KINDS: dict[str, Callable[[float, float, float], _Row]] = {
 }
 
 
+#: What Web Audio's filters become at the ends of the spectrum and at a Q of 0: nothing, everything,
+#: the gain, everything turned round; ``None`` for the formula. At 0 Hz, at half the rate, at a Q of 0.
+_ENDS: dict[str, tuple[str, str, str | None]] = {
+    "lowpass": ("nothing", "everything", None),
+    "highpass": ("everything", "nothing", None),
+    "bandpass": ("nothing", "nothing", "everything"),
+    "notch": ("everything", "everything", "nothing"),
+    "allpass": ("everything", "everything", "negated"),
+    "peaking": ("everything", "everything", "gain"),
+    "lowshelf": ("everything", "gain", None),
+    "highshelf": ("gain", "everything", None),
+}
+
+
 def design_band(
-    kind: str, frequency: float, sample_rate: float, q: float = 0.7071, gain_db: float = 0.0
+    kind: str,
+    frequency: float,
+    sample_rate: float,
+    q: float = 0.7071,
+    gain_db: float = 0.0,
+    definition: str = "rbj",
 ) -> npt.NDArray[np.float64]:
     """Return a band's row of ``sos``: ``b0 b1 b2 1 a1 a2``.
 
@@ -87,34 +119,137 @@ def design_band(
     kind : str
         One of `KINDS`.
     frequency : float
-        Corner or centre in Hz, above 0 and below half the sample rate.
+        Corner or centre in Hz, above 0 and below half the sample rate (Web Audio: from 0 to it;
+        beyond counts as there).
     sample_rate : float
         In Hz.
     q : float
-        Quality, above 0.
+        Quality, above 0. Web Audio: for low and high pass in dB; not used by shelves.
     gain_db : float
         Of peaking and shelves, in dB.
+    definition : {"rbj", "webaudio"}
+        Whose.
 
     Raises
     ------
     UsageError
-        For an unknown kind, or values outside.
+        For an unknown kind or definition, or values outside.
 
     Notes
     -----
-    Source: R. Bristow-Johnson, Audio EQ Cookbook, with ``alpha = sin(w) / (2 q)``.
+    Sources: R. Bristow-Johnson, Audio EQ Cookbook, with ``alpha = sin(w) / (2 q)``; W3C, Web Audio
+    API, BiquadFilterNode, "Filters Characteristics".
 
     """
     if kind not in KINDS:
         raise UsageError(f"no band of kind {kind!r}; there are: {', '.join(KINDS)}")
-    if not (0 < frequency < sample_rate / 2 and q > 0 and math.isfinite(gain_db)):
+    if definition not in ("rbj", "webaudio"):
+        raise UsageError(f"definition={definition!r}: give 'rbj' or 'webaudio'")
+    if not all(map(math.isfinite, (frequency, q, gain_db))) or sample_rate <= 0:
+        raise UsageError(f"{kind} at {frequency} Hz, Q {q}, {gain_db} dB: give finite numbers")
+    if definition == "webaudio":
+        return _web_audio(kind, frequency, sample_rate, q, gain_db)
+    if not (0 < frequency < sample_rate / 2 and q > 0):
         raise UsageError(
             f"{kind} at {frequency:g} Hz, Q {q:g}, {gain_db:g} dB: give a frequency between 0 and "
             f"{sample_rate / 2:g} Hz, and a Q above 0"
         )
     w = 2 * math.pi * frequency / sample_rate
-    row = KINDS[kind](math.cos(w), math.sin(w) / (2 * q), 10 ** (gain_db / 40))
+    return _row(kind, w, math.sin(w) / (2 * q), gain_db)
+
+
+def _row(kind: str, w: float, alpha: float, gain_db: float) -> npt.NDArray[np.float64]:
+    row = KINDS[kind](math.cos(w), alpha, 10 ** (gain_db / 40))
     return np.array(row) / row[3]
+
+
+def _web_audio(
+    kind: str, frequency: float, sample_rate: float, q: float, gain_db: float
+) -> npt.NDArray[np.float64]:
+    at_zero, at_end, without_q = _ENDS[kind]
+    end = None
+    if without_q is not None and q <= 0:
+        end = without_q
+    if frequency <= 0:
+        end = at_zero
+    elif frequency >= sample_rate / 2:
+        end = at_end
+    if end is not None:
+        gain = {"nothing": 0.0, "everything": 1.0, "negated": -1.0, "gain": 10 ** (gain_db / 20)}
+        return np.array([gain[end], 0.0, 0.0, 1.0, 0.0, 0.0])
+    w = 2 * math.pi * frequency / sample_rate
+    if kind in ("lowpass", "highpass"):
+        alpha = math.sin(w) / (2 * 10 ** (q / 20))
+    elif kind in ("lowshelf", "highshelf"):
+        alpha = math.sin(w) / 2 * math.sqrt(2)
+    else:
+        alpha = math.sin(w) / (2 * q)
+    return _row(kind, w, alpha, gain_db)
+
+
+def q_of_bandwidth(octaves: float, frequency: float, sample_rate: float) -> float:
+    """Return the Q of a bandwidth in octaves, between -3 dB points (RBJ, Audio EQ Cookbook)."""
+    w = 2 * math.pi * frequency / sample_rate
+    if not (octaves > 0 and 0 < w < math.pi):
+        raise UsageError(f"{octaves:g} octaves at {frequency:g} Hz: give a width above 0")
+    return 1 / (2 * math.sinh(math.log(2) / 2 * octaves * w / math.sin(w)))
+
+
+def q_of_slope(slope: float, gain_db: float) -> float:
+    """Return the Q of a shelf's slope; 1 is the steepest without a bump (RBJ)."""
+    a = 10 ** (gain_db / 40)
+    inner = (a + 1 / a) * (1 / slope - 1) + 2 if slope > 0 else 0.0
+    if inner <= 0:
+        raise UsageError(f"a shelf of {gain_db:g} dB cannot have a slope of {slope:g}")
+    return 1 / math.sqrt(inner)
+
+
+def design_butterworth(
+    kind: str, order: int, frequency: float, sample_rate: float
+) -> npt.NDArray[np.float64]:
+    """Return a Butterworth filter's ``sos``.
+
+    Parameters
+    ----------
+    kind : {"lowpass", "highpass"}
+        Which side passes.
+    order : int
+        1 to 64.
+    frequency : float
+        Where it is at -3.01 dB, in Hz, below half the sample rate.
+    sample_rate : float
+        In Hz.
+
+    Notes
+    -----
+    Bilinear transform of pairs of poles with ``Q = 1 / (2 cos(angle))``, and of a single pole where
+    the order is odd (A. V. Oppenheim, R. W. Schafer, Discrete-Time Signal Processing, 7.1).
+
+    """
+    if kind not in ("lowpass", "highpass") or not 1 <= order <= 64:
+        raise UsageError(f"Butterworth {kind} of order {order}: give lowpass or highpass, 1 to 64")
+    angles = [math.pi * (2 * k + 1 + order % 2) / (2 * order) for k in range(order // 2)]
+    rows = [design_band(kind, frequency, sample_rate, 1 / (2 * math.cos(a))) for a in angles]
+    if order % 2:
+        design_band(kind, frequency, sample_rate)  # complains
+        t = math.tan(math.pi * frequency / sample_rate)
+        b0, b1 = (t, t) if kind == "lowpass" else (1.0, -1.0)
+        rows.append(np.array([b0, b1, 0.0, 1 + t, t - 1, 0.0]) / (1 + t))
+    return np.array(rows)
+
+
+def design_linkwitz_riley(
+    kind: str, order: int, frequency: float, sample_rate: float
+) -> npt.NDArray[np.float64]:
+    """Return a Linkwitz-Riley filter's ``sos``: a Butterworth of half the order, twice.
+
+    Low and high pass add up to a flat magnitude, where ``order / 2`` is odd with one of them turned
+    round; both are at -6.02 dB at the frequency. The order is even, 2 to 128.
+    """
+    if order % 2 or order < 2:
+        raise UsageError(f"Linkwitz-Riley of order {order}: give an even one")
+    half = design_butterworth(kind, order // 2, frequency, sample_rate)
+    return np.concatenate([half, half])
 
 
 def frequency_response(

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zerocross.compiler import kernel
 from zerocross.dsp.biquad import cascade, cascade_fade, make_cascade_state, pack_sos
 from zerocross.engine.processor import param, processor
 from zerocross.eq.design import design_band, frequency_response
+from zerocross.eq.graphic import GRAPHIC_HZ, gains_for, graphic_q
 from zerocross.errors import UsageError
 from zerocross.memory import Record
 
@@ -20,56 +22,139 @@ __all__ = ["Equalizer"]
 _DEFAULT_HZ = (60.0, 170.0, 310.0, 600.0, 1000.0, 3000.0, 6000.0, 12_000.0)
 _FADE_S = 0.05
 _PATIENCE_S = 0.5
+_PASS = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+Band = tuple[str, float, float, float]
 
 
 @processor
 class Equalizer:
-    """Bands one after the other, in float64, the same for all channels.
+    """Bands one after the other, in float64.
 
     Parameters
     ----------
     bands : int or sequence of (kind, frequency, q, gain_db)
         How many peaking bands (8 by default: 60 Hz to 12 kHz, all at 0 dB), or what they are.
-    preamp_db : float
-        Gain before the bands.
+    preamp_db : float or "auto"
+        Gain before the bands; "auto" turns down by what the bands' common response has at its
+        highest, so that nothing is louder than it was, and follows changes.
+    definition : {"rbj", "webaudio"}
+        Whose formulas (`design_band`).
 
     """
 
-    preamp_db: float = param(0.0, -60.0, 24.0, "dB")
+    preamp_db: float = param(0.0, -60.0, 60.0, "dB")
     version: int = 0
     seen: int = 0
     fading: int = 0
     fade_frames: int = 1
 
-    def __init__(self, bands: Any = 8, preamp_db: float = 0.0) -> None:
+    def __init__(
+        self, bands: Any = 8, preamp_db: float | str = 0.0, definition: str = "rbj"
+    ) -> None:
         if isinstance(bands, int):
             spread = np.geomspace(_DEFAULT_HZ[0], _DEFAULT_HZ[-1], max(1, bands))
             places = _DEFAULT_HZ if bands == len(_DEFAULT_HZ) else spread[: max(0, bands)]
-            self._bands = [("peaking", float(f), 1.0, 0.0) for f in places]
+            first = [("peaking", float(f), 1.0, 0.0) for f in places]
         else:
-            self._bands = [(str(k), float(f), float(q), float(g)) for k, f, q, g in bands]
-        self._rate = 0.0
-        self.preamp_db = preamp_db
+            first = [(str(k), float(f), float(q), float(g)) for k, f, q, g in bands]
+        self._definition = definition
+        self._each: list[list[Band]] = [first]
+        self._trims: list[float] = [0.0]
+        self._rate, self._bypass, self._auto = 0.0, False, preamp_db == "auto"
+        for band in first:
+            self._check(band)
+        if not self._auto:
+            self.preamp_db = float(preamp_db)
+        self._turn_down()
+
+    @classmethod
+    def graphic(cls, bands: int = 10, gains_db: Any = None, preamp_db: float | str = 0.0) -> Any:
+        """Return a graphic equaliser with 10 (octaves), 15 or 31 (thirds of octaves) bands.
+
+        With gains, the response has these levels at the bands' centres: what neighbours add to
+        each other is made up for.
+        """
+        if bands not in GRAPHIC_HZ:
+            raise UsageError(f"a graphic equaliser of {bands} bands; give 10, 15 or 31")
+        q, hz = graphic_q(bands), GRAPHIC_HZ[bands]
+        gains = np.zeros(bands) if gains_db is None else np.asarray(gains_db, np.float64)
+        if gains.shape != (bands,) or not (np.abs(gains) <= 24).all():
+            raise UsageError(f"give {bands} gains of up to 24 dB, one for each band")
+        if gains_db is not None:
+            gains = gains_for(hz, gains, q, 48_000.0)
+        made: Any = cls
+        return made([("peaking", f, q, g) for f, g in zip(hz, gains, strict=True)], preamp_db)
+
+    @classmethod
+    def of_channels(cls, channels: Any) -> Any:
+        """Return one with bands of its own for each channel: a list of (bands, preamp in dB)."""
+        made: Any = cls([])
+        made._each = [
+            [(str(k), float(f), float(q), float(g)) for k, f, q, g in b] for b, _ in channels
+        ]
+        made._trims = [float(trim) for _, trim in channels]
+        for bands in made._each:
+            for band in bands:
+                made._check(band)
+        return made
+
+    def _check(self, band: Band) -> None:
+        design_band(band[0], band[1], self._rate or 1e6, band[2], band[3], self._definition)
+
+    # --- what it is -------------------------------------------------------------------------
 
     @property
-    def bands(self) -> list[tuple[str, float, float, float]]:
-        """Kind, frequency in Hz, Q and gain in dB of each band."""
-        return list(self._bands)
+    def bands(self) -> list[Band]:
+        """Kind, frequency in Hz, Q and gain in dB of each band (of the first channel)."""
+        return list(self._each[0])
 
-    def sos(self, sample_rate: float | None = None) -> npt.NDArray[np.float64]:
-        """Return the bands' coefficients, shape (bands, 6), as SciPy has them."""
+    @property
+    def is_linked(self) -> bool:
+        """Whether all channels have the same bands."""
+        return len(self._each) == 1
+
+    def sos(self, sample_rate: float | None = None, channel: int = 0) -> npt.NDArray[np.float64]:
+        """Return a channel's coefficients, shape (bands, 6), as SciPy has them.
+
+        Bands at or above half the sample rate let everything pass.
+        """
         rate = sample_rate or self._rate or 48_000.0
-        rows = [design_band(k, min(f, 0.49 * rate), rate, q, g) for k, f, q, g in self._bands]
+        rows = []
+        for kind, f, q, gain in self._each[min(channel, len(self._each) - 1)]:
+            inside = f < rate / 2 or self._definition == "webaudio"
+            rows.append(design_band(kind, f, rate, q, gain, self._definition) if inside else _PASS)
         return np.array(rows).reshape(-1, 6)
 
     def response_db(
-        self, frequencies: npt.ArrayLike, sample_rate: float | None = None
+        self, frequencies: npt.ArrayLike, sample_rate: float | None = None, channel: int = 0
     ) -> npt.NDArray[np.float64]:
         """Return the gain at frequencies in Hz, in dB, the preamp included."""
+        trim = self._trims[min(channel, len(self._trims) - 1)]
+        return self._bands_db(frequencies, sample_rate, channel) + self.preamp_db + trim
+
+    def _bands_db(
+        self, frequencies: npt.ArrayLike, sample_rate: float | None, channel: int
+    ) -> npt.NDArray[np.float64]:
         rate = sample_rate or self._rate or 48_000.0
-        gain = np.abs(frequency_response(self.sos(rate), frequencies, rate))
-        levels: npt.NDArray[np.float64] = 20 * np.log10(np.maximum(gain, 1e-30)) + self.preamp_db
+        gain = np.abs(frequency_response(self.sos(rate, channel), frequencies, rate))
+        levels: npt.NDArray[np.float64] = 20 * np.log10(np.maximum(gain, 1e-30))
         return levels
+
+    @property
+    def headroom_db(self) -> float:
+        """How far below 0 dB the highest point of the response stays; below 0 it is above."""
+        return -max(self._highest(c) + self._trims[c] for c in range(len(self._each))) - float(
+            self.preamp_db
+        )
+
+    def _highest(self, channel: int) -> float:
+        """Return the bands' common response at its highest, in dB, found on a dense grid."""
+        rate = self._rate or 48_000.0
+        centres = [f for _, f, _, _ in self._each[channel] if f < rate / 2]
+        hz = np.concatenate([[1e-3], np.geomspace(5.0, 0.4999 * rate, 2000), centres])
+        return float(self._bands_db(hz, rate, channel).max())
+
+    # --- changing it ------------------------------------------------------------------------
 
     def set_band(
         self,
@@ -78,26 +163,62 @@ class Equalizer:
         q: float | None = None,
         gain_db: float | None = None,
         kind: str | None = None,
+        channel: int | None = None,
     ) -> None:
         """Change a band; what is None stays. While it plays, it fades over in 50 ms.
+
+        Parameters
+        ----------
+        index : int
+            From 0.
+        frequency, q, gain_db, kind
+            As of `design_band`.
+        channel : int or None
+            Whose; None for all. A linked equaliser has the same bands for all.
 
         Raises
         ------
         UsageError
-            For a band that does not exist or cannot be.
+            For a band or a channel that does not exist or cannot be.
 
         """
-        if not 0 <= index < len(self._bands):
-            raise UsageError(f"band {index}: there are bands 0 to {len(self._bands) - 1}")
-        now = self._bands[index]
-        new = (
-            kind or now[0],
-            now[1] if frequency is None else float(frequency),
-            now[2] if q is None else float(q),
-            now[3] if gain_db is None else float(gain_db),
-        )
-        design_band(new[0], new[1], self._rate or 384_000.0, new[2], new[3])
-        self._bands[index] = new
+        if channel is not None and not 0 <= channel < len(self._each):
+            hint = "; make it with Equalizer.of_channels" if self.is_linked else ""
+            raise UsageError(f"channel {channel} has no bands of its own{hint}")
+        chosen = range(len(self._each)) if channel is None else [channel]
+        changed = []
+        for c in chosen:
+            if not 0 <= index < len(self._each[c]):
+                raise UsageError(f"band {index}: there are bands 0 to {len(self._each[c]) - 1}")
+            now = self._each[c][index]
+            new = (
+                kind or now[0],
+                now[1] if frequency is None else float(frequency),
+                now[2] if q is None else float(q),
+                now[3] if gain_db is None else float(gain_db),
+            )
+            self._check(new)
+            changed.append((c, new))
+        for c, new in changed:
+            self._each[c][index] = new
+        self._changed()
+
+    @property
+    def bypass(self) -> bool:
+        """Whether everything passes unchanged; set it, and it fades over in 50 ms."""
+        return self._bypass
+
+    @bypass.setter
+    def bypass(self, value: bool) -> None:
+        self._bypass = bool(value)
+        self._changed()
+
+    def _turn_down(self) -> None:
+        if self._auto:
+            self.preamp_db = -max(0.0, *(self._highest(c) for c in range(len(self._each))), 0.0)
+
+    def _changed(self) -> None:
+        self._turn_down()
         me: Any = self  # a Processor, once decorated
         if me.record is not None:
             self._publish(me.record)
@@ -110,14 +231,38 @@ class Equalizer:
         deadline = time.monotonic() + _PATIENCE_S
         while self.seen != self.version and time.monotonic() < deadline:
             time.sleep(0.002)
-        self.pending[:] = pack_sos(self.sos())
+        self.pending[:] = self._packed()
         record.store("version", self.seen + 1)
+
+    def _packed(self) -> npt.NDArray[np.float64]:
+        """Return coefficients, a row a channel (one for all if they are linked).
+
+        The trims, and the preamp where it is not to be heard, are in the first band's.
+        """
+        longest = max(len(bands) for bands in self._each)
+        rows = []
+        for c, trim in enumerate(self._trims):
+            sos = self.sos(channel=c)
+            if self._bypass:
+                sos = np.tile(_PASS, (len(sos), 1))
+            padded = np.concatenate([sos, np.tile(_PASS, (max(1, longest) - len(sos), 1))])
+            level = -self.preamp_db if self._bypass else trim
+            padded[0, :3] *= 10 ** (level / 20)
+            rows.append(pack_sos(padded))
+        return np.array(rows)
+
+    # --- running it ---------------------------------------------------------------------------
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         self._rate = float(sample_rate)
-        packed = pack_sos(self.sos())
+        if not self.is_linked and len(self._each) != channels:
+            raise UsageError(
+                f"an equaliser for {len(self._each)} channels in a chain of {channels}"
+            )
+        self._turn_down()
+        packed = self._packed()
         self.taps, self.new_taps, self.pending = packed, packed.copy(), packed.copy()
-        self.state = make_cascade_state(packed, channels)
+        self.state = make_cascade_state(packed[0], channels)
         self.new_state = self.state.copy()
         self.other = np.zeros((channels, max_block), np.float32)
         self.fade_frames = round(_FADE_S * sample_rate)
@@ -129,8 +274,9 @@ class Equalizer:
             for i in range(block.frames):
                 block.output[c, i] = gain * block.input[c, i]
         if self.fading == 0 and self.version != self.seen:
-            for i in range(self.pending.size):
-                self.new_taps[i] = self.pending[i]
+            for k in range(self.pending.shape[0]):
+                for i in range(self.pending.shape[1]):
+                    self.new_taps[k, i] = self.pending[k, i]
             for c in range(block.channels):
                 for i in range(self.state.shape[1]):
                     self.new_state[c, i] = self.state[c, i]
@@ -139,7 +285,7 @@ class Equalizer:
         done = 0
         if self.fading > 0:
             done = min(block.frames, self.fading)
-            cascade_fade(
+            _fade(
                 block.output,
                 done,
                 self.taps,
@@ -152,10 +298,51 @@ class Equalizer:
             )
             self.fading -= done
             if self.fading == 0:
-                for i in range(self.taps.size):
-                    self.taps[i] = self.new_taps[i]
+                for k in range(self.taps.shape[0]):
+                    for i in range(self.taps.shape[1]):
+                        self.taps[k, i] = self.new_taps[k, i]
                 for c in range(block.channels):
                     for i in range(self.state.shape[1]):
                         self.state[c, i] = self.new_state[c, i]
         if done < block.frames:
-            cascade(block.output[:, done:], block.frames - done, self.taps, self.state)
+            _filter(block.output[:, done:], block.frames - done, self.taps, self.state)
+
+
+@kernel
+def _filter(rows: Any, frames: Any, taps: Any, state: Any) -> None:
+    """Filter all channels by the one row of coefficients, or each by its own."""
+    if taps.shape[0] == 1:
+        cascade(rows, frames, taps[0], state)
+        return
+    for c in range(rows.shape[0]):
+        cascade(rows[c : c + 1], frames, taps[c], state[c : c + 1])
+
+
+@kernel
+def _fade(
+    rows: Any,
+    frames: Any,
+    taps: Any,
+    state: Any,
+    new_taps: Any,
+    new_state: Any,
+    position: Any,
+    length: Any,
+    other: Any,
+) -> None:
+    """Filter all channels while old coefficients give way to new ones."""
+    if taps.shape[0] == 1:
+        cascade_fade(rows, frames, taps[0], state, new_taps[0], new_state, position, length, other)
+        return
+    for c in range(rows.shape[0]):
+        cascade_fade(
+            rows[c : c + 1],
+            frames,
+            taps[c],
+            state[c : c + 1],
+            new_taps[c],
+            new_state[c : c + 1],
+            position,
+            length,
+            other[c : c + 1],
+        )

@@ -1,0 +1,112 @@
+"""Curves given as points: as a minimum-phase filter, or fitted by bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.eq.design import design_band, frequency_response
+
+__all__ = ["GRAPHIC_HZ", "curve_db", "fit_bands", "gains_for", "graphic_q", "minimum_phase"]
+
+#: Centres of graphic equalisers with 10 (octaves), 15 (two thirds) and 31 (thirds) bands: ISO 266.
+GRAPHIC_HZ: dict[int, tuple[float, ...]] = {
+    10: (31.5, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16_000),
+    15: (25, 40, 63, 100, 160, 250, 400, 630, 1000, 1600, 2500, 4000, 6300, 10_000, 16_000),
+    31: (
+        *(20, 25, 31.5, 40, 50, 63, 80, 100, 125, 160, 200, 250, 315, 400, 500, 630, 800, 1000),
+        *(1250, 1600, 2000, 2500, 3150, 4000, 5000, 6300, 8000, 10_000, 12_500, 16_000, 20_000),
+    ),
+}
+_OCTAVES = {10: 1.0, 15: 2 / 3, 31: 1 / 3}
+_GRID = 1 << 16
+_FADE = 0.25
+_ROUNDS = 30
+
+
+def graphic_q(bands: int) -> float:
+    """Return the Q of a graphic equaliser's bands: as wide as they are apart."""
+    width = 2 ** _OCTAVES[bands]
+    return float(np.sqrt(width) / (width - 1))
+
+
+def curve_db(
+    points: Sequence[tuple[float, float]], frequencies: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """Return a curve's level in dB: straight over the logarithm of Hz, flat beyond its ends."""
+    hz, levels = np.array(sorted(points), np.float64).T
+    wanted = np.maximum(np.asarray(frequencies, np.float64), 1e-3)
+    found: npt.NDArray[np.float64] = np.interp(np.log(wanted), np.log(np.maximum(hz, 1e-3)), levels)
+    return found
+
+
+def minimum_phase(
+    points: Sequence[tuple[float, float]], sample_rate: float, taps: int | None = None
+) -> npt.NDArray[np.float64]:
+    """Return the impulse response with a curve's magnitude and the least delay.
+
+    Parameters
+    ----------
+    points : sequence of (float, float)
+        Hz and dB.
+    sample_rate : float
+        In Hz.
+    taps : int or None
+        Length; None for 0.25 seconds, which follows a curve down to 20 Hz.
+
+    Notes
+    -----
+    By the cepstrum: A. V. Oppenheim, R. W. Schafer, Discrete-Time Signal Processing, section 12.
+
+    """
+    count = taps or 1 << int(np.ceil(np.log2(0.25 * sample_rate)))
+    size = max(_GRID, 8 * count)
+    hz = np.fft.rfftfreq(size, 1 / sample_rate)
+    log_magnitude = curve_db(points, hz) * (np.log(10) / 20)
+    cepstrum = np.fft.irfft(log_magnitude, size)
+    cepstrum[1 : size // 2] *= 2
+    cepstrum[size // 2 + 1 :] = 0
+    response = np.fft.irfft(np.exp(np.fft.rfft(cepstrum)), size)[:count]
+    fade = int(_FADE * count)
+    response[-fade:] *= 0.5 + 0.5 * np.cos(np.pi * np.arange(fade) / fade)
+    made: npt.NDArray[np.float64] = response
+    return made
+
+
+def gains_for(
+    frequencies: Sequence[float], levels_db: npt.ArrayLike, q: float, sample_rate: float
+) -> npt.NDArray[np.float64]:
+    """Return the gains of peaking bands whose sum has given levels at their centres.
+
+    Neighbours reach into each other; Newton's steps with the bands' reach at 1 dB settle that.
+    """
+    wanted = np.asarray(levels_db, np.float64)
+    hz = [min(f, 0.49 * sample_rate) for f in frequencies]
+
+    def response(gains: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        sos = [
+            design_band("peaking", f, sample_rate, q, float(g))
+            for f, g in zip(hz, gains, strict=True)
+        ]
+        found: npt.NDArray[np.float64] = 20 * np.log10(
+            np.abs(frequency_response(sos, hz, sample_rate))
+        )
+        return found
+
+    reach = np.array([response(row) for row in np.eye(len(hz))]).T
+    gains = wanted.copy()
+    for _ in range(_ROUNDS):
+        gains = np.clip(gains + np.linalg.solve(reach, wanted - response(gains)), -40.0, 40.0)
+    return gains
+
+
+def fit_bands(
+    points: Sequence[tuple[float, float]], sample_rate: float = 48_000.0, bands: int = 31
+) -> list[tuple[str, float, float, float]]:
+    """Return peaking bands (kind, Hz, Q, dB) that follow a curve; 10, 15 or 31 of them."""
+    hz = [f for f in GRAPHIC_HZ[bands] if f < 0.45 * sample_rate]
+    q = graphic_q(bands)
+    gains = gains_for(hz, curve_db(points, hz), q, sample_rate)
+    return [("peaking", float(f), q, float(g)) for f, g in zip(hz, gains, strict=True)]

@@ -1,0 +1,444 @@
+"""Presets from files: Equalizer APO's configurations, AutoEq's ParametricEQ, FixedBandEQ, GraphicEQ.
+
+Commands that are understood: ``Preamp``, ``Filter``, ``GraphicEQ``, ``Channel``, ``Include``. Every
+line that is not applied is kept with its number and the reason (`Preset.skipped`). As Equalizer APO
+has them, LS and HS are given by the frequency where they begin and a slope of 0.9 unless a Q or a
+slope in dB is there, LSC and HSC by their centre.
+"""
+
+from __future__ import annotations
+
+import codecs
+import dataclasses
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.eq.design import design_band, frequency_response, q_of_bandwidth, q_of_slope
+from zerocross.eq.equalizer import Equalizer
+from zerocross.eq.graphic import curve_db, fit_bands, minimum_phase
+from zerocross.errors import SourceError, UsageError
+
+__all__ = ["Preset", "Settings", "Skipped", "parse_preset", "read_preset"]
+
+Band = tuple[str, float, float, float]
+
+_MOST_BYTES = 1 << 20
+_MOST_FILTERS = 512
+_MOST_POINTS = 10_000
+_DEPTH = 8
+_GAIN_LIMIT_DB, _Q_LIMITS, _HZ_LIMITS = 60.0, (0.01, 1000.0), (0.1, 400_000.0)
+_BUTTERWORTH_Q = math.sqrt(0.5)
+_NOTCH_Q = 30.0
+_SHELF_SLOPE = 0.9
+_NOMINAL_RATE = 48_000.0
+
+_KINDS = {
+    "PK": "peaking",
+    "PEQ": "peaking",
+    "LP": "lowpass",
+    "LPQ": "lowpass",
+    "HP": "highpass",
+    "HPQ": "highpass",
+    "BP": "bandpass",
+    "NO": "notch",
+    "AP": "allpass",
+    "LS": "lowshelf",
+    "LSC": "lowshelf",
+    "HS": "highshelf",
+    "HSC": "highshelf",
+}
+_CHANNELS = {
+    "L": 0,
+    "R": 1,
+    "C": 2,
+    "LFE": 3,
+    "SUB": 3,
+    "RL": 4,
+    "RR": 5,
+    "SL": 6,
+    "SR": 7,
+    **{str(k + 1): k for k in range(8)},
+}
+_NUMBER = r"([-+]?\d[\d.,]*(?:[eE][-+]?\d{1,3})?|[-+]?[.,]\d+)"
+_COMMAND = re.compile(r"^([A-Za-z][A-Za-z ]*?)\s*(\d*)\s*:\s*(.*)$")
+_FILTER = re.compile(r"^(ON|OFF)\s+([A-Za-z]+)\s*(.*)$", re.IGNORECASE)
+_VALUES = {
+    "slope": re.compile(rf"^{_NUMBER}\s*dB\b", re.IGNORECASE),
+    "fc": re.compile(rf"\bFc\s+{_NUMBER}\s*(k?Hz)?", re.IGNORECASE),
+    "gain": re.compile(rf"\bGain\s+{_NUMBER}", re.IGNORECASE),
+    "q": re.compile(rf"\bQ\s+{_NUMBER}", re.IGNORECASE),
+    "octaves": re.compile(rf"\bBW\s+Oct\s+{_NUMBER}", re.IGNORECASE),
+}
+_THOUSANDS = re.compile(r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$")
+
+
+@dataclasses.dataclass(frozen=True)
+class Skipped:
+    """A line that is not applied: the file, its number (from 1), its text, and why."""
+
+    file: str
+    number: int
+    text: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.number}: {self.text!r} is not applied: {self.reason}"
+
+
+@dataclasses.dataclass
+class Settings:
+    """What a preset says of a channel: gain in dB, bands, and points of curves."""
+
+    preamp_db: float = 0.0
+    bands: list[Band] = dataclasses.field(default_factory=list)
+    curves: list[list[tuple[float, float]]] = dataclasses.field(default_factory=list)
+
+    def response_db(
+        self, frequencies: npt.ArrayLike, sample_rate: float = _NOMINAL_RATE
+    ) -> npt.NDArray[np.float64]:
+        """Return the level at frequencies in Hz, in dB, as designed: curves as they are given."""
+        hz = np.asarray(frequencies, np.float64)
+        total = np.full(hz.shape, self.preamp_db)
+        rows = [
+            design_band(kind, f, sample_rate, q, g)
+            for kind, f, q, g in self.bands
+            if f < sample_rate / 2
+        ]
+        if rows:
+            gain = np.abs(frequency_response(rows, hz, sample_rate))
+            total = total + 20 * np.log10(np.maximum(gain, 1e-10)).reshape(hz.shape)
+        for points in self.curves:
+            total = total + curve_db(points, hz)
+        return total
+
+
+class Preset:
+    """A preset: what it applies to each channel, and what it could not apply.
+
+    Attributes
+    ----------
+    name : str
+        The file, for people.
+    skipped : list of Skipped
+        Lines that are not applied.
+
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.skipped: list[Skipped] = []
+        # What was said, in order, with the channels that it was said of (None: all).
+        self._said: list[tuple[frozenset[int] | None, str, Any]] = []
+
+    def settings(self, channel: int = 0) -> Settings:
+        """Return what applies to a channel, from 0."""
+        found = Settings()
+        for channels, kind, value in self._said:
+            if channels is not None and channel not in channels:
+                continue
+            if kind == "preamp":
+                found.preamp_db += value
+            elif kind == "band":
+                found.bands.append(value)
+            else:
+                found.curves.append(value)
+        return found
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of it applies to any channel."""
+        return not self._said
+
+    def add(self, channels: frozenset[int] | None, kind: str, value: Any) -> None:
+        """Add a ``preamp`` (dB), a ``band`` or a ``curve`` (points)."""
+        self._said.append((channels, kind, value))
+
+    def headroom_db(self, sample_rate: float = _NOMINAL_RATE, channels: int = 2) -> float:
+        """Return how far below 0 dB the highest point of the response stays (below 0: above)."""
+        hz = np.geomspace(10.0, 0.499 * sample_rate, 4000)
+        return -max(
+            float(self.settings(c).response_db(hz, sample_rate).max()) for c in range(channels)
+        )
+
+    def processors(self, channels: int = 2, fitted: bool = False) -> list[Any]:
+        """Return new processors that apply it, in order; put them into a chain.
+
+        Parameters
+        ----------
+        channels : int
+            Of the chain.
+        fitted : bool
+            Whether curves become bands (31, less exact, no latency) instead of a minimum-phase
+            filter in a convolver.
+
+        """
+        from zerocross.effects.convolver import Convolver
+
+        each = [self.settings(c) for c in range(channels)]
+        if fitted:
+            for one in each:
+                one.bands += [band for points in one.curves for band in fit_bands(points)]
+                one.curves = []
+        same = all(one.bands == each[0].bands for one in each)
+        same = same and all(one.preamp_db == each[0].preamp_db for one in each)
+        parts: list[Any] = []
+        if any(one.bands or one.preamp_db for one in each):
+            if same:
+                parts.append(Equalizer(each[0].bands, preamp_db=each[0].preamp_db))
+            else:
+                parts.append(Equalizer.of_channels([(o.bands, o.preamp_db) for o in each]))
+        for k in range(max((len(one.curves) for one in each), default=0)):
+            curves = [one.curves[k] if k < len(one.curves) else None for one in each]
+            parts.append(Convolver(_Curves(curves)))
+        return parts
+
+
+class _Curves:
+    """Minimum-phase responses of curves, one a channel, made for a sample rate."""
+
+    def __init__(self, curves: list[list[tuple[float, float]] | None]) -> None:
+        self.curves = curves
+
+    def __call__(self, sample_rate: float, channels: int) -> npt.NDArray[np.float64]:
+        rows = [
+            minimum_phase(points or [(1000.0, 0.0)], sample_rate)
+            for points in self.curves[:channels]
+        ]
+        rows += [rows[-1]] * (channels - len(rows))
+        return np.array(rows)
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def read_preset(path: str | os.PathLike[str]) -> Preset:
+    """Read a preset from a file.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, is longer than 1 MiB, or nothing in it could be applied.
+
+    """
+    name = os.fspath(path)
+    preset = Preset(name)
+    _Reader(preset).read(Path(path), None)
+    if preset.is_empty:
+        first = f" ({preset.skipped[0].reason})" if preset.skipped else ""
+        raise SourceError(
+            name,
+            f"nothing in it is a preset{first}; give an Equalizer APO configuration or an AutoEq "
+            "file",
+        )
+    return preset
+
+
+def parse_preset(text: str, name: str = "preset") -> Preset:
+    """Read a preset from text; ``Include`` is looked for beside ``name``."""
+    preset = Preset(name)
+    _Reader(preset).parse(text, Path(name), None, 0)
+    return preset
+
+
+def _decoded(raw: bytes) -> str:
+    for mark, coding in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if raw.startswith(mark):
+            return raw.decode(coding, "replace")
+    if len(raw) >= 4 and raw[1::2].count(0) > len(raw) // 4:
+        return raw.decode("utf-16-le", "replace")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+class _Unapplied(Exception):
+    """Why a line is not applied."""
+
+
+class _Reader:
+    def __init__(self, preset: Preset) -> None:
+        self._preset = preset
+        self._filters = 0
+
+    def read(self, path: Path, channels: frozenset[int] | None, depth: int = 0) -> None:
+        try:
+            with path.open("rb") as file:
+                raw = file.read(_MOST_BYTES + 1)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "cannot be read"
+            raise SourceError(str(path), f"{reason.lower()}; check the name") from None
+        if len(raw) > _MOST_BYTES:
+            raise SourceError(str(path), "longer than 1 MiB; that is no preset")
+        self.parse(_decoded(raw), path, channels, depth)
+
+    def parse(self, text: str, path: Path, channels: frozenset[int] | None, depth: int) -> None:
+        for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+            stripped = line.replace("\0", "").strip().lstrip("\ufeff")
+            if not stripped or stripped.startswith("#"):
+                continue
+            try:
+                channels = self._take(stripped, path, channels, depth)
+            except _Unapplied as why:
+                self._preset.skipped.append(Skipped(str(path), number, stripped[:80], str(why)))
+
+    def _take(
+        self, line: str, path: Path, channels: frozenset[int] | None, depth: int
+    ) -> frozenset[int] | None:
+        """Apply a line; returns the channels that the next ones are said of."""
+        match = _COMMAND.match(line)
+        if not match:
+            raise _Unapplied("it is not a command")
+        name, value = match.group(1).strip().lower(), match.group(3).partition("#")[0].strip()
+        if name == "channel":
+            return _channels(value)
+        if name == "preamp":
+            self._preset.add(channels, "preamp", _limited(value, "a gain", _GAIN_LIMIT_DB))
+        elif name == "filter":
+            self._filters += 1
+            if self._filters > _MOST_FILTERS:
+                raise _Unapplied(f"more than {_MOST_FILTERS} filters")
+            self._preset.add(channels, "band", _band(value))
+        elif name == "graphiceq":
+            self._preset.add(channels, "curve", _points(value))
+        elif name == "include":
+            self._include(path, value, channels, depth)
+        else:
+            raise _Unapplied(f"the command {match.group(1).strip()!r} is not supported")
+        return channels
+
+    def _include(self, path: Path, value: str, channels: frozenset[int] | None, depth: int) -> None:
+        if depth >= _DEPTH:
+            raise _Unapplied(f"files include each other more than {_DEPTH} deep")
+        if not value or "\0" in value:
+            raise _Unapplied("it names no file")
+        try:
+            self.read(path.parent / value.replace("\\", "/"), channels, depth + 1)
+        except SourceError as error:
+            raise _Unapplied(str(error)) from None
+
+
+def _number(text: str, is_frequency: bool = False) -> float:
+    """Return a number with a decimal point or comma; in Hz, ``1,000`` is a thousand."""
+    plain = text
+    if is_frequency and _THOUSANDS.match(text):
+        plain = text.replace(",", "")
+    elif "," in text and "." in text:
+        plain = text.replace("," if text.rindex(".") > text.rindex(",") else ".", "")
+    try:
+        number = float(plain.replace(",", "."))
+    except ValueError:
+        raise _Unapplied(f"{text[:20]!r} is not a number") from None
+    if not math.isfinite(number):
+        raise _Unapplied(f"{text[:20]!r} is not a number")
+    return number
+
+
+def _limited(value: str, what: str, limit: float) -> float:
+    match = re.match(rf"^{_NUMBER}\s*(dB)?$", value, re.IGNORECASE)
+    if not match:
+        raise _Unapplied(f"{value[:20]!r} is not {what}")
+    number = _number(match.group(1))
+    if abs(number) > limit:
+        raise _Unapplied(f"{number:g} dB is beyond {limit:g} dB")
+    return number
+
+
+def _channels(value: str) -> frozenset[int] | None:
+    names = value.upper().split()
+    if "ALL" in names:
+        return None
+    unknown = [name for name in names if name not in _CHANNELS]
+    if unknown or not names:
+        raise _Unapplied(f"{' '.join(unknown)[:20] or 'nothing'} names no channel")
+    return frozenset(_CHANNELS[name] for name in names)
+
+
+def _band(value: str) -> Band:
+    match = _FILTER.match(value)
+    if not match:
+        raise _Unapplied("it is neither ON nor OFF, with a kind of filter")
+    state, name, rest = match.group(1).upper(), match.group(2).upper(), match.group(3)
+    if state == "OFF":
+        raise _Unapplied("it is switched off")
+    if name not in _KINDS:
+        raise _Unapplied(f"filters of kind {match.group(2)[:20]!r} are not supported")
+    found = {key: pattern.search(rest) for key, pattern in _VALUES.items()}
+    if not found["fc"]:
+        raise _Unapplied("it has no frequency (Fc)")
+    numbers = {key: _number(m.group(1), is_frequency=key == "fc") for key, m in found.items() if m}
+    if (found["fc"].group(2) or "").lower() == "khz":
+        numbers["fc"] *= 1000.0
+    return _checked(_KINDS[name], name, numbers)
+
+
+def _checked(kind: str, name: str, numbers: dict[str, float]) -> Band:
+    hz, gain = numbers["fc"], numbers.get("gain", 0.0)
+    has_gain = kind in ("peaking", "lowshelf", "highshelf")
+    if has_gain and "gain" not in numbers:
+        raise _Unapplied("it has no gain")
+    if not _HZ_LIMITS[0] <= hz <= _HZ_LIMITS[1]:
+        raise _Unapplied(f"{hz:g} Hz is not within {_HZ_LIMITS[0]:g} and {_HZ_LIMITS[1]:g} Hz")
+    if abs(gain) > _GAIN_LIMIT_DB:
+        raise _Unapplied(f"{gain:g} dB is beyond {_GAIN_LIMIT_DB:g} dB")
+    try:
+        q = _q_of(kind, name, numbers, hz, gain)
+    except UsageError as error:
+        raise _Unapplied(str(error)) from None
+    if not _Q_LIMITS[0] <= q <= _Q_LIMITS[1]:
+        raise _Unapplied(f"a Q of {q:g} is not within {_Q_LIMITS[0]:g} and {_Q_LIMITS[1]:g}")
+    if name in ("LS", "HS") and "q" not in numbers:
+        slope = numbers["slope"] / 12 if "slope" in numbers else _SHELF_SLOPE
+        shift = 10 ** (abs(gain) / 80 / slope)  # from where it begins to its centre
+        hz = hz * shift if name == "LS" else hz / shift
+    return kind, hz, q, gain if has_gain else 0.0
+
+
+def _q_of(kind: str, name: str, numbers: dict[str, float], hz: float, gain: float) -> float:
+    if "q" in numbers and name not in ("LP", "HP"):
+        return numbers["q"]
+    if "octaves" in numbers:
+        return q_of_bandwidth(numbers["octaves"], min(hz, 0.4 * _NOMINAL_RATE), _NOMINAL_RATE)
+    if kind in ("lowshelf", "highshelf"):
+        return q_of_slope(numbers["slope"] / 12 if "slope" in numbers else _SHELF_SLOPE, gain)
+    if name in ("LP", "HP"):
+        return _BUTTERWORTH_Q
+    if kind == "notch":
+        return _NOTCH_Q
+    raise _Unapplied("it has neither Q nor BW Oct")
+
+
+def _points(value: str) -> list[tuple[float, float]]:
+    points = []
+    for hz, gain in _pairs(value):
+        if not _HZ_LIMITS[0] <= hz <= _HZ_LIMITS[1] or abs(gain) > _GAIN_LIMIT_DB:
+            raise _Unapplied(f"{hz:g} Hz {gain:g} dB is out of range")
+        points.append((hz, gain))
+    if not points:
+        raise _Unapplied("it has no points")
+    if len(points) > _MOST_POINTS:
+        raise _Unapplied(f"more than {_MOST_POINTS} points")
+    if len({hz for hz, _ in points}) < len(points):
+        raise _Unapplied("it has two points at one frequency")
+    return points
+
+
+def _pairs(value: str) -> Iterator[tuple[float, float]]:
+    for piece in value.split(";"):
+        if not piece.strip():
+            continue
+        words = piece.split()
+        if len(words) != 2:
+            raise _Unapplied(f"{piece.strip()[:20]!r} is not a frequency and a gain")
+        yield _number(words[0], is_frequency=True), _number(words[1])
