@@ -160,7 +160,9 @@ def design_band(
 
 def _row(kind: str, w: float, alpha: float, gain_db: float) -> npt.NDArray[np.float64]:
     row = KINDS[kind](math.cos(w), alpha, 10 ** (gain_db / 40))
-    return np.array(row) / row[3]
+    made: npt.NDArray[np.float64] = np.array(row) * (1.0 / row[3])
+    made[3] = 1.0
+    return made
 
 
 def _web_audio(

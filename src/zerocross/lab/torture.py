@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -235,7 +236,7 @@ def draw(results: Sequence[Result], path: str | Path) -> None:
         ax.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
         ax.set_ylabel("missed deadlines, %")
         ax.set_title(f"{block} frames, {1e3 * block / RATE:.2f} ms", loc="left")
-        ax.set_xticks(range(len(loads)), [LOADS[load][0] for load in loads], rotation=12)
+        ax.set_xticks(range(len(loads)), [textwrap.fill(LOADS[load][0], 16) for load in loads])
         ax.grid(axis="y", alpha=0.3)
     if absent:
         words = ", ".join(CONTESTANTS[name].title for name in absent)

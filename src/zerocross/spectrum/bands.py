@@ -1,0 +1,194 @@
+"""Bands on several scales, and the weights with which a spectrum's bins add up to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.dsp.window import WINDOWS, design_window
+from zerocross.errors import UsageError
+from zerocross.memory import aligned_zeros
+
+__all__ = ["SCALES", "Bands", "Weights", "design_scale", "design_weights", "noise_bandwidth"]
+
+_G = 10**0.3  # IEC 61260-1: the octave's ratio
+_REFERENCE_HZ = 1000.0
+
+
+def _between(
+    to_scale: Callable[[float], float], from_scale: Callable[[float], float]
+) -> Callable[[int, float, float], npt.NDArray[np.float64]]:
+    def edges(bands: int, low: float, high: float) -> npt.NDArray[np.float64]:
+        return np.array(
+            [from_scale(x) for x in np.linspace(to_scale(low), to_scale(high), bands + 1)]
+        )
+
+    return edges
+
+
+#: Scales by name: how bands divide a range of frequencies. Mel: D. O'Shaughnessy, 1987; Bark: H.
+#: Traunmueller, JASA 88, 1990; quadratic: band edges at the squares of their numbers.
+SCALES: dict[str, Callable[[int, float, float], npt.NDArray[np.float64]]] = {
+    "linear": _between(lambda f: f, lambda x: x),
+    "logarithmic": _between(math.log, math.exp),
+    "mel": _between(
+        lambda f: 2595 * math.log10(1 + f / 700), lambda x: 700 * (10 ** (x / 2595) - 1)
+    ),
+    "bark": _between(
+        lambda f: 26.81 * f / (1960 + f) - 0.53, lambda x: 1960 * (x + 0.53) / (26.28 - x)
+    ),
+    "quadratic": _between(math.sqrt, lambda x: x * x),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Bands:
+    """Bands next to each other.
+
+    Attributes
+    ----------
+    edges : ndarray, shape (bands + 1,)
+        In Hz.
+    centres : ndarray, shape (bands,)
+        In Hz: the exact middles of octave bands, else the geometric middle.
+
+    """
+
+    edges: npt.NDArray[np.float64]
+    centres: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+
+def design_scale(
+    scale: str = "logarithmic",
+    bands: int = 32,
+    low_hz: float = 20.0,
+    high_hz: float = 20_000.0,
+    fraction: int = 3,
+) -> Bands:
+    """Return bands on a scale.
+
+    Parameters
+    ----------
+    scale : str
+        One of `SCALES`, or ``octave``.
+    bands : int
+        How many; for octaves the range decides.
+    low_hz, high_hz : float
+        The range; octave bands are those whose centres lie within.
+    fraction : int
+        Of octaves: 1 to 24 bands in one, by IEC 61260-1 with base ten.
+
+    """
+    if not 0 < low_hz < high_hz:
+        raise UsageError(f"bands from {low_hz:g} to {high_hz:g} Hz: give a range above 0")
+    if scale == "octave":
+        return _octaves(fraction, low_hz, high_hz)
+    if scale not in SCALES:
+        raise UsageError(f"no scale {scale!r}; there are: octave, {', '.join(SCALES)}")
+    if not 1 <= bands <= 4096:
+        raise UsageError(f"{bands} bands: give 1 to 4096")
+    edges = SCALES[scale](bands, low_hz, high_hz)
+    return Bands(edges, np.sqrt(edges[:-1] * edges[1:]))
+
+
+def _octaves(fraction: int, low_hz: float, high_hz: float) -> Bands:
+    if not 1 <= fraction <= 24:
+        raise UsageError(f"1/{fraction} octaves: give 1 to 24")
+    half = 0.0 if fraction % 2 else 0.5
+    steps = fraction / math.log10(_G)
+    # Nominal limits such as 20 Hz stand for exact middles such as 19.95.
+    first = math.ceil(steps * math.log10(0.985 * low_hz / _REFERENCE_HZ) - half)
+    last = math.floor(steps * math.log10(1.015 * high_hz / _REFERENCE_HZ) - half)
+    if last < first:
+        raise UsageError(f"no 1/{fraction} octave band from {low_hz:g} to {high_hz:g} Hz")
+    centres = _REFERENCE_HZ * _G ** ((np.arange(first, last + 1) + half) / fraction)
+    width = _G ** (0.5 / fraction)
+    return Bands(np.concatenate([centres / width, [centres[-1] * width]]), centres)
+
+
+# --- from bins to bands -------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """How bins add up to bands: band b is ``sum(weights[starts[b] + k] * power[bins[b] + k])``.
+
+    Attributes
+    ----------
+    bins, starts, counts : ndarray, shape (bands,), int64
+    weights : ndarray, float32
+
+    """
+
+    bins: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+
+
+def noise_bandwidth(window: npt.NDArray[np.float32]) -> float:
+    """Return a window's equivalent noise bandwidth in bins (F. J. Harris, 1978)."""
+    wide = window.astype(np.float64)
+    return float(wide.size * (wide**2).sum() / wide.sum() ** 2)
+
+
+def design_weights(bands: Bands, size: int, sample_rate: float, window: str = "hann") -> Weights:
+    """Return weights under which a full-scale sine in the middle of any band reads 1.
+
+    Bins count by how much of them lies within a band. In a wide band a sine's whole main lobe adds
+    up, which is the window's noise bandwidth; a narrow one sees only a part of it.
+
+    Parameters
+    ----------
+    bands : Bands
+        Beyond half the sample rate they stay empty.
+    size : int
+        Of the transform.
+    sample_rate : float
+        In Hz.
+    window : str
+        One of `WINDOWS`; its spectrum is taken to be divided by half its sum.
+
+    """
+    if window not in WINDOWS:
+        raise UsageError(f"no window {window!r}; there are {', '.join(WINDOWS)}")
+    shape = design_window(window, size).astype(np.float64)
+    bandwidth = noise_bandwidth(shape.astype(np.float32))
+    step, top = sample_rate / size, size // 2
+    rows: list[npt.NDArray[np.float64]] = []
+    bins = []
+    for low, high, centre in zip(bands.edges[:-1], bands.edges[1:], bands.centres, strict=True):
+        a, b = low / step, min(high / step, top + 0.5)
+        first = max(0, math.floor(a + 0.5))
+        last = min(top, math.ceil(b - 0.5))
+        k = np.arange(first, max(first, last) + 1)
+        overlap = np.clip(np.minimum(k + 0.5, b) - np.maximum(k - 0.5, a), 0.0, 1.0)
+        if b - a < 4 * bandwidth and overlap.any():
+            seen = float((overlap * _lobe(shape, k - min(centre / step, top))).sum())
+            overlap = overlap / max(seen, 1e-3)
+        else:
+            overlap = overlap / bandwidth
+        rows.append(overlap)
+        bins.append(first)
+    counts = np.array([len(row) for row in rows], np.int64)
+    flat = aligned_zeros(int(counts.sum()))
+    flat[:] = np.concatenate(rows)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    return Weights(np.array(bins, np.int64), starts, counts, flat)
+
+
+def _lobe(
+    window: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the power that a sine leaves in bins so many bins away, 1 where it is."""
+    n = np.arange(window.size) - window.size / 2
+    turns = np.exp(-2j * np.pi * np.outer(offsets, n) / window.size)
+    found: npt.NDArray[np.float64] = np.abs(turns @ window / window.sum()) ** 2
+    return found

@@ -1,0 +1,377 @@
+"""A calibrated band spectrum over a tap: what analysers and visualisers read.
+
+A frame is one compiled call: frames from the tap, mixed and windowed, transformed, added up in
+bands, in dB, smoothed, with peaks. Levels are dBFS: a full-scale sine reads 0 with any window and
+size.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.compiler import (
+    entry,
+    float32_array,
+    float32_rows,
+    float64_rows,
+    int64_array,
+    kernel,
+    record_at,
+)
+from zerocross.compiler.vector import f32x16, load_first, multiply_add, splat, sum_lanes
+from zerocross.dsp.fft import make_real_fft, real_fft
+from zerocross.dsp.level import power_spectrum, power_to_db
+from zerocross.dsp.window import apply_window, design_window
+from zerocross.errors import UsageError
+from zerocross.memory import Record, aligned_zeros, layout
+from zerocross.spectrum.analyser import mix_window
+from zerocross.spectrum.bands import Bands, Weights, design_scale, design_weights
+from zerocross.sync.tap import TAP, Tap
+
+__all__ = ["MIXES", "SPECTRUM", "Spectrum", "spectrum_of_tap"]
+
+#: Rows of a spectrum by name, as gains of left and right.
+MIXES: dict[str, tuple[tuple[float, float], ...]] = {
+    "mono": ((0.5, 0.5),),
+    "stereo": ((1.0, 0.0), (0.0, 1.0)),
+    "mid-side": ((0.5, 0.5), (0.5, -0.5)),
+}
+_FLOOR_DB = -200.0
+_TRIES = 100
+#: Bands narrower than so many bins of the short transform are taken from the long one.
+_NARROW = 4.0
+
+_TRANSFORM = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            "size",
+            "window",
+            "tables",
+            "table_size",
+            "work",
+            "re",
+            "im",
+            "power",
+            "first_band",
+            "bands",
+            "bins",
+            "starts",
+            "counts",
+            "weights",
+            "weight_count",
+        )
+    ]
+)
+_TRANSFORM_SIZE = _TRANSFORM.itemsize
+
+SPECTRUM = layout(
+    setup=["transforms", "transform_count", "samples", "rows", "bands", "gains", "channels"],
+    outputs=["now", "levels", "peaks", "ages"],
+    control=[
+        ("attack_s", "f8"),
+        ("decay_s", "f8"),
+        ("hold_s", "f8"),
+        ("fall_db", "f8"),
+    ],
+)
+
+
+@kernel
+def _add_up(power: Any, t: Any, out: Any) -> None:
+    """Add bins up to bands, and write them in dB."""
+    bins, starts = int64_array(t.bins, t.bands), int64_array(t.starts, t.bands)
+    counts = int64_array(t.counts, t.bands)
+    weights = float32_array(t.weights, t.weight_count)
+    for b in range(t.bands):
+        first, start, count = bins[b], starts[b], counts[b]
+        sums = splat(f32x16, np.float32(0.0))
+        for k in range(0, count, 16):
+            left = count - k
+            sums = multiply_add(
+                load_first(f32x16, weights, start + k, left),
+                load_first(f32x16, power, first + k, left),
+                sums,
+            )
+        out[t.first_band + b] = sum_lanes(sums)
+    mine = out[t.first_band : t.first_band + t.bands]
+    power_to_db(mine, mine)
+
+
+@kernel
+def _follow(s: Any, row: Any, dt: Any) -> None:
+    """Move levels and peaks on by a time: the same whatever the pieces it comes in."""
+    now, levels = float32_rows(s.now, s.rows, s.bands), float64_rows(s.levels, s.rows, s.bands)
+    peaks, ages = float64_rows(s.peaks, s.rows, s.bands), float64_rows(s.ages, s.rows, s.bands)
+    rise = 1.0 - math.exp(-dt / s.attack_s) if s.attack_s > 0.0 else 1.0
+    sink = 1.0 - math.exp(-dt / s.decay_s) if s.decay_s > 0.0 else 1.0
+    for b in range(s.bands):
+        wanted = max(_FLOOR_DB, np.float64(now[row, b]))
+        level = levels[row, b]
+        level += (wanted - level) * (rise if wanted > level else sink)
+        levels[row, b] = level
+        if level >= peaks[row, b]:
+            peaks[row, b] = level
+            ages[row, b] = 0.0
+        else:
+            age = ages[row, b] + dt
+            ages[row, b] = age
+            if age > s.hold_s:
+                peaks[row, b] = max(level, peaks[row, b] - s.fall_db * min(dt, age - s.hold_s))
+
+
+@kernel
+def spectrum_of_tap(s: Any, tap: Any, end: Any, dt: Any) -> Any:
+    """Make a frame of the tap's frames before ``end``; returns whether they were intact.
+
+    Real-time: safe.
+    """
+    gains = float32_rows(s.gains, s.rows, s.channels)
+    now = float32_rows(s.now, s.rows, s.bands)
+    intact = True
+    for row in range(s.rows):
+        for number in range(s.transform_count):
+            t = record_at(s.transforms + number * _TRANSFORM_SIZE, _TRANSFORM)
+            samples = float32_array(s.samples, t.size)
+            intact = mix_window(tap, end, gains[row], samples) and intact
+            apply_window(samples, float32_array(t.window, t.size), samples)
+            half = t.size // 2 + 1
+            re, im, power = (
+                float32_array(t.re, half),
+                float32_array(t.im, half),
+                float32_array(t.power, half),
+            )
+            real_fft(
+                samples,
+                re,
+                im,
+                float32_array(t.tables, t.table_size),
+                float32_array(t.work, 4 * t.size),
+            )
+            power_spectrum(re, im, 1.0, power)
+            _add_up(power, t, now[row])
+        _follow(s, row, dt)
+    return intact
+
+
+@entry("int64", "int64", "int64", "float64")
+def _frame(address: int, tap_address: int, end: int, dt: float) -> int:
+    made = spectrum_of_tap(record_at(address, SPECTRUM), record_at(tap_address, TAP), end, dt)
+    return 1 if made else 0
+
+
+class Spectrum:
+    """Levels of bands in dBFS, smoothed, with peaks.
+
+    Parameters
+    ----------
+    source : Tap or None
+        What to look at, such as ``player.tap``; None for a tap of its own, fed by `push`.
+    bands : int
+        How many; octave bands follow from the range.
+    scale : str
+        ``logarithmic``, ``linear``, ``mel``, ``bark``, ``quadratic`` or ``octave``.
+    fraction : int
+        Of octave bands, 1 to 24 in an octave.
+    low_hz, high_hz : float
+        The range.
+    fft_size : int
+        A power of two from 32 to 32768.
+    long_fft_size : int or None
+        Of a second, longer transform from which bands come that the first is too coarse for.
+    window : str
+        ``hann``, ``hamming``, ``blackman``, ``flat_top`` or ``rectangular``.
+    mix : {"mono", "stereo", "mid-side"}
+        Which rows it has.
+    attack_s, decay_s : float
+        Time constants with which levels rise and fall; 0 for at once.
+    peak_hold_s, peak_fall_db_s : float
+        How long peaks stand, and how fast they fall then, in dB a second.
+    sample_rate, channels : int
+        Of the source.
+    latency_frames : int
+        How far behind the writer is heard: `update` looks that far back.
+
+    Attributes
+    ----------
+    bands : Bands
+        Edges and centres in Hz.
+
+    Notes
+    -----
+    All times are those of the audio, so nothing depends on how often `update` is called.
+
+    """
+
+    def __init__(
+        self,
+        source: Tap | None = None,
+        bands: int = 32,
+        scale: str = "logarithmic",
+        fraction: int = 3,
+        low_hz: float = 20.0,
+        high_hz: float = 20_000.0,
+        fft_size: int = 2048,
+        long_fft_size: int | None = None,
+        window: str = "hann",
+        mix: str = "mono",
+        attack_s: float = 0.0,
+        decay_s: float = 0.1,
+        peak_hold_s: float = 0.5,
+        peak_fall_db_s: float = 20.0,
+        sample_rate: int = 48_000,
+        channels: int = 2,
+        latency_frames: int = 0,
+    ) -> None:
+        sizes = [fft_size] + ([] if long_fft_size is None else [long_fft_size])
+        for size in sizes:
+            if size & (size - 1) or not 32 <= size <= 32_768:
+                raise UsageError(f"FFT of {size} points; take a power of two from 32 to 32768")
+        if len(sizes) == 2 and sizes[1] <= sizes[0]:
+            raise UsageError(f"long_fft_size={sizes[1]} is not longer than {sizes[0]}")
+        if mix not in MIXES:
+            raise UsageError(f"mix={mix!r}: give one of {', '.join(MIXES)}")
+        if min(attack_s, decay_s, peak_hold_s, peak_fall_db_s) < 0:
+            raise UsageError("times and falls of a spectrum are not negative")
+        self.sample_rate, self.latency_frames = sample_rate, latency_frames
+        self.bands = design_scale(scale, bands, low_hz, min(high_hz, 0.499 * sample_rate), fraction)
+        self.source = source or Tap(2 * 32_768, channels)
+        count, rows = len(self.bands), len(MIXES[mix])
+        self._now = aligned_zeros((rows, count))
+        self._levels = aligned_zeros((rows, count), np.float64)
+        self._peaks = aligned_zeros((rows, count), np.float64)
+        self._ages = aligned_zeros((rows, count), np.float64)
+        self._gains = _gains(mix, self.source.channels)
+        self._samples = aligned_zeros(max(sizes))
+        self._kept: list[Any] = []
+        parts = self._divide(sizes)
+        self._transforms = aligned_zeros(len(parts), _TRANSFORM)
+        for place, (size, first, some) in zip(self._transforms, parts, strict=True):
+            self._fill(place, size, first, some, window)
+        self._last_end: int | None = None
+        self.record = Record(SPECTRUM)
+        self.record.fill(
+            transforms=self._transforms.ctypes.data,
+            transform_count=len(parts),
+            samples=self._samples.ctypes.data,
+            rows=rows,
+            bands=count,
+            gains=self._gains.ctypes.data,
+            channels=self.source.channels,
+            now=self._now.ctypes.data,
+            levels=self._levels.ctypes.data,
+            peaks=self._peaks.ctypes.data,
+            ages=self._ages.ctypes.data,
+            attack_s=attack_s,
+            decay_s=decay_s,
+            hold_s=peak_hold_s,
+            fall_db=peak_fall_db_s,
+        )
+        self.reset()
+
+    def _divide(self, sizes: list[int]) -> list[tuple[int, int, Bands]]:
+        """Return for each transform its size, its first band and its bands."""
+        edges, centres = self.bands.edges, self.bands.centres
+        if len(sizes) == 1:
+            return [(sizes[0], 0, self.bands)]
+        narrow = np.diff(edges) < _NARROW * self.sample_rate / sizes[0]
+        count = int(np.argmin(narrow)) if not narrow.all() else len(centres)
+        parts = [
+            (sizes[1], 0, Bands(edges[: count + 1], centres[:count])),
+            (sizes[0], count, Bands(edges[count:], centres[count:])),
+        ]
+        return [part for part in parts if len(part[2])]
+
+    def _fill(self, place: Any, size: int, first: int, bands: Bands, window: str) -> None:
+        plan = make_real_fft(size)
+        shape = design_window(window, size)
+        shape *= np.float32(2.0 / shape.astype(np.float64).sum())
+        weights: Weights = design_weights(bands, size, self.sample_rate, window)
+        bins = aligned_zeros((3, size // 2 + 1))
+        self._kept += [plan, shape, weights, bins]
+        place["size"], place["first_band"], place["bands"] = size, first, len(bands)
+        place["tables"], place["table_size"] = plan.tables.ctypes.data, plan.tables.size
+        place["work"], place["window"] = plan.work.ctypes.data, shape.ctypes.data
+        for name, row in zip(("re", "im", "power"), bins, strict=True):
+            place[name] = row.ctypes.data
+        for name in ("bins", "starts", "counts", "weights"):
+            place[name] = getattr(weights, name).ctypes.data
+        place["weight_count"] = weights.weights.size
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def push(self, rows: npt.ArrayLike) -> None:
+        """Feed planar frames, shape (channels, frames), where it has a tap of its own."""
+        self.source.push(rows)
+
+    def update(self, end: int | None = None) -> npt.NDArray[np.float64]:
+        """Look at the tap again; returns the levels, shape (rows, bands), in dBFS.
+
+        Parameters
+        ----------
+        end : int or None
+            Frame of the tap to look back from; None for what is heard now.
+
+        Returns
+        -------
+        ndarray
+            A view, written again by the next call.
+
+        """
+        for _ in range(_TRIES):
+            written = self.source.written
+            stop = max(0, written - self.latency_frames) if end is None else end
+            if not 0 <= stop <= written:
+                raise UsageError(f"frame {stop} of a tap that has seen {written}")
+            last = self._last_end
+            passed = math.inf if last is None else max(0, stop - last) / self.sample_rate
+            self._last_end = stop
+            if _frame(self.record.address, self.source.record.address, stop, passed):
+                break
+        return self._levels
+
+    def reset(self) -> None:
+        """Forget all that was seen."""
+        self._now[:] = self._levels[:] = self._peaks[:] = _FLOOR_DB
+        self._ages[:] = 0.0
+        self._last_end = None
+
+    @property
+    def levels(self) -> npt.NDArray[np.float64]:
+        """Smoothed levels in dBFS, shape (rows, bands), not below -200."""
+        return self._levels
+
+    @property
+    def now(self) -> npt.NDArray[np.float32]:
+        """Levels of the last frame as they are, in dBFS."""
+        return self._now
+
+    @property
+    def peaks(self) -> npt.NDArray[np.float64]:
+        """Held peaks in dBFS."""
+        return self._peaks
+
+    def bins_dbfs(self, transform: int = 0) -> npt.NDArray[np.float64]:
+        """Return the last row's spectrum bin by bin, in dBFS, from 0 Hz to half the rate; a copy.
+
+        At 0 Hz and at half the rate, where there is no second half, it is 6 dB too high.
+        """
+        power = self._kept[4 * transform + 3][2].astype(np.float64)
+        found: npt.NDArray[np.float64] = 10 * np.log10(np.maximum(power, 1e-30))
+        return found
+
+
+def _gains(mix: str, channels: int) -> npt.NDArray[np.float32]:
+    """Return gains, shape (rows, channels): odd channels count as left, even ones as right."""
+    rows = aligned_zeros((len(MIXES[mix]), channels))
+    if channels == 1:
+        rows[:, 0] = [left + right for left, right in MIXES[mix]]
+        return rows
+    for row, (left, right) in zip(rows, MIXES[mix], strict=True):
+        row[0::2] = left / len(row[0::2])
+        row[1::2] = right / len(row[1::2])
+    return rows
