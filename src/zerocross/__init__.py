@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ZerocrossError,
     )
     from zerocross.offline import Rendered, render
+    from zerocross.pipeline import Pipeline
     from zerocross.player import Event, Player, Track
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ __all__ = [
     "Event",
     "Fault",
     "Parallel",
+    "Pipeline",
     "Player",
     "Processor",
     "RealtimeError",
@@ -59,6 +61,7 @@ _HOMES |= dict.fromkeys(
     ("NOTE_OFF", "NOTE_ON", "Processor", "param", "processor"), "zerocross.engine.processor"
 )
 _HOMES |= dict.fromkeys(("Callback", "callback"), "zerocross.engine.foreign")
+_HOMES |= {"Pipeline": "zerocross.pipeline"}
 _HOMES |= {"Stream": "zerocross.engine.live"}
 _HOMES |= {"kernel": "zerocross.compiler"}
 

@@ -116,10 +116,10 @@ class Entry:
             If the kernel ended with a fault status.
 
         """
-        if compiler_off():
-            result = self.kernel.function(*args)
-            return 0 if result is None else int(result)
         if self._call is None:
+            if compiler_off():
+                result = self.kernel.function(*args)
+                return 0 if result is None else int(result)
             kind = ctypes.CFUNCTYPE(
                 ctypes.c_int64, *(_C_TYPES[name] for name in self.argument_types)
             )

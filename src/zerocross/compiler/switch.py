@@ -20,6 +20,7 @@ flavour as the kernel that calls them.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import sys
@@ -52,4 +53,9 @@ def compiler_off() -> bool:
     """
     if os.environ.get("ZEROCROSS_COMPILER", "on").lower() in {"off", "0", "no"}:
         return True
-    return "numba" not in sys.modules and importlib.util.find_spec("numba") is None
+    return "numba" not in sys.modules and _numba_is_missing()
+
+
+@functools.cache
+def _numba_is_missing() -> bool:
+    return importlib.util.find_spec("numba") is None

@@ -4,7 +4,7 @@ from zerocross.effects.convolver import Convolver
 from zerocross.effects.delay import Delay
 from zerocross.effects.dynamics import Compressor, Gate, Limiter
 from zerocross.effects.level import Gain, Pan
-from zerocross.effects.meter import Meter, Tap
+from zerocross.effects.meter import LoudnessMeter, Meter, Tap
 from zerocross.effects.oscillator import Oscillator
 from zerocross.effects.reverb import Reverb
 from zerocross.effects.sampler import Sampler
@@ -16,6 +16,7 @@ __all__ = [
     "Gain",
     "Gate",
     "Limiter",
+    "LoudnessMeter",
     "Meter",
     "Oscillator",
     "Pan",

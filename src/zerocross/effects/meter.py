@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import record_at
+from zerocross.dsp.loudness import LOUDNESS, Loudness, loudness_block
 from zerocross.engine.processor import processor
 from zerocross.sync.tap import TAP, tap_write
 from zerocross.sync.tap import Tap as SampleTap
 
-__all__ = ["Meter", "Tap"]
+__all__ = ["LoudnessMeter", "Meter", "Tap"]
 
 _SILENCE_DB = -200.0
 
@@ -86,3 +87,25 @@ class Tap:
     def tap(self) -> SampleTap:
         """What is looked at; there once the chain is prepared."""
         return self._tap
+
+
+@processor
+class LoudnessMeter:
+    """Measures loudness (`dsp.loudness`) and true peaks of what passes."""
+
+    address: int = 0
+
+    def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
+        self._meter = Loudness(round(sample_rate), channels)
+        self.address = self._meter.record.address
+
+    def process(self, block: Any) -> None:
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = block.input[c, i]
+        loudness_block(record_at(self.address, LOUDNESS), block.output, block.frames)
+
+    @property
+    def loudness(self) -> Loudness:
+        """What to read; there once the chain is prepared."""
+        return self._meter

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 384_000
 
 PathLike = str | bytes | os.PathLike[str]
 
+_WHOLE = 1 << 20
 _EVERYTHING = 1 << 62
 _UNKNOWN_LENGTH = (1 << 63) - 1
 _GET_CHANNEL_MAP = 0x1100  # SFC_GET_CHANNEL_MAP_INFO
@@ -107,6 +109,27 @@ class OpenSource:
         """Return the mix to a number of channels, shape (outputs, channels)."""
         return design_mix(self.channels, outputs, self.order)
 
+    def chunks(self, frames: int) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+        """Yield the file's samples, shape (up to frames, channels), in the control world.
+
+        Raises
+        ------
+        SourceError
+            Where the data are damaged.
+
+        """
+        while True:
+            try:
+                samples = self._file.read(frames, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                reason = error.error_string.rstrip(".")
+                raise SourceError(
+                    self.path, f"damaged audio data ({reason}); copy it again"
+                ) from None
+            if not len(samples):
+                return
+            yield samples
+
     def close(self) -> None:
         """Close the file. No decode thread may be using it."""
         self._file.close()
@@ -150,12 +173,10 @@ def read_audio(path: PathLike) -> tuple[np.ndarray[Any, np.dtype[np.float32]], i
     """
     source = open_source(path)
     try:
-        samples = source._file.read(dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.rstrip(".")
-        raise SourceError(source.path, f"damaged audio data ({reason}); copy it again") from None
+        pieces = list(source.chunks(_WHOLE))
     finally:
         source.close()
+    samples = np.concatenate(pieces) if pieces else np.zeros((0, source.channels), np.float32)
     return np.ascontiguousarray(samples.T), source.sample_rate
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.compiler import kernel
+from zerocross.compiler import fence_acquire, kernel, load_acquire
 from zerocross.dsp.biquad import cascade, cascade_fade, make_cascade_state, pack_sos
 from zerocross.engine.processor import param, processor
 from zerocross.eq.design import design_band, frequency_response
@@ -21,7 +20,6 @@ __all__ = ["Equalizer"]
 
 _DEFAULT_HZ = (60.0, 170.0, 310.0, 600.0, 1000.0, 3000.0, 6000.0, 12_000.0)
 _FADE_S = 0.05
-_PATIENCE_S = 0.5
 _PASS = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
 Band = tuple[str, float, float, float]
 
@@ -43,6 +41,7 @@ class Equalizer:
     """
 
     preamp_db: float = param(0.0, -60.0, 60.0, "dB")
+    writing: int = 0
     version: int = 0
     seen: int = 0
     fading: int = 0
@@ -224,15 +223,14 @@ class Equalizer:
             self._publish(me.record)
 
     def _publish(self, record: Record) -> None:
-        """Hand new coefficients over, once the last ones were taken.
+        """Hand new coefficients over, in the place that is not read just now.
 
-        Where nothing runs they wait in the record for the next block.
+        Where nothing runs the last ones wait in the record for the next block.
         """
-        deadline = time.monotonic() + _PATIENCE_S
-        while self.seen != self.version and time.monotonic() < deadline:
-            time.sleep(0.002)
-        self.pending[:] = self._packed()
-        record.store("version", self.seen + 1)
+        number = int(self.version) + 1
+        record.store("writing", number)
+        self.pending[number & 1] = self._packed()
+        record.store("version", number)
 
     def _packed(self) -> npt.NDArray[np.float64]:
         """Return coefficients, a row a channel (one for all if they are linked).
@@ -261,26 +259,23 @@ class Equalizer:
             )
         self._turn_down()
         packed = self._packed()
-        self.taps, self.new_taps, self.pending = packed, packed.copy(), packed.copy()
+        self.taps, self.new_taps = packed, packed.copy()
+        self.pending = np.stack([packed, packed])
         self.state = make_cascade_state(packed[0], channels)
         self.new_state = self.state.copy()
         self.other = np.zeros((channels, max_block), np.float32)
         self.fade_frames = round(_FADE_S * sample_rate)
-        self.version = self.seen = self.fading = 0
+        self.writing = self.version = self.seen = self.fading = 0
 
     def process(self, block: Any) -> None:
         gain = np.float32(math.exp(self.preamp_db * (math.log(10.0) / 20.0)))
         for c in range(block.channels):
             for i in range(block.frames):
                 block.output[c, i] = gain * block.input[c, i]
-        if self.fading == 0 and self.version != self.seen:
-            for k in range(self.pending.shape[0]):
-                for i in range(self.pending.shape[1]):
-                    self.new_taps[k, i] = self.pending[k, i]
+        if self.fading == 0 and self.version != self.seen and _take(self):
             for c in range(block.channels):
                 for i in range(self.state.shape[1]):
                     self.new_state[c, i] = self.state[c, i]
-            self.seen = self.version
             self.fading = self.fade_frames
         done = 0
         if self.fading > 0:
@@ -306,6 +301,20 @@ class Equalizer:
                         self.state[c, i] = self.new_state[c, i]
         if done < block.frames:
             _filter(block.output[:, done:], block.frames - done, self.taps, self.state)
+
+
+@kernel
+def _take(state: Any) -> Any:
+    """Copy the newest coefficients; returns whether they were whole."""
+    number = load_acquire(state, "version")
+    for k in range(state.new_taps.shape[0]):
+        for i in range(state.new_taps.shape[1]):
+            state.new_taps[k, i] = state.pending[number & 1, k, i]
+    fence_acquire()
+    if load_acquire(state, "writing") > number + 1:
+        return False  # overwritten meanwhile: newer ones are there at the next block
+    state.seen = number
+    return True
 
 
 @kernel
