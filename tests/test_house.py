@@ -20,7 +20,7 @@ FLOORS = [
     {"dsp"},
     {"engine"},
     {"eq", "effects", "spectrum"},
-    {"pipeline", "loudness"},
+    {"pipeline", "loudness", "replaygain"},
     {"player", "offline", "demo"},
     {"lab"},
     {"faces"},

@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from zerocross.dsp.convert import to_integers
+from zerocross.engine.chain import Chain
 from zerocross.engine.records import MAX_BLOCK
 from zerocross.engine.source import (
     MAX_SAMPLE_RATE,
@@ -26,6 +28,7 @@ from zerocross.engine.source import (
 )
 from zerocross.engine.stream import Stream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.replaygain import GainTags, gain_for, read_gain_tags
 
 __all__ = ["Rendered", "render"]
 
@@ -73,6 +76,8 @@ def render(
     channels: int | None = None,
     bits: str | None = None,
     sample_rate: int | None = None,
+    effects: Chain | None = None,
+    replaygain: str = "off",
     progress: Callable[[float], None] | None = None,
 ) -> Rendered:
     """Render files, joined without a gap, into one WAV or FLAC file.
@@ -95,6 +100,10 @@ def render(
         and float for WAV.
     sample_rate : int or None
         Of the output, 8000 to 384000 Hz; None takes the first input's.
+    effects : Chain or None
+        What everything goes through, before the volume; its latency is made up for.
+    replaygain : {"off", "track", "album"}
+        Which of the files' gains is applied.
     progress : callable or None
         Called with the share that is done, from 0 to 1.
 
@@ -121,9 +130,18 @@ def render(
         raise UsageError("FLAC holds integers; give --bits 16 or 24, or render to .wav")
     stream = Stream(rate, channels, volume=volume)
     stream.set_playing(True)
+    latency = 0
+    if effects is not None:
+        program = effects.prepare(rate, channels)
+        program.record["budget_share"] = np.inf  # offline nothing is late
+        stream.set_program(program)
+        latency = program.latency_frames
+    for source in probed:
+        gain_for(GainTags(), replaygain)  # complains
+        source.gain = gain_for(read_gain_tags(source.location), replaygain)
     feed = _Feed(stream, probed, start_s, duration_s)
     try:
-        frames, clipped = _write(stream, feed, output, container, bits, progress)
+        frames, clipped = _write(stream, feed, output, container, bits, latency, progress)
     finally:
         feed.close()
     return Rendered(
@@ -205,6 +223,7 @@ class _Feed:
     def _post(self, probed: OpenSource) -> None:
         self._serial += 1
         source = open_source(probed.location)
+        source.gain = probed.gain
         start = round(self._start_s * source.sample_rate)
         if source.frames is not None:
             start = min(start, source.frames)
@@ -233,13 +252,13 @@ def _write(
     output: PathLike,
     container: str,
     bits: str,
+    latency: int,
     progress: Callable[[float], None] | None,
 ) -> tuple[int, int]:
     """Run the stream to its end into a file; returns frames and clipped samples."""
     name = os.fsdecode(output)
     part = name + ".part"
     total = feed.total
-    block = np.empty((MAX_BLOCK, stream.channels), np.float32)
     written = clipped = 0
     try:
         with soundfile.SoundFile(
@@ -250,14 +269,7 @@ def _write(
             _SUBTYPES[bits],
             format=container,
         ) as file:
-            while not stream.record["ended"]:
-                feed.step()
-                stream.decode()
-                there = min(MAX_BLOCK, max(1, stream.ring.readable))  # never an underrun
-                stream.render(block[:there])
-                frames = block[
-                    : int(stream.record["frames_played"]) - written
-                ]  # not the last silence
+            for frames in _blocks(stream, feed, latency):
                 data, over = (frames, 0) if bits == "float" else to_integers(frames, int(bits))
                 clipped += over
                 file.write(data)
@@ -274,3 +286,31 @@ def _write(
         if os.path.exists(part):
             os.unlink(part)
     return written, clipped
+
+
+def _blocks(
+    stream: Stream, feed: _Feed, latency: int
+) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    """Yield what the stream plays: as many frames as the files have, ``latency`` frames later."""
+    block = np.empty((MAX_BLOCK, stream.channels), np.float32)
+    played = 0
+    late = latency  # frames at the start that are only the chain's delay
+    while not stream.record["ended"]:
+        feed.step()
+        stream.decode()
+        there = min(MAX_BLOCK, max(1, stream.ring.readable))  # never an underrun
+        stream.render(block[:there])
+        count = int(stream.record["frames_played"]) - played  # what follows is the last silence
+        played += count
+        dropped = min(late, count)
+        late -= dropped
+        yield block[dropped:count]
+    held_back = min(latency, played)
+    if held_back:
+        rest = [
+            block[count:there].copy()
+        ]  # through the chain already: it begins what was held back
+        while sum(map(len, rest)) < held_back + late:
+            stream.render(block)
+            rest.append(block.copy())
+        yield np.concatenate(rest)[late : late + held_back]

@@ -84,6 +84,8 @@ class OpenSource:
         Frames to decode before a seek's target for the target to be exact.
     order : tuple of str
         The channels' places, for 5.1.
+    gain : float
+        Factor by which it is played; set before it is posted.
 
     """
 
@@ -97,6 +99,7 @@ class OpenSource:
         self.format: str = file.format
         self.preroll = {"VORBIS": _EVERYTHING, "OPUS": 8192}.get(file.subtype, 0)
         self.order = _channel_order(file)
+        self.gain = 1.0
         self._file = file
         self.handle = int(soundfile._ffi.cast("intptr_t", file._file))
 
@@ -106,8 +109,8 @@ class OpenSource:
         return None if self.frames is None else self.frames / self.sample_rate
 
     def matrix(self, outputs: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Return the mix to a number of channels, shape (outputs, channels)."""
-        return design_mix(self.channels, outputs, self.order)
+        """Return the mix to a number of channels, shape (outputs, channels), the gain included."""
+        return design_mix(self.channels, outputs, self.order) * np.float32(self.gain)
 
     def chunks(self, frames: int) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
         """Yield the file's samples, shape (up to frames, channels), in the control world.

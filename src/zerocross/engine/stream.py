@@ -208,7 +208,7 @@ class Stream(DeviceStream):
         slot["fade_out"] = end_frame is not None and end_frame < slot["file_frames"]
         slot["preroll"] = source.preroll
         slot["at_frame"] = -1 if reused else 0
-        slot["identity"] = source.channels == self.channels
+        slot["identity"] = source.channels == self.channels and source.gain == 1.0
         matrix = source.matrix(self.channels)
         slot["matrix"][: matrix.size] = matrix.ravel()
         self._publish_slot()

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ import click
 
 from zerocross import __version__
 from zerocross.errors import SourceError, UsageError, ZerocrossError
-from zerocross.faces import interrupt
+from zerocross.faces import analysis, interrupt
+from zerocross.faces.command import Command, Examples, console, progress, tick
 from zerocross.units import format_time
 
 if TYPE_CHECKING:
@@ -25,27 +26,8 @@ __all__ = ["cli", "run"]
 _INTERRUPTED = 130
 
 
-class _Examples(click.Group):
-    """A group whose help keeps the examples' lines as they are."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        _write_epilog(self.epilog, formatter)
-
-
-class _Command(click.Command):
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        _write_epilog(self.epilog, formatter)
-
-
-def _write_epilog(epilog: str | None, formatter: click.HelpFormatter) -> None:
-    if epilog:
-        with formatter.section("Examples"):
-            for line in epilog.strip().splitlines():
-                formatter.write(f"  {line.strip()}\n")
-
-
 @click.group(
-    cls=_Examples,
+    cls=Examples,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""
     zerocross demo
@@ -59,6 +41,38 @@ def _write_epilog(epilog: str | None, formatter: click.HelpFormatter) -> None:
 def cli(debug: bool) -> None:
     """Real-time audio whose whole path is Python and runs without the interpreter."""
     del debug  # read by run(), which also sees errors from before this is called
+
+
+def _sound_options() -> list[Callable[..., Any]]:
+    """Return the options of everything that makes sound of files."""
+    return [
+        click.option(
+            "--eq",
+            type=click.Path(),
+            metavar="FILE",
+            help="An equaliser preset: Equalizer APO, AutoEq.",
+        ),
+        click.option(
+            "--replaygain",
+            type=click.Choice(["track", "album", "off"]),
+            default="off",
+            show_default=True,
+            help="Apply the files' ReplayGain, without clipping.",
+        ),
+    ]
+
+
+def _equalizer_of(path: str | None) -> Any:
+    """Return a chain that applies a preset, or None; says which lines are not applied."""
+    if path is None:
+        return None
+    from zerocross.engine.chain import Chain
+    from zerocross.eq.presets import read_preset
+
+    preset = read_preset(path)
+    for skipped in preset.skipped:
+        click.echo(f"warning: {skipped}", err=True)
+    return Chain(*preset.processors())
 
 
 def _playing_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,6 +116,7 @@ def _playing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Write what was counted.",
         ),
         click.option("--no-ui", is_flag=True, help="No live line and no keys."),
+        *_sound_options(),
     ]
     for option in reversed(options):
         function = option(function)
@@ -109,11 +124,12 @@ def _playing_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cli.command(
-    cls=_Command,
+    cls=Command,
     epilog="""
     zerocross play song.flac
     zerocross play album/ more.m3u8 --device null
     zerocross play song.ogg --start 60 --duration 30 --report report.json
+    zerocross play song.flac --eq headphones.txt --replaygain track
     """,
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
@@ -135,7 +151,7 @@ def play(paths: tuple[str, ...], **options: Any) -> int:
 
 
 @cli.command(
-    cls=_Command,
+    cls=Command,
     epilog="""
     zerocross demo
     zerocross demo --device null --duration 5 --no-ui
@@ -150,11 +166,12 @@ def demo(**options: Any) -> int:
 
 
 @cli.command(
-    cls=_Command,
+    cls=Command,
     epilog="""
     zerocross render song.mp3 song.wav
     zerocross render part1.flac part2.flac whole.flac --bits 24
     zerocross render song.flac song48.wav --rate 48000
+    zerocross render album/ album.flac --replaygain album --eq headphones.txt
     """,
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
@@ -186,6 +203,8 @@ def demo(**options: Any) -> int:
     help="Sample rate of OUT.  [default: the first file's]",
 )
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
+@_sound_options()[0]
+@_sound_options()[1]
 def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:
     """Render files through the playing path into one WAV or FLAC file, without a gap."""
     from zerocross.faces.paths import expand
@@ -194,20 +213,15 @@ def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:
     if os.path.exists(output) and not options.pop("force"):
         raise UsageError(f"{output}: exists already; give another name, or --force to replace it")
     options.pop("force", None)
+    options["effects"] = _equalizer_of(options.pop("eq"))
     options["start_s"], options["duration_s"] = options.pop("start"), options.pop("duration")
     files, problems = expand(inputs)
     for problem in problems:
         _complain(problem)
     if not files:
         return 1
-    with _progress("rendering") as show:
-
-        def step(share: float) -> None:
-            interrupt.check()
-            if show:
-                show(share)
-
-        done = render_files(files, output, progress=step, **options)
+    with progress("rendering") as show:
+        done = render_files(files, output, progress=tick(show), **options)
     for line in done.errors:
         click.echo(f"error: {line}", err=True)
     if done.clipped:
@@ -226,7 +240,7 @@ def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:
 
 
 @cli.command(
-    cls=_Command,
+    cls=Command,
     epilog="""
     zerocross devices
     zerocross devices --json
@@ -265,12 +279,12 @@ def devices(as_json: bool) -> int:
             table.add_row(d.backend, d.name, kind, "yes" if d.is_default else "", few)
     for backend, reason in reasons.items():
         table.add_row(backend, f"none: {reason}", "", "", "", style="dim")
-    _console().print(table)
+    console().print(table)
     return 0
 
 
 @cli.command(
-    cls=_Command,
+    cls=Command,
     epilog="""
     zerocross doctor
     zerocross doctor --json
@@ -308,7 +322,7 @@ def doctor(as_json: bool, seconds: float | None, **options: Any) -> int:
         table.add_row(f"[bold]{topic}[/bold]", "")
         for name, value in entries.items():
             table.add_row(f"  {name}", str(value))
-    _console().print(table)
+    console().print(table)
     return 0
 
 
@@ -318,8 +332,8 @@ def _listen(
     from zerocross.faces.bars import histogram
     from zerocross.lab.listen import draw, listen
 
-    with _progress("listening") as tick:
-        heard = listen(seconds, device, block, tick)
+    with progress("listening") as show:
+        heard = listen(seconds, device, block, tick(show))
     if output:
         draw(heard, output)
     if as_json:
@@ -329,14 +343,14 @@ def _listen(
         ("time that callbacks took", heard.durations),
         ("how far from when they were due callbacks began", heard.arrivals),
     ):
-        _console().print(histogram(title, counts, heard.report["deadline_ns"]))
+        console().print(histogram(title, counts, heard.report["deadline_ns"]))
     for line in heard.verdict:
         click.echo(line)
     return 0
 
 
 @cli.command(
-    cls=_Command,
+    cls=Command,
     epilog="""
     zerocross torture
     zerocross torture --seconds 2 --block 64 --load gil --load gc -o torture.png
@@ -366,12 +380,12 @@ def torture(seconds: float, as_json: bool, output: str | None, **options: Any) -
     from zerocross.lab.torture import torture as run_all
 
     blocks = options["blocks"] or BLOCKS
-    with _progress("torture") as tick:
+    with progress("torture") as show:
 
         def tell(done: int, total: int, what: str) -> None:
             interrupt.check()
-            if tick:
-                tick(done / total)
+            if show:
+                show(done / total)
             elif what and not as_json:
                 click.echo(f"{done + 1} of {total}: {what}", err=True)
 
@@ -384,12 +398,12 @@ def torture(seconds: float, as_json: bool, output: str | None, **options: Any) -
         click.echo(json.dumps(results, indent=2))
         return 0
     for table in torture_tables(results):
-        _console().print(table)
+        console().print(table)
     return 0
 
 
 @cli.command(
-    cls=_Command,
+    cls=Command,
     epilog="""
     zerocross prove effect.py
     zerocross prove effect.py --json
@@ -421,7 +435,7 @@ def prove(file: str, as_json: bool) -> int:
 
 
 @cli.command(
-    cls=_Command,
+    cls=Command,
     epilog="""
     zerocross live effect.py --input song.flac
     zerocross live effect.py --input song.flac --device null --duration 2
@@ -456,7 +470,7 @@ def live(file: str, song: str, **options: Any) -> int:
 
 
 @cli.command(
-    cls=_Command,
+    cls=Command,
     epilog="""
     eval "$(zerocross completion bash)"
     zerocross completion fish > ~/.config/fish/completions/zerocross.fish
@@ -486,7 +500,14 @@ def _play(files: list[str], problems: list[SourceError], **options: Any) -> int:
     if report and not Path(report).absolute().parent.is_dir():
         raise UsageError(f"{report}: no such directory; make it first")
     warm_up()
-    with Player(options["device"], options["block"], options["volume"]) as player:
+    effects = _equalizer_of(options["eq"])
+    with Player(
+        options["device"],
+        options["block"],
+        options["volume"],
+        effects,
+        options["replaygain"],
+    ) as player:
         show = not options["no_ui"] and sys.stdout.isatty()
         player.events.subscribe(_tell if show else _tell_plainly)
         try:
@@ -509,7 +530,7 @@ def _watch(player: Player, show: bool) -> int:
     if show and player.state != "stopped":
         from zerocross.faces.live import run_live
 
-        run_live(player, _console())
+        run_live(player, console())
         counted = player.report()
         click.echo(
             f"played {format_time(counted['seconds'])}, {counted['underruns']} underruns, "
@@ -556,28 +577,12 @@ def _write_report(report: str | None, player: Player, problems: list[SourceError
 # --- shared -------------------------------------------------------------------------------
 
 
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False)
-
-
 def _complain(error: Exception) -> None:
     click.echo(f"error: {error}", err=True)
 
 
-@contextlib.contextmanager
-def _progress(words: str) -> Iterator[Callable[[float], None] | None]:
-    """Show a progress bar on a terminal's standard error."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(words, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+for command in analysis.COMMANDS:
+    cli.add_command(command)
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
@@ -16,10 +16,13 @@ from zerocross.units import format_time, gain_to_db
 if TYPE_CHECKING:
     from zerocross.player import Player
 
-__all__ = ["handle_key", "live_line", "run_live"]
+__all__ = ["SpectrumCells", "handle_key", "live_line", "run_live"]
 
 _FLOOR_DB = -48.0
 _METER_CELLS = 10
+_SPECTRUM_CELLS = 16
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_WIDTH_WITH_SPECTRUM = 80
 _SEEK_S = 5.0
 _VOLUME_STEP = 0.05
 _SYMBOLS = {"playing": "▶", "paused": "⏸", "stopped": "■"}
@@ -48,7 +51,33 @@ def handle_key(player: Player, key: str) -> bool:
     return True
 
 
-def live_line(player: Player, width: int) -> Table:
+class SpectrumCells:
+    """The spectrum of what is heard, as a few characters."""
+
+    def __init__(self) -> None:
+        self._display: Any = None
+
+    def text(self, player: Player) -> str:
+        """Return the bars for the moment; spaces where nothing plays."""
+        from zerocross.errors import UsageError
+
+        try:
+            tap, rate = player.tap, player.sample_rate
+        except UsageError:
+            return " " * _SPECTRUM_CELLS
+        if self._display is None or self._display.spectrum.source is not tap:
+            from zerocross.spectrum import Display, Spectrum
+
+            spectrum = Spectrum(
+                tap, bands=_SPECTRUM_CELLS, low_hz=40.0, high_hz=16_000.0, sample_rate=rate
+            )
+            self._display = Display(spectrum)
+        self._display.spectrum.latency_frames = player.latency_frames
+        heights = self._display.update()[0]
+        return "".join(_BLOCKS[min(8, int(h * 8 + 0.5))] for h in heights)
+
+
+def live_line(player: Player, width: int, spectrum: str = "") -> Table:
     """Return the line for the moment, to fit a terminal of a width in cells."""
     track = player.queue.current
     name = track.path.replace("\\", "/").rsplit("/", 1)[-1] if track else ""
@@ -57,18 +86,20 @@ def live_line(player: Player, width: int) -> Table:
     volume = "muted" if player.mute else f"vol {round(player.volume * 100):3d} %"
     count = f"{player.queue.index + 1}/{len(player.queue)}" if len(player.queue) > 1 else ""
     meter = _meter(player.levels)
-    fixed = 2 + len(time) + len(volume) + len(count) + meter.cell_len + 10
+    spectrum = spectrum if width >= _WIDTH_WITH_SPECTRUM else ""
+    fixed = 2 + len(time) + len(volume) + len(count) + meter.cell_len + len(spectrum) + 11
     room = max(8, width - fixed)
     name_cells = max(4, min(len(name), room // 2))
     bar_cells = max(4, room - name_cells)
     line = Table.grid(padding=(0, 1, 0, 0))
-    for _ in range(7):
+    for _ in range(8):
         line.add_column(no_wrap=True)
     line.add_row(
         Text(_SYMBOLS[player.state], style="bold"),
         Text(_shorten(name, name_cells), style="bold"),
         _bar(position / duration if duration else 0.0, bar_cells),
         Text(time),
+        Text(spectrum, style="cyan"),
         meter,
         Text(volume, style="yellow" if player.mute else ""),
         Text(count, style="dim"),
@@ -99,6 +130,7 @@ def _meter(levels: list[float]) -> Text:
 
 def run_live(player: Player, console: Console) -> bool:
     """Show the line and obey the keys until the player stops; returns False if told to quit."""
+    cells = SpectrumCells()
     with Keys() as keys, Live(console=console, auto_refresh=False, transient=True) as live:
         if keys.active:
             console.print(Text(_HELP, style="dim"))
@@ -107,5 +139,6 @@ def run_live(player: Player, console: Console) -> bool:
             for key in keys.read(0.05):
                 if not handle_key(player, key):
                     return False
-            live.update(live_line(player, console.width), refresh=True)
+            line = live_line(player, console.width, cells.text(player))
+            live.update(line, refresh=True)
     return True

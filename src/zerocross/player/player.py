@@ -28,6 +28,7 @@ from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.memory import Grant
 from zerocross.player.events import Event, Events
 from zerocross.player.queue import Queue
+from zerocross.replaygain import GainTags, gain_for, read_gain_tags
 from zerocross.sync import Tap
 
 __all__ = ["Player"]
@@ -70,6 +71,8 @@ class Player(ClosesAtExit):
         From 0 to 1.
     effects : Chain or None
         What everything goes through, before the volume.
+    replaygain : {"off", "track", "album"}
+        Which of the files' gains is applied (ReplayGain 2.0 tags), without clipping.
     pin, pin_decoder : sequence of int or None
         CPUs that the audio thread, and the decode thread, may run on.
 
@@ -85,6 +88,7 @@ class Player(ClosesAtExit):
         block_size: int | None = None,
         volume: float = 1.0,
         effects: Chain | None = None,
+        replaygain: str = "off",
         pin: Collection[int] | None = None,
         pin_decoder: Collection[int] | None = None,
     ) -> None:
@@ -93,6 +97,8 @@ class Player(ClosesAtExit):
         self._device_name, self._block_size = device, block_size
         self._volume, self._mute = _checked_volume(volume), False
         self._effects = effects
+        gain_for(GainTags(), replaygain)  # complains
+        self._replaygain = replaygain
         self._pin, self._pin_decoder = pin, pin_decoder
         self._lock = threading.RLock()
         self._queue = Queue()
@@ -301,6 +307,17 @@ class Player(ClosesAtExit):
         return self._stream_now().tap
 
     @property
+    def sample_rate(self) -> int:
+        """Of what goes to the device, in Hz; raises UsageError if nothing plays."""
+        return self._stream_now().sample_rate
+
+    @property
+    def latency_frames(self) -> int:
+        """How far what is heard is behind what the tap has, as far as the buffers tell."""
+        stream = self._stream
+        return stream.device.latency_frames if stream and stream.device else 0
+
+    @property
     def device(self) -> str:
         """The open device, for people; empty when there is none."""
         stream = self._stream
@@ -454,6 +471,8 @@ class Player(ClosesAtExit):
             self.events.publish(Event("error", track.path, str(error)))
             raise
         track.duration_s = source.duration_s
+        if self._replaygain != "off":
+            source.gain = gain_for(read_gain_tags(track.location), self._replaygain)
         return source
 
     def _post(self, index: int, source: OpenSource, start: int, reused: bool = False) -> None:
