@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zerocross.dsp.loudness import CHANNEL_WEIGHTS, Loudness
+from zerocross.dsp.loudness import Loudness
 from zerocross.engine.source import open_source
-from zerocross.errors import SourceError
 
 __all__ = ["REPLAYGAIN_LUFS", "Measured", "measure"]
 
@@ -71,13 +70,11 @@ def measure(
     Raises
     ------
     SourceError
-        If it cannot be read, or has more channels.
+        If it cannot be read.
 
     """
     source = open_source(path)
     try:
-        if source.channels not in CHANNEL_WEIGHTS:
-            raise SourceError(source.path, f"{source.channels} channels; loudness takes up to 6")
         meter = Loudness(source.sample_rate, source.channels)
         frames = 0
         for samples in source.chunks(_CHUNK):

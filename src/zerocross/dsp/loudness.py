@@ -78,7 +78,7 @@ LOUDNESS = layout(
         "pieces",
         "wants_peaks",
     ],
-    audio=["count", "filled", ("energy", "f8"), ("true_peak", "f8"), ("sample_peak", "f8")],
+    audio=["count", "filled", ("sums", "f8", (6,)), ("true_peak", "f8"), ("sample_peak", "f8")],
 )
 
 
@@ -133,19 +133,25 @@ def _take_peaks(state: Any, row: Any, channel: Any, frames: Any) -> None:
 
 @kernel
 def _add_energy(state: Any, rows: Any, first: Any, count: Any) -> None:
-    weights = float64_array(state.weights, state.channels)
+    """Add squares up one after the other, so that any split gives the same bits."""
     for c in range(state.channels):
-        row = rows[c]
-        a = b = 0.0
-        i = first
-        while i + 1 < first + count:
-            u, v = np.float64(row[i]), np.float64(row[i + 1])
-            a += u * u
-            b += v * v
-            i += 2
-        if i < first + count:
-            a += np.float64(row[i]) * np.float64(row[i])
-        state.energy += weights[c] * (a + b)
+        row, total = rows[c], state.sums[c]
+        for i in range(first, first + count):
+            total += np.float64(row[i]) * np.float64(row[i])
+        state.sums[c] = total
+
+
+@kernel
+def _end_piece(state: Any) -> None:
+    weights = float64_array(state.weights, state.channels)
+    pieces = float64_array(state.pieces, _MOST_PIECES)
+    energy = 0.0
+    for c in range(state.channels):
+        energy += weights[c] * state.sums[c]
+        state.sums[c] = 0.0
+    pieces[state.count % _MOST_PIECES] = energy / state.piece_frames
+    state.filled = 0
+    store_release(state, "count", load_acquire(state, "count") + 1)
 
 
 @kernel
@@ -154,7 +160,6 @@ def loudness_block(state: Any, rows: Any, frames: Any) -> None:
     weighted = float32_rows(state.scratch, state.channels, _BLOCK)
     taps = float64_array(state.taps, state.tap_count)
     filters = float64_rows(state.state, state.channels, state.state_count)
-    pieces = float64_array(state.pieces, _MOST_PIECES)
     done = 0
     while done < frames:
         count = min(frames - done, _BLOCK)
@@ -172,10 +177,7 @@ def loudness_block(state: Any, rows: Any, frames: Any) -> None:
             state.filled += part
             at += part
             if state.filled == state.piece_frames:
-                pieces[state.count % _MOST_PIECES] = state.energy / state.piece_frames
-                state.energy = 0.0
-                state.filled = 0
-                store_release(state, "count", load_acquire(state, "count") + 1)
+                _end_piece(state)
         done += count
 
 
@@ -295,8 +297,8 @@ class Loudness:
 
     @property
     def true_peak_dbtp(self) -> float:
-        """The highest true peak of all channels so far, in dBTP."""
-        return _decibels(float(self.record["true_peak"]))
+        """The highest true peak of all channels so far, in dBTP; a sample's, if that is higher."""
+        return _decibels(max(float(self.record["true_peak"]), float(self.record["sample_peak"])))
 
     @property
     def sample_peak_dbfs(self) -> float:

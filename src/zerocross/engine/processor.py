@@ -373,6 +373,8 @@ class Processor:
                 record["_target"][list(self._params).index(name)] = number
         elif record is not None and name in (record.dtype.names or ()):
             record[name] = value
+        elif isinstance(getattr(type(self), name, None), property):
+            object.__setattr__(self, name, value)
         else:
             self.__dict__[name] = value
 

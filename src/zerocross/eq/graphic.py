@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.eq.design import design_band, frequency_response
+from zerocross.eq.design import design_band, frequency_response, q_of_bandwidth
 
 __all__ = ["GRAPHIC_HZ", "curve_db", "fit_bands", "gains_for", "graphic_q", "minimum_phase"]
 
@@ -23,7 +23,8 @@ GRAPHIC_HZ: dict[int, tuple[float, ...]] = {
 _OCTAVES = {10: 1.0, 15: 2 / 3, 31: 1 / 3}
 _GRID = 1 << 16
 _FADE = 0.25
-_ROUNDS = 30
+_ROUNDS = 12
+_FIT_POINTS = 240
 
 
 def graphic_q(bands: int) -> float:
@@ -76,29 +77,38 @@ def minimum_phase(
 
 
 def gains_for(
-    frequencies: Sequence[float], levels_db: npt.ArrayLike, q: float, sample_rate: float
+    frequencies: Sequence[float],
+    levels_db: npt.ArrayLike,
+    q: float | Sequence[float],
+    sample_rate: float,
+    at_hz: Sequence[float] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Return the gains of peaking bands whose sum has given levels at their centres.
+    """Return the gains of peaking bands whose sum comes closest to levels.
 
-    Neighbours reach into each other; Newton's steps with the bands' reach at 1 dB settle that.
+    The levels are those at the bands' own centres, or at other frequencies. Neighbours reach into
+    each other; steps of least squares settle that (Gauss-Newton).
     """
     wanted = np.asarray(levels_db, np.float64)
     hz = [min(f, 0.49 * sample_rate) for f in frequencies]
+    at = hz if at_hz is None else list(at_hz)
 
-    def response(gains: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        sos = [
-            design_band("peaking", f, sample_rate, q, float(g))
-            for f, g in zip(hz, gains, strict=True)
-        ]
+    widths = [float(w) for w in np.broadcast_to(q, len(hz))]
+
+    def level(f: float, width: float, gain: float) -> npt.NDArray[np.float64]:
+        row = design_band("peaking", f, sample_rate, width, gain)
         found: npt.NDArray[np.float64] = 20 * np.log10(
-            np.abs(frequency_response(sos, hz, sample_rate))
+            np.abs(frequency_response([row], at, sample_rate))
         )
         return found
 
-    reach = np.array([response(row) for row in np.eye(len(hz))]).T
-    gains = wanted.copy()
+    gains = np.zeros(len(hz))
     for _ in range(_ROUNDS):
-        gains = np.clip(gains + np.linalg.solve(reach, wanted - response(gains)), -40.0, 40.0)
+        now = [level(f, w, g) for f, w, g in zip(hz, widths, gains, strict=True)]
+        more = [level(f, w, g + 0.1) for f, w, g in zip(hz, widths, gains, strict=True)]
+        slope = (np.array(more) - np.array(now)).T / 0.1
+        missing = wanted - np.sum(now, axis=0)
+        step, *_ = np.linalg.lstsq(slope, missing, rcond=1e-6)
+        gains = np.clip(gains + np.clip(step, -6.0, 6.0), -40.0, 40.0)
     return gains
 
 
@@ -107,6 +117,8 @@ def fit_bands(
 ) -> list[tuple[str, float, float, float]]:
     """Return peaking bands (kind, Hz, Q, dB) that follow a curve; 10, 15 or 31 of them."""
     hz = [f for f in GRAPHIC_HZ[bands] if f < 0.45 * sample_rate]
-    q = graphic_q(bands)
-    gains = gains_for(hz, curve_db(points, hz), q, sample_rate)
-    return [("peaking", float(f), q, float(g)) for f, g in zip(hz, gains, strict=True)]
+    # As wide as they are apart, also where the bilinear transform squeezes them.
+    widths = [q_of_bandwidth(_OCTAVES[bands], f, sample_rate) for f in hz]
+    grid = np.geomspace(hz[0], min(hz[-1], 0.42 * sample_rate), _FIT_POINTS).tolist()
+    gains = gains_for(hz, curve_db(points, grid), widths, sample_rate, grid)
+    return [("peaking", float(f), q, float(g)) for f, q, g in zip(hz, widths, gains, strict=True)]

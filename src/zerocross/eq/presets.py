@@ -167,7 +167,9 @@ class Preset:
             float(self.settings(c).response_db(hz, sample_rate).max()) for c in range(channels)
         )
 
-    def processors(self, channels: int = 2, fitted: bool = False) -> list[Any]:
+    def processors(
+        self, channels: int = 2, fitted: bool = False, sample_rate: float = _NOMINAL_RATE
+    ) -> list[Any]:
         """Return new processors that apply it, in order; put them into a chain.
 
         Parameters
@@ -175,8 +177,10 @@ class Preset:
         channels : int
             Of the chain.
         fitted : bool
-            Whether curves become bands (31, less exact, no latency) instead of a minimum-phase
-            filter in a convolver.
+            Whether curves become bands (31, within some 1.5 dB, no latency) instead of a
+            minimum-phase filter in a convolver.
+        sample_rate : float
+            What bands are fitted for, in Hz; a filter is made for whatever the chain has.
 
         """
         from zerocross.effects.convolver import Convolver
@@ -184,7 +188,9 @@ class Preset:
         each = [self.settings(c) for c in range(channels)]
         if fitted:
             for one in each:
-                one.bands += [band for points in one.curves for band in fit_bands(points)]
+                one.bands += [
+                    band for points in one.curves for band in fit_bands(points, sample_rate)
+                ]
                 one.curves = []
         same = all(one.bands == each[0].bands for one in each)
         same = same and all(one.preamp_db == each[0].preamp_db for one in each)

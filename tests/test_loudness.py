@@ -1,0 +1,303 @@
+"""Loudness against the signals of EBU Tech 3341 and 3342, made from their text; ReplayGain."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import scipy.signal
+import soundfile
+
+from conftest import music
+from zerocross import Chain, Player, SourceError, UsageError, render
+from zerocross.dsp.loudness import Loudness, design_k_weighting
+from zerocross.effects import LoudnessMeter
+from zerocross.loudness import measure
+from zerocross.replaygain import GainTags, gain_for, read_gain_tags
+
+RATE = 48_000
+
+
+def tone(level_dbfs, seconds, hz=1000.0, rate=RATE, phase=0.0):
+    t = np.arange(round(seconds * rate)) / rate
+    return 10 ** (level_dbfs / 20) * np.sin(2 * np.pi * hz * t + phase)
+
+
+def stereo(*pieces, rate=RATE):
+    """Return a sine in both channels: (level in dBFS, seconds), one after the other."""
+    whole = np.concatenate([tone(level, seconds, rate=rate) for level, seconds in pieces])
+    return np.stack([whole, whole]).astype(np.float32)
+
+
+def metered(signal, rate=RATE, step=4_800):
+    """Return a meter that heard a signal, and momentary and short-term on the way."""
+    meter = Loudness(rate, len(signal))
+    momentary, short = [], []
+    for start in range(0, signal.shape[1], step):
+        meter.push(signal[:, start : start + step])
+        momentary.append(meter.momentary_lufs)
+        short.append(meter.short_term_lufs)
+    return meter, np.array(momentary), np.array(short)
+
+
+# --- EBU Tech 3341 ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000, 32_000])
+@pytest.mark.parametrize(("level", "case"), [(-23.0, 1), (-33.0, 2)])
+def test_3341_steady_tones(rate, level, case):
+    meter, momentary, short = metered(stereo((level, 20), rate=rate), rate, rate // 10)
+    assert case
+    for found in (momentary[-1], short[-1], meter.integrated_lufs):
+        assert found == pytest.approx(level, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [(-36, 10), (-23, 60), (-36, 10)],
+        [(-72, 10), (-36, 10), (-23, 60), (-36, 10), (-72, 10)],
+        [(-26, 20), (-20, 20.1), (-26, 20)],
+    ],
+    ids=["case 3", "case 4", "case 5"],
+)
+def test_3341_gating(pieces):
+    assert metered(stereo(*pieces), step=RATE)[0].integrated_lufs == pytest.approx(-23.0, abs=0.1)
+
+
+def test_3341_case_6_five_channels():
+    levels = [-28.0, -28.0, -24.0, -30.0, -30.0]
+    signal = np.stack([tone(level, 20) for level in levels]).astype(np.float32)
+    assert metered(signal)[0].integrated_lufs == pytest.approx(-23.0, abs=0.1)
+    with_lfe = np.insert(signal, 3, tone(0.0, 20, 60.0).astype(np.float32), axis=0)
+    assert metered(with_lfe)[0].integrated_lufs == pytest.approx(-23.0, abs=0.1), "LFE is not heard"
+
+
+def test_3341_case_9_short_term_is_constant():
+    short = metered(stereo(*[(-20, 1.34), (-30, 1.66)] * 5))[2]
+    assert np.abs(short[30:] + 23.0).max() < 0.1
+
+
+@pytest.mark.parametrize("number", [0, 7, 19])
+def test_3341_case_10_short_term_of_a_tone_of_3_s(number):
+    meter, _, _ = metered(stereo((-200, 0.15 * number), (-23, 3), (-200, 1)))
+    assert meter.short_term_max_lufs == pytest.approx(-23.0, abs=0.1)
+
+
+def test_3341_case_11_short_term_steps():
+    for level in range(-38, -18, 3):
+        meter, _, _ = metered(stereo((-200, 0.2), (level, 3), (-200, 3)))
+        assert meter.short_term_max_lufs == pytest.approx(level, abs=0.1)
+
+
+def test_3341_case_12_momentary_is_constant():
+    momentary = metered(stereo(*[(-20, 0.18), (-30, 0.22)] * 25))[1]
+    assert np.abs(momentary[10:] + 23.0).max() < 0.1
+
+
+@pytest.mark.parametrize("number", [0, 5, 10, 15])
+def test_3341_case_13_momentary_of_a_tone_of_400_ms(number):
+    meter, _, _ = metered(stereo((-200, 0.02 * number), (-23, 0.4), (-200, 1)))
+    # Our pieces are 100 ms: a tone between two of them is seen up to 60 ms too short.
+    assert meter.momentary_max_lufs == pytest.approx(-23.0, abs=0.1 if number % 5 == 0 else 0.7)
+
+
+@pytest.mark.parametrize(
+    ("hz", "degrees", "level", "wanted"),
+    [
+        (RATE / 4, 0.0, 0.50, -6.0),
+        (RATE / 4, 45.0, 0.50, -6.0),
+        (RATE / 6, 60.0, 0.50, -6.0),
+        (RATE / 8, 67.5, 0.50, -6.0),
+        (RATE / 4, 45.0, 1.41, 3.0),
+    ],
+    ids=[f"case {k}" for k in range(15, 20)],
+)
+def test_3341_true_peaks(hz, degrees, level, wanted):
+    x = tone(20 * math.log10(level), 1.0, hz, phase=math.radians(degrees))
+    fade = np.minimum(1.0, np.arange(len(x)) / 960)
+    x = (x * fade * fade[::-1]).astype(np.float32)
+    meter = metered(np.stack([x, x]))[0]
+    assert wanted - 0.4 <= meter.true_peak_dbtp <= wanted + 0.2
+    assert meter.sample_peak_dbfs <= meter.true_peak_dbtp + 1e-6
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2, 3], ids=[f"case {k}" for k in range(20, 24)])
+def test_3341_true_peaks_between_samples(offset):
+    """A band-limited pulse at four times the rate, decimated from each of four places."""
+    fine = 4 * RATE
+    t = (np.arange(fine // 4) - fine // 8) / fine
+    pulse = np.sinc(2 * 9_000 * t) * np.hanning(len(t))
+    x = (pulse / np.abs(pulse).max())[offset::4].astype(np.float32)
+    assert -0.4 <= metered(np.stack([x, x]))[0].true_peak_dbtp <= 0.2
+
+
+# --- EBU Tech 3342 ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("levels", "wanted"),
+    [((-20, -30), 10), ((-20, -15), 5), ((-40, -20), 20), ((-50, -35, -20, -35, -50), 15)],
+)
+def test_3342_loudness_range(levels, wanted):
+    meter = metered(stereo(*[(level, 20) for level in levels]), step=RATE)[0]
+    assert meter.range_lu == pytest.approx(wanted, abs=1.0)
+
+
+# --- the meter ----------------------------------------------------------------------------------
+
+
+def test_the_k_weighting_is_the_recommendations_at_48_khz():
+    shelf, high_pass = design_k_weighting(48_000)
+    assert np.allclose(
+        shelf[:3], [1.53512485958697, -2.69169618940638, 1.19839281085285], atol=1e-8
+    )
+    assert np.allclose(shelf[4:], [-1.69065929318241, 0.73248077421585], atol=1e-8)
+    assert np.allclose(high_pass[4:], [-1.99004745483398, 0.99007225036621], atol=1e-8)
+
+
+def test_any_split_measures_the_same():
+    signal = music(100_000).T
+    whole = Loudness(RATE)
+    whole.push(signal)
+    pieces = Loudness(RATE)
+    for start, stop in zip([0, 1, 100, 5_000], [1, 100, 5_000, 100_000], strict=True):
+        pieces.push(signal[:, start:stop])
+    assert np.array_equal(whole._energies(), pieces._energies())
+    assert whole.true_peak_dbtp == pieces.true_peak_dbtp
+
+
+def test_true_peak_is_that_of_an_oversampled_signal():
+    signal = np.clip(3 * music(20_000, 1)[:, 0], -0.9, 0.9).astype(np.float32)
+    meter = Loudness(RATE, 1)
+    meter.push(signal)
+    fine = scipy.signal.resample_poly(signal.astype(float), 8, 1)
+    assert meter.true_peak_dbtp == pytest.approx(20 * np.log10(np.abs(fine).max()), abs=0.3)
+
+
+def test_silence_and_short_signals():
+    meter = Loudness(RATE)
+    assert meter.integrated_lufs == meter.momentary_lufs == meter.true_peak_dbtp == -math.inf
+    meter.push(np.zeros((2, 200_000)))
+    assert meter.integrated_lufs == -math.inf and meter.range_lu == 0.0
+    for call in (lambda: Loudness(RATE, 7), lambda: Loudness(100)):
+        with pytest.raises(UsageError, match="1 to 6 channels"):
+            call()
+    with pytest.raises(UsageError, match="1 channels pushed"):
+        meter.push(np.zeros(10))
+
+
+def test_it_measures_live_too():
+    meter = LoudnessMeter()
+    signal = stereo((-23, 5)).T
+    assert np.array_equal(Chain(meter).render(signal, sample_rate=RATE), signal)
+    assert meter.loudness.integrated_lufs == pytest.approx(-23.0, abs=0.1)
+
+
+def test_files_are_measured(tmp_path, cli):
+    soundfile.write(tmp_path / "a.wav", stereo((-23, 5)).T, RATE, "FLOAT")
+    soundfile.write(tmp_path / "silent.wav", np.zeros(48_000), RATE)
+    seen = []
+    found = measure(tmp_path / "a.wav", seen.append)
+    assert found.integrated_lufs == pytest.approx(-23.0, abs=0.1)
+    assert found.replaygain_db == pytest.approx(5.0, abs=0.1) and seen[-1] == 1.0
+    assert found.seconds == pytest.approx(5.0)
+    assert measure(tmp_path / "silent.wav").replaygain_db == 0.0
+    soundfile.write(tmp_path / "many.wav", np.zeros((100, 7)), RATE)
+    with pytest.raises(SourceError, match="7 channels"):
+        measure(tmp_path / "many.wav")
+    done = cli("loudness", tmp_path, tmp_path / "missing.wav", "--json")
+    assert done.returncode == 1 and b"missing.wav" in done.stderr and b"many.wav" in done.stderr
+    listed = json.loads(done.stdout)
+    assert [round(m["integrated_lufs"] or 0) for m in listed] == [-23, 0]
+    table = cli("loudness", tmp_path / "a.wav").stdout.decode()
+    assert "-23.0" in table and "+5.0" in table
+
+
+# --- ReplayGain ---------------------------------------------------------------------------------
+
+TAGS = {
+    "replaygain_track_gain": "-6.50 dB",
+    "replaygain_track_peak": "0.9",
+    "replaygain_album_gain": "+3,0 dB",
+    "replaygain_album_peak": "0.8",
+}
+
+
+def tagged(path, data=None):
+    """Write a file with ReplayGain tags, whatever its kind has them in."""
+    import mutagen
+    from mutagen.id3 import TXXX
+
+    kind = path.suffix[1:]
+    subtype = {"ogg": "VORBIS", "opus": "OPUS", "mp3": "MPEG_LAYER_III"}.get(kind)
+    container = {"opus": "OGG", "mp3": "MP3"}.get(kind)
+    samples = music(48_000) if data is None else data
+    soundfile.write(path, samples, RATE, subtype, format=container)
+    file = mutagen.File(path)
+    if file.tags is None:
+        file.add_tags()
+    for name, value in TAGS.items():
+        if kind in ("mp3", "wav"):
+            file.tags.add(TXXX(encoding=3, desc=name.upper(), text=[value]))
+        else:
+            file.tags[name] = value
+    file.save()
+    return path
+
+
+@pytest.mark.parametrize("kind", ["flac", "ogg", "mp3", "wav"])
+def test_tags_are_read(tmp_path, kind):
+    tags = read_gain_tags(tagged(tmp_path / f"song.{kind}"))
+    assert tags == GainTags(-6.5, 0.9, 3.0, 0.8)
+
+
+def test_opus_has_tags_of_its_own(tmp_path):
+    import mutagen
+
+    path = tmp_path / "song.opus"
+    soundfile.write(path, music(48_000), RATE, "OPUS", format="OGG")
+    file = mutagen.File(path)
+    file.tags["R128_TRACK_GAIN"] = str(-256 * 7)
+    file.save()
+    assert read_gain_tags(path).track_gain_db == -2.0
+
+
+def test_files_without_tags_or_sense(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(10), RATE)
+    (tmp_path / "b.mp3").write_bytes(b"nonsense")
+    for path in (tmp_path / "a.wav", tmp_path / "b.mp3", tmp_path / "missing.flac"):
+        assert read_gain_tags(path) == GainTags()
+
+
+def test_gains_do_not_clip_and_fall_back():
+    tags = GainTags(-6.0, 0.5, 12.0, 0.8)
+    assert gain_for(tags, "off") == 1.0
+    assert gain_for(tags, "track") == pytest.approx(10 ** (-6 / 20))
+    assert gain_for(tags, "album") == pytest.approx(1 / 0.8), "no more than the peak allows"
+    assert gain_for(GainTags(track_gain_db=-3.0), "album") == pytest.approx(10 ** (-3 / 20))
+    assert gain_for(GainTags(), "track") == 1.0
+    with pytest.raises(UsageError, match="off, track, album"):
+        gain_for(tags, "loud")
+    with pytest.raises(UsageError, match="off, track, album"):
+        Player("null", replaygain="loud")
+
+
+def test_the_gain_is_played_and_rendered(tmp_path):
+    path = tagged(tmp_path / "song.flac", music(20_000))
+    decoded = soundfile.read(path, dtype="float32")[0]
+    render([path], tmp_path / "out.wav", bits="float", replaygain="track")
+    rendered = soundfile.read(tmp_path / "out.wav", dtype="float32")[0]
+    wanted = decoded * np.float32(10 ** (-6.5 / 20))
+    assert np.abs(rendered - wanted).max() < 1e-7
+    with Player("null", replaygain="track") as player:
+        player._capture_s = 1.5
+        player.play(path)
+        assert player.wait(10)
+        out = player._captures[0].captured()
+    start = int(np.argmax(np.abs(out).sum(axis=1) > 0)) - int(
+        np.argmax(np.abs(wanted).sum(axis=1) > 0)
+    )
+    assert np.array_equal(out[start : start + 20_000], rendered)

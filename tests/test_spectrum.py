@@ -1,0 +1,393 @@
+"""The spectrum: calibrated, on every scale, the same at any rate of frames; display; pipeline."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+import pytest
+import scipy.signal
+
+from conftest import music
+from zerocross import Pipeline, Stream, UsageError
+from zerocross.dsp.window import WINDOWS, design_window
+from zerocross.effects import Oscillator
+from zerocross.spectrum import SCALES, Analyser, Display, Spectrum, design_scale
+from zerocross.sync import Tap
+
+RATE = 48_000
+SIZES = [32, 64, 256, 1024, 2048, 8192, 32_768]
+
+
+def sine(frequency, frames=40_000, level_db=0.0):
+    tone = 10 ** (level_db / 20) * np.sin(2 * np.pi * frequency * np.arange(frames) / RATE + 0.3)
+    return np.stack([tone, tone]).astype(np.float32)
+
+
+def spectrum_of(signal, **options):
+    spectrum = Spectrum(decay_s=0.0, **options)
+    spectrum.push(signal)
+    spectrum.update()
+    return spectrum
+
+
+# --- calibration --------------------------------------------------------------------------------
+
+
+def scalloping_db(window, offset):
+    """What a window of 4096 points loses for a sine so many bins beside a bin."""
+    shape = design_window(window, 4096).astype(float)
+    n = np.arange(4096)
+    return 20 * np.log10(abs((shape * np.exp(2j * np.pi * offset * n / 4096)).sum()) / shape.sum())
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("size", SIZES[2:])
+def test_a_sine_reads_its_level(window, size):
+    for level in (-60.0, -20.0, 0.0):
+        k = size // 8
+        on = spectrum_of(
+            sine(k * RATE / size, level_db=level), fft_size=size, window=window, bands=4
+        )
+        assert on.bins_dbfs().max() == pytest.approx(level, abs=0.05)
+        off = spectrum_of(
+            sine((k + 0.5) * RATE / size, level_db=level), fft_size=size, window=window, bands=4
+        )
+        lost = off.bins_dbfs().max() - level
+        tolerance = 0.05 if window != "rectangular" else 0.6  # its side lobes reach far
+        assert lost == pytest.approx(scalloping_db(window, 0.5), abs=tolerance)
+        if window == "flat_top":
+            assert abs(lost) < 0.05
+
+
+@pytest.mark.parametrize("scale", [*SCALES, "octave"])
+def test_a_sine_in_the_middle_of_a_band_reads_its_level_there(scale):
+    bands = design_scale(scale, 24, 40.0, 16_000.0)
+    for place in range(2, len(bands), 5):
+        spectrum = spectrum_of(
+            sine(bands.centres[place], level_db=-12.0),
+            scale=scale,
+            bands=24,
+            low_hz=40.0,
+            high_hz=16_000.0,
+            long_fft_size=32_768,
+        )
+        assert spectrum.levels[0].argmax() == place
+        assert spectrum.levels[0, place] == pytest.approx(-12.0, abs=0.3)
+
+
+@pytest.mark.parametrize("fraction", [1, 3])
+def test_pink_noise_is_flat_in_octave_bands(fraction):
+    rng = np.random.default_rng(4)
+    frames = 1 << 22
+    bins = np.fft.rfft(rng.standard_normal(frames))
+    bins[1:] /= np.sqrt(np.arange(1, len(bins)))
+    bins[0] = 0.0
+    pink = np.fft.irfft(bins).astype(np.float32)
+    pink *= 0.1 / pink.std()
+    spectrum = Spectrum(
+        scale="octave",
+        fraction=fraction,
+        low_hz=60.0,
+        high_hz=16_000.0,
+        fft_size=4096,
+        long_fft_size=32_768,
+        decay_s=0.0,
+        channels=1,
+    )
+    power, count = 0.0, 0
+    for start in range(0, frames, 8192):
+        spectrum.push(pink[None, start : start + 8192])
+        if start > 40_000:
+            spectrum.update()
+            power, count = power + 10 ** (spectrum.now[0] / 10), count + 1
+    levels = 10 * np.log10(power / count)
+    assert np.abs(levels - levels.mean()).max() < 0.5
+
+
+def test_octave_bands_are_those_of_the_standard():
+    thirds = design_scale("octave", fraction=3).centres
+    nominal = [20, 25, 31.5, 40, 50, 63, 80, 100, 125, 160, 200, 250, 315, 400, 500, 630, 800, 1000]
+    nominal += [
+        1250,
+        1600,
+        2000,
+        2500,
+        3150,
+        4000,
+        5000,
+        6300,
+        8000,
+        10_000,
+        12_500,
+        16_000,
+        20_000,
+    ]
+    assert len(thirds) == 31 and np.abs(thirds / nominal - 1).max() < 0.02
+    assert 1000.0 in design_scale("octave", fraction=1).centres
+    halves = design_scale("octave", fraction=2).centres
+    assert np.allclose(halves[1:] / halves[:-1], 10**0.15)
+    edges = design_scale("octave", fraction=24).edges
+    assert np.allclose(edges[1:] / edges[:-1], 10 ** (0.3 / 24))
+
+
+@pytest.mark.parametrize(
+    ("scale", "forward"),
+    [
+        ("linear", lambda f: f),
+        ("logarithmic", math.log),
+        ("mel", lambda f: 1127.010480 * math.log(1 + f / 700)),
+        ("bark", lambda f: 26.81 * f / (1960 + f)),
+        ("quadratic", math.sqrt),
+    ],
+)
+def test_scales_are_even_in_their_own_measure(scale, forward):
+    edges = design_scale(scale, 20, 30.0, 15_000.0).edges
+    steps = np.diff([forward(f) for f in edges])
+    assert edges[0] == pytest.approx(30.0) and edges[-1] == pytest.approx(15_000.0)
+    assert np.allclose(steps, steps[0])
+
+
+def test_mixes():
+    left, right = sine(1000.0)[0], sine(3000.0)[0]
+    both = np.stack([left, right])
+    options = {"bands": 20, "low_hz": 100.0}
+    stereo = spectrum_of(both, mix="stereo", **options).levels
+    assert stereo[0].argmax() != stereo[1].argmax()
+    side = spectrum_of(np.stack([left, left]), mix="mid-side", **options).levels
+    assert side[0].max() == pytest.approx(0.0, abs=0.3) and side[1].max() < -150
+    mono = spectrum_of(np.stack([left, -left]), mix="mono", **options).levels
+    assert mono.max() < -150
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fps", [20, 60, 144])
+def test_falls_are_the_same_at_any_rate_of_frames(fps):
+    spectrum = Spectrum(
+        bands=1,
+        low_hz=900.0,
+        high_hz=1100.0,
+        fft_size=1024,
+        decay_s=0.3,
+        peak_hold_s=0.25,
+        peak_fall_db_s=30.0,
+    )
+    spectrum.push(sine(1000.0, 9_600))
+    spectrum.update()
+    assert spectrum.peaks[0, 0] == pytest.approx(0.0, abs=0.1)
+    spectrum.push(np.zeros((2, 1024), np.float32))  # the window is silent from here on
+    start = spectrum.source.written
+    spectrum.update()
+    level, peak = spectrum.levels[0, 0], spectrum.peaks[0, 0]
+    age = 1024 / RATE
+    for k in range(1, fps + 1):
+        end = start + round(k * RATE / fps)
+        spectrum.push(np.zeros((2, end - spectrum.source.written), np.float32))
+        spectrum.update()
+    wanted = -200 + (level + 200) * math.exp(-1.0 / 0.3)
+    assert spectrum.levels[0, 0] == pytest.approx(wanted, rel=0.01)
+    fallen = peak - spectrum.peaks[0, 0]
+    assert fallen == pytest.approx(30.0 * (1.0 - (0.25 - age)), rel=0.01)
+
+
+def test_attack_follows_time():
+    found = []
+    for hop in (480, 1600):
+        spectrum = Spectrum(bands=1, low_hz=900.0, high_hz=1100.0, fft_size=256, attack_s=0.1)
+        spectrum.push(np.zeros((2, 4800), np.float32))
+        spectrum.update()
+        tone = sine(1000.0, 4800)
+        for start in range(0, 4800, hop):
+            spectrum.push(tone[:, start : start + hop])
+            spectrum.update()
+        found.append(spectrum.levels[0, 0])
+    assert found[0] == pytest.approx(found[1], abs=2.0)
+
+
+def test_the_analysers_time_constant_follows_time_and_not_reads():
+    found = []
+    for reads in (10, 60):
+        analyser = Analyser(fft_size=256, time_constant_s=0.2)
+        analyser.push(sine(6000.0, 4800))
+        analyser.float_frequency_data()
+        analyser.push(np.zeros((2, 256), np.float32))
+        analyser.float_frequency_data()
+        for _ in range(reads):
+            analyser.push(np.zeros((2, 9600 // reads), np.float32))
+            analyser.float_frequency_data()
+        found.append(analyser.float_frequency_data()[32])
+    assert found[0] == pytest.approx(found[1], abs=0.1)
+
+
+def test_an_analyser_is_cached_within_a_quantum():
+    analyser = Analyser(fft_size=32, channels=1)
+    analyser.push(sine(1000.0, 4096)[:1])
+    first = analyser.float_frequency_data().copy()
+    analyser.push(np.ones((1, 100), np.float32))
+    assert np.array_equal(analyser.float_frequency_data(), first)
+    analyser.push(np.ones((1, 28), np.float32))
+    assert not np.array_equal(analyser.float_frequency_data(), first)
+    assert analyser.float_frequency_data() is analyser.float_frequency_data(), "its own buffer"
+
+
+def test_silence_is_minus_infinity_and_zero_bytes():
+    analyser = Analyser(fft_size=64)
+    assert (analyser.float_frequency_data() == -np.inf).all()
+    assert not analyser.byte_frequency_data().any()
+    assert (analyser.byte_time_domain_data() == 128).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Analyser(fft_size=48), "32 to 32768"),
+        (lambda: Analyser(fft_size=65_536), "32 to 32768"),
+        (lambda: Analyser(smoothing=1.5), "0 to 1"),
+        (lambda: Analyser(min_db=-30, max_db=-30), "lower one"),
+        (lambda: Analyser(time_constant_s=0), "above 0"),
+        (lambda: Analyser(Tap(100), fft_size=32_768), "keeps only"),
+        (lambda: Spectrum(fft_size=100), "power of two"),
+        (lambda: Spectrum(long_fft_size=1024), "not longer"),
+        (lambda: Spectrum(scale="log"), "octave, linear"),
+        (lambda: Spectrum(mix="left"), "mono, stereo, mid-side"),
+        (lambda: Spectrum(window="kaiser"), "rectangular"),
+        (lambda: Spectrum(bands=0), "1 to 4096"),
+        (lambda: Spectrum(low_hz=0), "above 0"),
+        (lambda: Spectrum(scale="octave", fraction=25), "1 to 24"),
+        (lambda: Spectrum(decay_s=-1), "not negative"),
+        (lambda: Display(Spectrum(), smear=1.0), "smear"),
+    ],
+)
+def test_nonsense_is_told(make, words):
+    with pytest.raises(UsageError, match=words):
+        make()
+
+
+def test_it_reads_what_plays_without_holding_it_up():
+    with Stream(Oscillator(frequency=1000.0, gain_db=-6.0), device="null", block_size=64) as stream:
+        spectrum = Spectrum(stream.tap, decay_s=0.0, latency_frames=256)
+        time.sleep(0.3)
+        deadline = time.monotonic() + 1.0
+        while time.monotonic() < deadline:
+            levels = spectrum.update()
+        assert levels.max() == pytest.approx(-6.0, abs=0.5)
+        assert abs(spectrum.bands.centres[levels[0].argmax()] - 1000) < 120
+        assert stream.report()["underruns"] == stream.report()["faults"] == 0
+
+
+def test_no_frame_allocates():
+    import tracemalloc
+
+    spectrum, analyser = Spectrum(), Analyser()
+    signal = sine(1000.0, 4096)
+    for each in (spectrum, analyser):
+        each.push(signal)
+    spectrum.update()
+    analyser.byte_frequency_data()
+    tracemalloc.start()
+    before = tracemalloc.take_snapshot()
+    for k in range(50):
+        spectrum.update(end=4000 + k)
+        analyser.float_frequency_data(end=128 * (k % 30))
+    after = tracemalloc.take_snapshot()
+    tracemalloc.stop()
+    grown = [s for s in after.compare_to(before, "filename") if "zerocross" in str(s.traceback)]
+    assert sum(max(0, s.size_diff) for s in grown) < 2_000, grown
+
+
+# --- display ------------------------------------------------------------------------------------
+
+
+def test_a_display_rises_at_once_falls_ever_faster_and_smears():
+    spectrum = Spectrum(bands=16, decay_s=0.0, fft_size=1024)
+    display = Display(spectrum, smear=0.5, autosens=False)
+    spectrum.push(sine(1000.0, 4800))
+    heights = display.update().copy()[0]
+    top = heights.argmax()
+    assert heights[top] == pytest.approx(1.0, abs=0.02)
+    assert heights[top + 1] >= 0.49 and heights[top - 1] >= 0.49
+    falls = []
+    for _ in range(6):
+        spectrum.push(np.zeros((2, 1600), np.float32))
+        falls.append(display.update()[0, top])
+    drops = -np.diff(falls)
+    assert (np.diff(drops[drops > 0]) > 0).all(), falls
+
+
+def test_autosens_finds_a_soft_signal():
+    spectrum = Spectrum(bands=16, decay_s=0.0, fft_size=1024)
+    display = Display(spectrum, autosens=True)
+    highest = []
+    for _ in range(200):
+        spectrum.push(sine(1000.0, 4800, level_db=-40.0))
+        highest.append(display.update().max())
+    assert highest[0] < 0.5 and highest[-1] > 0.9
+
+
+# --- the pipeline -------------------------------------------------------------------------------
+
+
+def test_the_pipeline_is_the_equaliser_and_its_spectrum():
+    pipeline = Pipeline(sample_rate=RATE, max_block_size=1024)
+    for band, gain in enumerate((3, -4, 5, -2, 6, -3, 2, 4)):
+        pipeline.update_eq_band(band, pipeline.equalizer.bands[band][1], 1.2, gain)
+    signal = music(60_000)
+    out = np.zeros_like(signal)
+    for start in range(0, 60_000, 1000):
+        levels = pipeline.process(signal[start : start + 1000], out[start : start + 1000])
+    wanted = scipy.signal.sosfilt(pipeline.equalizer.sos(RATE), signal.astype(float), axis=0)
+    assert np.abs(out[10_000:] - wanted[10_000:]).max() < 1e-5, "once the bands have faded in"
+    alone = Spectrum(sample_rate=RATE, decay_s=0.0)
+    alone.push(out[-4096:].T)
+    alone.update()
+    assert np.abs(pipeline.spectrum.now - alone.now).max() < 0.01
+    assert levels.shape == (32,) and pipeline.spectrum.levels.base is not None
+    stats = pipeline.stats()
+    assert (stats.blocks, stats.frames, stats.buffers_available) == (60, 60_000, 16)
+    assert stats.allocations_saved == 60 and stats.cache_hits == 59
+    assert "60 blocks (60000 frames)" in str(stats) and "16 buffers available" in str(stats)
+
+
+def test_the_pipeline_in_place_mono_and_without_output():
+    pipeline = Pipeline(channels=1)
+    block = music(512, 1)[:, 0].copy()
+    before = block.copy()
+    pipeline.process(block, block)
+    assert np.allclose(block, before, atol=1e-6), "flat bands"
+    pipeline.process(block)
+    pipeline.process(block[:, None].copy())
+    assert pipeline.stats().blocks == 3
+
+
+@pytest.mark.parametrize(
+    ("samples", "output", "words"),
+    [
+        (np.zeros((10, 2)), None, "float32 of shape"),
+        (np.zeros((10, 3), np.float32), None, "float32 of shape"),
+        (np.zeros((2, 10), np.float32).T, None, "C-contiguous"),
+        (np.zeros((5000, 2), np.float32), None, "1 to 4096"),
+        (np.zeros((0, 2), np.float32), None, "1 to 4096"),
+        (np.zeros((10, 2), np.float32), np.zeros((9, 2), np.float32), "an output of shape"),
+    ],
+)
+def test_the_pipeline_refuses_other_arrays(samples, output, words):
+    with pytest.raises(UsageError, match=words):
+        Pipeline().process(samples, output)
+
+
+def test_a_pool_that_is_empty_is_told():
+    pipeline = Pipeline(pool_size=1)
+    taken = pipeline._pool.acquire()
+    with pytest.raises(UsageError, match="all buffers of the pool are out"):
+        pipeline.process(np.zeros((10, 2), np.float32))
+    taken.release()
+    pipeline.process(np.zeros((10, 2), np.float32))
+
+
+def test_slow_blocks_are_counted():
+    pipeline = Pipeline(slow_s=0.0)
+    pipeline.process(np.zeros((10, 2), np.float32))
+    assert pipeline.stats().slow_blocks == 1 and pipeline.stats().longest_us > 0
