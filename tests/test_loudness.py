@@ -213,7 +213,7 @@ def test_files_are_measured(tmp_path, cli):
     listed = json.loads(done.stdout)
     assert [round(m["integrated_lufs"] or 0) for m in listed] == [-23, 0]
     table = cli("loudness", tmp_path / "a.wav").stdout.decode()
-    assert "-23.0" in table and "+5.0" in table
+    assert "-23.0" in table and "+4.99" in table
 
 
 # --- ReplayGain ---------------------------------------------------------------------------------

@@ -133,12 +133,21 @@ def _take_peaks(state: Any, row: Any, channel: Any, frames: Any) -> None:
 
 @kernel
 def _add_energy(state: Any, rows: Any, first: Any, count: Any) -> None:
-    """Add squares up one after the other, so that any split gives the same bits."""
-    for c in range(state.channels):
-        row, total = rows[c], state.sums[c]
+    """Add squares up one after the other, so that any split gives the same bits.
+
+    Each sum waits for itself, so two channels are added up at a time.
+    """
+    channels = state.channels
+    for c in range(0, channels, 2):
+        other = min(c + 1, channels - 1)
+        left, right = rows[c], rows[other]
+        a, b = state.sums[c], state.sums[other]
         for i in range(first, first + count):
-            total += np.float64(row[i]) * np.float64(row[i])
-        state.sums[c] = total
+            x, y = np.float64(left[i]), np.float64(right[i])
+            a += x * x
+            b += y * y
+        state.sums[other] = b
+        state.sums[c] = a
 
 
 @kernel
