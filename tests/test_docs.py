@@ -40,6 +40,8 @@ def shown_commands():
 def folder(tmp_path):
     """Make a working directory with the files that the documents speak of."""
     soundfile.write(tmp_path / "song.flac", music(96_000), 48_000)
+    preset = "Preamp: -3 dB\nFilter 1: ON PK Fc 1000 Hz Gain 3 dB Q 1\n"
+    (tmp_path / "headphones.txt").write_text(preset)
     (tmp_path / "album").mkdir()
     soundfile.write(tmp_path / "album" / "1.ogg", music(96_000), 48_000)
     return tmp_path
@@ -101,7 +103,12 @@ def test_examples_run(path, folder, monkeypatch):
         f"runpy.run_path({str(path)!r}, run_name='__main__')\n"
     )
     out = run([sys.executable, "-c", script], folder)
-    expected = {"ring_between_threads.py": "RMS 1.0", "windows_from_a_tap.py": "0 torn"}
+    expected = {
+        "ring_between_threads.py": "RMS 1.0",
+        "windows_from_a_tap.py": "0 torn",
+        "spectrum_of_arrays.py": "-20.0 dBFS",
+        "normalise_files.py": "-18.0 LUFS",
+    }
     assert expected.get(path.name, "underruns") in out.replace("RMS 0.999", "RMS 1.0")
 
 

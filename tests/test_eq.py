@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from conftest import music
 from zerocross import Chain, SourceError, Stream, UsageError
+from zerocross.dsp.parallel import pack_parallel
 from zerocross.eq import (
     KINDS,
     Equalizer,
@@ -214,6 +215,53 @@ def test_bands_beyond_half_the_rate_let_everything_pass():
     signal = music(2_000, 1)[:, 0]
     out = Chain(Equalizer([("peaking", 20_000, 1, 12)])).render(signal, sample_rate=32_000)
     assert np.abs(out - signal).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("bands", "channels"), [(1, 2), (7, 2), (9, 2), (16, 2), (31, 2), (9, 1), (9, 3)]
+)
+def test_both_engines_give_the_same(bands, channels):
+    hz = np.geomspace(25, 18_000, bands)
+    gains = np.random.default_rng(bands).uniform(-9, 9, bands)
+    made = [("peaking", f, 2.0, g) for f, g in zip(hz, gains, strict=True)]
+    signal = music(20_000, channels)
+    wanted = scipy.signal.sosfilt(
+        [design_band(k, f, RATE, q, g) for k, f, q, g in made], signal.astype(float), axis=0
+    )
+    for engine in ("cascade", "parallel"):
+        equalizer = Equalizer(made, engine=engine)
+        assert equalizer.engine == engine
+        out = Chain(equalizer).render(signal)
+        assert 20 * np.log10(np.abs(out - wanted).max() / np.abs(wanted).max()) < -125
+        assert np.array_equal(
+            Chain(Equalizer(made, engine=engine)).render(signal, block_size=77), out
+        )
+
+
+def test_the_engine_is_chosen_and_changes_while_it_plays():
+    assert Equalizer(8).engine == "cascade" and Equalizer(9).engine == "parallel"
+    twice = [("peaking", 1000, 1.0, 6.0)] * 9
+    assert Equalizer(twice).engine == "cascade", "bands that share poles have no parallel form"
+    assert Equalizer([("peaking", 1e3, 1, 3)] * 2, engine="parallel").engine == "cascade"
+    assert pack_parallel([[1.0, 0, 0, 1, 0, 0]]) is None
+    equalizer = Equalizer([("peaking", 100.0 * 2**k, 1.0, 0.5 * k) for k in range(7)] * 1)
+    chain = Chain(equalizer)
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(48_000) / RATE)
+    program = chain.prepare(RATE, 1)
+    from zerocross.engine.program import run_program_over
+
+    rows, out = tone[None].astype(np.float32), np.zeros((1, 48_000), np.float32)
+    for k, start in enumerate(range(0, 48_000, 4_800)):
+        equalizer._engine = ("cascade", "parallel")[k % 2]
+        equalizer.set_band(3, gain_db=float(k % 3))
+        at = 4 * start
+        run_program_over(
+            program.record.address, rows.ctypes.data + at, out.ctypes.data + at, 48_000, 4_800
+        )
+    splash = scipy.signal.sosfilt(
+        scipy.signal.butter(8, 4000, "highpass", fs=RATE, output="sos"), out[0].astype(float)
+    )
+    assert 20 * np.log10(np.abs(splash[2_000:]).max()) < -70, "no click"
 
 
 # --- curves -------------------------------------------------------------------------------------

@@ -29,7 +29,14 @@ from zerocross.compiler.vector import (
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros
 
-__all__ = ["BANDS_IN_GROUP", "cascade", "cascade_fade", "make_cascade_state", "pack_sos"]
+__all__ = [
+    "BANDS_IN_GROUP",
+    "cascade",
+    "cascade_fade",
+    "fade_over",
+    "make_cascade_state",
+    "pack_sos",
+]
 
 #: Bands that run side by side.
 BANDS_IN_GROUP = 8
@@ -156,12 +163,18 @@ def cascade_fade(
             scratch[c, i] = rows[c, i]
     cascade(rows, frames, packed, state)
     cascade(scratch, frames, new_packed, new_state)
+    fade_over(rows, scratch, frames, position, length)
+
+
+@kernel
+def fade_over(rows: Any, other: Any, frames: Any, position: Any, length: Any) -> None:
+    """Move from some rows to others by the smooth step, as `cascade_fade`. Real-time: safe."""
     for i in range(frames):
         t = min(1.0, (position + i + 1) / length)
         share = t * t * t * (t * (6.0 * t - 15.0) + 10.0)
         for c in range(rows.shape[0]):
             old = np.float64(rows[c, i])
-            rows[c, i] = np.float32(old + share * (np.float64(scratch[c, i]) - old))
+            rows[c, i] = np.float32(old + share * (np.float64(other[c, i]) - old))
 
 
 @kernel
