@@ -1,22 +1,21 @@
-"""Render files at one loudness, -18 LUFS, but no true peak above -1 dBTP: one by one, as FLAC."""
+"""Render files at one loudness, -18 LUFS, but no true peak above -1 dBTP: as FLAC into a folder."""
 
 import sys
-import tempfile
 from pathlib import Path
 
 import zerocross
 from zerocross.effects import Gain
 from zerocross.loudness import measure
 
-folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(tempfile.mkdtemp())
+folder = Path("normalised")
 folder.mkdir(exist_ok=True)
-for name in sys.argv[1:2]:
+for name in sys.argv[1:]:
     found = measure(name)
     gain_db = min(found.replaygain_db, -1.0 - found.true_peak_dbtp)
     target = folder / f"{Path(name).stem}.flac"
     zerocross.render([name], target, effects=zerocross.Chain(Gain(gain_db=gain_db)))
     after = measure(target)
     print(
-        f"{target.name}: {found.integrated_lufs:.1f} -> {after.integrated_lufs:.1f} LUFS, "
+        f"{target}: {found.integrated_lufs:.1f} -> {after.integrated_lufs:.1f} LUFS, "
         f"{after.true_peak_dbtp:.1f} dBTP"
     )

@@ -23,17 +23,23 @@ count = ctypes.CDLL(None).zx_allocations
 count.restype = ctypes.c_long
 path, seconds = sys.argv[1], float(sys.argv[2])
 from zerocross.eq import Equalizer
-from zerocross.effects import Compressor, Delay, Limiter, Reverb
-effects = zerocross.Chain(Equalizer([("peaking", 1000, 1, 6)]), Compressor(), Delay(), Reverb(), Limiter())
+from zerocross.effects import Compressor, Convolver, Delay, Limiter, LoudnessMeter, Reverb, Tap
+from zerocross.spectrum import Analyser, Spectrum
+effects = zerocross.Chain(Equalizer([("peaking", 1000, 1, 6)]), Compressor(), Delay(), Reverb(),
+                          Convolver([1.0] + [0.0] * 999), Tap(), LoudnessMeter(), Limiter())
 with zerocross.Player("null", block_size=64, effects=effects) as player:
     player.play(path)
-    player.tap  # fed by the callback all the while
+    spectrum, analyser = Spectrum(player.tap), Analyser(player.tap)
     time.sleep(1.0)
     threads = {int(name) for name in os.listdir("/proc/self/task")}
     python = {t.native_id for t in threading.enumerate() if t.name != "zerocross-decode"}
     audio = threads - python
     before = {thread: count(thread) for thread in threads}
-    time.sleep(seconds)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:  # the analysers look on, from this thread
+        spectrum.update()
+        analyser.byte_frequency_data()
+        time.sleep(1 / 60)
     after = {thread: count(thread) for thread in threads}
     report = player.report()
     player.stop()

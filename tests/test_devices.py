@@ -184,7 +184,9 @@ def test_jack_dying_is_survived(jack, make_file):
 
 def test_no_sound_hardware_is_the_null_device_and_a_notice(monkeypatch, make_file):
     monkeypatch.setattr(
-        device_room, "_default_of", lambda b: device_room.NULL_DEVICE if b == "null" else None
+        device_room,
+        "_default_of",
+        lambda b, _inputs: device_room.NULL_DEVICE if b == "null" else None,
     )
     with Player() as player:
         notices = []

@@ -79,10 +79,8 @@ def test_any_split_gives_the_same_bits(name):
         assert np.array_equal(Chain(make()).render(SIGNAL, block_size=block), whole), block
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", ["compressor", "delay", "convolver", "sampler", "equalizer"])
 def test_mono_is_one_channel_of_a_pair(name):
-    if name in {"reverb", "pan"}:
-        return  # these are about two channels
     twice = np.repeat(SIGNAL[:, :1], 2, axis=1)
     both = Chain(EVERY[name]()).render(twice)
     assert np.array_equal(both[:, 0], Chain(EVERY[name]()).render(SIGNAL[:, 0]))

@@ -245,6 +245,27 @@ def test_a_track_added_while_playing_is_played(player, make_file):
     assert player.report()["frames_played"] == 29_000
 
 
+def test_a_track_added_at_the_very_end_is_played_whole(player, make_file, monkeypatch):
+    """The end that was reached before it was added is not taken for its own."""
+    first, second = make_file("a.wav", frames=4_800)[0], make_file("b.wav", frames=9_000)[0]
+    player.play(first)
+    stream = player._stream_now()
+    with player._lock:  # the supervisor waits meanwhile
+        wait_for(lambda: player._end_posted or player._look())
+        wait_for(lambda: stream.heard().ended)
+        ended = stream.heard()
+        player.queue.append(second)
+        player._look()
+        postings = player._postings.values()
+        wait_for(lambda: all(p.outcome or player._collect_outcomes() for p in postings))
+        with monkeypatch.context() as context:  # the callback has not begun with it yet
+            context.setattr(stream, "heard", lambda: ended)
+            player._look()
+    assert player.wait(10)
+    assert player.report()["frames_played"] == 13_800
+    assert [t.status for t in player.queue] == ["played", "played"]
+
+
 def test_start_and_duration(player, make_file):
     path, _ = make_file(frames=96_000)
     player.play(path, path, start_s=1.5, duration_s=0.75)

@@ -57,6 +57,8 @@ class Heard:
         The generation that is playing.
     ended : bool
         Whether the last frame of the last source has been heard.
+    marks : int
+        Pieces begun and ends reached so far: an end that is news has more than the one before.
 
     """
 
@@ -64,6 +66,7 @@ class Heard:
     frame: int
     generation: int
     ended: bool
+    marks: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,10 +274,10 @@ class Stream(DeviceStream):
         mark = self._mark_heard(position, now["mark_read"], now["generation"])
         ended = bool(now["ended"]) and now["silence"] >= latency
         if mark is None:
-            return Heard(0, 0, now["generation"], ended)
+            return Heard(0, 0, now["generation"], ended, now["mark_read"])
         past = (position - int(mark["position"])) * int(mark["source_rate"]) // self.sample_rate
         frame = int(mark["source_frame"]) + past
-        return Heard(int(mark["serial"]), frame, now["generation"], ended)
+        return Heard(int(mark["serial"]), frame, now["generation"], ended, now["mark_read"])
 
     def _mark_heard(self, position: int, taken: int, generation: int) -> Any:
         """Return the newest mark at or before a position among those that were taken.

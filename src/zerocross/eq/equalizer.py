@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.compiler import fence_acquire, kernel, load_acquire
+from zerocross.compiler import (
+    entry,
+    fence_acquire,
+    float32_rows,
+    float64_array,
+    float64_rows,
+    kernel,
+    load_acquire,
+)
 from zerocross.dsp.biquad import BANDS_IN_GROUP, cascade, fade_over, pack_sos
 from zerocross.dsp.parallel import pack_parallel, parallel
 from zerocross.engine.processor import param, processor
@@ -21,6 +31,7 @@ __all__ = ["Equalizer"]
 
 _DEFAULT_HZ = (60.0, 170.0, 310.0, 600.0, 1000.0, 3000.0, 6000.0, 12_000.0)
 _FADE_S = 0.05
+_BLOCK = 4096
 _PASS = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
 Band = tuple[str, float, float, float]
 
@@ -247,7 +258,46 @@ class Equalizer:
         self.pending[number & 1] = self._packed()
         record.store("version", number)
 
-    def _packed(self) -> npt.NDArray[np.float64]:
+    def apply(
+        self, signal: npt.ArrayLike, sample_rate: float = 48_000.0, threads: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Equalise a whole signal of any number of channels, offline, on several threads.
+
+        Parameters
+        ----------
+        signal : array, shape (frames,) or (frames, channels)
+            Finite.
+        sample_rate : float
+            In Hz.
+        threads : int or None
+            None for as many as there are processors; pairs of channels are shared out.
+
+        Returns
+        -------
+        ndarray, shape as the signal's, float32
+            The same bits as in a chain.
+
+        """
+        data = np.asarray(signal, np.float32)
+        if data.ndim not in (1, 2) or not np.isfinite(data).all():
+            raise UsageError(f"shape {data.shape}: give finite (frames,) or (frames, channels)")
+        rows = np.ascontiguousarray(np.atleast_2d(data.T)).copy()
+        if not self.is_linked and len(self._each) != len(rows):
+            raise UsageError(
+                f"an equaliser for {len(self._each)} channels, a signal of {len(rows)}"
+            )
+        rows *= np.float32(math.exp(self.preamp_db * (math.log(10.0) / 20.0)))
+        taps = self._packed(sample_rate)
+        step = 2 if self.is_linked else 1
+
+        def run(first: int) -> None:
+            _filter_part(rows[first : first + step], taps[first if step == 1 else 0], self)
+
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+            list(pool.map(run, range(0, len(rows), step)))
+        return rows[0] if data.ndim == 1 else np.ascontiguousarray(rows.T)
+
+    def _packed(self, sample_rate: float | None = None) -> npt.NDArray[np.float64]:
         """Return coefficients, a row a channel (one for all if they are linked).
 
         The trims, and the preamp where it is not to be heard, are in the first band's.
@@ -255,7 +305,7 @@ class Equalizer:
         longest = max(1, *(len(bands) for bands in self._each), 1)
         rows = []
         for c, trim in enumerate(self._trims):
-            sos = self.sos(channel=c)
+            sos = self.sos(sample_rate, c)
             if self._bypass:
                 sos = np.tile(_PASS, (len(sos), 1))
             padded = np.concatenate([sos, np.tile(_PASS, (longest - len(sos), 1))])
@@ -278,6 +328,11 @@ class Equalizer:
             row[1 : 1 + side_by_side.size] = side_by_side
         return row
 
+    def _sizes(self) -> tuple[int, int]:
+        """Return how many coefficients a cascade and a parallel form have."""
+        bands = max(1, *(len(b) for b in self._each), 1)
+        return pack_sos(np.tile(_PASS, (bands, 1))).size, _parallel_size(bands)
+
     @property
     def engine(self) -> str:
         """How the first channel's bands run now: ``cascade`` or ``parallel``."""
@@ -295,9 +350,7 @@ class Equalizer:
         packed = self._packed()
         self.taps, self.new_taps = packed, packed.copy()
         self.pending = np.stack([packed, packed])
-        bands = max(1, *(len(b) for b in self._each), 1)
-        self.cascade_size = pack_sos(np.tile(_PASS, (bands, 1))).size
-        self.parallel_size = _parallel_size(bands)
+        self.cascade_size, self.parallel_size = self._sizes()
         self.state = np.zeros((channels, (self.parallel_size - 8) // 2))
         self.new_state = self.state.copy()
         self.sums = np.zeros((2, max_block))
@@ -371,16 +424,62 @@ def _take(state: Any) -> Any:
 @kernel
 def _filter(equalizer: Any, rows: Any, frames: Any, taps: Any, state: Any) -> None:
     """Filter all channels by the one row of coefficients, or each by its own."""
+    e = equalizer
+    sizes = e.cascade_size, e.parallel_size
     if taps.shape[0] == 1:
-        _filter_rows(equalizer, rows, frames, taps[0], state)
+        _filter_rows(rows, frames, taps[0], sizes, state, e.sums)
         return
     for c in range(rows.shape[0]):
-        _filter_rows(equalizer, rows[c : c + 1], frames, taps[c], state[c : c + 1])
+        _filter_rows(rows[c : c + 1], frames, taps[c], sizes, state[c : c + 1], e.sums)
 
 
 @kernel
-def _filter_rows(equalizer: Any, rows: Any, frames: Any, taps: Any, state: Any) -> None:
+def _filter_rows(rows: Any, frames: Any, taps: Any, sizes: Any, state: Any, sums: Any) -> None:
     if taps[0] == 0.0:
-        cascade(rows, frames, taps[1 : 1 + equalizer.cascade_size], state)
+        cascade(rows, frames, taps[1 : 1 + sizes[0]], state)
     else:
-        parallel(rows, frames, taps[1 : 1 + equalizer.parallel_size], state, equalizer.sums)
+        parallel(rows, frames, taps[1 : 1 + sizes[1]], state, sums)
+
+
+@entry(*["int64"] * 10)
+def _filter_whole(
+    rows: int,
+    channels: int,
+    frames: int,
+    taps: int,
+    tap_count: int,
+    cascade_size: int,
+    parallel_size: int,
+    state: int,
+    state_count: int,
+    sums: int,
+) -> None:
+    """Filter whole rows, a block at a time."""
+    done = 0
+    while done < frames:
+        count = min(frames - done, _BLOCK)
+        _filter_rows(
+            float32_rows(rows + 4 * done, channels, frames),
+            count,
+            float64_array(taps, tap_count),
+            (cascade_size, parallel_size),
+            float64_rows(state, channels, state_count),
+            float64_rows(sums, 2, _BLOCK),
+        )
+        done += count
+
+
+def _filter_part(rows: npt.NDArray[np.float32], taps: npt.NDArray[np.float64], of: Any) -> None:
+    """Filter some channels in place, from rest."""
+    sizes = of._sizes()
+    state, sums = np.zeros((len(rows), (sizes[1] - 8) // 2)), np.zeros((2, _BLOCK))
+    _filter_whole(
+        rows.ctypes.data,
+        *rows.shape,
+        taps.ctypes.data,
+        taps.size,
+        *sizes,
+        state.ctypes.data,
+        state.shape[1],
+        sums.ctypes.data,
+    )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from zerocross.errors import UsageError
 from zerocross.faces import interrupt
 from zerocross.faces.keys import Keys
+from zerocross.spectrum import Display, Spectrum
 from zerocross.units import format_time, gain_to_db
 
 if TYPE_CHECKING:
     from zerocross.player import Player
+    from zerocross.sync import Tap
 
 __all__ = ["SpectrumCells", "handle_key", "live_line", "run_live"]
 
@@ -52,29 +56,39 @@ def handle_key(player: Player, key: str) -> bool:
 
 
 class SpectrumCells:
-    """The spectrum of what is heard, as a few characters."""
+    """The spectrum of what is heard, as a few characters.
+
+    The first time it is compiled, on a thread of its own: the line and the keys do not wait.
+    """
 
     def __init__(self) -> None:
-        self._display: Any = None
+        self._display: Display | None = None
+        self._builder: threading.Thread | None = None
 
     def text(self, player: Player) -> str:
-        """Return the bars for the moment; spaces where nothing plays."""
-        from zerocross.errors import UsageError
-
+        """Return the bars for the moment; spaces where nothing plays, or while it is made."""
         try:
             tap, rate = player.tap, player.sample_rate
         except UsageError:
             return " " * _SPECTRUM_CELLS
-        if self._display is None or self._display.spectrum.source is not tap:
-            from zerocross.spectrum import Display, Spectrum
-
-            spectrum = Spectrum(
-                tap, bands=_SPECTRUM_CELLS, low_hz=40.0, high_hz=16_000.0, sample_rate=rate
-            )
-            self._display = Display(spectrum)
-        self._display.spectrum.latency_frames = player.latency_frames
-        heights = self._display.update()[0]
+        if self._builder and self._builder.is_alive():
+            return " " * _SPECTRUM_CELLS
+        display = self._display
+        if display is None or display.spectrum.source is not tap:
+            self._builder = threading.Thread(target=self._build, args=(tap, rate), daemon=True)
+            self._builder.start()
+            return " " * _SPECTRUM_CELLS
+        display.spectrum.latency_frames = player.latency_frames
+        heights = display.update()[0]
         return "".join(_BLOCKS[min(8, int(h * 8 + 0.5))] for h in heights)
+
+    def _build(self, tap: Tap, rate: int) -> None:
+        spectrum = Spectrum(
+            tap, bands=_SPECTRUM_CELLS, low_hz=40.0, high_hz=16_000.0, sample_rate=rate
+        )
+        display = Display(spectrum)
+        display.update()
+        self._display = display
 
 
 def live_line(player: Player, width: int, spectrum: str = "") -> Table:

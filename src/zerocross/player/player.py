@@ -110,6 +110,7 @@ class Player(ClosesAtExit):
         self._serial = 0
         self._next_index = 0
         self._end_posted = False
+        self._marks_at_end = -1
         self._switch_to: OpenSource | None = None
         self._postings: dict[int, _Posting] = {}
         self._heard_serial = 0
@@ -531,6 +532,7 @@ class Player(ClosesAtExit):
 
     def _open_stream(self, sample_rate: int) -> None:
         stream = Stream(sample_rate, 2, block_size=self._block_size, volume=self._volume)
+        self._marks_at_end = -1
         stream.set_muted(self._mute)
         if self._capture_s:
             stream.capture(self._capture_s)
@@ -649,8 +651,14 @@ class Player(ClosesAtExit):
         self._tell_chain_faults()
         self._ask_for_priority()
         if self._state == "playing":
-            if heard.ended and heard.generation == stream.generation and self._end_posted:
-                self._reach_end()
+            is_news = heard.marks > self._marks_at_end
+            if (
+                heard.ended
+                and is_news
+                and heard.generation == stream.generation
+                and self._end_posted
+            ):
+                self._reach_end(heard.marks)
             else:
                 self._feed()
 
@@ -733,7 +741,7 @@ class Player(ClosesAtExit):
             track.frames = heard.frame - posting.start_frame
         track.status = "skipped"
 
-    def _reach_end(self) -> None:
+    def _reach_end(self, marks: int) -> None:
         """All that was posted has been heard: stop, or go on in another format."""
         last = self._postings.get(self._heard_serial)
         if last:
@@ -746,7 +754,8 @@ class Player(ClosesAtExit):
                 self._finish_track(posting)
         source, index = self._switch_to, self._next_index
         if source is None and index < len(self._queue) and not self._is_over_budget():
-            self._end_posted = False  # tracks were added since
+            self._end_posted = False  # tracks were added since; this end is an old one from here on
+            self._marks_at_end = marks
             self._feed()
             return
         self._switch_to = None
