@@ -19,6 +19,7 @@ from zerocross.memory import Record, aligned_zeros, layout
 __all__ = [
     "CHANGE",
     "EVENT",
+    "HEAD",
     "NOTE_OFF",
     "NOTE_ON",
     "QUEUE",
@@ -42,10 +43,13 @@ EVENT = np.dtype(
 _EVENT_SIZE = EVENT.itemsize
 
 QUEUE = layout(
-    setup=["slots", "taken_at", "due"],
+    setup=["slots", "taken_at", "notes", "changes"],
     control=["posted"],
-    audio=["oldest", "due_count"],
+    audio=["oldest", "note_count", "change_count"],
 )
+
+#: How every processor's record begins: a mark of its own, and the address of its queue or 0.
+HEAD = np.dtype([("mark", "i8"), ("queue", "i8")])
 
 
 @kernel
@@ -54,8 +58,8 @@ def _slot(queue: Any, number: Any) -> Any:
 
 
 @kernel
-def take_due(queue: Any, position: Any) -> Any:
-    """Move the events due at a position, in order of time, to ``due``; returns how many.
+def take_due(queue: Any, position: Any) -> None:
+    """Move the events due at a position, in order of time, to ``notes`` and ``changes``.
 
     Real-time: safe; at most 64 at once, the rest are due at the next frame.
     """
@@ -63,7 +67,7 @@ def take_due(queue: Any, position: Any) -> Any:
     taken = int64_array(queue.taken_at, QUEUED)
     while queue.oldest < posted and taken[queue.oldest % QUEUED] > queue.oldest:
         queue.oldest += 1
-    count = 0
+    notes = changes = 0
     for _ in range(_TOGETHER):
         best = -1
         best_at = position + 1
@@ -74,16 +78,19 @@ def take_due(queue: Any, position: Any) -> Any:
         if best < 0:
             break
         found = _slot(queue, best)
-        to = record_at(queue.due + count * _EVENT_SIZE, EVENT)
+        if found.kind == CHANGE:
+            to = record_at(queue.changes + changes * _EVENT_SIZE, EVENT)
+            changes += 1
+        else:
+            to = record_at(queue.notes + notes * _EVENT_SIZE, EVENT)
+            notes += 1
         to.at = found.at
         to.number = found.number
         to.kind = found.kind
         to.note = found.note
         to.velocity = found.velocity
         taken[best % QUEUED] = best + 1
-        count += 1
-    queue.due_count = count
-    return count
+    queue.note_count, queue.change_count = notes, changes
 
 
 @kernel
@@ -106,11 +113,12 @@ class EventQueue:
         self._slots = aligned_zeros(QUEUED, EVENT)
         # A slot holds event n, n + 4096, ...; it is free again once its number was passed.
         self._taken = aligned_zeros(QUEUED, np.int64)
-        self._due = aligned_zeros(_TOGETHER, EVENT)
+        self._due = aligned_zeros((2, _TOGETHER), EVENT)
         self.record.fill(
             slots=self._slots.ctypes.data,
             taken_at=self._taken.ctypes.data,
-            due=self._due.ctypes.data,
+            notes=self._due[0].ctypes.data,
+            changes=self._due[1].ctypes.data,
         )
         self._lock = threading.Lock()
 

@@ -28,21 +28,11 @@ from zerocross.compiler import (
     float32_array,
     float32_rows,
     kernel,
-    load_acquire,
     record_at,
     records_at,
 )
 from zerocross.compiler.proof import Verdict, prove
-from zerocross.engine.event import (
-    CHANGE,
-    EVENT,
-    NOTE_OFF,
-    NOTE_ON,
-    QUEUE,
-    EventQueue,
-    frames_to_next,
-    take_due,
-)
+from zerocross.engine.event import CHANGE, EVENT, NOTE_OFF, NOTE_ON, EventQueue
 from zerocross.engine.program import BLOCK
 from zerocross.errors import UsageError
 from zerocross.memory import Record, layout
@@ -205,21 +195,12 @@ def smooth(state: Any, frames: Any) -> Any:
 
 
 @kernel
-def _take_notes(state: Any, queue: Any, position: Any) -> Any:
-    """Take what is due: changes are made here, notes are moved to the front and counted."""
-    count = take_due(queue, position)
-    due = records_at(queue.due, count, EVENT)
-    notes = 0
+def _change(state: Any, changes: Any, count: Any) -> None:
+    """Let parameters head for what events say."""
+    events = records_at(changes, count, EVENT)
     for k in range(count):
-        if due[k].kind != CHANGE:
-            due[notes].at = due[k].at
-            due[notes].kind = due[k].kind
-            due[notes].note = due[k].note
-            due[notes].velocity = due[k].velocity
-            notes += 1
-        elif 0 <= due[k].note < state._goal.size:
-            _head_for(state, due[k].note, due[k].velocity)
-    return notes
+        if 0 <= events[k].note < state._goal.size:
+            _head_for(state, events[k].note, events[k].velocity)
 
 
 # --- compiling --------------------------------------------------------------------------------
@@ -241,20 +222,13 @@ def _make_entry(
     def run(state_address: int, block_address: int) -> int:
         state = record_at(state_address, dtype)
         b = record_at(block_address, BLOCK)
+        if smoothed:
+            _change(state, b.changes, b.change_count)
+        notes = b.note_count
         done = 0
         while done < b.frames:
-            position = b.position + done
-            frames = b.frames - done
-            notes = 0
-            queue_address = load_acquire(state, "_queue")
-            if queue_address != 0:
-                queue = record_at(queue_address, QUEUE)
-                notes = _take_notes(state, queue, position)
-                frames = frames_to_next(queue, position, frames)
-            if smoothed:
-                frames = smooth(state, frames)
+            frames = smooth(state, b.frames - done) if smoothed else b.frames
             arena = b.arena if whole else np.float64(b.arena)
-            due = record_at(queue_address, QUEUE).due if notes > 0 else 0
             process(
                 state,
                 Block(
@@ -263,11 +237,12 @@ def _make_entry(
                     frames,
                     channels,
                     b.sample_rate,
-                    position,
+                    b.position + done,
                     arena,
-                    records_at(due, notes, EVENT),
+                    records_at(b.notes, notes, EVENT),
                 ),
             )
+            notes = 0
             done += frames
         return 0
 

@@ -23,9 +23,11 @@ from zerocross.compiler import (
     float32_rows,
     invoke,
     kernel,
+    load_acquire,
     monotonic_ns,
     record_at,
 )
+from zerocross.engine.event import HEAD, QUEUE, frames_to_next, take_due
 from zerocross.engine.records import MAX_BLOCK
 from zerocross.memory import layout
 from zerocross.memory.arena import ARENA, arena_reset
@@ -52,6 +54,10 @@ BLOCK = layout(
         ("sample_rate", "f8"),
         "position",
         "arena",
+        "notes",
+        "note_count",
+        "changes",
+        "change_count",
     ]
 )
 
@@ -173,6 +179,40 @@ def _fade_away(node: Any, source: Any, target: Any, frames: Any) -> None:
 
 
 @kernel
+def _run_pieces(program: Any, step: Any, node: Any, frames: Any) -> Any:
+    """Run a processor over a block, cut before each of its events; returns its status."""
+    block = record_at(program.block, BLOCK)
+    first = step.first_channel * MAX_BLOCK
+    source = program.buffers + 4 * (step.source * program.channels * MAX_BLOCK + first)
+    target = program.buffers + 4 * (step.target * program.channels * MAX_BLOCK + first)
+    start = record_at(program.clock, CLOCK).frames
+    block.row_frames = MAX_BLOCK
+    block.sample_rate = program.sample_rate
+    block.arena = program.arena
+    done = 0
+    while done < frames:
+        count = frames - done
+        block.note_count = block.change_count = 0
+        queue_address = load_acquire(record_at(node.state, HEAD), "queue")
+        if queue_address != 0:
+            queue = record_at(queue_address, QUEUE)
+            take_due(queue, start + done)
+            block.notes, block.note_count = queue.notes, queue.note_count
+            block.changes, block.change_count = queue.changes, queue.change_count
+            count = frames_to_next(queue, start + done, count)
+        block.input = source + 4 * done
+        block.output = target + 4 * done
+        block.frames = count
+        block.position = start + done
+        arena_reset(record_at(program.arena, ARENA))
+        status = invoke(node.entry, node.state, program.block)
+        if status != 0:
+            return status
+        done += count
+    return 0
+
+
+@kernel
 def _run_node(program: Any, step: Any, frames: Any) -> None:
     node = record_at(step.node, NODE)
     source = _buffer(program, step.source, step.first_channel, step.channels)
@@ -180,18 +220,8 @@ def _run_node(program: Any, step: Any, frames: Any) -> None:
     if node.mode != RUNNING:
         _pass_by(node, source, target, frames)
         return
-    block = record_at(program.block, BLOCK)
-    first = step.first_channel * MAX_BLOCK
-    block.input = program.buffers + 4 * (step.source * program.channels * MAX_BLOCK + first)
-    block.output = program.buffers + 4 * (step.target * program.channels * MAX_BLOCK + first)
-    block.row_frames = MAX_BLOCK
-    block.frames = frames
-    block.sample_rate = program.sample_rate
-    block.position = record_at(program.clock, CLOCK).frames
-    block.arena = program.arena
-    arena_reset(record_at(program.arena, ARENA))
     started = monotonic_ns()
-    status = invoke(node.entry, node.state, program.block)
+    status = _run_pieces(program, step, node, frames)
     elapsed = monotonic_ns() - started
     node.blocks += 1
     node.total_ns += elapsed
