@@ -14,6 +14,7 @@ import numpy as np
 
 from zerocross.errors import SourceError, UsageError
 from zerocross.faces.command import Command, console, progress, tick
+from zerocross.picture import PICTURES, check_ending
 
 __all__ = ["COMMANDS"]
 
@@ -174,7 +175,7 @@ def spectrum(file: str, output: str, fraction: int, mix: str, force: bool) -> in
     """Write a file's average and peak spectrum in octave bands, as a picture or as numbers."""
     from zerocross.faces import pictures
 
-    pictures.check_ending(output, (".png", ".svg", ".csv"))
+    check_ending(output, (*PICTURES, ".csv"))
     _refuse_to_replace(output, force)
     with progress("reading") as show:
         found = pictures.spectrum_of_file(file, fraction, mix, tick(show))

@@ -16,6 +16,7 @@ from zerocross import __version__
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.faces import analysis, interrupt
 from zerocross.faces.command import Command, Examples, console, progress, tick
+from zerocross.picture import check_ending
 from zerocross.units import format_time
 
 if TYPE_CHECKING:
@@ -332,6 +333,8 @@ def _listen(
     from zerocross.faces.bars import histogram
     from zerocross.lab.listen import draw, listen
 
+    if output:
+        check_ending(output)  # before the minutes, not after them
     with progress("listening") as show:
         heard = listen(seconds, device, block, tick(show))
     if output:
@@ -379,6 +382,8 @@ def torture(seconds: float, as_json: bool, output: str | None, **options: Any) -
     from zerocross.lab.torture import BLOCKS, draw
     from zerocross.lab.torture import torture as run_all
 
+    if output:
+        check_ending(output)  # before the minutes, not after them
     blocks = options["blocks"] or BLOCKS
     with progress("torture") as show:
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.engine.source import OpenSource, open_source
-from zerocross.errors import MissingDependency, UsageError, ZerocrossError
+from zerocross.errors import ZerocrossError
+from zerocross.picture import check_ending, new_figure, save_figure
 from zerocross.spectrum import Spectrum
 from zerocross.spectrum.spectrum import MIXES
 
@@ -36,37 +37,6 @@ _WORDS = ("20", "50", "100", "200", "500", "1k", "2k", "5k", "10k", "20k")
 _NAMES = ("left", "right", "centre", "LFE", "rear left", "rear right", "side left", "side right")
 
 
-def _figure(height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingDependency(
-            "pictures need matplotlib; pip install zerocross[pictures]"
-        ) from None
-    # White, whatever is around it: readable on light and dark pages.
-    return Figure(figsize=(9, height), layout="constrained", facecolor="white")
-
-
-def _save(figure: Any, path: str | os.PathLike[str], endings: Sequence[str]) -> None:
-    check_ending(path, endings)
-    part = f"{os.fspath(path)}.part"
-    try:
-        figure.savefig(part, dpi=120, format=Path(path).suffix[1:].lower())
-        os.replace(part, path)
-    except (OSError, ValueError) as error:
-        Path(part).unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ZerocrossError(
-            f"{os.fspath(path)}: cannot be written ({reason.lower()}); check the folder"
-        ) from None
-
-
-def check_ending(path: str | os.PathLike[str], endings: Sequence[str]) -> None:
-    """Refuse a file's name that does not say what is to be drawn."""
-    if Path(path).suffix.lower() not in endings:
-        raise UsageError(f"{os.fspath(path)}: the name must end in {' or '.join(endings)}")
-
-
 def _frequency_axis(ax: Any, low: float = 20.0, high: float = 20_000.0) -> None:
     ax.set_xscale("log")
     ax.set_xlim(low, high)
@@ -83,7 +53,7 @@ def draw_preset(
     preset: Preset, path: str | os.PathLike[str], sample_rate: float = 48_000.0, channels: int = 2
 ) -> None:
     """Draw a preset's response; both channels where they differ. PNG or SVG."""
-    figure = _figure(4.5)
+    figure = new_figure(9.0, 4.5)
     ax = figure.subplots()
     hz = np.geomspace(20.0, min(20_000.0, 0.499 * sample_rate), 1000)
     curves = [preset.settings(c).response_db(hz, sample_rate) for c in range(channels)]
@@ -97,7 +67,7 @@ def draw_preset(
     ax.set_ylabel("level in dB")
     ax.set_title(f"{Path(preset.name).name} (preamp included)", loc="left")
     ax.legend()
-    _save(figure, path, (".png", ".svg"))
+    save_figure(figure, path)
 
 
 def plot_text(
@@ -203,7 +173,7 @@ def draw_spectrum(
     found: FileSpectrum, path: str | os.PathLike[str], title: str, fraction: int = 3
 ) -> None:
     """Draw a file's average spectrum as bars and its peaks as steps. PNG or SVG."""
-    figure = _figure(1.0 + 3.5 * len(found.rows))
+    figure = new_figure(9.0, 1.0 + 3.5 * len(found.rows))
     half = 2 ** (0.5 / fraction)
     edges = np.concatenate([found.centres / half, [found.centres[-1] * half]])
     bottom = max(-120.0, float(found.average_dbfs.min()) - 6.0)
@@ -225,7 +195,7 @@ def draw_spectrum(
         ax.set_ylabel("level in dBFS")
         ax.set_title(f"{title}: {found.rows[row]}, 1/{fraction} octaves", loc="left")
         ax.legend()
-    _save(figure, path, (".png", ".svg"))
+    save_figure(figure, path)
 
 
 def write_spectrum_csv(found: FileSpectrum, path: str | os.PathLike[str]) -> None:
@@ -256,7 +226,7 @@ def draw_spectrogram(
     progress: Callable[[float], None] | None = None,
 ) -> None:
     """Draw a file's levels over time and frequency, mono, on a logarithmic scale. PNG or SVG."""
-    check_ending(path, (".png", ".svg"))
+    check_ending(path)
     source = open_source(source_path)
     try:
         spectrum = Spectrum(
@@ -276,7 +246,7 @@ def draw_spectrogram(
         source.close()
     if not rows:
         raise ZerocrossError(f"{source.path}: it has no samples; give another file")
-    figure = _figure(5.0)
+    figure = new_figure(9.0, 5.0)
     ax = figure.subplots()
     levels = np.array(rows).T
     top = min(0.0, float(levels.max()))
@@ -292,4 +262,4 @@ def draw_spectrogram(
     ax.set_ylabel("frequency in Hz")
     ax.set_title(Path(source.path).name, loc="left")
     figure.colorbar(mesh, label="level in dBFS", pad=0.01)
-    _save(figure, path, (".png", ".svg"))
+    save_figure(figure, path)

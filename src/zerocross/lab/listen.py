@@ -14,7 +14,7 @@ import numpy as np
 from zerocross.engine.chain import Chain
 from zerocross.engine.live import Stream
 from zerocross.engine.recorder import bucket_limits_ns
-from zerocross.errors import MissingDependency, ZerocrossError
+from zerocross.picture import new_figure, save_figure
 
 __all__ = ["Listened", "draw", "listen"]
 
@@ -122,11 +122,7 @@ def draw(heard: Listened, path: str | Path) -> None:
         If the file cannot be written.
 
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingDependency("plots need matplotlib; pip install zerocross[pictures]") from None
-    figure = Figure(figsize=(8, 6), layout="constrained")
+    figure = new_figure(8, 6)
     limits = bucket_limits_ns() / 1e3
     deadline = heard.report["deadline_ns"] / 1e3
     both = (
@@ -145,7 +141,4 @@ def draw(heard: Listened, path: str | Path) -> None:
         ax.grid(alpha=0.3)
         ax.legend()
     ax.set_xlabel("microseconds")
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise ZerocrossError(f"{path}: cannot be written ({error}); name a PNG or SVG") from None
+    save_figure(figure, path)

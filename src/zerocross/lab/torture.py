@@ -24,6 +24,7 @@ from zerocross.engine.live import Stream
 from zerocross.errors import DeviceError, MissingDependency, UsageError, ZerocrossError
 from zerocross.lab.contestants import CONTESTANTS, RATE, is_installed
 from zerocross.lab.loads import LOADS
+from zerocross.picture import new_figure, save_figure
 
 __all__ = ["BLOCKS", "draw", "private_jack", "torture"]
 
@@ -204,14 +205,8 @@ def draw(results: Sequence[Result], path: str | Path) -> None:
         If the file cannot be written.
 
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingDependency(
-            "pictures need matplotlib; pip install zerocross[pictures]"
-        ) from None
     blocks = list(dict.fromkeys(r["block"] for r in results))
-    figure = Figure(figsize=(9, 1.6 + 2.6 * len(blocks)), layout="constrained")
+    figure = new_figure(9, 1.6 + 2.6 * len(blocks))
     axes = figure.subplots(len(blocks), 1, squeeze=False)[:, 0]
     ran = {r["contestant"] for r in results if "missed" in r}
     names = [name for name in CONTESTANTS if name in ran]
@@ -242,10 +237,7 @@ def draw(results: Sequence[Result], path: str | Path) -> None:
         words = ", ".join(CONTESTANTS[name].title for name in absent)
         axes[-1].set_xlabel(f"did not run here: {words}")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise ZerocrossError(f"{path}: cannot be written ({error}); name a PNG or SVG") from None
+    save_figure(figure, path)
 
 
 def _took_part(results: Sequence[Result], name: str) -> bool:

@@ -1,0 +1,63 @@
+"""Figures: an empty one, and a picture of it in a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zerocross.errors import MissingDependency, UsageError, ZerocrossError
+
+__all__ = ["PICTURES", "check_ending", "new_figure", "save_figure"]
+
+#: Endings of pictures.
+PICTURES = (".png", ".svg")
+
+
+def new_figure(width: float, height: float) -> Any:
+    """Return an empty matplotlib figure, in inches: white, to be read on light and dark pages.
+
+    Raises
+    ------
+    MissingDependency
+        Without matplotlib.
+
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingDependency(
+            "pictures need matplotlib; pip install zerocross[pictures]"
+        ) from None
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def check_ending(path: str | os.PathLike[str], endings: Sequence[str] = PICTURES) -> None:
+    """Refuse a file's name that does not say what is to be drawn."""
+    if Path(path).suffix.lower() not in endings:
+        raise UsageError(f"{os.fspath(path)}: the name must end in {' or '.join(endings)}")
+
+
+def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Write a figure as PNG or SVG; a failure leaves nothing half done.
+
+    Raises
+    ------
+    UsageError
+        For another ending.
+    ZerocrossError
+        If the file cannot be written.
+
+    """
+    check_ending(path)
+    part = f"{os.fspath(path)}.part"
+    try:
+        figure.savefig(part, dpi=120, format=Path(path).suffix[1:].lower())
+        os.replace(part, path)
+    except (OSError, ValueError) as error:
+        Path(part).unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ZerocrossError(
+            f"{os.fspath(path)}: cannot be written ({reason.lower()}); check the folder"
+        ) from None
