@@ -27,6 +27,7 @@ from zerocross.effects import Compressor, Convolver, Delay, Limiter, LoudnessMet
 from zerocross.spectrum import Analyser, Spectrum
 effects = zerocross.Chain(Equalizer([("peaking", 1000, 1, 6)]), Compressor(), Delay(), Reverb(),
                           Convolver([1.0] + [0.0] * 999), Tap(), LoudnessMeter(), Limiter())
+Spectrum().update(), Analyser().byte_frequency_data()  # compiled before the song begins
 with zerocross.Player("null", block_size=64, effects=effects) as player:
     player.play(path)
     spectrum, analyser = Spectrum(player.tap), Analyser(player.tap)

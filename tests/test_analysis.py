@@ -191,7 +191,7 @@ def test_the_live_line_has_a_spectrum(make_file):
         while not text.strip() and time.monotonic() < deadline:
             time.sleep(0.05)
             text = cells.text(player)
-        assert len(text) == 16 and set(text) & set("▁▂▃▄▅▆▇█")
+        assert len(text) == 10 and set(text) & set("▁▂▃▄▅▆▇█")
         for width in (40, 80, 120):
             console = Console(width=width, record=True, quiet=True)
             console.print(live_line(player, width, text))

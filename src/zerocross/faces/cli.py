@@ -504,7 +504,8 @@ def _play(files: list[str], problems: list[SourceError], **options: Any) -> int:
     report = options["report"]
     if report and not Path(report).absolute().parent.is_dir():
         raise UsageError(f"{report}: no such directory; make it first")
-    warm_up()
+    show = not options["no_ui"] and sys.stdout.isatty()
+    warm_up(with_spectrum=show)
     effects = _equalizer_of(options["eq"])
     with Player(
         options["device"],
@@ -513,7 +514,6 @@ def _play(files: list[str], problems: list[SourceError], **options: Any) -> int:
         effects,
         options["replaygain"],
     ) as player:
-        show = not options["no_ui"] and sys.stdout.isatty()
         player.events.subscribe(_tell if show else _tell_plainly)
         try:
             with contextlib.suppress(SourceError):  # told as an event

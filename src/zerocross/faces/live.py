@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,15 +17,14 @@ from zerocross.units import format_time, gain_to_db
 
 if TYPE_CHECKING:
     from zerocross.player import Player
-    from zerocross.sync import Tap
 
 __all__ = ["SpectrumCells", "handle_key", "live_line", "run_live"]
 
 _FLOOR_DB = -48.0
 _METER_CELLS = 10
-_SPECTRUM_CELLS = 16
+_SPECTRUM_CELLS = _METER_CELLS
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_WIDTH_WITH_SPECTRUM = 80
+_WIDTH_FOR_BOTH = 100
 _SEEK_S = 5.0
 _VOLUME_STEP = 0.05
 _SYMBOLS = {"playing": "▶", "paused": "⏸", "stopped": "■"}
@@ -56,39 +54,26 @@ def handle_key(player: Player, key: str) -> bool:
 
 
 class SpectrumCells:
-    """The spectrum of what is heard, as a few characters.
-
-    The first time it is compiled, on a thread of its own: the line and the keys do not wait.
-    """
+    """The spectrum of what is heard, as a few characters."""
 
     def __init__(self) -> None:
         self._display: Display | None = None
-        self._builder: threading.Thread | None = None
 
     def text(self, player: Player) -> str:
-        """Return the bars for the moment; spaces where nothing plays, or while it is made."""
+        """Return the bars for the moment; spaces where nothing plays."""
         try:
             tap, rate = player.tap, player.sample_rate
         except UsageError:
             return " " * _SPECTRUM_CELLS
-        if self._builder and self._builder.is_alive():
-            return " " * _SPECTRUM_CELLS
         display = self._display
         if display is None or display.spectrum.source is not tap:
-            self._builder = threading.Thread(target=self._build, args=(tap, rate), daemon=True)
-            self._builder.start()
-            return " " * _SPECTRUM_CELLS
+            spectrum = Spectrum(
+                tap, bands=_SPECTRUM_CELLS, low_hz=40.0, high_hz=16_000.0, sample_rate=rate
+            )
+            display = self._display = Display(spectrum)
         display.spectrum.latency_frames = player.latency_frames
         heights = display.update()[0]
         return "".join(_BLOCKS[min(8, int(h * 8 + 0.5))] for h in heights)
-
-    def _build(self, tap: Tap, rate: int) -> None:
-        spectrum = Spectrum(
-            tap, bands=_SPECTRUM_CELLS, low_hz=40.0, high_hz=16_000.0, sample_rate=rate
-        )
-        display = Display(spectrum)
-        display.update()
-        self._display = display
 
 
 def live_line(player: Player, width: int, spectrum: str = "") -> Table:
@@ -99,8 +84,9 @@ def live_line(player: Player, width: int, spectrum: str = "") -> Table:
     time = f"{format_time(position)} / {format_time(duration) if duration else '-:--'}"
     volume = "muted" if player.mute else f"vol {round(player.volume * 100):3d} %"
     count = f"{player.queue.index + 1}/{len(player.queue)}" if len(player.queue) > 1 else ""
-    meter = _meter(player.levels)
-    spectrum = spectrum if width >= _WIDTH_WITH_SPECTRUM else ""
+    narrow = width < _WIDTH_FOR_BOTH
+    meter = _meter(player.levels, spectrum if narrow else "")
+    spectrum = "" if narrow else spectrum
     fixed = 2 + len(time) + len(volume) + len(count) + meter.cell_len + len(spectrum) + 11
     room = max(8, width - fixed)
     name_cells = max(4, min(len(name), room // 2))
@@ -130,13 +116,18 @@ def _bar(share: float, cells: int) -> Text:
     return Text.assemble(("━" * done, "cyan"), ("─" * (cells - done), "dim"))
 
 
-def _meter(levels: list[float]) -> Text:
-    """Return a bar for the louder channel and its level in dBFS, red from -1 dB up."""
+def _meter(levels: list[float], spectrum: str) -> Text:
+    """Return a bar for the louder channel and its level in dBFS, red from -1 dB up.
+
+    A spectrum takes the bar's place, if there is one.
+    """
     level = gain_to_db(max(levels, default=0.0))
     share = min(1.0, max(0.0, 1.0 - level / _FLOOR_DB))
     done = round(share * _METER_CELLS)
     style = "red" if level > -1.0 else "green"
     words = f"{level:5.1f} dB" if level > _FLOOR_DB else "  -∞  dB"
+    if spectrum:
+        return Text.assemble((spectrum, style), (" " + words, ""))
     return Text.assemble(
         ("▮" * done, style), ("▯" * (_METER_CELLS - done), "dim"), (" " + words, "")
     )

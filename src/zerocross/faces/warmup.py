@@ -10,7 +10,7 @@ from zerocross.compiler.entry import Entry, announce
 __all__ = ["warm_up"]
 
 
-def _needed() -> list[Entry]:
+def _needed(with_spectrum: bool) -> list[Entry]:
     from zerocross.engine.decode import decode_loop
     from zerocross.engine.device import device_callback, notification_callback
     from zerocross.engine.source import provide_libsndfile
@@ -18,7 +18,7 @@ def _needed() -> list[Entry]:
     from zerocross.sync.latest import latest_read
 
     provide_libsndfile()
-    return [
+    needed = [
         device_callback,
         decode_loop,
         notification_callback,
@@ -26,11 +26,16 @@ def _needed() -> list[Entry]:
         shared_store,
         latest_read,
     ]
+    if with_spectrum:
+        from zerocross.spectrum.spectrum import spectrum_frame
+
+        needed.append(spectrum_frame)
+    return needed
 
 
-def warm_up() -> None:
+def warm_up(with_spectrum: bool = False) -> None:
     """Load the machine code of the playing path; compile it on the first run, with progress."""
-    needed = _needed()
+    needed = _needed(with_spectrum)
     started = time.monotonic()
     compiled: list[str] = []
 

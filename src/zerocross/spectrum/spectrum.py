@@ -32,7 +32,7 @@ from zerocross.spectrum.analyser import mix_window
 from zerocross.spectrum.bands import Bands, Weights, design_scale, design_weights
 from zerocross.sync.tap import TAP, Tap
 
-__all__ = ["MIXES", "SPECTRUM", "Spectrum", "spectrum_of_tap"]
+__all__ = ["MIXES", "SPECTRUM", "Spectrum", "spectrum_frame", "spectrum_of_tap"]
 
 #: Rows of a spectrum by name, as gains of left and right.
 MIXES: dict[str, tuple[tuple[float, float], ...]] = {
@@ -159,7 +159,8 @@ def spectrum_of_tap(s: Any, tap: Any, end: Any, dt: Any) -> Any:
 
 
 @entry("int64", "int64", "int64", "float64")
-def _frame(address: int, tap_address: int, end: int, dt: float) -> int:
+def spectrum_frame(address: int, tap_address: int, end: int, dt: float) -> int:
+    """Make a frame of a `SPECTRUM`; returns 1, or 0 if the writer was faster."""
     made = spectrum_of_tap(record_at(address, SPECTRUM), record_at(tap_address, TAP), end, dt)
     return 1 if made else 0
 
@@ -330,7 +331,7 @@ class Spectrum:
             last = self._last_end
             passed = math.inf if last is None else max(0, stop - last) / self.sample_rate
             self._last_end = stop
-            if _frame(self.record.address, self.source.record.address, stop, passed):
+            if spectrum_frame(self.record.address, self.source.record.address, stop, passed):
                 break
         return self._levels
 
