@@ -56,7 +56,9 @@ def run(arguments, folder):
     return done.stdout
 
 
-@pytest.mark.parametrize("line", [c for c in shown_commands() if c.startswith("zerocross ")])
+@pytest.mark.parametrize(
+    "line", dict.fromkeys(c for c in shown_commands() if c.startswith("zerocross "))
+)
 def test_commands_shown_run(line, folder):
     arguments = shlex.split(line)[1:]
     if arguments[0] in {"play", "demo"} and "--device" not in arguments:

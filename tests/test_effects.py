@@ -79,7 +79,7 @@ def test_any_split_gives_the_same_bits(name):
         assert np.array_equal(Chain(make()).render(SIGNAL, block_size=block), whole), block
 
 
-@pytest.mark.parametrize("name", ["compressor", "delay", "convolver", "sampler", "equalizer"])
+@pytest.mark.parametrize("name", ["compressor", "delay", "equalizer"])
 def test_mono_is_one_channel_of_a_pair(name):
     twice = np.repeat(SIGNAL[:, :1], 2, axis=1)
     both = Chain(EVERY[name]()).render(twice)

@@ -217,7 +217,7 @@ def test_bands_beyond_half_the_rate_let_everything_pass():
     assert np.abs(out - signal).max() < 1e-6
 
 
-@pytest.mark.parametrize(("bands", "channels"), [(1, 2), (7, 2), (16, 2), (31, 2), (9, 3)])
+@pytest.mark.parametrize(("bands", "channels"), [(7, 2), (31, 2), (9, 3)])
 def test_both_engines_give_the_same(bands, channels):
     hz = np.geomspace(25, 18_000, bands)
     gains = np.random.default_rng(bands).uniform(-9, 9, bands)
