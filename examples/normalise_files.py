@@ -5,7 +5,7 @@ from pathlib import Path
 
 import zerocross
 from zerocross.effects import Gain
-from zerocross.loudness import measure
+from zerocross.loudness.files import measure
 
 folder = Path("normalised")
 folder.mkdir(exist_ok=True)

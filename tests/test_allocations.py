@@ -147,7 +147,7 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np
 from test_proof import ALLOWED, load
 from zerocross import Chain
-from zerocross.engine.program import run_program_over
+from zerocross.graph.program import run_program_over
 count = ctypes.CDLL(None).zx_allocations
 count.restype = ctypes.c_long
 me, bad = threading.get_native_id(), []
@@ -193,7 +193,7 @@ from test_effects import EVERY
 from test_proof import ALLOWED, load
 from zerocross import Chain
 from zerocross.compiler import entry, thread_number
-from zerocross.engine.program import run_program_over
+from zerocross.graph.program import run_program_over
 run = ctypes.CDLL(None).zx_without_system_calls
 run.argtypes = [ctypes.c_void_p] + [ctypes.c_long] * 5
 rows = np.random.default_rng(1).standard_normal((2, 64 * 100)).astype(np.float32)

@@ -11,9 +11,9 @@ import soundfile
 
 from conftest import music
 from zerocross import Chain, render
+from zerocross.cli.pictures import plot_text, spectrum_of_file
 from zerocross.effects import Convolver
 from zerocross.eq import Equalizer, read_preset
-from zerocross.faces.pictures import plot_text, spectrum_of_file
 
 RATE = 48_000
 PRESET = """Preamp: -6.0 dB
@@ -178,7 +178,7 @@ def test_the_live_line_has_a_spectrum(make_file):
     from rich.console import Console
 
     from zerocross import Player
-    from zerocross.faces.live import SpectrumCells, live_line
+    from zerocross.cli.status_line import SpectrumCells, live_line
 
     cells = SpectrumCells()
     with Player("null") as player:

@@ -20,8 +20,8 @@ import zerocross
 from conftest import music, wait_for
 from zerocross import Chain, Parallel, Player, Split, UsageError, param, processor
 from zerocross.effects import Gain
-from zerocross.engine.chain import Program
-from zerocross.engine.program import FADE
+from zerocross.graph.chain import Program
+from zerocross.graph.program import FADE
 
 
 @processor
@@ -178,7 +178,7 @@ def test_parameters_move_in_a_straight_line():
     out = np.zeros((1, 4000), np.float32)
 
     def run(start, stop):
-        from zerocross.engine.program import run_program_over
+        from zerocross.graph.program import run_program_over
 
         run_program_over(
             program.record.address,
@@ -307,7 +307,7 @@ def test_an_instrument_that_breaks_is_silent():
     chain = Chain(hum)
     program = chain.prepare(48_000, 2)
     rows = np.ones((2, 1024), np.float32)
-    from zerocross.engine.program import run_program_over
+    from zerocross.graph.program import run_program_over
 
     address = program.record.address
     out = np.zeros_like(rows)
@@ -325,7 +325,7 @@ def test_what_takes_too_long_is_left_after_three_blocks():
     program = chain.prepare(48_000, 2)
     rows = np.ascontiguousarray(SIGNAL.T)
     out = np.zeros_like(rows)
-    from zerocross.engine.program import run_program_over
+    from zerocross.graph.program import run_program_over
 
     for start in range(0, 12_000 - 64, 64):
         run_program_over(

@@ -20,8 +20,8 @@ import scipy.signal
 import soundfile
 
 from conftest import music, wait_for
-from zerocross.faces.keys import parse_keys
-from zerocross.faces.paths import expand
+from zerocross.cli.keys import parse_keys
+from zerocross.cli.paths import expand
 
 NULL = ("--device", "null", "--no-ui")
 
@@ -431,7 +431,7 @@ def test_ctrl_c_at_any_moment_restores_the_terminal(make_file, delay):
         process.wait()
     # Until the handler is there, an interrupt is the interpreter's own to report.
     if b"Traceback" in output or process.returncode != 130:
-        assert not re.search(rb"zerocross/(faces/cli|faces/live|engine|player)", output), output
+        assert not re.search(rb"zerocross/(cli/main|cli/status_line|engine|player)", output), output
         assert process.returncode in (1, -signal.SIGINT), output
     assert termios.tcgetattr(slave) == before
     os.close(master)
@@ -443,7 +443,7 @@ def test_a_ctrl_c_that_python_drops_still_counts(make_file):
     path, _ = make_file(frames=48_000 * 30)
     script = (
         "import os, signal, sys, threading\n"
-        "from zerocross.faces import interrupt\n"
+        "from zerocross.cli import interrupt\n"
         "interrupt.install()\n"
         "class Dropped:\n"
         "    def __del__(self):\n"
@@ -451,7 +451,7 @@ def test_a_ctrl_c_that_python_drops_still_counts(make_file):
         "        sum(range(1000))\n"
         "dropped = Dropped()\n"
         "del dropped\n"
-        "from zerocross.faces.cli import run\n"
+        "from zerocross.cli.main import run\n"
         f"sys.exit(run(['play', {str(path)!r}, '--device', 'null', '--no-ui']))\n"
     )
     done = subprocess.run(

@@ -48,7 +48,7 @@ def test_any_sequence_of_blocks_gives_the_same_bits():
     impulse, signal = response(70_000), music(90_000, 2)
     whole = Chain(Convolver(impulse)).render(signal)
     rng = np.random.default_rng(5)
-    from zerocross.engine.program import run_program_over
+    from zerocross.graph.program import run_program_over
 
     chain = Chain(Convolver(impulse))
     address = chain.prepare(RATE, 2).record.address

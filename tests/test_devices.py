@@ -12,8 +12,8 @@ import soundfile
 
 from conftest import MUSIC, wait_for
 from zerocross import DeviceError, Player, render
-from zerocross.engine import device as device_room
-from zerocross.engine.device import (
+from zerocross.devices import miniaudio as device_room
+from zerocross.devices.miniaudio import (
     DeviceInfo,
     describe_result,
     find_devices,
@@ -209,9 +209,9 @@ def test_a_default_that_refuses_falls_through_and_says_why(monkeypatch, make_fil
         return opened(info, *rest)
 
     monkeypatch.setattr(device_room, "Device", refuse)
-    from zerocross.engine.stream import Stream
+    from zerocross.engine.file_stream import FileStream
 
-    stream = Stream(48_000)
+    stream = FileStream(48_000)
     device, notice = open_device(None, stream.record.address, 48_000, 2, 64)
     device.close()
     assert seen

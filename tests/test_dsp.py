@@ -37,8 +37,8 @@ from zerocross.dsp.convert import (
     write_device_frames,
 )
 from zerocross.dsp.level import band_levels_db, design_bands, peak_and_rms, power_to_db
-from zerocross.dsp.meter import fall_peaks, replace_nonfinite
 from zerocross.dsp.mix import LAYOUT_5_1, design_mix, mix_interleaved
+from zerocross.dsp.peaks import fall_peaks, replace_nonfinite
 from zerocross.dsp.ramp import RAMP, apply_equal_power_ramp, apply_ramp, ramp_to
 from zerocross.errors import UsageError
 from zerocross.memory import Record, layout

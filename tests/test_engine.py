@@ -12,10 +12,11 @@ import oracles
 from conftest import music
 from zerocross.dsp.resample import make_resampler, resample_rows
 from zerocross.engine.decode import ERROR_SHORT
-from zerocross.engine.recorder import bucket_limits_ns, percentile_ns
-from zerocross.engine.records import BUCKETS, MAX_BLOCK
-from zerocross.engine.source import open_source
-from zerocross.engine.stream import Stream
+from zerocross.engine.file_stream import FileStream
+from zerocross.engine.layouts import BUCKETS
+from zerocross.graph.block import MAX_BLOCK
+from zerocross.engine.timing import bucket_limits_ns, percentile_ns
+from zerocross.sources.file import open_source
 
 RATE = 48_000
 RAMP = 480
@@ -25,7 +26,7 @@ class Offline:
     """A stream without a device: what a device would have got is returned."""
 
     def __init__(self, **options):
-        self.stream = Stream(
+        self.stream = FileStream(
             options.pop("sample_rate", RATE), options.pop("channels", 2), **options
         )
         self.serial = itertools.count(1)

@@ -246,7 +246,7 @@ def test_the_engine_is_chosen_and_changes_while_it_plays():
     chain = Chain(equalizer)
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(48_000) / RATE)
     program = chain.prepare(RATE, 1)
-    from zerocross.engine.program import run_program_over
+    from zerocross.graph.program import run_program_over
 
     rows, out = tone[None].astype(np.float32), np.zeros((1, 48_000), np.float32)
     for k, start in enumerate(range(0, 48_000, 4_800)):

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from conftest import need, need_module, wait_for
+from zerocross.cli.tables import torture_tables
 from zerocross.errors import DeviceError, MissingDependency, UsageError, ZerocrossError
-from zerocross.faces.bars import torture_tables
 from zerocross.lab import contestants, listen
 from zerocross.lab import torture as torture_room
 from zerocross.lab.loads import LOADS

@@ -18,8 +18,8 @@ from zerocross import Chain, DeviceNotFound, Stream, UsageError
 from zerocross.compiler import attempt, entry, record_at
 from zerocross.effects import Gain, Oscillator
 from zerocross.engine.foreign import portaudio_callback
-from zerocross.engine.recorder import remember
-from zerocross.engine.records import CALLBACK_LATE, LATE_CAUSES, LOGGED, STREAM
+from zerocross.engine.layouts import CALLBACK_LATE, LATE_CAUSES, LOGGED, STREAM
+from zerocross.engine.timing import remember
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

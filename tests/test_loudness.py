@@ -14,8 +14,8 @@ from conftest import music
 from zerocross import Chain, Player, SourceError, UsageError, render
 from zerocross.dsp.loudness import Loudness, design_k_weighting
 from zerocross.effects import LoudnessMeter
-from zerocross.loudness import measure
-from zerocross.replaygain import GainTags, gain_for, read_gain_tags
+from zerocross.loudness.files import measure
+from zerocross.loudness.replaygain import GainTags, gain_for, read_gain_tags
 
 RATE = 48_000
 

@@ -21,8 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import zerocross
 from conftest import wait_for
 from zerocross.compiler import attempt, entry, int64_array, load_acquire, record_at, store_release
-from zerocross.engine.records import DECODER, STREAM
-from zerocross.engine.stream import Stream
+from zerocross.engine.file_stream import FileStream
+from zerocross.engine.layouts import DECODER, STREAM
 from zerocross.errors import MemoryRefused, PoolEmpty, UsageError
 from zerocross.memory import (
     AlignedBuffer,
@@ -31,10 +31,7 @@ from zerocross.memory import (
     MirroredBuffer,
     audit,
     layout,
-    pages,
-    pin,
     thread_arena,
-    topology,
 )
 from zerocross.memory import mirror as mirror_room
 from zerocross.memory.arena import (
@@ -45,7 +42,6 @@ from zerocross.memory.arena import (
     scratch_int64,
     scratch_rows,
 )
-from zerocross.memory.numa import Node, node_of_cpu, parse_cpu_list, place_here
 from zerocross.memory.pool import (
     _WORD,
     DOUBLE_RELEASE,
@@ -58,6 +54,8 @@ from zerocross.memory.pool import (
     pool_release,
 )
 from zerocross.memory.record import LINE
+from zerocross.system import pages, pin, topology
+from zerocross.system.numa import Node, node_of_cpu, parse_cpu_list, place_here
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 
@@ -124,7 +122,8 @@ def test_what_is_asked_is_read_back():
 def test_refusals_are_notices_that_say_what_to_do():
     program = """
     import ctypes, os, resource
-    from zerocross.memory import AlignedBuffer, pin
+    from zerocross.memory import AlignedBuffer
+    from zerocross.system import pin
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
     if os.geteuid() == 0:  # root may lock whatever the limit: give that up
         ctypes.CDLL(None).setresuid(65534, 65534, 65534)
@@ -548,7 +547,7 @@ def descriptors():
 
 def open_and_close(cycles):
     for _ in range(cycles):
-        stream = Stream(48_000)
+        stream = FileStream(48_000)
         stream.start_decoding()
         stream.close()
         with AlignedBuffer(10_000, lock=True), MirroredBuffer(10_000):

@@ -20,7 +20,7 @@ from test_resample import sine
 from test_sync import _pop_pieces, _push_pieces
 from test_vector import FLOAT_RESULTS, _floats, _gain, _integers, _tails, floats
 from zerocross.compiler import entry, float32_rows, int64_array, target
-from zerocross.compiler.vector import Vector, f32x8, f32x16, i16x16, load, saturate
+from zerocross.compiler.primitives.vector import Vector, f32x8, f32x16, i16x16, load, saturate
 from zerocross.dsp.biquad import make_cascade_state, pack_sos
 from zerocross.dsp.dc import design_dc_blocker
 from zerocross.dsp.fft import make_fft, make_real_fft

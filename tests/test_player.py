@@ -15,10 +15,10 @@ import soundfile
 
 from conftest import music, wait_for
 from zerocross import DeviceNotFound, Player, SourceError, UsageError
-from zerocross.engine.device import NULL_DEVICE
+from zerocross.devices.miniaudio import NULL_DEVICE
 from zerocross.offline import render
 from zerocross.player import Events
-from zerocross.player.events import Event
+from zerocross.player.notifications import Event
 
 
 @pytest.fixture

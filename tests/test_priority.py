@@ -13,8 +13,8 @@ import pytest
 
 from conftest import need, need_module, wait_for
 from zerocross import Player
-from zerocross.engine.priority import elevate, keep_in_memory, name_thread
 from zerocross.memory import AlignedBuffer
+from zerocross.system.priority import elevate, keep_in_memory, name_thread
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 
@@ -69,7 +69,7 @@ def realtime_kit(tmp_path, monkeypatch):
 
 REFUSED = """
 import os, sys, threading
-from zerocross.engine import priority
+from zerocross.system import priority
 real, stop = os.sched_setscheduler, threading.Event()
 def refuse(*_):
     raise PermissionError(1, "Operation not permitted")
@@ -131,7 +131,7 @@ def test_memory_that_stays_is_counted():
 def test_a_user_without_rights_is_told_how_to_get_them():
     program = """
     import ctypes, os, resource, threading
-    from zerocross.engine.priority import elevate, keep_in_memory
+    from zerocross.system.priority import elevate, keep_in_memory
     from zerocross.memory import AlignedBuffer
     buffer = AlignedBuffer(1 << 20, "u1")
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))

@@ -14,7 +14,7 @@ from zerocross.compiler import (
     kernel,
     target,
 )
-from zerocross.compiler.vector import (
+from zerocross.compiler.primitives.vector import (
     Vector,
     absolute,
     bit_cast,
@@ -299,7 +299,7 @@ def test_gain_in_assembly_at_every_length_and_alignment():
 
 
 def test_assembly_without_a_template_is_refused(monkeypatch):
-    from zerocross.compiler import assembly
+    from zerocross.compiler.primitives import assembly
 
     monkeypatch.setattr(assembly, "_MACHINE", "riscv64")
 

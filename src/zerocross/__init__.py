@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zerocross.compiler import kernel
-    from zerocross.engine.chain import Chain, Fault, Parallel, Split
     from zerocross.engine.foreign import Callback, callback
-    from zerocross.engine.live import Stream
-    from zerocross.engine.processor import NOTE_OFF, NOTE_ON, Processor, param, processor
+    from zerocross.engine.live_stream import LiveStream as Stream
     from zerocross.errors import (
         DeviceError,
         DeviceNotFound,
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
         UsageError,
         ZerocrossError,
     )
+    from zerocross.graph.chain import Chain, Fault, Parallel, Split
+    from zerocross.graph.processor import NOTE_OFF, NOTE_ON, Processor, param, processor
     from zerocross.offline import Rendered, render
     from zerocross.pipeline import Pipeline
     from zerocross.player import Event, Player, Track
@@ -56,20 +56,22 @@ __all__ = [
 
 _HOMES = dict.fromkeys(("Event", "Player", "Track"), "zerocross.player")
 _HOMES |= dict.fromkeys(("Rendered", "render"), "zerocross.offline")
-_HOMES |= dict.fromkeys(("Chain", "Fault", "Parallel", "Split"), "zerocross.engine.chain")
+_HOMES |= dict.fromkeys(("Chain", "Fault", "Parallel", "Split"), "zerocross.graph.chain")
 _HOMES |= dict.fromkeys(
-    ("NOTE_OFF", "NOTE_ON", "Processor", "param", "processor"), "zerocross.engine.processor"
+    ("NOTE_OFF", "NOTE_ON", "Processor", "param", "processor"), "zerocross.graph.processor"
 )
 _HOMES |= dict.fromkeys(("Callback", "callback"), "zerocross.engine.foreign")
 _HOMES |= {"Pipeline": "zerocross.pipeline"}
-_HOMES |= {"Stream": "zerocross.engine.live"}
+_HOMES |= {"Stream": "zerocross.engine.live_stream"}
 _HOMES |= {"kernel": "zerocross.compiler"}
+_NAMES_AT_HOME = {"Stream": "LiveStream"}
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package is quick."""
     if name not in __all__:
         raise AttributeError(f"module 'zerocross' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES.get(name, "zerocross.errors")), name)
+    home = importlib.import_module(_HOMES.get(name, "zerocross.errors"))
+    value = getattr(home, _NAMES_AT_HOME.get(name, name))
     globals()[name] = value
     return value

@@ -9,11 +9,11 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from zerocross.faces import interrupt  # small: what is heavy comes after it
+    from zerocross.cli import interrupt  # small: what is heavy comes after it
 
     try:
         interrupt.install()
-        from zerocross.faces.cli import run
+        from zerocross.cli.main import run
 
         code = run()
     except KeyboardInterrupt:

@@ -17,18 +17,18 @@ import numpy as np
 import soundfile
 
 from zerocross.dsp.convert import to_integers
-from zerocross.engine.chain import Chain
-from zerocross.engine.records import MAX_BLOCK
-from zerocross.engine.source import (
+from zerocross.engine.file_stream import FileStream
+from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.graph.block import MAX_BLOCK
+from zerocross.graph.chain import Chain
+from zerocross.loudness.replaygain import GainTags, gain_for, read_gain_tags
+from zerocross.sources.file import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
     OpenSource,
     open_source,
     printable,
 )
-from zerocross.engine.stream import Stream
-from zerocross.errors import SourceError, UsageError, ZerocrossError
-from zerocross.replaygain import GainTags, gain_for, read_gain_tags
 
 __all__ = ["Rendered", "render"]
 
@@ -128,7 +128,7 @@ def render(
     bits = bits or _default_bits(probed, container, rate)
     if container == "FLAC" and bits == "float":
         raise UsageError("FLAC holds integers; give --bits 16 or 24, or render to .wav")
-    stream = Stream(rate, channels, volume=volume)
+    stream = FileStream(rate, channels, volume=volume)
     stream.set_playing(True)
     latency = 0
     if effects is not None:
@@ -186,7 +186,7 @@ class _Feed:
     """Opens the inputs one after the other and posts them while the stream runs."""
 
     def __init__(
-        self, stream: Stream, inputs: list[OpenSource], start_s: float, duration_s: float | None
+        self, stream: FileStream, inputs: list[OpenSource], start_s: float, duration_s: float | None
     ) -> None:
         self._stream, self._inputs = stream, inputs
         self._start_s, self._left_s = start_s, duration_s
@@ -247,7 +247,7 @@ class _Feed:
 
 
 def _write(
-    stream: Stream,
+    stream: FileStream,
     feed: _Feed,
     output: PathLike,
     container: str,
@@ -289,7 +289,7 @@ def _write(
 
 
 def _blocks(
-    stream: Stream, feed: _Feed, latency: int
+    stream: FileStream, feed: _Feed, latency: int
 ) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
     """Yield what the stream plays: as many frames as the files have, ``latency`` frames later."""
     block = np.empty((MAX_BLOCK, stream.channels), np.float32)

@@ -17,11 +17,11 @@ from zerocross.compiler import (
     restore_float_mode,
 )
 from zerocross.dsp.convert import deinterleave, interleave
-from zerocross.engine.chain import Chain
-from zerocross.engine.program import PROGRAM, run_program
-from zerocross.engine.records import MAX_BLOCK
 from zerocross.eq.equalizer import Equalizer
 from zerocross.errors import UsageError
+from zerocross.graph.block import MAX_BLOCK
+from zerocross.graph.chain import Chain
+from zerocross.graph.program import PROGRAM, run_program
 from zerocross.memory import BufferPool, Record, layout
 from zerocross.memory.pool import POOL, pool_acquire, pool_buffer, pool_release
 from zerocross.spectrum.spectrum import SPECTRUM, Spectrum, spectrum_of_tap

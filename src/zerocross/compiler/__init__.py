@@ -1,6 +1,8 @@
 """The compiler room: Python functions become machine code. The only home of Numba and LLVM."""
 
-from zerocross.compiler.atomic import (
+from zerocross.compiler.entry import Entry, entry
+from zerocross.compiler.kernel import Kernel, kernel
+from zerocross.compiler.primitives.atomic import (
     compare_exchange,
     exchange,
     fence_acquire,
@@ -10,8 +12,7 @@ from zerocross.compiler.atomic import (
     load_acquire,
     store_release,
 )
-from zerocross.compiler.entry import Entry, entry
-from zerocross.compiler.external import (
+from zerocross.compiler.primitives.external import (
     attempt,
     external,
     invoke,
@@ -21,9 +22,8 @@ from zerocross.compiler.external import (
     thread_number,
     thread_time_ns,
 )
-from zerocross.compiler.floatmode import flush_denormals, restore_float_mode
-from zerocross.compiler.kernel import Kernel, kernel
-from zerocross.compiler.pointer import (
+from zerocross.compiler.primitives.float_mode import flush_denormals, restore_float_mode
+from zerocross.compiler.primitives.pointer import (
     address_of,
     array_address,
     float32_array,

@@ -24,7 +24,7 @@ import numpy as np
 import platformdirs
 
 from zerocross.compiler.kernel import Kernel
-from zerocross.compiler.primitive import Primitive
+from zerocross.compiler.primitives.primitive import Primitive
 
 __all__ = ["content_key", "directory", "load", "store"]
 
@@ -61,7 +61,7 @@ def store(key: str, suffix: str, data: bytes) -> None:
 def _room_key() -> bytes:
     """Hash the compiler room and the versions it stands on."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     for package in ("numba", "llvmlite"):
         digest.update(f"{package}={importlib.metadata.version(package)};".encode())

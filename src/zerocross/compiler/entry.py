@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from zerocross.compiler import cache, realtime, target
+from zerocross.compiler import cache, target
 from zerocross.compiler.kernel import Kernel
-from zerocross.compiler.switch import Flavour, compiler_off
+from zerocross.compiler.mode import Flavour, compiler_off
+from zerocross.compiler.proof import allow_list
 from zerocross.errors import CompileError, KernelFault, TargetError
 
 __all__ = ["FAULT", "Entry", "announce", "entry"]
@@ -172,7 +173,7 @@ class Entry:
             for listener in _listeners:
                 listener(self.name)
             emitted = self.emit(chosen)
-            self.adopt(emitted, realtime.check(emitted.ir, self.name, self._dispatches), chosen)
+            self.adopt(emitted, allow_list.check(emitted.ir, self.name, self._dispatches), chosen)
             return
         self._verdict = json.loads(facts)
         self._link(code, chosen)

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from zerocross.compiler.switch import Flavour, compiler_off, current_flavour
+from zerocross.compiler.mode import Flavour, compiler_off, current_flavour
 
 if TYPE_CHECKING:
     from zerocross.compiler.target import Emitted, Target

@@ -16,10 +16,11 @@ from numba.core import caching, config, sigutils, types
 from numba.core.registry import cpu_target
 from numba.extending import typeof_impl
 
-from zerocross.compiler import cache, vector_numba
+from zerocross.compiler import cache
 from zerocross.compiler.kernel import Kernel
-from zerocross.compiler.primitive import Primitive
-from zerocross.compiler.switch import Flavour, flavour
+from zerocross.compiler.mode import Flavour, flavour
+from zerocross.compiler.primitives import vector_lowering as vector_numba
+from zerocross.compiler.primitives.primitive import Primitive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

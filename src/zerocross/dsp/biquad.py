@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import kernel
-from zerocross.compiler.vector import (
+from zerocross.compiler.primitives.vector import (
     f64x8,
     lane,
     load,

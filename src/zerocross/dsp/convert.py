@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import entry, float32_array, int16_array, int32_array, kernel, uint8_array
-from zerocross.compiler.vector import (
+from zerocross.compiler.primitives.vector import (
     VectorKind,
     convert,
     f32x4,

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import float32_array, float64_array, kernel, record_at
-from zerocross.compiler.vector import convert, f32x8, f64x8, fma, load, store
+from zerocross.compiler.primitives.vector import convert, f32x8, f64x8, fma, load, store
 from zerocross.dsp.fft import FFTPlan, inverse_wide_fft, make_wide_fft, wide_fft
 from zerocross.errors import UsageError
 from zerocross.memory import Record, aligned_zeros, layout

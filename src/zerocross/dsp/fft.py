@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import kernel
-from zerocross.compiler.vector import f32x16, load, shuffle, splat, store
+from zerocross.compiler.primitives.vector import f32x16, load, shuffle, splat, store
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros
 

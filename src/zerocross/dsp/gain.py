@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import kernel
-from zerocross.compiler.assembly import scale_blocks_avx
-from zerocross.compiler.pointer import array_address
-from zerocross.compiler.vector import f32x16, load, load_first, splat, store, store_first
+from zerocross.compiler.primitives.assembly import scale_blocks_avx
+from zerocross.compiler.primitives.pointer import array_address
+from zerocross.compiler.primitives.vector import f32x16, load, load_first, splat, store, store_first
 
 __all__ = ["gain", "gain_assembly"]
 

@@ -25,7 +25,7 @@ from zerocross.compiler import (
     record_at,
     store_release,
 )
-from zerocross.compiler.vector import (
+from zerocross.compiler.primitives.vector import (
     absolute,
     f32x16,
     load_first,

@@ -14,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import kernel
-from zerocross.compiler.vector import f32x16, load_first, multiply_add, splat, store_first
+from zerocross.compiler.primitives.vector import (
+    f32x16,
+    load_first,
+    multiply_add,
+    splat,
+    store_first,
+)
 from zerocross.errors import UsageError
 
 __all__ = ["LAYOUT_5_1", "MAX_INPUTS", "accumulate", "design_mix", "mix_interleaved"]

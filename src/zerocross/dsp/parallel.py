@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import kernel
-from zerocross.compiler.vector import f64x8, load, multiply_add, splat, store, sum_lanes
+from zerocross.compiler.primitives.vector import f64x8, load, multiply_add, splat, store, sum_lanes
 from zerocross.memory import aligned_zeros
 
 __all__ = ["pack_parallel", "parallel"]

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import entry, float32_rows, int64_array, kernel, record_at
-from zerocross.compiler.vector import f32x16, load, multiply_add, splat, sum_lanes
+from zerocross.compiler.primitives.vector import f32x16, load, multiply_add, splat, sum_lanes
 from zerocross.errors import UsageError
 from zerocross.memory import Record, aligned_zeros, layout
 

@@ -3,8 +3,8 @@
 from zerocross.effects.convolver import Convolver
 from zerocross.effects.delay import Delay
 from zerocross.effects.dynamics import Compressor, Gate, Limiter
-from zerocross.effects.level import Gain, Pan
-from zerocross.effects.meter import LoudnessMeter, Meter, Tap
+from zerocross.effects.gain import Gain, Pan
+from zerocross.effects.metering import LoudnessMeter, Meter, Tap
 from zerocross.effects.oscillator import Oscillator
 from zerocross.effects.reverb import Reverb
 from zerocross.effects.sampler import Sampler

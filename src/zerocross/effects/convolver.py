@@ -11,9 +11,9 @@ import numpy as np
 from zerocross.compiler import record_at
 from zerocross.dsp.convolve import CONVOLVER, check_response, convolve, make_convolution
 from zerocross.dsp.resample import resample_signal
-from zerocross.engine.processor import param, processor
-from zerocross.engine.source import read_audio
 from zerocross.errors import UsageError
+from zerocross.graph.processor import param, processor
+from zerocross.sources.file import read_audio
 
 __all__ = ["Convolver"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zerocross.dsp.limiter import limit, make_limiter
-from zerocross.engine.processor import param, processor
+from zerocross.graph.processor import param, processor
 
 __all__ = ["Compressor", "Gate", "Limiter"]
 

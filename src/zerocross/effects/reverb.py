@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.engine.processor import param, processor
+from zerocross.graph.processor import param, processor
 
 __all__ = ["Reverb"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zerocross.compiler import kernel
-from zerocross.engine.event import NOTE_OFF, NOTE_ON
+from zerocross.graph.event import NOTE_OFF, NOTE_ON
 
 __all__ = ["ATTACK", "VOICES", "end_notes", "envelope", "take_notes"]
 

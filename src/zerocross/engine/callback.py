@@ -34,7 +34,7 @@ from zerocross.compiler import (
     uint8_array,
 )
 from zerocross.dsp.convert import FORMAT_F32, FORMAT_S24, write_device_frames
-from zerocross.dsp.meter import fall_peaks
+from zerocross.dsp.peaks import fall_peaks
 from zerocross.dsp.ramp import (
     apply_ramp,
     ramp_is_at,
@@ -42,9 +42,7 @@ from zerocross.dsp.ramp import (
     ramp_remaining,
     ramp_to,
 )
-from zerocross.engine.program import PROGRAM, run_program
-from zerocross.engine.recorder import remember
-from zerocross.engine.records import (
+from zerocross.engine.layouts import (
     CALLBACK_FAULT,
     CALLBACK_SHORT,
     DECODER,
@@ -52,10 +50,11 @@ from zerocross.engine.records import (
     MARK_END,
     MARK_RAMP,
     MARKS,
-    MAX_BLOCK,
-    MAX_CHANNELS,
     STREAM,
 )
+from zerocross.engine.timing import remember
+from zerocross.graph.block import MAX_BLOCK, MAX_CHANNELS
+from zerocross.graph.program import PROGRAM, run_program
 from zerocross.memory.arena import ARENA, arena_reset, scratch_rows
 from zerocross.sync.latest import LATEST, latest_begin, latest_end
 from zerocross.sync.ring import RING, commit_read, contiguous, readable

@@ -30,10 +30,10 @@ from zerocross.compiler import (
     store_release,
 )
 from zerocross.dsp.convert import deinterleave
-from zerocross.dsp.meter import replace_nonfinite
 from zerocross.dsp.mix import mix_interleaved
+from zerocross.dsp.peaks import replace_nonfinite
 from zerocross.dsp.resample import RESAMPLER, resample_through, restart_resampler
-from zerocross.engine.records import (
+from zerocross.engine.layouts import (
     DECODER,
     MARK,
     MARK_END,

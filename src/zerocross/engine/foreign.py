@@ -23,11 +23,12 @@ from zerocross.compiler import (
     record_at,
 )
 from zerocross.engine.callback import run_callback
-from zerocross.engine.chain import Chain, Fault
-from zerocross.engine.device_stream import DeviceStream
-from zerocross.engine.processor import Processor
-from zerocross.engine.records import MAX_BLOCK, MAX_CHANNELS, STREAM
+from zerocross.engine.host import DeviceStream
+from zerocross.engine.layouts import STREAM
 from zerocross.errors import DeviceError, UsageError
+from zerocross.graph.block import MAX_BLOCK, MAX_CHANNELS
+from zerocross.graph.chain import Chain, Fault
+from zerocross.graph.processor import Processor
 from zerocross.memory import Record, aligned_zeros, layout
 from zerocross.sync.ring import RING
 from zerocross.sync.tap import Tap

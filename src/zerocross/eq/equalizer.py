@@ -21,10 +21,10 @@ from zerocross.compiler import (
 )
 from zerocross.dsp.biquad import BANDS_IN_GROUP, cascade, fade_over, pack_sos
 from zerocross.dsp.parallel import pack_parallel, parallel
-from zerocross.engine.processor import param, processor
 from zerocross.eq.design import design_band, frequency_response
 from zerocross.eq.graphic import GRAPHIC_HZ, gains_for, graphic_q
 from zerocross.errors import UsageError
+from zerocross.graph.processor import param, processor
 from zerocross.memory import Record
 
 __all__ = ["Equalizer"]

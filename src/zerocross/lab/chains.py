@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from zerocross.effects import Compressor, Convolver, Oscillator, Tap
-from zerocross.engine.chain import Chain
-from zerocross.engine.processor import param, processor
 from zerocross.eq import Equalizer
+from zerocross.graph.chain import Chain
+from zerocross.graph.processor import param, processor
 
 __all__ = ["full_chain", "plain_chain"]
 

@@ -61,12 +61,12 @@ def run(name: str, block: int, seconds: float, load: str, device: str) -> dict[s
 def _play_ours(
     block: int, seconds: float, load: Callable[[], Any], device: str, full: bool = False
 ) -> dict[str, Any]:
-    from zerocross.engine.live import Stream
+    from zerocross.engine.live_stream import LiveStream
     from zerocross.lab.chains import full_chain, plain_chain
 
     chain = full_chain(RATE) if full else plain_chain(_TONE_HZ, _BANDS)
     with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(Stream(chain, device=device, block_size=block))
+        stream = stack.enter_context(LiveStream(chain, device=device, block_size=block))
         time.sleep(_SETTLE_S)
         timer = _timer_beside(stack, stream.report()["block_size"])
         stack.enter_context(load())

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.engine.chain import Chain
-from zerocross.engine.live import Stream
-from zerocross.engine.recorder import bucket_limits_ns
+from zerocross.engine.live_stream import LiveStream
+from zerocross.engine.timing import bucket_limits_ns
+from zerocross.graph.chain import Chain
 from zerocross.picture import new_figure, save_figure
 
 __all__ = ["Listened", "draw", "listen"]
@@ -37,7 +37,7 @@ class Listened:
     Attributes
     ----------
     report : dict
-        As `Stream.report` has it.
+        As `LiveStream.report` has it.
     durations, arrivals : ndarray, int
         Histograms over `bucket_limits_ns`: time of callbacks, distance from when they were due.
     verdict : list of str
@@ -63,10 +63,12 @@ def listen(
     Raises
     ------
     DeviceNotFound, DeviceError
-        As `Stream`.
+        As `LiveStream`.
 
     """
-    with Stream(Chain(), device=device, block_size=block_size, sample_rate=sample_rate) as stream:
+    with LiveStream(
+        Chain(), device=device, block_size=block_size, sample_rate=sample_rate
+    ) as stream:
         time.sleep(min(0.5, seconds / 4))  # what happens while it starts is not the question
         stream.restart_counters()
         started = time.monotonic()

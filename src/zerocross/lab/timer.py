@@ -23,8 +23,9 @@ from zerocross.compiler import (
     record_at,
     thread_number,
 )
-from zerocross.engine.priority import elevate, name_thread
-from zerocross.memory import Grant, Record, layout
+from zerocross.memory import Record, layout
+from zerocross.system import Grant
+from zerocross.system.priority import elevate, name_thread
 
 __all__ = ["BareTimer"]
 

@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from zerocross.engine.chain import Chain
-from zerocross.engine.device import find_devices
-from zerocross.engine.live import Stream
+from zerocross.devices.miniaudio import find_devices
+from zerocross.engine.live_stream import LiveStream
 from zerocross.errors import DeviceError, MissingDependency, UsageError, ZerocrossError
+from zerocross.graph.chain import Chain
 from zerocross.lab.contestants import CONTESTANTS, RATE, is_installed
 from zerocross.lab.loads import LOADS
 from zerocross.picture import new_figure, save_figure
@@ -104,7 +104,7 @@ def _device(name: str | None, block: int) -> Iterator[str]:
     if name is not None:
         yield find_devices(name)[0].backend
         return
-    with Stream(Chain()) as stream:  # the first that can really be opened
+    with LiveStream(Chain()) as stream:  # the first that can really be opened
         found = str(stream.report()["backend"])
     if found != "null":
         yield found
@@ -161,7 +161,7 @@ def private_jack(block: int) -> Iterator[None]:
 def _answers(process: subprocess.Popen[bytes]) -> bool:
     """Ask from another process until the server answers: libjack crashes while it comes up."""
     script = (
-        "import sys; from zerocross.engine.device import find_devices;"
+        "import sys; from zerocross.devices.miniaudio import find_devices;"
         "sys.exit(not find_devices('jack'))"
     )
     deadline = time.monotonic() + _START_TIMEOUT_S

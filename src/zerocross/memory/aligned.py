@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from zerocross.closing import Closes
 from zerocross.errors import MemoryRefused, UsageError
-from zerocross.memory import pages
-from zerocross.memory.grant import Grant
+from zerocross.system import pages
+from zerocross.system.grant import Grant
 
 __all__ = ["AlignedBuffer", "aligned_zeros"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zerocross.compiler import kernel
-from zerocross.compiler.vector import f32x16, load, load_first, store, store_first
+from zerocross.compiler.primitives.vector import f32x16, load, load_first, store, store_first
 
 __all__ = ["copy_samples"]
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from zerocross.closing import Closes
 from zerocross.errors import MemoryRefused, UsageError
-from zerocross.memory.pages import PRIVATE, libc
+from zerocross.system.pages import PRIVATE, libc
 
 __all__ = ["MirroredBuffer", "granularity"]
 

@@ -1,6 +1,6 @@
 """The player room: a queue of tracks, played through a stream."""
 
-from zerocross.player.events import Event, Events
+from zerocross.player.notifications import Event, Events
 from zerocross.player.player import Player
 from zerocross.player.queue import Queue, Track
 

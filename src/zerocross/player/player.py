@@ -19,17 +19,17 @@ from collections.abc import Collection
 from typing import Any
 
 from zerocross.closing import ClosesAtExit
-from zerocross.engine.chain import Chain
-from zerocross.engine.device import NULL_DEVICE, DeviceInfo, find_devices
-from zerocross.engine.recorder import Counters
-from zerocross.engine.source import OpenSource, open_source
-from zerocross.engine.stream import Heard, Outcome, Stream
+from zerocross.devices.miniaudio import NULL_DEVICE, DeviceInfo, find_devices
+from zerocross.engine.file_stream import FileStream, Heard, Outcome
+from zerocross.engine.timing import Counters
 from zerocross.errors import SourceError, UsageError, ZerocrossError
-from zerocross.memory import Grant
-from zerocross.player.events import Event, Events
+from zerocross.graph.chain import Chain
+from zerocross.loudness.replaygain import GainTags, gain_for, read_gain_tags
+from zerocross.player.notifications import Event, Events
 from zerocross.player.queue import Queue
-from zerocross.replaygain import GainTags, gain_for, read_gain_tags
+from zerocross.sources.file import OpenSource, open_source
 from zerocross.sync import Tap
+from zerocross.system import Grant
 
 __all__ = ["Player"]
 
@@ -42,7 +42,7 @@ _RAMP_TIMEOUT_S = 0.5
 
 _log = logging.getLogger(__name__)
 # In a forked child: streams whose memory and devices must not be let go of by anyone.
-_forgotten: list[Stream] = []
+_forgotten: list[FileStream] = []
 
 
 @dataclasses.dataclass
@@ -103,7 +103,7 @@ class Player(ClosesAtExit):
         self._lock = threading.RLock()
         self._queue = Queue()
         self.events = Events()
-        self._stream: Stream | None = None
+        self._stream: FileStream | None = None
         self._target = NULL_DEVICE
         self._state = "stopped"
         self._closed = False
@@ -428,7 +428,7 @@ class Player(ClosesAtExit):
         best = self._target.rate_for(source.sample_rate)
         return best != self._stream_now().sample_rate
 
-    def _stream_now(self) -> Stream:
+    def _stream_now(self) -> FileStream:
         if self._stream is None:
             raise UsageError("nothing is playing")
         return self._stream
@@ -531,7 +531,7 @@ class Player(ClosesAtExit):
     # --- streams and devices -----------------------------------------------------------------
 
     def _open_stream(self, sample_rate: int) -> None:
-        stream = Stream(sample_rate, 2, block_size=self._block_size, volume=self._volume)
+        stream = FileStream(sample_rate, 2, block_size=self._block_size, volume=self._volume)
         self._marks_at_end = -1
         stream.set_muted(self._mute)
         if self._capture_s:

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterator
 
-from zerocross.engine.source import printable
+from zerocross.sources.file import printable
 
 __all__ = ["Queue", "Track"]
 

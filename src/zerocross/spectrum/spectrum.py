@@ -22,7 +22,7 @@ from zerocross.compiler import (
     kernel,
     record_at,
 )
-from zerocross.compiler.vector import f32x16, load_first, multiply_add, splat, sum_lanes
+from zerocross.compiler.primitives.vector import f32x16, load_first, multiply_add, splat, sum_lanes
 from zerocross.dsp.fft import make_real_fft, real_fft
 from zerocross.dsp.level import power_spectrum, power_to_db
 from zerocross.dsp.window import apply_window, design_window

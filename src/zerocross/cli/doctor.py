@@ -1,0 +1,175 @@
+"""`zerocross doctor`: what this machine has and what it would grant."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import os
+import platform
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from zerocross.compiler import cache, target
+from zerocross.devices.miniaudio import list_devices
+from zerocross.memory import AlignedBuffer, MirroredBuffer
+from zerocross.memory.record import LINE
+from zerocross.system import topology
+from zerocross.system.pages import HUGE_PAGE
+
+__all__ = ["examine"]
+
+_SETS = {  # what LLVM calls it -> what people call it
+    "sse4.1": "SSE4.1",
+    "avx": "AVX",
+    "avx2": "AVX2",
+    "fma": "FMA",
+    "avx512f": "AVX-512F",
+    "avx512bw": "AVX-512BW",
+    "avx512vl": "AVX-512VL",
+    "neon": "NEON",
+    "sve": "SVE",
+}
+
+
+def examine() -> dict[str, dict[str, Any]]:
+    """Return what was found, by topic; values are fit for people and for JSON."""
+    return {
+        "software": _software(),
+        "processor": _processor(),
+        "audio": _audio(),
+        "real time": {"priority": real_time_priority(), "locked memory": locked_memory()},
+        "memory": _memory(),
+        "cache": _cache(),
+    }
+
+
+def _software() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {
+        "zerocross": version("zerocross") if _is_installed("zerocross") else "source tree",
+        "python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "numba": version("numba"),
+        "llvm": ".".join(map(str, target.llvm().llvm_version_info))
+        + f" (llvmlite {version('llvmlite')})",
+        "numpy": version("numpy"),
+        "libsndfile": f"{soundfile.__libsndfile_version__} (soundfile {version('soundfile')})",
+        "miniaudio": version("miniaudio"),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _processor() -> dict[str, str]:
+    features = target.host().features.split(",")
+    sets = [name for feature, name in _SETS.items() if f"+{feature}" in features]
+    return {
+        "name": _processor_name(),
+        "LLVM calls it": target.host().cpu,
+        "cores": str(os.cpu_count()),
+        "instruction sets": ", ".join(sets) or "the base set only",
+        "SIMD level": f"{target.active().name} (of {', '.join(target.available())})",
+    }
+
+
+def _processor_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _audio() -> dict[str, str]:
+    devices, reasons = list_devices()
+    found: dict[str, str] = {}
+    for backend in dict.fromkeys(device.backend for device in devices):
+        mine = [device for device in devices if device.backend == backend]
+        default = next((d.name for d in mine if d.is_default), "none")
+        found[backend] = f"{len(mine)} device{'s'[: len(mine) > 1]}, default: {default}"
+    return found | reasons
+
+
+def real_time_priority() -> str:
+    """Ask for SCHED_FIFO on a thread of its own; returns whether it was granted, and why not."""
+    if sys.platform != "linux":
+        return "not examined on this system (written for Linux; not yet run elsewhere)"
+    answer: list[str] = []
+    thread = threading.Thread(target=_try_fifo, args=(answer,))
+    thread.start()
+    thread.join()
+    return answer[0]
+
+
+def _try_fifo(answer: list[str]) -> None:
+    wanted = 20
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(wanted))
+    except OSError as error:
+        answer.append(
+            f"refused ({error.strerror}); add your user to the audio group with an rtprio limit "
+            "in /etc/security/limits.d, or install rtkit"
+        )
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    granted = policy == os.SCHED_FIFO and priority == wanted
+    answer.append(f"granted (SCHED_FIFO {priority}, read back)" if granted else "silently refused")
+
+
+def locked_memory() -> str:
+    """Ask to lock a page; returns whether it was granted and how much may be locked."""
+    if sys.platform == "win32":
+        return "not examined on this system"
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    limit = "no limit" if soft == resource.RLIM_INFINITY else f"limit {soft // 1024} KiB"
+    page = ctypes.create_string_buffer(resource.getpagesize())
+    libc = ctypes.CDLL(None, use_errno=True)
+    address = ctypes.c_void_p(ctypes.addressof(page))
+    if libc.mlock(address, ctypes.c_size_t(len(page))) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        return f"refused ({reason}, {limit}); raise memlock in /etc/security/limits.d"
+    libc.munlock(address, ctypes.c_size_t(len(page)))
+    return f"granted ({limit})"
+
+
+def _memory() -> dict[str, str]:
+    nodes = topology()
+    if len(nodes) == 1:
+        numa = "one node: not applicable"
+    else:
+        numa = "; ".join(f"node {n.number}: CPU {_ranges(n.cpus)}" for n in nodes)
+    with MirroredBuffer(1) as ring:
+        mirrored = "granted" if ring.is_mirrored else f"refused ({ring.refusal}): plain memory"
+    size = 4 * HUGE_PAGE
+    with AlignedBuffer(size, "u1", huge_pages=True, prefault=True) as buffer:
+        huge = next(g for g in buffer.grants if g.what == "huge pages")
+    return {
+        "NUMA": numa,
+        "mirrored rings": mirrored,
+        "huge pages": str(huge).removeprefix("huge pages: "),
+        "writers kept apart by": f"{LINE} bytes",
+    }
+
+
+def _ranges(cpus: frozenset[int]) -> str:
+    return f"{min(cpus)}-{max(cpus)} ({len(cpus)})"
+
+
+def _cache() -> dict[str, str]:
+    folder = cache.directory()
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return {"compiled code": str(folder), "size": f"{size / 1e6:.1f} MB"}

@@ -1,0 +1,53 @@
+"""Compiling what playing needs, with a word about it when it takes a while."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from zerocross.compiler.entry import Entry, announce
+
+__all__ = ["warm_up"]
+
+
+def _needed(with_spectrum: bool) -> list[Entry]:
+    from zerocross.devices.miniaudio import device_callback, notification_callback
+    from zerocross.engine.decode import decode_loop
+    from zerocross.memory.record import shared_load, shared_store
+    from zerocross.sources.file import provide_libsndfile
+    from zerocross.sync.latest import latest_read
+
+    provide_libsndfile()
+    needed = [
+        device_callback,
+        decode_loop,
+        notification_callback,
+        shared_load,
+        shared_store,
+        latest_read,
+    ]
+    if with_spectrum:
+        from zerocross.spectrum.spectrum import spectrum_frame
+
+        needed.append(spectrum_frame)
+    return needed
+
+
+def warm_up(with_spectrum: bool = False) -> None:
+    """Load the machine code of the playing path; compile it on the first run, with progress."""
+    needed = _needed(with_spectrum)
+    started = time.monotonic()
+    compiled: list[str] = []
+
+    def tell(name: str) -> None:
+        if not compiled:
+            print("compiling kernels for this machine (the first run only)", file=sys.stderr)
+        compiled.append(name)
+        done = next(i for i, item in enumerate(needed, 1) if item.name == name)
+        print(f"  {done}/{len(needed)} {name.removeprefix('zerocross_')}", file=sys.stderr)
+
+    with announce(tell):
+        for item in needed:
+            _ = item.address
+    if compiled:
+        print(f"  done in {time.monotonic() - started:.1f} s", file=sys.stderr)

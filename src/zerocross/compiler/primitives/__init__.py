@@ -1,0 +1,1 @@
+"""What kernels may say beside Python: atomics, pointers, vectors, assembly, the float mode."""

@@ -1,0 +1,112 @@
+"""Inline assembly for kernels, and the seed's hand-written gain loop done right.
+
+`assembly` makes a primitive from a template for each architecture, in LLVM's syntax: AT&T
+operand order on x86-64, ``$0`` for the first operand, ``$$`` for a literal dollar. The
+template runs as it stands; nothing checks it. Where no template fits the target, compiling
+the kernel fails with an error that says so.
+
+Real-time: what the template does.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from zerocross.compiler.primitives.primitive import Primitive
+from zerocross.errors import CompileError
+
+__all__ = ["assembly", "scale_blocks_avx"]
+
+_MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(
+    platform.machine().lower(), platform.machine().lower()
+)
+
+
+def assembly(
+    templates: dict[str, tuple[str, str]], arguments: str
+) -> Callable[[Callable[..., Any]], Primitive]:
+    """Decorate a Python body with its machine code.
+
+    Parameters
+    ----------
+    templates : dict
+        For ``x86_64`` and ``aarch64``: the template and LLVM's constraints for it.
+    arguments : str
+        One letter for each argument: ``l`` int64 (also addresses), ``f`` float32,
+        ``d`` float64. The primitive returns nothing.
+
+    """
+
+    def decorate(reference: Callable[..., Any]) -> Primitive:
+        def build() -> Any:
+            if _MACHINE not in templates:
+                raise CompileError(
+                    f"{reference.__name__}: no assembly for {_MACHINE}, only for "
+                    f"{', '.join(templates)}; use the plain kernel"
+                )
+            return _intrinsic(*templates[_MACHINE], arguments)
+
+        return Primitive(reference, build)
+
+    return decorate
+
+
+def _intrinsic(template: str, constraints: str, arguments: str) -> Any:
+    from llvmlite import ir
+    from numba.core import types
+    from numba.extending import intrinsic
+
+    native = {"l": ir.IntType(64), "f": ir.FloatType(), "d": ir.DoubleType()}
+    kinds = {"l": types.int64, "f": types.float32, "d": types.float64}
+    typed = types.Tuple([kinds[letter] for letter in arguments])
+
+    @intrinsic
+    def run(_context: Any, *values: Any) -> Any:
+        def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            operands = [builder.extract_value(args[0], i) for i in range(len(arguments))]
+            kind = ir.FunctionType(ir.VoidType(), [native[letter] for letter in arguments])
+            code = ir.InlineAsm(kind, template, constraints, side_effect=True)
+            builder.call(code, operands)
+            return context.get_dummy_value()
+
+        return types.none(typed), lower
+
+    return run
+
+
+@assembly(
+    {
+        "x86_64": (
+            """
+            vbroadcastss $2, %ymm0
+            movq $0, %rax
+            movq $1, %rcx
+            testq %rcx, %rcx
+            jz 2f
+            1:
+            vmulps (%rax), %ymm0, %ymm1
+            vmulps 32(%rax), %ymm0, %ymm2
+            vmulps 64(%rax), %ymm0, %ymm3
+            vmulps 96(%rax), %ymm0, %ymm4
+            vmovups %ymm1, (%rax)
+            vmovups %ymm2, 32(%rax)
+            vmovups %ymm3, 64(%rax)
+            vmovups %ymm4, 96(%rax)
+            addq $$128, %rax
+            decq %rcx
+            jnz 1b
+            2:
+            vzeroupper
+            """,
+            "r,r,x,~{rax},~{rcx},~{xmm0},~{xmm1},~{xmm2},~{xmm3},~{xmm4},~{memory},~{cc}",
+        )
+    },
+    "llf",
+)
+def scale_blocks_avx(address: int, blocks: int, gain: float) -> None:
+    """Multiply blocks of 32 float32 that begin at an address by a gain (AVX)."""
+    from zerocross.compiler.primitives.pointer import float32_array
+
+    float32_array(address, 32 * blocks)[:] *= gain

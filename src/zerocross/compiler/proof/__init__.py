@@ -1,0 +1,1 @@
+"""The real-time proof: what may be called, the verdict, and the words for a refusal."""

@@ -1,0 +1,227 @@
+"""The real-time proof of a user's function: read from the very code that will run.
+
+After the whole module was optimised as a closed world, the proof is what can be read off it:
+
+- it cannot raise: the entry returns the constant 0 on every path;
+- it cannot allocate, lock or wait: every call is on the list of `compiler.realtime`;
+- no call goes through a pointer, and no function calls itself, directly or round about;
+- its stack is of a fixed size, which is reported.
+
+What fails is told with the user's file and line, by `compiler.diagnosis`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from zerocross.compiler import cache, target
+from zerocross.compiler.entry import Entry
+from zerocross.compiler.kernel import Kernel
+from zerocross.compiler.primitives.external import INVOKER
+from zerocross.compiler.proof import allow_list
+from zerocross.compiler.proof.diagnosis import (
+    Finding,
+    find_in_source,
+    loops_to_warn_of,
+    refusal_in_ir,
+    refusal_of_numba,
+)
+from zerocross.errors import CompileError, RealtimeError
+
+__all__ = ["MOST_STACK", "Verdict", "prove"]
+
+#: The most stack that an entry may use, in bytes: an audio thread has 64 KiB at least.
+MOST_STACK = 32_768
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What the proof found.
+
+    Attributes
+    ----------
+    name : str
+        Of the function.
+    file : str
+    line : int
+        Where it begins.
+    calls : tuple of str
+        C functions that it calls, all of them allowed.
+    instructions : int
+        Of the module, in LLVM's terms.
+    stack_bytes : int
+        The most that it uses.
+    warnings : tuple of str
+        Loops whose length depends on data.
+
+    """
+
+    name: str
+    file: str
+    line: int
+    calls: tuple[str, ...]
+    instructions: int
+    stack_bytes: int
+    warnings: tuple[str, ...]
+
+
+def prove(
+    made: Entry,
+    function: Callable[..., Any],
+    process: Kernel[Any],
+    endless: Entry,
+    teach: Callable[[], None],
+) -> Verdict:
+    """Compile an entry, prove it, and load it.
+
+    Parameters
+    ----------
+    made : Entry
+        The entry; its code calls the user's function.
+    function : callable
+        The user's function, for the words.
+    process : Kernel
+        What the function is compiled as, for finding lines.
+    endless : Entry
+        The same with scratch memory that cannot run out. Running out is the one fault that an
+        accepted function may have (it is contained); this one must have none at all.
+    teach : callable
+        Called before anything is compiled.
+
+    Raises
+    ------
+    RealtimeError
+        If it may raise, allocate, lock, wait or recurse, with the file, the line, the
+        expression, the reason and the cure.
+    CompileError
+        If it cannot be compiled.
+
+    """
+    chosen = target.active()
+    key = made.key(chosen)
+    known = cache.load(key, "verdict")
+    if known is not None:
+        return _verdict(function, json.loads(known))
+    finding = find_in_source(function)
+    if finding:
+        raise RealtimeError(str(finding), finding)
+    teach()
+    try:
+        emitted = made.emit(chosen)
+    except CompileError:
+        raise
+    except Exception as error:  # Numba has many; all mean that it cannot be compiled
+        if not (type(error).__module__.startswith("numba") or isinstance(error, KeyError)):
+            raise
+        finding = refusal_of_numba(error, function)
+        raise RealtimeError(str(finding), finding) from None
+    refused = allow_list.refused(emitted.ir, allow_list.NEVER_WAITS)
+    refused += [INVOKER] if f"@{INVOKER}(" in emitted.ir else []
+    if refused or not (made.checked or _cannot_raise(emitted.ir, made, endless, chosen)):
+        finding = _find_line(endless, function, process, refused)
+        raise RealtimeError(str(finding), finding)
+    facts = allow_list.check(emitted.ir, made.name)
+    _check_recursion(emitted.ir, function)
+    facts["stack_bytes"] = _stack_bytes(emitted.assembly, function)
+    made.adopt(emitted, facts, chosen)
+    cache.store(key, "verdict", json.dumps(facts).encode())
+    return _verdict(function, facts)
+
+
+def _verdict(function: Callable[..., Any], facts: dict[str, Any]) -> Verdict:
+    """Return what was found, with the function's present place."""
+    code = function.__code__
+    return Verdict(
+        function.__qualname__,
+        code.co_filename,
+        code.co_firstlineno,
+        tuple(facts["calls"]),
+        facts["instructions"],
+        facts["stack_bytes"],
+        tuple(map(str, loops_to_warn_of(function))),
+    )
+
+
+def _find_line(
+    made: Entry, function: Callable[..., Any], process: Kernel[Any], refused: list[str]
+) -> Finding:
+    """Compile once more with line numbers, and look for the line that leads there."""
+    from zerocross.compiler import numba_bridge
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Numba has no source of what it makes itself
+        ir, _, _ = numba_bridge.portable_ir(made.kernel, list(made.argument_types), "lines")
+    if function is not process.function:  # the function form: one kernel deeper
+        process = process.function.__closure__[0].cell_contents  # type: ignore[index]
+    symbols = numba_bridge.symbols_of(process, "lines")
+    return refusal_in_ir(ir, function, symbols[-1] if symbols else "", refused)
+
+
+def _cannot_raise(ir: str, made: Entry, endless: Entry, chosen: target.Target) -> bool:
+    return _returns_zero_only(ir, made.name) or _returns_zero_only(
+        endless.emit(chosen).ir, endless.name
+    )
+
+
+def _returns_zero_only(ir: str, name: str) -> bool:
+    body = re.search(rf"^define [^\n]*@{re.escape(name)}\(.*?^}}", ir, re.MULTILINE | re.DOTALL)
+    returned = re.findall(r"^\s*ret i64 (\S+)", body.group(), re.MULTILINE) if body else []
+    return bool(returned) and set(returned) == {"0"}
+
+
+_FUNCTION = re.compile(r'^define [^\n]*?@("[^"]+"|[^\s(]+)\((.*?)^}', re.MULTILINE | re.DOTALL)
+
+
+def _check_recursion(ir: str, function: Callable[..., Any]) -> None:
+    """Refuse a module in which a function can come back to itself."""
+    calls = {
+        match.group(1).strip('"'): {
+            callee.strip('"') for callee in re.findall(r'@("[^"]+"|[^\s(,)]+)\(', match.group(2))
+        }
+        for match in _FUNCTION.finditer(ir)
+    }
+    for start, direct in calls.items():
+        seen: set[str] = set()
+        waiting = set(direct)
+        while waiting:
+            name = waiting.pop()
+            if name == start:
+                code = function.__code__
+                finding = Finding(
+                    code.co_filename,
+                    code.co_firstlineno,
+                    function.__name__,
+                    "calls itself, directly or through others",
+                    "write a loop",
+                )
+                raise RealtimeError(str(finding), finding)
+            if name not in seen:
+                seen.add(name)
+                waiting |= calls.get(name, set())
+
+
+def _stack_bytes(assembly: str, function: Callable[..., Any]) -> int:
+    """Return an upper limit of the stack: the frames of all functions of the module.
+
+    There is no recursion, so no path holds more than all of them.
+    """
+    frames = sum(int(n) for n in re.findall(r"\bsubq?\s+\$(\d+), %rsp", assembly))
+    frames += sum(int(n) for n in re.findall(r"\bsub\s+sp, sp, #(\d+)", assembly))
+    frames += 8 * len(re.findall(r"\bpushq?\s", assembly))
+    frames += 16 * len(re.findall(r"\bstp\s[^\n]*\[sp, #-\d+\]!", assembly))
+    if frames > MOST_STACK:
+        code = function.__code__
+        finding = Finding(
+            code.co_filename,
+            code.co_firstlineno,
+            function.__name__,
+            f"needs {frames} bytes of stack, more than {MOST_STACK}",
+            "make large arrays in prepare(), or use block.scratch(n)",
+        )
+        raise RealtimeError(str(finding), finding)
+    return frames

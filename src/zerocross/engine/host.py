@@ -1,0 +1,227 @@
+"""What every stream has: a record that a device calls back with, a chain's program, a tap.
+
+`engine.stream` puts a ring and a decode thread before it, `engine.live` the device's own input.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.devices.miniaudio import DEFAULT_BLOCK, Device, DeviceInfo, open_device
+from zerocross.dsp.convert import FORMAT_F32
+from zerocross.engine.callback import render_block
+from zerocross.engine.layouts import CALLBACK, LOGGED, POSITION_FIELDS, STREAM
+from zerocross.engine.timing import Counters, recent_callbacks
+from zerocross.errors import DeviceError
+from zerocross.graph.chain import Program
+from zerocross.memory import Arena, Record, aligned_zeros
+from zerocross.sync import Latest, Tap
+from zerocross.system import Grant
+from zerocross.system.numa import pin, place_here
+from zerocross.system.priority import elevate, keep_in_memory, name_thread
+
+__all__ = ["DeviceStream"]
+
+_RECORDED = (
+    "callbacks",
+    "late",
+    "underruns",
+    "longest_ns",
+    "longest_gap_ns",
+    "longest_late_ns",
+    "late_causes",
+    "histogram",
+    "arrivals",
+)
+_RAMP_S = 0.010
+_LEAD_S = 0.020
+_PROGRAM_TIMEOUT_S = 1.0
+# Scratch for a block, and what analysers may look back on: 32768 frames and any latency.
+_ARENA_BYTES = 1 << 20
+_TAP_FRAMES = 1 << 16
+
+
+class DeviceStream:
+    """A record, a tap and a chain's program that a device calls back with, in one format.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Frames a second.
+    channels : int
+        Samples in a frame, 1 to 8.
+    block_size : int or None
+        Frames in a callback asked of devices.
+    volume : float
+        Gain at the start.
+    regions : sequence of (address, length)
+        More memory that is to be near the audio thread and to stay.
+
+    Attributes
+    ----------
+    tap : Tap
+        The last frames that went to the device, after the volume.
+    grants : list of Grant
+        What was asked of the system for the stream's memory, and what it gave.
+
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        channels: int,
+        block_size: int | None = None,
+        volume: float = 1.0,
+        regions: tuple[tuple[int, int], ...] = (),
+    ) -> None:
+        self.sample_rate, self.channels = sample_rate, channels
+        self.asked_block = block_size
+        self.block_size = block_size or DEFAULT_BLOCK
+        self.device: Device | None = None
+        self.record = Record(STREAM)
+        self._latest = Latest(*POSITION_FIELDS)
+        self._arena = Arena(_ARENA_BYTES)
+        self._log = aligned_zeros(LOGGED, CALLBACK)
+        self.tap = Tap(_TAP_FRAMES, channels)
+        self._program: Program | None = None
+        self._outlived: list[Program | None] = []
+        self._capture = np.zeros(0, np.float32)
+        self._elevated = 0
+        self.record.fill(
+            latest=self._latest.record.address,
+            arena=self._arena.record.address,
+            tap=self.tap.record.address,
+            log=self._log.ctypes.data,
+            channels=channels,
+            sample_format=FORMAT_F32,
+            sample_rate=sample_rate,
+            ramp_frames=round(_RAMP_S * sample_rate),
+            volume=volume,
+        )
+        self.record["gain"]["start"] = self.record["gain"]["stop"] = volume
+        whole = [*regions, self._arena.region, *self.tap.regions]
+        self.grants = [*place_here(whole), keep_in_memory(whole)]
+
+    def set_volume(self, volume: float) -> None:
+        """Set the gain, reached over 10 ms."""
+        self.record["volume"] = volume
+
+    def set_muted(self, muted: bool) -> None:
+        """Silence the output, or not, over 10 ms; the audio runs on."""
+        self.record["muted"] = int(muted)
+
+    def is_silent(self) -> bool:
+        """Return whether the callback has ramped down and writes silence."""
+        return self._latest.read()["silence"] > 0
+
+    def peaks(self) -> list[float]:
+        """Return the peak level of each channel, linear, falling 20 dB in 1.7 s."""
+        levels: list[float] = self.record["peaks"][: self.channels].tolist()
+        return levels
+
+    def open_device(self, name: str | None, candidates: list[DeviceInfo] | None = None) -> str:
+        """Open and start a device for this stream; returns a notice, or an empty string."""
+        device, notice = open_device(
+            name,
+            self.record.address,
+            self.sample_rate,
+            self.channels,
+            self.asked_block,
+            candidates,
+        )
+        self.start_device(device)
+        return notice
+
+    def start_device(self, device: Device) -> None:
+        """Let an open device call back; closes it if it refuses."""
+        self.record["sample_format"] = device.sample_format
+        self.record["device_stops"] = self.record["thread"] = self.record["last_ns"] = 0
+        self.record["lead_frames"] = max(device.block_size, round(_LEAD_S * self.sample_rate))
+        try:
+            device.start()
+        except DeviceError:
+            device.close()
+            raise
+        self.device = device
+
+    def elevate(self, cpus: Collection[int] | None = None) -> list[Grant]:
+        """Ask for real-time priority for the device's thread, once it has called back.
+
+        With CPUs, it is pinned to them as well. Empty until then, and when it was done already.
+        """
+        thread = self.record.load("thread")
+        if thread in {0, self._elevated}:
+            return []
+        self._elevated = thread
+        name_thread(thread, "zerocross-audio")
+        grants = [elevate(thread)]
+        if cpus is not None:
+            grants.append(pin(thread, cpus))
+        return grants
+
+    def close_device(self, patience_s: float = 3.0) -> None:
+        """Close the device; the ring and the position stay."""
+        if self.device:
+            device, self.device = self.device, None
+            device.close(patience_s)
+
+    def device_is_lost(self) -> bool:
+        """Return whether the device stopped on its own or calls back no more."""
+        if self.device is None:
+            return False
+        if self.record.load("device_stops"):
+            return True
+        last = int(self.record["last_ns"])
+        patience = 2.0 + 20 * self.device.block_size / self.sample_rate
+        return last > 0 and time.monotonic_ns() - last > patience * 1e9
+
+    def set_program(self, program: Program | None) -> bool:
+        """Let a chain's program be run from the next block on; None for none.
+
+        Returns whether the audio thread has taken it; without a device there is none to ask.
+        The program that ran before is kept until then.
+        """
+        address = program.record.address if program else 0
+        before, self._program = self._program, program
+        self.record.store("program", address)
+        deadline = time.monotonic() + _PROGRAM_TIMEOUT_S
+        while self.device and self.record.load("program_running") != address:
+            if time.monotonic() > deadline:
+                self._outlived.append(before)  # a device that calls back no more: keep the memory
+                return False
+            time.sleep(0.001)
+        return self.device is not None
+
+    def render(self, out: npt.NDArray[np.float32]) -> None:
+        """Fill an array, shape (frames, channels), through the callback (no device)."""
+        render_block(self.record.address, out.ctypes.data, len(out))
+
+    def capture(self, seconds: float) -> None:
+        """Keep a copy of what goes to the device from now on; before the device is opened."""
+        frames = round(seconds * self.sample_rate)
+        self._capture = aligned_zeros((frames, self.channels))
+        self._capture.fill(0.0)  # touched now, not in the callback
+        self.record["capture"] = self._capture.ctypes.data
+        self.record["capture_frames"] = frames
+
+    def captured(self) -> npt.NDArray[np.float32]:
+        """Return what was captured, shape (frames, channels); for float32 devices."""
+        return self._capture[: int(self.record["captured"])]
+
+    def counters(self) -> Counters:
+        """Return what the callback counted so far."""
+        return Counters.of_stream(self.record)
+
+    def recent(self) -> list[dict[str, Any]]:
+        """Return the last 256 callbacks, oldest first; see docs/report.md."""
+        return recent_callbacks(self._log, self.record.load("callbacks"), self.sample_rate)
+
+    def restart_counters(self) -> None:
+        """Set the recorder's counters and histograms to 0, while it may be counting."""
+        for name in _RECORDED:
+            self.record[name] = 0

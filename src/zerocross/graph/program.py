@@ -1,0 +1,315 @@
+"""Programs: what the audio thread runs of a chain.
+
+A program is a list of steps over planar buffers. A processor is called by the address of its
+proven code, and what it did is looked at before the next step:
+
+- a status that is not 0, or an output that is not finite: the processor is left at once. In
+  its place its input is heard (an instrument's: silence), beginning where the output was last,
+  so that there is no step;
+- three blocks in a row over its share of the time: its output is faded over one block.
+
+The rest of the program goes on. `graph.chain` makes programs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from zerocross.compiler import (
+    entry,
+    float32_rows,
+    invoke,
+    kernel,
+    load_acquire,
+    monotonic_ns,
+    record_at,
+)
+from zerocross.graph.block import MAX_BLOCK, MAX_CHANNELS
+from zerocross.graph.event import HEAD, QUEUE, frames_to_next, take_due
+from zerocross.memory import layout
+from zerocross.memory.arena import ARENA, arena_reset
+from zerocross.memory.copy import copy_samples
+
+__all__ = [
+    "BLOCK",
+    "CLOCK",
+    "NODE",
+    "PROGRAM",
+    "STEP",
+    "run_program",
+    "run_program_over",
+]
+
+#: What a processor is given, as a record.
+BLOCK = layout(
+    audio=[
+        "input",
+        "output",
+        "row_frames",
+        "frames",
+        ("sample_rate", "f8"),
+        "position",
+        "arena",
+        "notes",
+        "note_count",
+        "changes",
+        "change_count",
+    ]
+)
+
+_STRIKES = 3
+
+#: Kinds of steps.
+PROCESS, CLEAR, MIX, FADE = range(4)
+#: What a node does: its work, or what is heard in its place.
+RUNNING, BYPASSED, SILENT = range(3)
+#: Why a processor was left.
+CAUSES = ("", "a fault status", "an output that is not finite", "its time budget")
+
+#: A step of a program; buffers are numbers.
+STEP = np.dtype(
+    [
+        ("kind", "i8"),
+        ("node", "i8"),
+        ("source", "i8"),
+        ("target", "i8"),
+        ("other", "i8"),
+        ("first_channel", "i8"),
+        ("channels", "i8"),
+        ("gain", "f8"),
+    ]
+)
+_STEP_SIZE = STEP.itemsize
+
+#: A processor in a program, and what the audio thread saw of it.
+NODE = layout(
+    setup=["entry", "state", "on_fault", "stops"],
+    audio=[
+        "mode",
+        "cause",
+        "status",
+        "faults",
+        "strikes",
+        "longest_ns",
+        "total_ns",
+        "blocks",
+        ("held", "f4", (MAX_CHANNELS,)),
+    ],
+)
+
+#: How many frames a chain has run; its programs share it.
+CLOCK = layout(audio=["frames"])
+
+PROGRAM = layout(
+    setup=[
+        "clock",
+        "steps",
+        "step_count",
+        "buffers",
+        "channels",
+        ("sample_rate", "f8"),
+        "arena",
+        "block",
+        "result",
+        "fade_frames",
+    ],
+    control=[("budget_share", "f8")],
+    audio=["fade_done", "stopped"],
+)
+
+
+@kernel
+def _buffer(program: Any, number: Any, first_channel: Any, channels: Any) -> Any:
+    at = (number * program.channels + first_channel) * MAX_BLOCK
+    return float32_rows(program.buffers + 4 * at, channels, MAX_BLOCK)
+
+
+@kernel
+def _is_finite(rows: Any, frames: Any) -> Any:
+    bad = 0
+    for c in range(rows.shape[0]):
+        row = rows[c]
+        for i in range(frames):
+            bad += row[i] - row[i] != np.float32(0.0)
+    return bad == 0
+
+
+@kernel
+def _leave(node: Any, cause: Any, status: Any) -> None:
+    node.mode = node.on_fault
+    node.cause = cause
+    node.status = status
+    node.faults += 1
+
+
+@kernel
+def _pass_by(node: Any, source: Any, target: Any, frames: Any) -> None:
+    """Write what is heard in a processor's place."""
+    for c in range(target.shape[0]):
+        if node.mode == SILENT:
+            for i in range(frames):
+                target[c, i] = np.float32(0.0)
+        else:
+            copy_samples(target[c], source[c], frames)
+
+
+@kernel
+def _bridge(node: Any, target: Any, frames: Any) -> None:
+    """Lead from the last good sample into what follows, within the block."""
+    for c in range(target.shape[0]):
+        step = node.held[c] - target[c, 0]
+        for i in range(frames):
+            target[c, i] += step * np.float32((frames - i) / (frames + 1.0))
+
+
+@kernel
+def _fade_away(node: Any, source: Any, target: Any, frames: Any) -> None:
+    """Fade from a good output to what is heard in its place."""
+    for c in range(target.shape[0]):
+        for i in range(frames):
+            w = np.float32((i + 1.0) / frames)
+            instead = source[c, i] if node.mode == BYPASSED else np.float32(0.0)
+            target[c, i] += w * (instead - target[c, i])
+
+
+@kernel
+def _run_pieces(program: Any, step: Any, node: Any, frames: Any) -> Any:
+    """Run a processor over a block, cut before each of its events; returns its status."""
+    block = record_at(program.block, BLOCK)
+    first = step.first_channel * MAX_BLOCK
+    source = program.buffers + 4 * (step.source * program.channels * MAX_BLOCK + first)
+    target = program.buffers + 4 * (step.target * program.channels * MAX_BLOCK + first)
+    start = record_at(program.clock, CLOCK).frames
+    block.row_frames = MAX_BLOCK
+    block.sample_rate = program.sample_rate
+    block.arena = program.arena
+    done = 0
+    while done < frames:
+        count = frames - done
+        block.note_count = block.change_count = 0
+        queue_address = load_acquire(record_at(node.state, HEAD), "queue")
+        if queue_address != 0:
+            queue = record_at(queue_address, QUEUE)
+            take_due(queue, start + done)
+            block.notes, block.note_count = queue.notes, queue.note_count
+            block.changes, block.change_count = queue.changes, queue.change_count
+            count = frames_to_next(queue, start + done, count)
+        block.input = source + 4 * done
+        block.output = target + 4 * done
+        block.frames = count
+        block.position = start + done
+        arena_reset(record_at(program.arena, ARENA))
+        status = invoke(node.entry, node.state, program.block)
+        if status != 0:
+            return status
+        done += count
+    return 0
+
+
+@kernel
+def _run_node(program: Any, step: Any, frames: Any) -> None:
+    node = record_at(step.node, NODE)
+    source = _buffer(program, step.source, step.first_channel, step.channels)
+    target = _buffer(program, step.target, step.first_channel, step.channels)
+    if node.mode != RUNNING:
+        _pass_by(node, source, target, frames)
+        return
+    started = monotonic_ns()
+    status = _run_pieces(program, step, node, frames)
+    elapsed = monotonic_ns() - started
+    node.blocks += 1
+    node.total_ns += elapsed
+    node.longest_ns = max(node.longest_ns, elapsed)
+    if status != 0 or not _is_finite(target, frames):
+        _leave(node, 1 if status != 0 else 2, status)
+        _pass_by(node, source, target, frames)
+        _bridge(node, target, frames)
+    elif program.budget_share * frames * 1e9 < elapsed * program.sample_rate:
+        node.strikes += 1
+        if node.strikes >= _STRIKES and program.budget_share > 0.0:
+            _leave(node, 3, elapsed)
+            _fade_away(node, source, target, frames)
+    else:
+        node.strikes = 0
+    if node.mode != RUNNING and node.stops:
+        program.stopped = 1
+    for c in range(target.shape[0]):
+        node.held[c] = target[c, frames - 1]
+
+
+@kernel
+def _crossfade(program: Any, step: Any, frames: Any) -> None:
+    """Fade from the source to the other buffer: equal power, over the program's first frames."""
+    old = _buffer(program, step.source, 0, program.channels)
+    new = _buffer(program, step.other, 0, program.channels)
+    target = _buffer(program, step.target, 0, program.channels)
+    for i in range(frames):
+        t = min(1.0, (program.fade_done + i) / program.fade_frames)
+        done = t * t * t * (t * (6.0 * t - 15.0) + 10.0)  # no kink where it begins and ends
+        a = np.float32(math.cos(0.5 * math.pi * done))
+        b = np.float32(math.sin(0.5 * math.pi * done))
+        for c in range(program.channels):
+            target[c, i] = a * old[c, i] + b * new[c, i]
+    program.fade_done = min(program.fade_done + frames, program.fade_frames)
+
+
+@kernel
+def _run_step(program: Any, step: Any, frames: Any) -> None:
+    if step.kind == PROCESS:
+        _run_node(program, step, frames)
+        return
+    if step.kind == FADE:
+        _crossfade(program, step, frames)
+        return
+    source = _buffer(program, step.source, 0, program.channels)
+    target = _buffer(program, step.target, 0, program.channels)
+    for c in range(program.channels):
+        if step.kind == CLEAR:
+            for i in range(frames):
+                target[c, i] = np.float32(0.0)
+        else:
+            for i in range(frames):
+                target[c, i] += np.float32(step.gain) * source[c, i]
+
+
+@kernel
+def run_program(program: Any, source: Any, target: Any, frames: Any) -> None:
+    """Run planar frames, at most `MAX_BLOCK`, through a program.
+
+    Real-time: safe; all that it calls was proven. Source and target may be the same.
+    """
+    first = _buffer(program, 0, 0, program.channels)
+    for c in range(program.channels):
+        copy_samples(first[c], source[c], frames)
+    for k in range(program.step_count):
+        _run_step(program, record_at(program.steps + k * _STEP_SIZE, STEP), frames)
+    last = _buffer(program, program.result, 0, program.channels)
+    for c in range(program.channels):
+        if program.stopped:
+            for i in range(frames):
+                target[c, i] = np.float32(0.0)
+        else:
+            copy_samples(target[c], last[c], frames)
+    record_at(program.clock, CLOCK).frames += frames
+
+
+@entry("int64", "int64", "int64", "int64", "int64", dispatches=True)
+def run_program_over(
+    program_address: int, source: int, target: int, row_frames: int, frames: int
+) -> int:
+    """Run any number of planar frames, rows ``row_frames`` apart, block by block."""
+    program = record_at(program_address, PROGRAM)
+    done = 0
+    while done < frames:
+        count = min(frames - done, MAX_BLOCK)
+        run_program(
+            program,
+            float32_rows(source + 4 * done, program.channels, row_frames),
+            float32_rows(target + 4 * done, program.channels, row_frames),
+            count,
+        )
+        done += count
+    return done

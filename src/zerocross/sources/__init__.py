@@ -1,0 +1,1 @@
+"""Where a track's frames come from."""
