@@ -14,7 +14,8 @@ import pytest
 from conftest import need, need_module, wait_for
 from zerocross import Player
 from zerocross.memory import AlignedBuffer
-from zerocross.system.priority import elevate, keep_in_memory, name_thread
+from zerocross.system.locking import keep_in_memory
+from zerocross.system.priority import elevate, name_thread
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 
@@ -131,7 +132,8 @@ def test_memory_that_stays_is_counted():
 def test_a_user_without_rights_is_told_how_to_get_them():
     program = """
     import ctypes, os, resource, threading
-    from zerocross.system.priority import elevate, keep_in_memory
+    from zerocross.system.locking import keep_in_memory
+    from zerocross.system.priority import elevate
     from zerocross.memory import AlignedBuffer
     buffer = AlignedBuffer(1 << 20, "u1")
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
