@@ -55,7 +55,7 @@ class FakeWindows:
         self.locked = set()
         self.here = (0, 2)  # the group and number of the CPU that runs
         self.nodes = {0: (0b0011, 0), 2: (0b1100, 0)}
-        self.allocated, self.node_of_page = {}, {}
+        self.allocated, self.node_of_page, self.paged_out = {}, {}, set()
 
     def refuse(self, name):
         self.error = self.refused[name]
@@ -158,6 +158,8 @@ class FakeWindows:
             node = self.node_of_page.get(page.address, 0)
             # Valid, a protection, the node, Locked: and what lies between them must not matter.
             page.flags = 1 | 4 << 4 | node << 16 | (page.address in self.locked) << 22
+            if page.address in self.paged_out:
+                page.flags &= ~1  # not Valid: the rest means nothing
         return 1
 
     # --- nodes

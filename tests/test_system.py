@@ -260,6 +260,19 @@ def test_windows_refuses_to_lock(on_windows, pages):
     assert not keep_in_memory([pages]).granted
 
 
+def test_windows_counts_the_bytes_that_are_locked(on_windows, pages):
+    address, _ = pages
+    region = (address + 4000, 100)  # the end of a page, and 4 bytes of the next
+    assert keep_in_memory([region]).detail == "1 of 1 KiB, read back"
+    assert windows.locked_bytes_of(*region) == 100
+    on_windows.locked.remove(address)
+    assert windows.locked_bytes_of(*region) == 4
+    on_windows.locked.add(address)
+    on_windows.paged_out.add(address + 4096)
+    assert windows.locked_bytes_of(*region) == 96
+    assert windows.node_of(address + 4096) == -1
+
+
 def test_windows_takes_memory_on_a_node(on_windows):
     buffer = AlignedBuffer((2, 5000), node=2)
     (answer,) = buffer.grants

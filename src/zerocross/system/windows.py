@@ -258,8 +258,11 @@ def lock(address: int, size: int) -> None:
 
 def locked_bytes_of(address: int, size: int) -> int:
     """Return how much of a range is locked."""
-    pages = _pages(address, size)
-    return min(size, sum(page.is_locked for page in pages) * mmap.PAGESIZE)
+    return sum(
+        min(page.address + mmap.PAGESIZE, address + size) - max(page.address, address)
+        for page in _pages(address, size)
+        if page.is_locked
+    )
 
 
 def node_of(address: int) -> int:
