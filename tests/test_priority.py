@@ -85,8 +85,9 @@ stop.set()
 """
 
 
-def ask_without_rights():
-    done = subprocess.run([sys.executable, "-c", REFUSED], capture_output=True, text=True)
+def ask_without_rights(before=""):
+    program = before + REFUSED
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -114,6 +115,14 @@ def test_a_realtime_kit_that_refuses_is_reported(realtime_kit):
 def test_a_bus_without_realtime_kit_is_reported(realtime_kit):
     said, _ = ask_without_rights()
     assert "RealtimeKit: " in said and said.startswith("False")
+
+
+def test_without_the_extra_realtime_kit_is_not_asked():
+    said, _ = ask_without_rights("import sys\nsys.modules['jeepney'] = None\n")
+    assert said.startswith(
+        "False operation not permitted; "
+        "RealtimeKit not asked (pip install zerocross[realtimekit]); nice "
+    )
 
 
 def test_threads_have_names(thread):

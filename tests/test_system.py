@@ -35,14 +35,18 @@ OTHER = 4321
 @pytest.fixture
 def on_windows(monkeypatch):
     machine = FakeWindows()
-    library = FakeLibrary(machine, fake_windows.PROTOTYPES)
-    asked = []
+
+    def load(name, *, use_last_error):
+        assert name in {"kernel32", "avrt"} and use_last_error
+        return FakeLibrary(machine, fake_windows.PROTOTYPES)
+
     monkeypatch.setattr(grant, "SYSTEM", "win32")
-    monkeypatch.setattr(windows, "_library", lambda name: asked.append(name) or library)
-    monkeypatch.setattr(windows, "_last_error", lambda: machine.error)
+    monkeypatch.setattr(ctypes, "WinDLL", load, raising=False)
+    monkeypatch.setattr(ctypes, "get_last_error", lambda: machine.error, raising=False)
+    windows._library.cache_clear()
     yield machine
+    windows._library.cache_clear()
     assert not machine.open, "a thread's handle was not closed"
-    assert set(asked) <= {"kernel32", "avrt"}
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def on_macos(monkeypatch):
     machine = FakeMacOS()
     library = FakeLibrary(machine, fake_macos.PROTOTYPES)
     monkeypatch.setattr(grant, "SYSTEM", "darwin")
-    monkeypatch.setattr(macos, "_library", lambda: library)
+    monkeypatch.setattr(macos, "libc", lambda: library)
     monkeypatch.setattr(macos, "_task", lambda: fake_macos.TASK)
     monkeypatch.setattr(posix, "libc", lambda: library)
     yield machine

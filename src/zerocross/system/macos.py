@@ -105,18 +105,14 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
 }
 
 
-def _library() -> Any:
-    return libc()
-
-
 def _task() -> int:
     """Return this process's own port."""
-    return int(_PORT.in_dll(_library(), "mach_task_self_").value)
+    return int(_PORT.in_dll(libc(), "mach_task_self_").value)
 
 
 def _call(name: str, *arguments: Any) -> int:
     """Call a function and return what it says; 0 is success."""
-    function = getattr(_library(), name)
+    function = getattr(libc(), name)
     function.argtypes, function.restype = _PROTOTYPES[name], _INT
     return int(function(*arguments))
 
