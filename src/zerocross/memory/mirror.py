@@ -24,7 +24,8 @@ import numpy.typing as npt
 
 from zerocross.closing import Closes
 from zerocross.errors import MemoryRefused, UsageError
-from zerocross.system.pages import PRIVATE, libc
+from zerocross.system.pages import PRIVATE
+from zerocross.system.posix import libc
 
 __all__ = ["MirroredBuffer", "granularity"]
 
