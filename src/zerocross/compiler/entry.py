@@ -161,6 +161,7 @@ class Entry:
                 f"this machine cannot run {level}; it has {', '.join(target.available())}"
             )
         other = Entry(self.kernel.function, self.argument_types, self._dispatches)
+        other.checked, other.strict_aliasing = self.checked, self.strict_aliasing
         other._target = target.level(level)
         return other
 
@@ -185,6 +186,7 @@ class Entry:
             ",".join(self.argument_types),
             chosen.key,
             f"checked={self.checked} strict_aliasing={self.strict_aliasing}",
+            f"dispatches={self._dispatches}",  # what was checked under another rule was not checked
         )
 
     def adopt(self, emitted: target.Emitted, facts: dict[str, Any], chosen: target.Target) -> None:

@@ -205,15 +205,23 @@ def _check_recursion(ir: str, function: Callable[..., Any]) -> None:
                 waiting |= calls.get(name, set())
 
 
+#: What takes stack: on x86-64 a subtraction and pushes; on AArch64 a subtraction (in units of 4096
+#: with a shift), and a store that moves the stack pointer first.
+_X86_FRAME = re.compile(r"\bsubq?\s+\$(\d+), %rsp")
+_X86_PUSH = re.compile(r"\bpushq?\s")
+_ARM_FRAME = re.compile(r"\bsub\s+sp, sp, #(\d+)(, lsl #12)?")
+_ARM_PUSH = re.compile(r"\[sp, #-(\d+)\]!")
+
+
 def _stack_bytes(assembly: str, function: Callable[..., Any]) -> int:
     """Return an upper limit of the stack: the frames of all functions of the module.
 
     There is no recursion, so no path holds more than all of them.
     """
-    frames = sum(int(n) for n in re.findall(r"\bsubq?\s+\$(\d+), %rsp", assembly))
-    frames += sum(int(n) for n in re.findall(r"\bsub\s+sp, sp, #(\d+)", assembly))
-    frames += 8 * len(re.findall(r"\bpushq?\s", assembly))
-    frames += 16 * len(re.findall(r"\bstp\s[^\n]*\[sp, #-\d+\]!", assembly))
+    frames = sum(int(n) for n in _X86_FRAME.findall(assembly))
+    frames += 8 * len(_X86_PUSH.findall(assembly))
+    frames += sum(int(n) << (12 if shift else 0) for n, shift in _ARM_FRAME.findall(assembly))
+    frames += sum(int(n) for n in _ARM_PUSH.findall(assembly))
     if frames > MOST_STACK:
         finding = finding_of_whole(
             function,
