@@ -10,32 +10,23 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from zerocross.compiler.primitives import external as stubs
+from zerocross.compiler.primitives.lowering.function_call import call_function
 from zerocross.compiler.primitives.primitive import lowers, lowers_each
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
-_NATIVE = {"i": _I32, "l": _I64, "d": ir.DoubleType()}
 _KINDS = {"i": types.int32, "l": types.int64, "d": types.float64}
 
 _CLOCK_MONOTONIC = {"linux": 1, "darwin": 8}.get(sys.platform, 1)
 _CLOCK_OF_THREAD = {"linux": 3, "darwin": 16}.get(sys.platform, 3)
 
 
-def _call(builder: Any, name: str, result: Any, *values: Any) -> Any:
-    kind = ir.FunctionType(result, [value.type for value in values])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
-
-
 @lowers_each(stubs.CFunction)
 def _build(stub: stubs.CFunction) -> Any:
     typed = [_KINDS[letter] for letter in stub.arguments]
-    native = [_NATIVE[letter] for letter in stub.arguments]
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        kind = ir.FunctionType(_I64, native)
-        function = cgutils.get_or_insert_function(builder.module, kind, stub.name)
-        return builder.call(
-            function, [builder.extract_value(args[0], i) for i in range(len(typed))]
-        )
+        values = [builder.extract_value(args[0], i) for i in range(len(typed))]
+        return call_function(builder, stub.name, _I64, *values)
 
     @intrinsic
     def call(_context: Any, *_values: Any) -> Any:
@@ -48,7 +39,7 @@ def _ticks_of_windows(builder: Any) -> Any:
     slot = cgutils.alloca_once(builder, _I64)
 
     def ask(symbol: str) -> Any:
-        _call(builder, symbol, _I32, slot)
+        call_function(builder, symbol, _I32, slot)
         return builder.load(slot)
 
     ticks = ask("QueryPerformanceCounter")
@@ -60,7 +51,7 @@ def _ticks_of_windows(builder: Any) -> Any:
 
 def _clock_of_posix(builder: Any, clock: int) -> Any:
     slot = cgutils.alloca_once(builder, ir.LiteralStructType([_I64, _I64]))
-    _call(builder, "clock_gettime", _I32, ir.Constant(_I32, clock), slot)
+    call_function(builder, "clock_gettime", _I32, ir.Constant(_I32, clock), slot)
     value = builder.load(slot)
     seconds = builder.mul(builder.extract_value(value, 0), ir.Constant(_I64, 1_000_000_000))
     return builder.add(seconds, builder.extract_value(value, 1))
@@ -93,9 +84,9 @@ def sleep_us(_context: Any, _microseconds: Any) -> Any:
         if sys.platform == "win32":
             rounded_up = builder.add(value, ir.Constant(_I32, 999))
             milliseconds = builder.udiv(rounded_up, ir.Constant(_I32, 1000))
-            _call(builder, "Sleep", ir.VoidType(), milliseconds)
+            call_function(builder, "Sleep", ir.VoidType(), milliseconds)
         else:
-            _call(builder, "usleep", _I32, value)
+            call_function(builder, "usleep", _I32, value)
         return ir.Constant(_I64, 0)
 
     return types.int64(types.int64), lower

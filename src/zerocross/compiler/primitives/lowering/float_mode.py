@@ -10,6 +10,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from zerocross.compiler.primitives import float_mode as stubs
+from zerocross.compiler.primitives.lowering.function_call import call_function
 from zerocross.compiler.primitives.primitive import lowers
 
 _X86 = platform.machine().lower() in {"x86_64", "amd64"}
@@ -56,17 +57,13 @@ def restore_float_mode(_context: Any, _mode: Any) -> Any:
     return types.none(types.int64), lower
 
 
-def _call(builder: Any, name: str, kind: Any, *values: Any) -> Any:
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
-
-
 def _x86_call(builder: Any, name: str, pointer: Any) -> None:
-    _call(builder, f"llvm.x86.sse.{name}", ir.FunctionType(ir.VoidType(), [_BYTES]), pointer)
+    call_function(builder, f"llvm.x86.sse.{name}", ir.VoidType(), pointer)
 
 
 def _arm_get(builder: Any) -> Any:
-    return _call(builder, "llvm.aarch64.get.fpcr", ir.FunctionType(_I64, []))
+    return call_function(builder, "llvm.aarch64.get.fpcr", _I64)
 
 
 def _arm_set(builder: Any, value: Any) -> None:
-    _call(builder, "llvm.aarch64.set.fpcr", ir.FunctionType(ir.VoidType(), [_I64]), value)
+    call_function(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), value)

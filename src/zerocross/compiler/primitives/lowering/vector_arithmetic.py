@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from numba.extending import intrinsic
 
 from zerocross.compiler.primitives import vector as stubs
+from zerocross.compiler.primitives.lowering.function_call import call_function
 from zerocross.compiler.primitives.lowering.vector_types import (
     VectorType,
-    call_llvm,
     map_lanes,
+    pick,
     suffix_of,
 )
 from zerocross.compiler.primitives.primitive import lowers
@@ -28,7 +30,7 @@ def _lanewise(name: str, arity: int) -> Any:
 
         def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
             def operation(*lanes: Any) -> Any:
-                return call_llvm(
+                return call_function(
                     builder, f"{name}.{suffix_of(lanes[0].type)}", lanes[0].type, *lanes
                 )
 
@@ -65,11 +67,7 @@ def _make_extreme(symbol: str) -> Any:
             return None
 
         def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-            compare = builder.fcmp_ordered if a.is_float else builder.icmp_signed
-
-            def operation(x: Any, y: Any) -> Any:
-                return builder.select(compare(symbol, x, y), x, y)
-
+            operation = functools.partial(pick, symbol, builder, a)
             return map_lanes(builder, a, operation, [(a, args[0]), (a, args[1])])
 
         return a(a, b), lower

@@ -10,11 +10,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from zerocross.compiler.primitives import vector as stubs
+from zerocross.compiler.primitives.lowering.function_call import call_function
 from zerocross.compiler.primitives.lowering.vector_types import (
     I32,
     KindType,
     VectorType,
-    call_llvm,
     item_bytes,
     llvm_item,
     llvm_type,
@@ -66,7 +66,7 @@ def saturate(_context: Any, kind: Any, a: Any) -> Any:
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         def operation(x: Any) -> Any:
-            rounded = call_llvm(builder, f"llvm.roundeven.{suffix_of(x.type)}", x.type, x)
+            rounded = call_function(builder, f"llvm.roundeven.{suffix_of(x.type)}", x.type, x)
             return _saturating(builder, rounded, a, result)
 
         return map_lanes(builder, result, operation, [(a, args[1])])
@@ -80,7 +80,7 @@ def _saturating(builder: Any, rounded: Any, a: VectorType, result: VectorType) -
     wanted = llvm_item(result.item) if result.scalar else llvm_type(result)
     if bits >= 32:
         name = f"llvm.fptosi.sat.{suffix_of(wanted)}.{suffix_of(rounded.type)}"
-        return call_llvm(builder, name, wanted, rounded)
+        return call_function(builder, name, wanted, rounded)
     low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
     def constant(value: float) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from zerocross.compiler.primitives.lowering.vector_types import (
     from_lanes,
     get_lane,
     llvm_item,
+    pick,
     splat_value,
 )
 from zerocross.compiler.primitives.primitive import lowers
@@ -95,50 +97,48 @@ def shuffle(_context: Any, a: Any, b: Any, indices: Any) -> Any:
 
 
 def _make_reduction(combine: Callable[[Any, VectorType, Any, Any], Any]) -> Any:
+    """Make an intrinsic that combines the halves of a vector, then their halves, down to one."""
+
     @intrinsic
     def reduce(_context: Any, a: Any) -> Any:
         if not isinstance(a, VectorType):
             return None
 
         def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-            value, count = args[0], a.lanes
+            combined = functools.partial(combine, builder, a)
             if a.scalar:
-                lanes = [get_lane(builder, a, value, i) for i in range(count)]
-                while len(lanes) > 1:
-                    half = len(lanes) // 2
-                    pairs = zip(lanes[:half], lanes[half:], strict=True)
-                    lanes = [combine(builder, a, x, y) for x, y in pairs]
-                return lanes[0]
-            while count > 1:
-                half = count // 2
-                low, high = (
-                    builder.shuffle_vector(
-                        value,
-                        value,
-                        ir.Constant(ir.VectorType(I32, half), list(range(k, k + half))),
-                    )
-                    for k in (0, half)
-                )
-                value, count = combine(builder, a, low, high), half
-            return builder.extract_element(value, ir.Constant(I32, 0))
+                lanes = [get_lane(builder, a, args[0], i) for i in range(a.lanes)]
+                return _reduce_scalars(combined, lanes)
+            return _reduce_vector(builder, combined, args[0], a.lanes)
 
         return a.item(a), lower
 
     return reduce
 
 
+def _reduce_scalars(combine: Callable[[Any, Any], Any], lanes: list[Any]) -> Any:
+    while len(lanes) > 1:
+        half = len(lanes) // 2
+        lanes = [combine(x, y) for x, y in zip(lanes[:half], lanes[half:], strict=True)]
+    return lanes[0]
+
+
+def _reduce_vector(builder: Any, combine: Callable[[Any, Any], Any], value: Any, lanes: int) -> Any:
+    while lanes > 1:
+        half = lanes // 2
+        kind = ir.VectorType(I32, half)
+        low, high = (
+            builder.shuffle_vector(value, value, ir.Constant(kind, list(range(k, k + half))))
+            for k in (0, half)
+        )
+        value, lanes = combine(low, high), half
+    return builder.extract_element(value, ir.Constant(I32, 0))
+
+
 def _add(builder: Any, kind: VectorType, x: Any, y: Any) -> Any:
     return builder.fadd(x, y) if kind.is_float else builder.add(x, y)
 
 
-def _make_pick(symbol: str) -> Callable[[Any, VectorType, Any, Any], Any]:
-    def pick(builder: Any, kind: VectorType, x: Any, y: Any) -> Any:
-        compare = builder.fcmp_ordered if kind.is_float else builder.icmp_signed
-        return builder.select(compare(symbol, x, y), x, y)
-
-    return pick
-
-
 lowers(stubs.sum_lanes)(_make_reduction(_add))
-lowers(stubs.max_lanes)(_make_reduction(_make_pick(">")))
-lowers(stubs.min_lanes)(_make_reduction(_make_pick("<")))
+lowers(stubs.max_lanes)(_make_reduction(functools.partial(pick, ">")))
+lowers(stubs.min_lanes)(_make_reduction(functools.partial(pick, "<")))

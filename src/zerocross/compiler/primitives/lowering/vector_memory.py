@@ -10,16 +10,17 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from zerocross.compiler.primitives import vector as stubs
+from zerocross.compiler.primitives.lowering.function_call import call_function
 from zerocross.compiler.primitives.lowering.vector_types import (
     I32,
     KindType,
     VectorType,
-    call_llvm,
     from_lanes,
     get_lane,
     item_bytes,
     llvm_item,
     llvm_type,
+    splat_value,
     suffix_of,
 )
 from zerocross.compiler.primitives.primitive import lowers
@@ -122,11 +123,8 @@ def _when_below(builder: Any, index: int, count: Any) -> Any:
 
 def _first_mask(builder: Any, lanes: int, count: Any) -> Any:
     """Return the mask of the lanes below a count."""
-    wide = ir.VectorType(ir.IntType(64), lanes)
-    steps = ir.Constant(wide, list(range(lanes)))
-    one = builder.insert_element(ir.Constant(wide, ir.Undefined), count, ir.Constant(I32, 0))
-    zeros = ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
-    counts = builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), zeros)
+    counts = splat_value(builder, VectorType(types.int64, lanes, scalar=False), count)
+    steps = ir.Constant(counts.type, list(range(lanes)))
     return builder.icmp_signed("<", steps, counts)
 
 
@@ -148,7 +146,7 @@ def load_first(_context: Any, kind: Any, array: Any, index: Any, count: Any) -> 
         align = ir.Constant(I32, item_bytes(vector))
         zero = ir.Constant(kind_ir, [0] * vector.lanes)
         name = f"llvm.masked.load.{suffix_of(kind_ir)}.p0"
-        return call_llvm(builder, name, kind_ir, pointer, align, mask, zero)
+        return call_function(builder, name, kind_ir, pointer, align, mask, zero)
 
     return vector(kind, array, types.int64, types.int64), lower
 
@@ -182,7 +180,7 @@ def store_first(_context: Any, array: Any, index: Any, value: Any, count: Any) -
         pointer = builder.bitcast(start, kind_ir.as_pointer())
         align = ir.Constant(I32, item_bytes(value))
         name = f"llvm.masked.store.{suffix_of(kind_ir)}.p0"
-        call_llvm(builder, name, ir.VoidType(), args[2], pointer, align, mask)
+        call_function(builder, name, ir.VoidType(), args[2], pointer, align, mask)
         return context.get_dummy_value()
 
     return types.none(array, types.int64, value, types.int64), lower
@@ -198,7 +196,7 @@ def prefetch(_context: Any, array: Any, index: Any) -> Any:
         start = _pointer(context, builder, array, args[0], args[1])
         pointer = builder.bitcast(start, ir.IntType(8).as_pointer())
         read, near, data = (ir.Constant(I32, n) for n in (0, 3, 1))
-        call_llvm(builder, "llvm.prefetch.p0", ir.VoidType(), pointer, read, near, data)
+        call_function(builder, "llvm.prefetch.p0", ir.VoidType(), pointer, read, near, data)
         return context.get_dummy_value()
 
     return types.none(array, types.int64), lower

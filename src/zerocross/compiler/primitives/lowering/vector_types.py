@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.datamodel import models
 from numba.core.imputils import lower_constant
 from numba.extending import register_model, typeof_impl
@@ -57,6 +57,7 @@ register_model(KindType)(models.OpaqueModel)
 
 
 def llvm_item(item: Any) -> Any:
+    """Return LLVM's type of a lane."""
     if item == types.boolean:
         return I1
     return {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}.get(
@@ -65,6 +66,7 @@ def llvm_item(item: Any) -> Any:
 
 
 def llvm_type(kind: VectorType) -> Any:
+    """Return LLVM's type of a vector: a vector, or a struct of scalars."""
     item = llvm_item(kind.item)
     if kind.scalar:
         return ir.LiteralStructType([item] * kind.lanes)
@@ -83,12 +85,14 @@ def _lower_kind(context: Any, _builder: Any, _type: Any, _value: Any) -> Any:
 
 
 def get_lane(builder: Any, kind: VectorType, value: Any, index: int) -> Any:
+    """Return the lane at a constant index."""
     if kind.scalar:
         return builder.extract_value(value, index)
     return builder.extract_element(value, ir.Constant(I32, index))
 
 
 def from_lanes(builder: Any, kind: VectorType, lanes: list[Any]) -> Any:
+    """Return a vector made of its lanes."""
     value = ir.Constant(llvm_type(kind), ir.Undefined)
     for i, item in enumerate(lanes):
         if kind.scalar:
@@ -118,12 +122,8 @@ def suffix_of(kind: Any) -> str:
     return {"float": "f32", "double": "f64"}.get(str(kind), str(kind))
 
 
-def call_llvm(builder: Any, name: str, result: Any, *values: Any) -> Any:
-    kind = ir.FunctionType(result, [v.type for v in values])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
-
-
 def splat_value(builder: Any, kind: VectorType, item: Any) -> Any:
+    """Return a vector with one value in all lanes."""
     if kind.scalar:
         return from_lanes(builder, kind, [item] * kind.lanes)
     one = builder.insert_element(
@@ -134,4 +134,11 @@ def splat_value(builder: Any, kind: VectorType, item: Any) -> Any:
 
 
 def item_bytes(kind: VectorType) -> int:
+    """Return the size of a lane in memory."""
     return int(kind.item.bitwidth) // 8
+
+
+def pick(symbol: str, builder: Any, kind: VectorType, x: Any, y: Any) -> Any:
+    """Return `x` where it compares so with `y`, else `y`: of whole vectors or of two lanes."""
+    compare = builder.fcmp_ordered if kind.is_float else builder.icmp_signed
+    return builder.select(compare(symbol, x, y), x, y)
