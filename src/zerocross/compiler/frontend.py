@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 from numba.core import caching, config, sigutils, types
+from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.extending import overload_method, typeof_impl
 
@@ -31,8 +32,10 @@ _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
 @typeof_impl.register(Callee)
 def _typeof_callee(value: Callee, _context: Any) -> Any:
-    context = cpu_target.typing_context
     found = value.for_numba()
+    if isinstance(found, Dispatcher):
+        return types.Dispatcher(found)
+    context = cpu_target.typing_context
     context.refresh()  # an intrinsic built just now is not known yet
     return context.resolve_value_type(found)
 
