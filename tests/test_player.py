@@ -34,12 +34,12 @@ def kinds(player):
 
 
 def captured(player, index=-1):
-    return player._captures[index].captured()
+    return player._output.captures[index].captured()
 
 
 def test_a_file_is_played_to_its_last_frame(player, make_file):
     path, decoded = make_file(frames=20_000)
-    player._capture_s = 1.0
+    player._output.capture_s = 1.0
     player.play(path)
     assert player.state == "playing"
     assert player.wait(10)
@@ -100,7 +100,7 @@ def test_where_a_device_takes_every_rate_each_track_has_its_own(player, tmp_path
         soundfile.write(
             tmp_path / f"{name}.wav", music(rate // 4, 1, sample_rate=rate), rate, "FLOAT"
         )
-    player._capture_s = 2.0
+    player._output.capture_s = 2.0
     player.play(tmp_path / "a.wav", tmp_path / "b.wav", tmp_path / "c.wav")
     assert player.wait(10)
     assert [t.status for t in player.queue] == ["played"] * 3
@@ -119,7 +119,7 @@ def test_where_a_device_takes_every_rate_each_track_has_its_own(player, tmp_path
 def fixed_device(monkeypatch):
     """The null device as one that takes 48 kHz only, as a sound server does."""
     device = dataclasses.replace(NULL_DEVICE, natives=((0, 2, 48_000),))
-    monkeypatch.setattr("zerocross.player.player.find_devices", lambda name: [device])
+    monkeypatch.setattr("zerocross.player.output.find_devices", lambda name: [device])
 
 
 def test_on_a_device_of_one_rate_tracks_are_resampled_and_join(fixed_device, player, tmp_path):
@@ -127,7 +127,7 @@ def test_on_a_device_of_one_rate_tracks_are_resampled_and_join(fixed_device, pla
         soundfile.write(
             tmp_path / f"{name}.wav", music(rate // 4, 1, sample_rate=rate), rate, "FLOAT"
         )
-    player._capture_s = 2.0
+    player._output.capture_s = 2.0
     paths = [tmp_path / f"{name}.wav" for name in "abc"]
     player.play(*paths)
     assert player.wait(10)
@@ -249,18 +249,19 @@ def test_a_track_added_at_the_very_end_is_played_whole(player, make_file, monkey
     """The end that was reached before it was added is not taken for its own."""
     first, second = make_file("a.wav", frames=4_800)[0], make_file("b.wav", frames=9_000)[0]
     player.play(first)
-    stream = player._stream_now()
+    feed, look = player._playback.feed, player._supervisor.look
+    stream = feed.stream
     with player._lock:  # the supervisor waits meanwhile
-        wait_for(lambda: player._end_posted or player._look())
+        wait_for(lambda: feed.end_posted or look())
         wait_for(lambda: stream.heard().ended)
         ended = stream.heard()
         player.queue.append(second)
-        player._look()
-        postings = player._postings.values()
-        wait_for(lambda: all(p.outcome or player._collect_outcomes() for p in postings))
+        look()
+        postings = feed._postings.values()
+        wait_for(lambda: all(p.outcome or feed.collect() for p in postings))
         with monkeypatch.context() as context:  # the callback has not begun with it yet
             context.setattr(stream, "heard", lambda: ended)
-            player._look()
+            look()
     assert player.wait(10)
     assert player.report()["frames_played"] == 13_800
     assert [t.status for t in player.queue] == ["played", "played"]
@@ -342,7 +343,7 @@ def test_a_callback_that_fails_harms_nobody(make_file, caplog):
 
 def test_a_failing_supervisor_stops_the_player_and_says_so(player, make_file, monkeypatch, caplog):
     player.play(make_file(frames=200_000)[0])
-    monkeypatch.setattr(player, "_follow", lambda _: 1 / 0)
+    monkeypatch.setattr(player._supervisor, "_follow", lambda _: 1 / 0)
     assert player.wait(10)
     assert any(e.kind == "error" and "internal" in e.message for e in player.seen)
     assert "supervision failed" in caplog.text
@@ -372,7 +373,7 @@ def test_a_lost_device_moves_on_with_the_position(player, make_file):
     player.play(path)
     wait_for(lambda: player.position > 0.2)
     before = player.position
-    player._stream.record.store("device_stops", 1)  # what the device's notification does
+    player._output.stream.record.store("device_stops", 1)  # what the device's notification does
     wait_for(lambda: "notice" in kinds(player))
     wait_for(lambda: player.position > before + 0.2)
     assert player.position < before + 2

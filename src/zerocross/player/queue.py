@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 from zerocross.sources.file import printable
 
-__all__ = ["Queue", "Track"]
+__all__ = ["PathLike", "Queue", "Track"]
+
+PathLike = str | bytes | os.PathLike[str]
 
 
 @dataclasses.dataclass(eq=False)
@@ -31,7 +33,7 @@ class Track:
 
     """
 
-    location: str | bytes | os.PathLike[str]
+    location: PathLike
     status: str = "waiting"
     frames: int = 0
     error: str | None = None
@@ -75,7 +77,7 @@ class Queue:
     def __getitem__(self, index: int) -> Track:
         return self._tracks[index]
 
-    def append(self, path: str | bytes | os.PathLike[str]) -> Track:
+    def append(self, path: PathLike) -> Track:
         """Add a file at the end; returns its track."""
         track = Track(path)
         self._tracks.append(track)
