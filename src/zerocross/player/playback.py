@@ -114,7 +114,7 @@ class Playback:
 
         """
         first_error: SourceError | None = None
-        while index < len(self.queue):
+        while index < len(self.queue) and not self.closed:  # by a listener to errors
             self.queue.index = index
             try:
                 source = self._open_track(index)
@@ -145,13 +145,12 @@ class Playback:
             self.feed = self._new_feed()
         feed = self.feed
         feed.jump(index, source, start_s)
-        if self.feed is not feed:
-            return  # a listener to errors has stopped it, or gone elsewhere
-        stream = feed.stream
-        stream.set_playing(True)
-        if stream.device is None:
-            self.open_device(candidates)
-        self.set_state("playing")
+        if self.feed is feed:
+            feed.stream.set_playing(True)
+            if feed.stream.device is None:
+                self.open_device(candidates)
+        if self.feed is feed:  # else a listener has stopped it meanwhile
+            self.set_state("playing")
 
     def jump_to(self, index: int, seconds: float) -> None:
         """Go to a time in a track, with the file that is open if it still is.
@@ -225,7 +224,7 @@ class Playback:
 
     def stop(self) -> None:
         """Fade out and stop; the queue and its current track stay."""
-        if self.state == "stopped" or self.feed is None:
+        if self.feed is None:
             return
         self.leave_track()
         self._end_stream()
