@@ -26,11 +26,12 @@ from zerocross.graph.chain import Chain
 from zerocross.loudness.replaygain import GainTags, gain_for
 from zerocross.player.budget import Budget
 from zerocross.player.feed import Feed, open_with_gain
-from zerocross.player.queue import PathLike, Queue, Track
+from zerocross.player.queue import Queue, Track
 from zerocross.sources.file import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
     OpenSource,
+    PathLike,
     open_source,
     printable,
 )

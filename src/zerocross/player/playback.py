@@ -22,8 +22,8 @@ from zerocross.player.budget import Budget
 from zerocross.player.feed import Feed, open_with_gain
 from zerocross.player.notifications import Event, Events
 from zerocross.player.output import Output
-from zerocross.player.queue import PathLike, Queue, Track
-from zerocross.sources.file import OpenSource
+from zerocross.player.queue import Queue, Track
+from zerocross.sources.file import OpenSource, PathLike
 
 __all__ = ["Playback"]
 

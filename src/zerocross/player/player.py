@@ -23,8 +23,9 @@ from zerocross.graph.chain import Chain
 from zerocross.player.notifications import Event, Events
 from zerocross.player.output import Output
 from zerocross.player.playback import Playback
-from zerocross.player.queue import PathLike, Queue
+from zerocross.player.queue import Queue
 from zerocross.player.supervisor import Supervisor
+from zerocross.sources.file import PathLike
 from zerocross.sync import Tap
 from zerocross.system import Grant
 

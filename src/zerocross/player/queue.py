@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 
-from zerocross.sources.file import printable
+from zerocross.sources.file import PathLike, printable
 
-__all__ = ["PathLike", "Queue", "Track"]
-
-PathLike = str | bytes | os.PathLike[str]
+__all__ = ["Queue", "Track"]
 
 
 @dataclasses.dataclass(eq=False)
