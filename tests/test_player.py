@@ -19,9 +19,9 @@ import soundfile
 
 from conftest import music, wait_for
 from zerocross import DeviceNotFound, Player, SourceError, UsageError
-from zerocross.devices.miniaudio import NULL_DEVICE
+from zerocross.devices.discovery import NULL_DEVICE
+from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
-from zerocross.engine.timing import Counters
 from zerocross.offline import render
 from zerocross.player import Events
 from zerocross.player.budget import Budget
@@ -499,7 +499,9 @@ def test_a_lost_device_moves_on_with_the_position(player, make_file):
     player.play(path)
     wait_for(lambda: player.position > 0.2)
     before = player.position
-    player._output.stream.record.store("device_stops", 1)  # what the device's notification does
+    player._output.stream.device.client.record.store(
+        "stops", 1
+    )  # what the device's notification does
     wait_for(lambda: "notice" in kinds(player))
     wait_for(lambda: player.position > before + 0.2)
     assert player.position < before + 2
@@ -526,11 +528,11 @@ def test_the_low_water_is_the_lowest_fill_while_more_was_to_come(make_file):
     stream.render(np.empty((500, 2), np.float32))
     assert stream.ring.readable > lowest
     counters = stream.counters()
-    assert counters.as_report()["ring_low_water_frames"] == lowest
-    for more in (dataclasses.replace(counters, low_water_frames=n) for n in (None, lowest + 1)):
-        assert (counters + more).low_water_frames == lowest
-        assert (more + counters).low_water_frames == lowest
-    assert (Counters() + Counters()).low_water_frames is None
+    assert counters.as_report(48_000)["ring_low_water_frames"] == lowest
+    for more in (Counters(), Counters({"low_water_frames": lowest + 1})):
+        for both in (counters + more, more + counters):
+            assert both["low_water_frames"] == lowest
+    assert (Counters() + Counters())["low_water_frames"] is None
     stream.close()
     source.close()
 
@@ -541,7 +543,7 @@ def test_the_report_has_the_lowest_fill_of_all_streams(player, make_file):
     paths = [make_file(f"{rate}.wav", frames=2 * rate, sample_rate=rate)[0] for rate in RATES]
     player.play(*paths)
     assert player.wait(20)
-    lows = [stream.counters().low_water_frames for stream in player._output.captures]
+    lows = [stream.counters()["low_water_frames"] for stream in player._output.captures]
     capacities = [stream.ring.capacity for stream in player._output.captures]
     assert len(lows) == 2
     assert all(0 < low < capacity for low, capacity in zip(lows, capacities, strict=True))

@@ -301,16 +301,15 @@ def _blocks(stream: FileStream, feed: Feed, latency: int) -> Iterator[_Frames]:
     """Yield what the stream plays: as many frames as the files have, ``latency`` frames later."""
     block = np.empty((MAX_BLOCK, stream.channels), np.float32)
     late = latency  # frames at the start that are only the chain's delay
-    played, ended = 0, False
-    while not ended:
+    played = 0
+    while not stream.ended:
         feed.collect()
         feed.fill()
         stream.decode()
-        there = min(MAX_BLOCK, max(1, _ready(stream)))  # never an underrun
+        there = min(MAX_BLOCK, max(1, stream.ring.readable))  # never an underrun
         stream.render(block[:there])
-        before = played
-        played, ended = _progress(stream)
-        count = played - before  # what follows is the last silence
+        count = stream.frames_played - played  # what follows is the last silence
+        played += count
         dropped = min(late, count)
         late -= dropped
         yield block[dropped:count]
@@ -321,13 +320,3 @@ def _blocks(stream: FileStream, feed: Feed, latency: int) -> Iterator[_Frames]:
             stream.render(block)
             rest.append(block.copy())
         yield np.concatenate(rest)[late : late + held_back]
-
-
-def _ready(stream: FileStream) -> int:
-    """Return how many decoded frames wait in the stream's ring."""
-    return stream.ring.readable
-
-
-def _progress(stream: FileStream) -> tuple[int, bool]:
-    """Return how many frames the callback has taken, and whether the last is among them."""
-    return int(stream.record["frames_played"]), bool(stream.record["ended"])

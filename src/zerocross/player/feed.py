@@ -6,7 +6,7 @@ became of each, and closes the files that nobody needs any more.
 
 Locks: none of its own. A player's feed is used only under `Playback.lock`; that of a rendering
 by one thread. The decode thread reads the posted files' handles, so a file is closed only after
-its outcome was read, after the decode thread works on a newer generation, or with the stream.
+its outcome was read, after the decode thread works on a newer epoch, or with the stream.
 
 Over 300 lines, for the documented state of a posting and of the feed: its methods share all of it.
 """
@@ -16,7 +16,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from zerocross.engine.file_stream import FileStream, Heard, Outcome
+from zerocross.engine.file_stream import FileStream
+from zerocross.engine.heard import Heard, Outcome
 from zerocross.loudness.replaygain import gain_for, read_gain_tags
 from zerocross.player.budget import Budget
 from zerocross.player.queue import Queue, Track
@@ -42,7 +43,7 @@ def open_with_gain(location: PathLike, replaygain: str) -> OpenSource:
 
 @dataclasses.dataclass
 class Posting:
-    """A source that the stream has: which track, which part, in which generation.
+    """A source that the stream has: which track, which part, in which epoch.
 
     Attributes
     ----------
@@ -52,7 +53,7 @@ class Posting:
         Of its track in the queue.
     source : OpenSource
         The open file; several postings share one after a seek.
-    generation : int
+    epoch : int
         The stream's when it was posted.
     start_frame : int
         Of the file.
@@ -64,7 +65,7 @@ class Posting:
     serial: int
     index: int
     source: OpenSource
-    generation: int
+    epoch: int
     start_frame: int
     outcome: Outcome | None = None
 
@@ -131,7 +132,7 @@ class Feed:
         self._postings: dict[int, Posting] = {}
         self._heard_serial = 0
         self._marks_at_end = -1
-        # Where a jump goes, until it is heard: the generation, and seconds into the track.
+        # Where a jump goes, until it is heard: the epoch, and seconds into the track.
         self._awaited: tuple[int, float] | None = None
 
     # --- posting ----------------------------------------------------------------------------
@@ -146,7 +147,7 @@ class Feed:
             start = min(start, source.frames)
         self.end_posted = False
         self.queue.index, self.next_index = index, index + 1
-        self._awaited = (self.stream.generation, start / source.sample_rate)
+        self._awaited = (self.stream.epoch, start / source.sample_rate)
         self._post(index, source, start, reused)
         self.fill()
 
@@ -158,7 +159,7 @@ class Feed:
 
     def fill(self) -> None:
         """Open tracks ahead and post them, until one that does not suit, or the end."""
-        generation = self.stream.generation
+        epoch = self.stream.epoch
         while not self.end_posted and self._undecoded() < self._ahead:
             if not self._has_next():
                 self._post_end()
@@ -170,7 +171,7 @@ class Feed:
             source = self._open_track(index)
             if source is None:
                 continue
-            if self.stream.generation != generation:  # a listener to errors jumped or stopped
+            if self.stream.epoch != epoch:  # a listener to errors jumped or stopped
                 source.close()
                 return
             if not self._suits(source):
@@ -181,7 +182,7 @@ class Feed:
 
     def _post(self, index: int, source: OpenSource, start: int, reused: bool = False) -> None:
         self._serial += 1
-        posting = Posting(self._serial, index, source, self.stream.generation, start)
+        posting = Posting(self._serial, index, source, self.stream.epoch, start)
         self._postings[self._serial] = posting
         end = self.budget.end_of(index, source, start)
         self.stream.post(posting.serial, source, start, end, reused)
@@ -195,10 +196,8 @@ class Feed:
         return self.next_index < len(self.queue) and not is_spent
 
     def _undecoded(self) -> int:
-        generation = self.stream.generation
-        return sum(
-            p.generation == generation and p.outcome is None for p in self._postings.values()
-        )
+        epoch = self.stream.epoch
+        return sum(p.epoch == epoch and p.outcome is None for p in self._postings.values())
 
     # --- what became of it ------------------------------------------------------------------
 
@@ -209,7 +208,7 @@ class Feed:
             if posting is None:
                 continue
             posting.outcome = outcome
-            if posting.generation == self.stream.generation and posting.index < len(self.queue):
+            if posting.epoch == self.stream.epoch and posting.index < len(self.queue):
                 self._tell_outcome(self.queue[posting.index], outcome)
         self.release()
 
@@ -224,14 +223,14 @@ class Feed:
 
     def release(self) -> None:
         """Close the files that neither the decode thread nor a seek can need any more."""
-        at_work = min(self.stream.decoder_generation, self.stream.generation)
+        at_work = min(self.stream.decoder_epoch, self.stream.epoch)
         for posting in [p for p in self._postings.values() if not self._needs(p, at_work)]:
             del self._postings[posting.serial]
             if not any(p.source is posting.source for p in self._postings.values()):
                 posting.source.close()
 
     def _needs(self, posting: Posting, at_work: int) -> bool:
-        if posting.generation < at_work:
+        if posting.epoch < at_work:
             return False
         if posting.outcome is None:
             return True
@@ -252,7 +251,7 @@ class Feed:
         if self.heard:
             self.finish(self.heard)
         for posting in self._postings.values():
-            if posting.generation != self.stream.generation or posting.outcome is None:
+            if posting.epoch != self.stream.epoch or posting.outcome is None:
                 continue
             if self.queue[posting.index].status == "waiting":
                 self.finish(posting)
@@ -265,7 +264,7 @@ class Feed:
         now = self.stream.heard()
         posting = self._postings.get(now.serial)
         if posting and posting.index == self.queue.index:
-            track.frames = now.frame - posting.start_frame
+            track.frames = now.file_frame - posting.start_frame
         track.status = "skipped"
 
     # --- what is heard ----------------------------------------------------------------------
@@ -277,7 +276,7 @@ class Feed:
 
     def hear(self, now: Heard) -> Posting | None:
         """Take note of what is heard; returns its posting if it is another than before."""
-        if now.generation != self.stream.generation or now.serial == self._heard_serial:
+        if now.epoch != self.stream.epoch or now.serial == self._heard_serial:
             return None
         posting = self._postings.get(now.serial)
         if posting:
@@ -289,12 +288,12 @@ class Feed:
     def position_s(self) -> float:
         """Seconds into the current track that have been heard, or where a jump goes."""
         now = self.stream.heard()
-        if self._awaited and now.generation < self._awaited[0]:
+        if self._awaited and now.epoch < self._awaited[0]:
             return self._awaited[1]
         posting = self._postings.get(now.serial)
         if posting is None or posting.index != self.queue.index:
             return self._awaited[1] if self._awaited else 0.0
-        return now.frame / posting.source.sample_rate
+        return now.file_frame / posting.source.sample_rate
 
     def source_of(self, index: int) -> OpenSource | None:
         """Return the open file of a track, if it still is."""
@@ -305,7 +304,7 @@ class Feed:
 
     def has_reached_end(self, now: Heard) -> bool:
         """Return whether all that was posted has been heard."""
-        is_current = now.generation == self.stream.generation
+        is_current = now.epoch == self.stream.epoch
         return self.end_posted and now.ended and is_current and now.marks > self._marks_at_end
 
     def has_more(self) -> bool:

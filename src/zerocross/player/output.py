@@ -15,10 +15,10 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from zerocross.devices.miniaudio import NULL_DEVICE, DeviceInfo, find_devices
+from zerocross.devices.discovery import NULL_DEVICE, DeviceInfo, find_devices
+from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
 from zerocross.engine.layouts import PLAYED_CHANNELS
-from zerocross.engine.timing import Counters
 from zerocross.errors import UsageError, ZerocrossError
 from zerocross.graph.chain import Chain
 from zerocross.sources.file import OpenSource
@@ -136,7 +136,7 @@ class Output:
         counters = stream.counters()
         self._counters += counters
         self._recent = stream.recent()
-        self._seconds += counters.stream_frames / stream.sample_rate
+        self._seconds += counters.number("frames_played") / stream.sample_rate
 
     # --- the device -------------------------------------------------------------------------
 
@@ -212,20 +212,17 @@ class Output:
         if self.stream:
             now = self.stream.counters()
             counters += now
-            seconds += now.stream_frames / self.stream.sample_rate
+            seconds += now.number("frames_played") / self.stream.sample_rate
             recent = self.stream.recent()
             self._remember_format()
         rate = self._format.get("sample_rate", 0)
-        block = counters.block_frames or self._format.get("block_size", 0)
         return {
             "sample_rate": rate,
             "channels": self._format.get("channels", 0),
-            "block_size": block,
             "backend": self._format.get("backend", ""),
             "device": self._format.get("device", ""),
             "seconds": seconds,
-            "deadline_ns": round(block * 1e9 / rate) if rate else 0,
-            **counters.as_report(),
+            **counters.as_report(rate, self._format.get("block_size", 0)),
             "realtime": [dataclasses.asdict(grant) for grant in self.grants.values()],
             "recent_callbacks": recent,
         }

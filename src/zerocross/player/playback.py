@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterable
 
 from zerocross.closing import keep_for_parent
-from zerocross.devices.miniaudio import DeviceInfo
+from zerocross.devices.discovery import DeviceInfo
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.loudness.replaygain import GainTags, gain_for
 from zerocross.player.budget import Budget

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from zerocross.engine.file_stream import Heard
+from zerocross.engine.heard import Heard
 from zerocross.errors import ZerocrossError
 from zerocross.player.feed import Feed
 from zerocross.player.notifications import Event
@@ -132,11 +132,11 @@ class Supervisor:
         """Turn new underruns and faults into events."""
         output, now = self._playback.output, feed.stream.counters()
         before, output.told = output.told, now
-        if now.underruns > before.underruns:
-            count = now.underruns - before.underruns
+        count = now.number("underruns") - before.number("underruns")
+        if count > 0:
             self._playback.publish("underrun", f"{count} underrun(s)")
-        if now.faults > before.faults:
-            words = f"the audio kernel reported fault status {now.fault_status}"
+        if now.number("faults") > before.number("faults"):
+            words = f"the audio kernel reported fault status {now.number('fault_status')}"
             self._playback.publish("fault", words)
 
     def _tell_chain_faults(self, _feed: Feed) -> None:
