@@ -368,7 +368,7 @@ def change_while_playing(tmp_path, changes, seconds):
     rng = np.random.default_rng(9)
     chain = Chain(Level(level=0.8), Gain(gain_db=-3.0))
     with Player("null", block_size=64, effects=chain) as player:
-        player._capture_s = seconds + 2.5
+        player._output.capture_s = seconds + 2.5
         player.play(path)
         wait_for(lambda: player.position > 0.2)
         for _ in range(changes):
@@ -385,7 +385,7 @@ def change_while_playing(tmp_path, changes, seconds):
                 chain.move(parts[0], len(parts) - 1)
         time.sleep(0.2)
         report = player.report()
-        out = player._captures[0].captured().copy()
+        out = player._output.captures[0].captured().copy()
         assert player.state == "playing"
     assert report["underruns"] == report["faults"] == 0
     return out[:, 0]
@@ -495,10 +495,10 @@ def test_what_is_played_is_what_is_rendered(tmp_path):
     chain = Chain(Level(level=0.5), Late(), Parallel(Late(), Level()))
     expected = chain.render(SIGNAL)
     with Player("null", block_size=64, effects=chain) as player:
-        player._capture_s = 1.0
+        player._output.capture_s = 1.0
         player.play(path)
         assert player.wait(10)
-        out = player._captures[0].captured()
+        out = player._output.captures[0].captured()
     first = int(np.argmax(expected[:, 0] != 0))
     start = int(np.argmax(out[:, 0] != 0)) - first
     assert np.array_equal(out[start + first : start + 12_000], expected[first:])

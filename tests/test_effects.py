@@ -262,7 +262,7 @@ def test_bands_change_while_playing_without_a_click(tmp_path):
     soundfile.write(tmp_path / "sine.wav", np.repeat(sine[:, None], 2, 1), RATE, "FLOAT")
     one = Equalizer()
     with Player("null", block_size=64, effects=Chain(one)) as player:
-        player._capture_s = 8.0
+        player._output.capture_s = 8.0
         player.play(tmp_path / "sine.wav")
         wait_for(lambda: player.position > 0.5)
         rng = np.random.default_rng(4)
@@ -271,7 +271,7 @@ def test_bands_change_while_playing_without_a_click(tmp_path):
             time.sleep(0.03)
         wait_for(lambda: one.seen == one.version)
         time.sleep(0.3)
-        out = player._captures[0].captured()[:, 0].copy()
+        out = player._output.captures[0].captured()[:, 0].copy()
     assert one.seen == 20
     first = int(np.argmax(np.abs(out) > 0)) + 4800
     last = len(out) - 1 - int(np.argmax(np.abs(out[::-1]) > 0)) - 4800

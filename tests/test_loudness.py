@@ -293,10 +293,10 @@ def test_the_gain_is_played_and_rendered(tmp_path):
     wanted = decoded * np.float32(10 ** (-6.5 / 20))
     assert np.abs(rendered - wanted).max() < 1e-7
     with Player("null", replaygain="track") as player:
-        player._capture_s = 1.5
+        player._output.capture_s = 1.5
         player.play(path)
         assert player.wait(10)
-        out = player._captures[0].captured()
+        out = player._output.captures[0].captured()
     start = int(np.argmax(np.abs(out).sum(axis=1) > 0)) - int(
         np.argmax(np.abs(wanted).sum(axis=1) > 0)
     )

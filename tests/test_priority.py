@@ -164,7 +164,7 @@ def test_the_players_audio_thread_has_it(make_file):
     with Player("null", block_size=64) as player:
         player.play(make_file(frames=480_000)[0])
         wait_for(lambda: any(g.what == "real-time priority" for g in player.realtime))
-        number = int(player._stream.record["thread"])
+        number = int(player._output.stream.record["thread"])
         names = {
             int(task.name): (task / "comm").read_text().strip()
             for task in Path("/proc/self/task").iterdir()

@@ -68,10 +68,10 @@ def play_under(load, seconds, device, path, decoded):
     as well: nothing but the machine itself may have held them up.
     """
     with Player(device, block_size=BLOCK) as player:
-        player._capture_s = seconds + 3
+        player._output.capture_s = seconds + 3
         player.play(path)
         time.sleep(0.4)
-        stream = player._stream
+        stream = player._output.stream
         first = int(stream.record["callbacks"])
         before = stream._latest.read()  # frames and time as one: Python may pause in between
         stream.record["longest_gap_ns"] = 0

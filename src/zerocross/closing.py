@@ -8,7 +8,7 @@ import weakref
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Closes", "ClosesAtExit"]
+__all__ = ["Closes", "ClosesAtExit", "keep_for_parent"]
 
 
 class Closes:
@@ -46,6 +46,16 @@ class ClosesAtExit(Closes):
 
 
 _open: weakref.WeakSet[ClosesAtExit] = weakref.WeakSet()
+_kept: list[object] = []
+
+
+def keep_for_parent(*things: object) -> None:
+    """Keep things until the process ends; for `ClosesAtExit.forget`.
+
+    In a forked child nobody may let go of the parent's devices, and of memory that was shared
+    with threads which the child does not have.
+    """
+    _kept.extend(things)
 
 
 @atexit.register

@@ -1,7 +1,9 @@
 """Offline rendering: the stream's own decode step and callback, driven by a loop.
 
-What is rendered is what is played: the same kernels read the files, mix, ramp and apply the
-volume; only the device is missing.
+What is rendered is what is played: the player's feed posts the files, the same kernels read, mix,
+ramp and apply the volume; only the device is missing. One thread does it all, and no lock is taken.
+
+A little over 300 lines, because `render` documents each of its options.
 """
 
 from __future__ import annotations
@@ -21,19 +23,25 @@ from zerocross.engine.file_stream import FileStream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.graph.chain import Chain
-from zerocross.loudness.replaygain import GainTags, gain_for, read_gain_tags
+from zerocross.loudness.replaygain import GainTags, gain_for
+from zerocross.player.budget import Budget
+from zerocross.player.feed import Feed, open_with_gain
+from zerocross.player.queue import Queue, Track
 from zerocross.sources.file import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
     OpenSource,
+    PathLike,
     open_source,
     printable,
 )
+from zerocross.units import checked_volume
 
 __all__ = ["Rendered", "render"]
 
-PathLike = str | bytes | os.PathLike[str]
+_Frames = np.ndarray[Any, np.dtype[np.float32]]
 
+#: Inputs that are posted and not yet decoded.
 _OPEN_AHEAD = 4
 _SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
 
@@ -115,38 +123,39 @@ def render(
         For an output that is neither WAV nor FLAC, or an impossible sample rate.
 
     """
-    if not 0.0 <= volume <= 1.0:
-        raise UsageError(f"volume {volume}: give a number from 0 to 1")
+    checked_volume(volume)
     if sample_rate and not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
         raise UsageError(
             f"sample rate {sample_rate} Hz: give {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
         )
     container = _container(output)
     probed, errors = _probe(inputs)
-    rate = sample_rate or probed[0].sample_rate
-    channels = channels or min(2, max(source.channels for source in probed))
-    bits = bits or _default_bits(probed, container, rate)
-    if container == "FLAC" and bits == "float":
-        raise UsageError("FLAC holds integers; give --bits 16 or 24, or render to .wav")
-    stream = FileStream(rate, channels, volume=volume)
-    stream.set_playing(True)
-    latency = 0
-    if effects is not None:
-        program = effects.prepare(rate, channels)
-        program.record["budget_share"] = np.inf  # offline nothing is late
-        stream.set_program(program)
-        latency = program.latency_frames
-    for source in probed:
-        gain_for(GainTags(), replaygain)  # complains
-        source.gain = gain_for(read_gain_tags(source.location), replaygain)
-    feed = _Feed(stream, probed, start_s, duration_s)
+    form = _form(probed, container, sample_rate, channels, bits)
+    gain_for(GainTags(), replaygain)  # complains
+    stream, latency = _make_stream(form, volume, effects)
+    budget = Budget(duration_s)
+    feed = _make_feed(stream, probed, budget, replaygain, errors)
     try:
-        frames, clipped = _write(stream, feed, output, container, bits, latency, progress)
+        if not budget.is_spent(form.sample_rate):
+            feed.begin(0, open_with_gain(probed[0].location, replaygain), start_s)
+        total = _expected_frames(probed, start_s, duration_s, form.sample_rate)
+        blocks = _blocks(stream, feed, latency)
+        frames, clipped = _write(blocks, output, form, total, progress)
     finally:
         feed.close()
     return Rendered(
-        printable(output), frames, stream.sample_rate, channels, bits, clipped, errors + feed.errors
+        printable(output), frames, form.sample_rate, form.channels, form.bits, clipped, errors
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Form:
+    """What the output's samples are like."""
+
+    sample_rate: int
+    channels: int
+    bits: str
+    container: str
 
 
 def _container(output: PathLike) -> str:
@@ -173,6 +182,22 @@ def _probe(inputs: Sequence[PathLike]) -> tuple[list[OpenSource], list[str]]:
     return sources, [str(problem) for problem in problems]
 
 
+def _form(
+    sources: list[OpenSource],
+    container: str,
+    sample_rate: int | None,
+    channels: int | None,
+    bits: str | None,
+) -> _Form:
+    """Return the output's form: what was asked for, and what follows from the sources."""
+    rate = sample_rate or sources[0].sample_rate
+    channels = channels or min(2, max(source.channels for source in sources))
+    bits = bits or _default_bits(sources, container, rate)
+    if container == "FLAC" and bits == "float":
+        raise UsageError("FLAC holds integers; give --bits 16 or 24, or render to .wav")
+    return _Form(rate, channels, bits, container)
+
+
 def _default_bits(sources: list[OpenSource], container: str, rate: int) -> str:
     if all(
         source.subtype in {"PCM_16", "PCM_U8", "PCM_S8"} and source.sample_rate == rate
@@ -182,95 +207,79 @@ def _default_bits(sources: list[OpenSource], container: str, rate: int) -> str:
     return "24" if container == "FLAC" else "float"
 
 
-class _Feed:
-    """Opens the inputs one after the other and posts them while the stream runs."""
+def _make_stream(form: _Form, volume: float, effects: Chain | None) -> tuple[FileStream, int]:
+    """Return a stream that plays, with the effects in it, and their latency in frames."""
+    stream = FileStream(form.sample_rate, form.channels, volume=volume)
+    stream.set_playing(True)
+    if effects is None:
+        return stream, 0
+    program = effects.prepare(form.sample_rate, form.channels)
+    program.record["budget_share"] = np.inf  # offline nothing is late
+    stream.set_program(program)
+    return stream, program.latency_frames
 
-    def __init__(
-        self, stream: FileStream, inputs: list[OpenSource], start_s: float, duration_s: float | None
-    ) -> None:
-        self._stream, self._inputs = stream, inputs
-        self._start_s, self._left_s = start_s, duration_s
-        self._open: dict[int, OpenSource] = {}
-        self._serial = 0
-        self._ended = False
-        self.errors: list[str] = []
 
-    @property
-    def total(self) -> int | None:
-        """Frames that will be rendered, about; None if a file does not say."""
-        lengths = [source.duration_s for source in self._inputs]
-        left = math.inf if self._left_s is None else self._left_s
-        if None not in lengths:
-            left = min(left, sum(s for s in lengths if s is not None) - self._start_s)
-        return None if math.isinf(left) else max(0, round(left * self._stream.sample_rate))
+def _make_feed(
+    stream: FileStream,
+    inputs: list[OpenSource],
+    budget: Budget,
+    replaygain: str,
+    errors: list[str],
+) -> Feed:
+    """Return a feed of the inputs, which adds the errors that it finds to a list."""
+    queue = Queue()
+    for source in inputs:
+        queue.append(source.location)
 
-    def step(self) -> None:
-        """Close what is done and post what fits."""
-        for outcome in self._stream.outcomes():
-            source = self._open.pop(outcome.serial, None)
-            if source is None:
-                continue
-            if outcome.error:
-                self.errors.append(f"{source.path}: {outcome.words}")
-            source.close()
-        while not self._ended and len(self._open) < _OPEN_AHEAD:
-            if self._serial == len(self._inputs) or self._is_full():
-                self._stream.post_end()
-                self._ended = True
-            else:
-                self._post(self._inputs[self._serial])
+    def tell(kind: str, track: Track, words: str) -> None:
+        if kind == "error":
+            errors.append(f"{track.path}: {words}")
 
-    def _post(self, probed: OpenSource) -> None:
-        self._serial += 1
-        source = open_source(probed.location)
-        source.gain = probed.gain
-        start = round(self._start_s * source.sample_rate)
-        if source.frames is not None:
-            start = min(start, source.frames)
-        end = None
-        if self._left_s is not None:
-            end = start + round(self._left_s * source.sample_rate)
-            if source.frames is not None:
-                end = min(end, source.frames)
-            self._left_s -= (end - start) / source.sample_rate
-        self._open[self._serial] = source
-        self._stream.post(self._serial, source, start, end)
-        self._start_s = 0.0
+    return Feed(
+        stream,
+        queue,
+        budget,
+        open_track=lambda index: open_with_gain(queue[index].location, replaygain),
+        tell=tell,
+        ahead=_OPEN_AHEAD,
+        seekable=False,
+    )
 
-    def _is_full(self) -> bool:
-        return self._left_s is not None and self._left_s < 0.5 / self._stream.sample_rate
 
-    def close(self) -> None:
-        """Close what is still open."""
-        for source in self._open.values():
-            source.close()
+def _expected_frames(
+    inputs: list[OpenSource], start_s: float, duration_s: float | None, rate: int
+) -> int | None:
+    """Return how many frames will be rendered, about; None if a file does not say."""
+    lengths = [source.duration_s for source in inputs]
+    left = math.inf if duration_s is None else duration_s
+    if None not in lengths:
+        left = min(left, sum(s for s in lengths if s is not None) - start_s)
+    return None if math.isinf(left) else max(0, round(left * rate))
 
 
 def _write(
-    stream: FileStream,
-    feed: _Feed,
+    blocks: Iterator[_Frames],
     output: PathLike,
-    container: str,
-    bits: str,
-    latency: int,
+    form: _Form,
+    total: int | None,
     progress: Callable[[float], None] | None,
 ) -> tuple[int, int]:
-    """Run the stream to its end into a file; returns frames and clipped samples."""
+    """Write blocks into a file; returns frames and clipped samples."""
     name = os.fsdecode(output)
     part = name + ".part"
-    total = feed.total
     written = clipped = 0
     try:
         with soundfile.SoundFile(
             os.fsencode(part) if os.name != "nt" else part,
             "w",
-            stream.sample_rate,
-            stream.channels,
-            _SUBTYPES[bits],
-            format=container,
+            form.sample_rate,
+            form.channels,
+            _SUBTYPES[form.bits],
+            format=form.container,
         ) as file:
-            for frames in _blocks(stream, feed, latency):
-                data, over = (frames, 0) if bits == "float" else to_integers(frames, int(bits))
+            for frames in blocks:
+                is_float = form.bits == "float"
+                data, over = (frames, 0) if is_float else to_integers(frames, int(form.bits))
                 clipped += over
                 file.write(data)
                 written += len(frames)
@@ -288,15 +297,14 @@ def _write(
     return written, clipped
 
 
-def _blocks(
-    stream: FileStream, feed: _Feed, latency: int
-) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+def _blocks(stream: FileStream, feed: Feed, latency: int) -> Iterator[_Frames]:
     """Yield what the stream plays: as many frames as the files have, ``latency`` frames later."""
     block = np.empty((MAX_BLOCK, stream.channels), np.float32)
-    played = 0
     late = latency  # frames at the start that are only the chain's delay
+    played = 0
     while not stream.ended:
-        feed.step()
+        feed.collect()
+        feed.fill()
         stream.decode()
         there = min(MAX_BLOCK, max(1, stream.ring.readable))  # never an underrun
         stream.render(block[:there])
@@ -307,9 +315,7 @@ def _blocks(
         yield block[dropped:count]
     held_back = min(latency, played)
     if held_back:
-        rest = [
-            block[count:there].copy()
-        ]  # through the chain already: it begins what was held back
+        rest = [block[count:there].copy()]  # through the chain already: it begins what is held back
         while sum(map(len, rest)) < held_back + late:
             stream.render(block)
             rest.append(block.copy())

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["db_to_gain", "format_time", "frames_to_seconds", "gain_to_db", "seconds_to_frames"]
+from zerocross.errors import UsageError
+
+__all__ = [
+    "checked_volume",
+    "db_to_gain",
+    "format_time",
+    "frames_to_seconds",
+    "gain_to_db",
+    "seconds_to_frames",
+]
 
 
 def db_to_gain(level_db: float) -> float:
@@ -38,3 +47,17 @@ def format_time(seconds: float) -> str:
     if hours:
         return f"{hours}:{minutes:02}:{whole % 60:02}"
     return f"{minutes}:{whole % 60:02}"
+
+
+def checked_volume(value: float) -> float:
+    """Return a volume, a gain from 0 to 1.
+
+    Raises
+    ------
+    UsageError
+        For anything else, NaN too.
+
+    """
+    if not 0.0 <= value <= 1.0:
+        raise UsageError(f"volume {value}: give a number from 0 to 1")
+    return float(value)

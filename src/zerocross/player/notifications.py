@@ -1,4 +1,8 @@
-"""What happened: events, for a loop that waits and for callbacks, on the control side."""
+"""What happened: events, for a loop that waits and for callbacks, on control threads.
+
+Locks: `Events._lock` guards the lists of callbacks and mailboxes. Callbacks are called without it,
+so they may subscribe, unsubscribe and publish; a player publishes with its own lock held.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,8 @@ class Events:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Re-entrant: the collector may close a dropped player on a thread that is in here.
+        self._lock = threading.RLock()
         self._callbacks: list[Callable[[Event], None]] = []
         self._queues: list[queue.SimpleQueue[Event | None]] = []
         self._closed = False

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 
-from zerocross.sources.file import printable
+from zerocross.sources.file import PathLike, printable
 
 __all__ = ["Queue", "Track"]
 
@@ -31,7 +30,7 @@ class Track:
 
     """
 
-    location: str | bytes | os.PathLike[str]
+    location: PathLike
     status: str = "waiting"
     frames: int = 0
     error: str | None = None
@@ -75,7 +74,7 @@ class Queue:
     def __getitem__(self, index: int) -> Track:
         return self._tracks[index]
 
-    def append(self, path: str | bytes | os.PathLike[str]) -> Track:
+    def append(self, path: PathLike) -> Track:
         """Add a file at the end; returns its track."""
         track = Track(path)
         self._tracks.append(track)
