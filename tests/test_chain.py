@@ -20,7 +20,7 @@ import zerocross
 from conftest import music, wait_for
 from zerocross import Chain, Parallel, Player, Split, UsageError, param, processor
 from zerocross.effects import Gain
-from zerocross.graph.chain import Program
+from zerocross.graph.assemble import Program
 from zerocross.graph.program import FADE
 
 
@@ -483,7 +483,7 @@ def test_a_player_tells_the_faults_of_its_chain(tmp_path):
         player.play(sine_file(tmp_path, 1.0))
         assert player.wait(10)
     (told,) = [event for event in seen if event.kind == "fault"]
-    assert "Breaks was left because of an output that is not finite" in told.message
+    assert "Breaks was bypassed because of an output that is not finite" in told.message
     assert player.report()["frames_played"] == 48_000
 
 

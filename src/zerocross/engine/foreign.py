@@ -27,7 +27,8 @@ from zerocross.engine.host import DeviceStream
 from zerocross.engine.layouts import STREAM
 from zerocross.errors import DeviceError, UsageError
 from zerocross.graph.block import MAX_BLOCK, MAX_CHANNELS
-from zerocross.graph.chain import Chain, Fault
+from zerocross.graph.chain import Chain
+from zerocross.graph.fault import Fault
 from zerocross.graph.processor import Processor
 from zerocross.memory import Record, aligned_zeros, layout
 from zerocross.sync.ring import RING

@@ -18,7 +18,7 @@ from zerocross.engine.callback import render_block
 from zerocross.engine.layouts import CALLBACK, LOGGED, POSITION_FIELDS, STREAM
 from zerocross.engine.timing import Counters, recent_callbacks
 from zerocross.errors import DeviceError
-from zerocross.graph.chain import Program
+from zerocross.graph.assemble import Program
 from zerocross.memory import Arena, Record, aligned_zeros
 from zerocross.sync import Latest, Tap
 from zerocross.system import Grant

@@ -24,7 +24,8 @@ from zerocross.devices.miniaudio import (
 from zerocross.engine.host import DeviceStream
 from zerocross.errors import DeviceError, DeviceNotFound, UsageError
 from zerocross.graph.block import MAX_CHANNELS
-from zerocross.graph.chain import Chain, Fault
+from zerocross.graph.chain import Chain
+from zerocross.graph.fault import Fault
 from zerocross.graph.processor import Processor
 from zerocross.memory import Record
 from zerocross.sync.ring import RING
