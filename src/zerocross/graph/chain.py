@@ -133,6 +133,8 @@ class Chain(Group):
             If it plays.
 
         """
+        if self._connection.plays:
+            raise UsageError("the chain plays; stop it before a reset")
         with self._changing:
             for part in self.processors():
                 part.reset()
@@ -221,8 +223,11 @@ class Chain(Group):
     def move(self, part: Processor | Group, index: int) -> None:
         """Take a part out and put it in at another index, with a fade for each."""
         with self._changing:
-            self.remove(part)
-            self.insert(index, part)
+            taken = removing(self, part)
+            left = taken.after if taken.group is self else self.parts
+            place = range(len(left) + 1)[index]  # an index outside is told before anything moves
+            self._change(taken)
+            self.insert(place, part)
 
     def _change(self, edit: Edit) -> None:
         program, install = self._program, self._connection.install
