@@ -101,7 +101,7 @@ def _classes(module: ModuleType) -> list[type[Processor]]:
         if isinstance(value, type)
         and issubclass(value, Processor)
         and value is not Processor
-        and value._process.__module__ == module.__name__
+        and value._written.function.__module__ == module.__name__
     ]
 
 
@@ -121,7 +121,7 @@ def prove_file(path: str) -> list[Proven]:
 
 
 def _prove_one(made: type[Processor]) -> Proven:
-    code = made._process.__code__
+    code = made._written.function.__code__
     try:
         one = made()
         chain = Chain(one)

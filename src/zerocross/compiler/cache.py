@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 
-from zerocross.compiler.kernel import Kernel
-from zerocross.compiler.primitives.primitive import Primitive
+from zerocross.compiler.callee import Callee
 
 __all__ = ["content_key", "directory", "load", "store"]
 
@@ -103,10 +102,12 @@ def _update(digest: Any, function: Callable[..., Any], seen: set[int]) -> None:
 
 
 def _update_value(digest: Any, value: Any, seen: set[int]) -> None:
-    if isinstance(value, Kernel):
-        _update(digest, value.function, seen)
-    elif isinstance(value, Primitive):
-        digest.update(value.name.encode())
+    if isinstance(value, Callee):
+        content = value.content
+        if isinstance(content, str):
+            digest.update(content.encode())
+        else:
+            _update(digest, content, seen)
     elif isinstance(value, np.dtype):
         digest.update(repr((value.fields, value.str, value.itemsize, value.alignment)).encode())
     elif isinstance(value, np.ndarray):

@@ -73,6 +73,14 @@ class Block(NamedTuple):
         return np.zeros(shape, np.float32)
 
 
+class _ProofBlock(Block):
+    """The block of the proof's twin: its scratch memory comes from an infallible allocator.
+
+    Running out of scratch is the one fault that an accepted process may have. The twin, which is
+    compiled and never run, has none, so that every fault left in it is one of the process itself.
+    """
+
+
 @kernel
 def _scratch(block: Any, samples: Any) -> Any:
     return float32_array(arena_take(record_at(block.arena, ARENA), 4 * samples), samples)
@@ -85,27 +93,24 @@ def _scratch_rows(block: Any, rows: Any, samples: Any) -> Any:
 
 
 @kernel
-def _endless_scratch(block: Any, samples: Any) -> Any:
-    return float32_array(np.int64(block.arena), samples)
+def _infallible_scratch(block: Any, samples: Any) -> Any:
+    return float32_array(block.arena, samples)
 
 
 @kernel
-def _endless_scratch_rows(block: Any, rows: Any, samples: Any) -> Any:
-    return float32_rows(np.int64(block.arena), rows, samples)
-
-
-def _scratch_for(arena_is_whole: bool, dimensions: int) -> Kernel[Any]:
-    """Return what ``block.scratch`` is: for the proof, one that cannot run out."""
-    if arena_is_whole:
-        return _scratch if dimensions == 1 else _scratch_rows
-    return _endless_scratch if dimensions == 1 else _endless_scratch_rows
+def _infallible_scratch_rows(block: Any, rows: Any, samples: Any) -> Any:
+    return float32_rows(block.arena, rows, samples)
 
 
 @functools.cache
 def _teach_compiler() -> None:
-    from zerocross.compiler import numba_bridge
+    from zerocross.compiler import frontend
 
-    numba_bridge.give_method(Block, "scratch", "arena", _scratch_for)
+    kernels = {
+        Block: (_scratch, _scratch_rows),
+        _ProofBlock: (_infallible_scratch, _infallible_scratch_rows),
+    }
+    frontend.give_method("scratch", kernels)
 
 
 # --- compiling --------------------------------------------------------------------------------
@@ -117,7 +122,7 @@ def _make_entry(
     dtype: np.dtype[Any],
     channels: int,
     smoothed: bool,
-    whole: bool,
+    block_type: type[Block],
 ) -> Entry:
     """Return the entry around a process: it cuts the block where parameters move.
 
@@ -133,17 +138,16 @@ def _make_entry(
         done = 0
         while done < b.frames:
             frames = smooth(state, b.frames - done) if smoothed else b.frames
-            arena = b.arena if whole else np.float64(b.arena)
             process(
                 state,
-                Block(
+                block_type(
                     float32_rows(b.input + 4 * done, channels, b.row_frames),
                     float32_rows(b.output + 4 * done, channels, b.row_frames),
                     frames,
                     channels,
                     b.sample_rate,
                     b.position + done,
-                    arena,
+                    b.arena,
                     records_at(b.notes, notes, EVENT),
                 ),
             )
@@ -153,7 +157,7 @@ def _make_entry(
 
     run.__name__ = f"process_{name}"
     made = Entry(run, ("int64", "int64"))
-    made.typed_memory = True
+    made.strict_aliasing = True
     return made
 
 
@@ -174,8 +178,10 @@ class Processor:
 
     _params: ClassVar[dict[str, Param]] = {}
     _defaults: ClassVar[dict[str, Any]] = {}
-    _process: ClassVar[Callable[..., Any]]
+    #: What runs: a kernel of the state and the block.
     _kernel: ClassVar[Kernel[Any]]
+    #: What the user wrote: the same for a class; for a function, the kernel of the block inside.
+    _written: ClassVar[Kernel[Any]]
     _entries: ClassVar[dict[Any, tuple[Entry, Verdict]]]
     is_instrument: ClassVar[bool] = False
 
@@ -358,9 +364,9 @@ class Processor:
             make = functools.partial(
                 _make_entry, cls.__name__, cls._kernel, dtype, channels, bool(cls._params)
             )
-            entry = make(True)
+            entry = make(Block)
             entry.checked = debug
-            proven = prove(entry, cls._process, cls._kernel, make(False), _teach_compiler)
+            proven = prove(entry, cls._written, lambda: make(_ProofBlock), _teach_compiler)
             cls._entries[key] = entry, proven
         return cls._entries[key]
 
@@ -420,11 +426,12 @@ def processor(made: Any = None, *, instrument: bool = False) -> Any:
                 defaults[name] = value
             elif name not in {"__dict__", "__weakref__", "process"}:
                 others[name] = value
+    of_state = Kernel(process)
     namespace = others | {
         "_params": params,
         "_defaults": defaults,
-        "_process": staticmethod(process),
-        "_kernel": Kernel(process),
+        "_kernel": of_state,
+        "_written": of_state,
         "_entries": {},
         "is_instrument": instrument,
         "process": process,
@@ -443,8 +450,8 @@ def _from_function(function: Callable[[Any], None], instrument: bool) -> Any:
     namespace = {
         "_params": {},
         "_defaults": {},
-        "_process": staticmethod(function),
         "_kernel": Kernel(process),
+        "_written": of_block,
         "_entries": {},
         "is_instrument": instrument,
         "__doc__": function.__doc__,
