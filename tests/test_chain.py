@@ -275,6 +275,15 @@ def test_state_is_seen_from_python():
         _ = late.nothing
 
 
+@pytest.mark.parametrize("value", [0, 1.5, param(0.5), np.zeros(3)])
+def test_a_field_may_not_hide_what_every_processor_has(value):
+    def process(self, block):
+        pass
+
+    with pytest.raises(UsageError, match="Hides.reset: .* choose another"):
+        processor(type("Hides", (), {"process": process, "reset": value}))
+
+
 # --- containment ------------------------------------------------------------------------------
 
 FAULTY = {

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
         ZerocrossError,
     )
     from zerocross.graph.chain import Chain
+    from zerocross.graph.decorator import processor
     from zerocross.graph.event import NOTE_OFF, NOTE_ON
     from zerocross.graph.fault import Fault
     from zerocross.graph.groups import Parallel, Split
     from zerocross.graph.params import param
-    from zerocross.graph.processor import Processor, processor
+    from zerocross.graph.processor import Processor
     from zerocross.offline import Rendered, render
     from zerocross.pipeline import Pipeline
     from zerocross.player import Event, Player, Track
@@ -62,8 +63,8 @@ _HOMES = dict.fromkeys(("Event", "Player", "Track"), "zerocross.player")
 _HOMES |= dict.fromkeys(("Rendered", "render"), "zerocross.offline")
 _HOMES |= dict.fromkeys(("NOTE_OFF", "NOTE_ON"), "zerocross.graph.event")
 _HOMES |= dict.fromkeys(("Parallel", "Split"), "zerocross.graph.groups")
-_HOMES |= dict.fromkeys(("Processor", "processor"), "zerocross.graph.processor")
 _HOMES |= {"Chain": "zerocross.graph.chain", "Fault": "zerocross.graph.fault"}
+_HOMES |= {"Processor": "zerocross.graph.processor", "processor": "zerocross.graph.decorator"}
 _HOMES |= {"param": "zerocross.graph.params"}
 _HOMES |= dict.fromkeys(("Callback", "callback"), "zerocross.engine.foreign")
 _HOMES |= {"Pipeline": "zerocross.pipeline"}

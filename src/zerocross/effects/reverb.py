@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
-from zerocross.graph.processor import processor
 
 __all__ = ["Reverb"]
 

@@ -18,9 +18,10 @@ import numpy as np
 from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.graph.connection import Connection
+from zerocross.graph.decorator import processor
 from zerocross.graph.fault import Fault, fault_of
 from zerocross.graph.groups import Group
-from zerocross.graph.processor import Processor, processor
+from zerocross.graph.processor import Processor
 from zerocross.graph.program import NODE, SILENT
 from zerocross.memory import Record
 

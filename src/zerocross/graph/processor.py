@@ -1,167 +1,32 @@
 """Processors: Python classes that run on the audio thread.
 
-A class declares parameters (`param`), state (numbers with their first values) and one
-``process(self, block)``; ``prepare`` makes its arrays. `processor` turns the class into one
-whose objects hold their fields in a record that compiled code and Python both see, and whose
-``process`` is compiled for exactly that record, proven, and reached by its address.
+A class declares parameters (`graph.params`), state (numbers with their first values) and one
+``process(self, block)``; ``prepare`` makes its arrays. `graph.decorator` turns the class into one
+whose objects hold their fields in a record that compiled code and Python both see
+(`graph.state`), and whose ``process`` is compiled for exactly that record, proven, and reached by
+its address (`graph.build`).
 
-In ``process``, ``self.name`` is a field of the record and ``block`` a `Block`. The output is
-another array than the input, and every frame of it has to be written.
+In ``process``, ``self.name`` is a field of the record and ``block`` a `graph.block.Block`. The
+output is another array than the input, and every frame of it has to be written.
 """
 
 from __future__ import annotations
 
 import difflib
-import functools
-import inspect
-from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from zerocross.compiler import (
-    Entry,
-    Kernel,
-    float32_array,
-    float32_rows,
-    kernel,
-    record_at,
-    records_at,
-)
-from zerocross.compiler.proof.verdict import Verdict, prove
+from zerocross.compiler import Entry, Kernel
+from zerocross.compiler.proof.verdict import Verdict
 from zerocross.errors import UsageError
-from zerocross.graph.block import BLOCK
-from zerocross.graph.event import CHANGE, EVENT, NOTE_OFF, NOTE_ON, EventQueue
-from zerocross.graph.params import Param, change_params, smooth
+from zerocross.graph.build import build
+from zerocross.graph.event import CHANGE, NOTE_OFF, NOTE_ON, EventQueue
+from zerocross.graph.params import Param
 from zerocross.graph.state import HIDDEN, NUMBERS, copied, fill_state, state_dtype
 from zerocross.memory import Record
-from zerocross.memory.arena import ARENA, arena_take
 
-__all__ = ["Block", "Processor", "processor", "set_fields"]
-
-
-class Block(NamedTuple):
-    """What ``process`` gets.
-
-    Attributes
-    ----------
-    input, output : array, shape (channels, frames), float32
-        Not the same memory. The output holds whatever was there: write all of it.
-    frames, channels : int
-        At most what ``prepare`` was told.
-    sample_rate : float
-        In Hz.
-    position : int
-        Frames since the chain was prepared, of the first frame.
-    events : array of records
-        Notes that begin and end at the first frame: ``kind`` (`NOTE_ON` or `NOTE_OFF`), ``note``
-        (MIDI's number), ``velocity``. Blocks are cut so that it is the first.
-
-    """
-
-    input: Any
-    output: Any
-    frames: int
-    channels: int
-    sample_rate: float
-    position: int
-    arena: Any
-    events: Any
-
-    def scratch(self, *shape: int) -> Any:
-        """Return a float32 array for this block, shape (n,) or (rows, n); not cleared."""
-        return np.zeros(shape, np.float32)
-
-
-class _ProofBlock(Block):
-    """The block of the proof's twin: its scratch memory comes from an infallible allocator.
-
-    Running out of scratch is the one fault that an accepted process may have. The twin, which is
-    compiled and never run, has none, so that every fault left in it is one of the process itself.
-    """
-
-
-@kernel
-def _scratch(block: Any, samples: Any) -> Any:
-    return float32_array(arena_take(record_at(block.arena, ARENA), 4 * samples), samples)
-
-
-@kernel
-def _scratch_rows(block: Any, rows: Any, samples: Any) -> Any:
-    address = arena_take(record_at(block.arena, ARENA), 4 * rows * samples)
-    return float32_rows(address, rows, samples)
-
-
-@kernel
-def _infallible_scratch(block: Any, samples: Any) -> Any:
-    return float32_array(block.arena, samples)
-
-
-@kernel
-def _infallible_scratch_rows(block: Any, rows: Any, samples: Any) -> Any:
-    return float32_rows(block.arena, rows, samples)
-
-
-@functools.cache
-def _teach_compiler() -> None:
-    from zerocross.compiler import frontend
-
-    kernels = {
-        Block: (_scratch, _scratch_rows),
-        _ProofBlock: (_infallible_scratch, _infallible_scratch_rows),
-    }
-    frontend.give_method("scratch", kernels)
-
-
-# --- compiling --------------------------------------------------------------------------------
-
-
-def _make_entry(
-    name: str,
-    process: Kernel[Any],
-    dtype: np.dtype[Any],
-    channels: int,
-    smoothed: bool,
-    block_type: type[Block],
-) -> Entry:
-    """Return the entry around a process: it cuts the block where parameters move.
-
-    It is made for a number of channels, so that loops over them are unrolled.
-    """
-
-    def run(state_address: int, block_address: int) -> int:
-        state = record_at(state_address, dtype)
-        b = record_at(block_address, BLOCK)
-        if smoothed:
-            change_params(state, b.changes, b.change_count)
-        notes = b.note_count
-        done = 0
-        while done < b.frames:
-            frames = smooth(state, b.frames - done) if smoothed else b.frames
-            process(
-                state,
-                block_type(
-                    float32_rows(b.input + 4 * done, channels, b.row_frames),
-                    float32_rows(b.output + 4 * done, channels, b.row_frames),
-                    frames,
-                    channels,
-                    b.sample_rate,
-                    b.position + done,
-                    b.arena,
-                    records_at(b.notes, notes, EVENT),
-                ),
-            )
-            notes = 0
-            done += frames
-        return 0
-
-    run.__name__ = f"process_{name}"
-    made = Entry(run, ("int64", "int64"))
-    made.strict_aliasing = True
-    return made
-
-
-# --- the class --------------------------------------------------------------------------------
+__all__ = ["Processor", "set_fields"]
 
 
 class Processor:
@@ -262,7 +127,7 @@ class Processor:
         fill_state(record, fields, self._params, self._targets, sample_rate)
         for name in fields:
             del state[name]  # from here on it is in the record
-        state["entry"], state["verdict"] = self._compiled(dtype, channels, debug)
+        state["entry"], state["verdict"] = self._built(dtype, channels, debug)
         if self._events is not None:
             record["_queue"] = self._events.record.address
         state["record"] = record
@@ -358,16 +223,12 @@ class Processor:
         }
 
     @classmethod
-    def _compiled(cls, dtype: np.dtype[Any], channels: int, debug: bool) -> tuple[Entry, Verdict]:
+    def _built(cls, dtype: np.dtype[Any], channels: int, debug: bool) -> tuple[Entry, Verdict]:
         key = (repr(dtype.fields), dtype.itemsize, channels, debug)
         if key not in cls._entries:
-            make = functools.partial(
-                _make_entry, cls.__name__, cls._kernel, dtype, channels, bool(cls._params)
+            cls._entries[key] = build(
+                cls.__name__, cls._kernel, cls._written, dtype, channels, bool(cls._params), debug
             )
-            entry = make(Block)
-            entry.checked = debug
-            proven = prove(entry, cls._written, lambda: make(_ProofBlock), _teach_compiler)
-            cls._entries[key] = entry, proven
         return cls._entries[key]
 
 
@@ -390,71 +251,3 @@ def _checked_note(note: int) -> int:
     if not 0 <= int(note) <= 127:
         raise UsageError(f"note {note}: give 0 to 127; 69 is A4, 440 Hz")
     return int(note)
-
-
-def processor(made: Any = None, *, instrument: bool = False) -> Any:
-    """Turn a class, or a function of a block, into a processor.
-
-    Parameters
-    ----------
-    made : class or function
-        A class with ``process(self, block)``, or a function ``f(block)`` without state.
-    instrument : bool
-        Whether it makes sound by itself: a fault then leaves silence, not its input.
-
-    Raises
-    ------
-    UsageError
-        If there is no ``process``, or a field cannot be part of a record.
-
-    """
-    if made is None:
-        return functools.partial(processor, instrument=instrument)
-    if inspect.isfunction(made):
-        return _from_function(made, instrument)
-    process = getattr(made, "process", None)
-    if not inspect.isfunction(process) or len(inspect.signature(process).parameters) != 2:
-        raise UsageError(f"{made.__name__}: a processor needs a method process(self, block)")
-    params: dict[str, Param] = {}
-    defaults: dict[str, Any] = {}
-    others: dict[str, Any] = {}
-    for owner in reversed(made.__mro__[:-1]):
-        for name, value in vars(owner).items():
-            if isinstance(value, Param):
-                params[name] = value
-            elif not name.startswith("_") and isinstance(value, (*NUMBERS, np.ndarray)):
-                defaults[name] = value
-            elif name not in {"__dict__", "__weakref__", "process"}:
-                others[name] = value
-    of_state = Kernel(process)
-    namespace = others | {
-        "_params": params,
-        "_defaults": defaults,
-        "_kernel": of_state,
-        "_written": of_state,
-        "_entries": {},
-        "is_instrument": instrument,
-        "process": process,
-    }
-    return type(made.__name__, (Processor,), namespace)
-
-
-def _from_function(function: Callable[[Any], None], instrument: bool) -> Any:
-    if len(inspect.signature(function).parameters) != 1:
-        raise UsageError(f"{function.__name__}: a processor function takes one block")
-    of_block = Kernel(function)
-
-    def process(self: Any, block: Any) -> None:  # noqa: ARG001
-        of_block(block)
-
-    namespace = {
-        "_params": {},
-        "_defaults": {},
-        "_kernel": Kernel(process),
-        "_written": of_block,
-        "_entries": {},
-        "is_instrument": instrument,
-        "__doc__": function.__doc__,
-        "__module__": function.__module__,
-    }
-    return type(function.__name__, (Processor,), namespace)

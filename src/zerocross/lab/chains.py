@@ -10,8 +10,8 @@ import numpy as np
 from zerocross.effects import Compressor, Convolver, Oscillator, Tap
 from zerocross.eq import Equalizer
 from zerocross.graph.chain import Chain
+from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
-from zerocross.graph.processor import processor
 
 __all__ = ["full_chain", "plain_chain"]
 
