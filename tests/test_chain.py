@@ -578,7 +578,7 @@ def test_a_refused_change_leaves_everything_as_it_was(tmp_path):
 
     chain = Chain(Level(level=0.5))
     with Player("null", block_size=64, effects=chain) as player:
-        player.play(sine_file(tmp_path, 15.0))
+        player.play(sine_file(tmp_path, 120.0))
         for change in (
             lambda: chain.replace(chain.parts[0], Bad()),
             lambda: chain.insert(0, Bad()),

@@ -23,24 +23,14 @@ from zerocross.graph.fault import Fault, fault_of
 from zerocross.graph.groups import Group
 from zerocross.graph.processor import Processor
 from zerocross.graph.program import NODE, SILENT
-from zerocross.memory import Record
+from zerocross.memory import Record, audit
 
 __all__ = ["Node", "Nodes"]
 
 #: Faults that wait to be asked for; the oldest of more are forgotten.
 _MOST_FAULTS = 1024
-#: What the audio thread wrote into a node.
-_WATCHED = (
-    "mode",
-    "cause",
-    "status",
-    "faults",
-    "strikes",
-    "longest_ns",
-    "total_ns",
-    "blocks",
-    "held",
-)
+#: What the audio thread writes into a node.
+_SEEN = [placed.field for placed in audit(NODE).fields if placed.writer == "audio"]
 
 
 @processor
@@ -194,7 +184,7 @@ class Nodes:
             self._gather()
             for node in self._nodes.values():
                 node.told = 0
-                for name in _WATCHED:
+                for name in _SEEN:
                     node.record[name] = 0
 
     # --- faults -------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ def state_dtype(params: dict[str, Param], fields: dict[str, Any]) -> np.dtype[An
     found: Any = made.fields
     first = found["_value"][1]
     names = [*made.names, *params]  # type: ignore[misc]
+    writers = dict(made.metadata or {})["writers"] | dict.fromkeys(params, "audio")
     return np.dtype(
         {
             "names": names,
@@ -52,7 +53,8 @@ def state_dtype(params: dict[str, Param], fields: dict[str, Any]) -> np.dtype[An
                 *(first + 8 * k for k in range(len(params))),
             ],
             "itemsize": made.itemsize,
-        }
+        },
+        metadata={"writers": writers},
     )
 
 
