@@ -280,7 +280,7 @@ def test_a_field_may_not_hide_what_every_processor_has(value):
     def process(self, block):
         pass
 
-    with pytest.raises(UsageError, match="Hides.reset: .* choose another"):
+    with pytest.raises(UsageError, match=r"Hides\.reset: .* choose another"):
         processor(type("Hides", (), {"process": process, "reset": value}))
 
 

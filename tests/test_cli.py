@@ -554,7 +554,7 @@ def test_a_cold_cache_says_what_it_does(cli, make_file, tmp_path):
     path, _ = make_file(frames=2400)
     first = cli("play", path, *NULL, env=environment)
     assert b"compiling kernels for this machine" in first.stderr
-    assert b"/6 device_callback" in first.stderr
+    assert b"/7 file_callback" in first.stderr
     second = cli("play", path, *NULL, env=environment)
     assert b"compiling" not in second.stderr
 

@@ -250,7 +250,7 @@ def render(inputs: tuple[str, ...], output: str, **options: Any) -> int:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def devices(as_json: bool) -> int:
     """List the backends, and the devices to play on and to record from."""
-    from zerocross.devices.miniaudio import list_devices
+    from zerocross.devices.discovery import list_devices
 
     outputs, reasons = list_devices()
     inputs, _ = list_devices(inputs=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.engine.timing import bucket_limits_ns
+from zerocross.engine.counters import bucket_limits_ns
 from zerocross.lab.contestants import CONTESTANTS, RATE
 from zerocross.lab.loads import LOADS
 

@@ -131,7 +131,7 @@ def run_program(program: Any, rows: Any, frames: Any) -> Any:
     """
     result = rows
     if program.step_count > 0:
-        first = _buffer(program, 0, 0, program.channels)
+        first = _buffer(program, 0, 0, program.channels)  # its rows lie as steps expect them
         for c in range(program.channels):
             copy_samples(first[c], rows[c], frames)
         for k in range(program.step_count):

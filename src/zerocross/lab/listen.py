@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from zerocross.engine.counters import bucket_limits_ns
 from zerocross.engine.live_stream import LiveStream
-from zerocross.engine.timing import bucket_limits_ns
 from zerocross.graph.chain import Chain
 from zerocross.picture import new_figure, save_figure
 
