@@ -32,18 +32,17 @@ DECLARED = {
     "_left": AT_REST,
     "_step": AT_REST,
     "ages": "an address; the callback writes what lies there",
-    "device_stops": AT_REST,
+    "epoch": "the transport's, which is control; the decoder's own copy is not written",
     "frames": f"a chain's clock: {AT_REST}; a ring's, a tap's and a pool's are setup",
     "gain": AT_REST,
-    "generation": "the stream's, which is control; the decoder's own copy is not written",
+    "input": "one callback's exchange, before it runs",
     "last_ns": AT_REST,
     "levels": "an address; the callback writes what lies there",
     "lead_frames": AT_REST,
-    "low_water": AT_REST,
+    "low_water_frames": AT_REST,
     "now": "an address; the callback writes what lies there",
+    "output": "one callback's exchange, before it runs",
     "peaks": "an address; the callback writes what lies there",
-    "refilling": AT_REST,
-    "serial": "a source's slot, which the decode thread does not read yet",
     "state": "an address, or words of a pool that nobody uses yet",
     "stopped": AT_REST,
     "thread": AT_REST,
@@ -52,11 +51,11 @@ DECLARED = {
 DYNAMIC = {
     "memory/record.py Record.__setitem__": "what the others call",
     "memory/record.py Record.fill": "what the others call",
-    "engine/host.py DeviceStream.restart_counters": "while it counts: a callback may be lost",
+    "engine/chain_host.py ChainHost.restart_counters": "while it counts: a callback may be lost",
     "graph/nodes.py Nodes.reset": AT_REST,
     "graph/state.py fill_state": AT_REST,
     "graph/processor.py Processor.__setattr__": (
-        "while it plays: a number is one store, and the audio side wins if it writes it as well"
+        "while it plays: a number is one store, and where the audio side writes too, the last stays"
     ),
 }
 

@@ -1,8 +1,8 @@
 """A processor's record: its fields as compiled code and Python both see them.
 
 Python owns the targets of the parameters and the address of the events; the audio side owns all
-else. Python may still write a number of the state while it plays: one store, which is heard from
-the next block on, unless the audio side writes the field as well and wins.
+else. Python may still write a number of the state while it plays: it is one store, which is heard
+from the next block on, and where the audio side writes the field as well, the last write stays.
 """
 
 from __future__ import annotations
