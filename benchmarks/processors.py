@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.harness import Bar, Case, Contestant
 from zerocross import processor
 from zerocross.compiler import Entry
-from zerocross.graph.program import BLOCK
+from zerocross.graph.block import BLOCK
 from zerocross.memory import Arena, Record
 
 FRAMES, CHANNELS, RATE = 4096, 2, 48_000.0

@@ -50,11 +50,11 @@ def _process(address: int, source: int, target: int, frames: int) -> int:
     mode = flush_denormals()
     rows = pool_buffer(pool, number)
     deinterleave(float32_array(source, frames * p.channels), frames, rows)
-    run_program(record_at(p.program, PROGRAM), rows, rows, frames)
+    result = run_program(record_at(p.program, PROGRAM), rows, frames)
     tap = record_at(p.tap, TAP)
-    tap_write(tap, rows, frames)
+    tap_write(tap, result, frames)
     if target != 0:
-        interleave(rows, frames, float32_array(target, frames * p.channels))
+        interleave(result, frames, float32_array(target, frames * p.channels))
     pool_release(pool, number)
     end = tap.write
     dt = 1e30 if p.last_end == 0 else (end - p.last_end) / p.sample_rate

@@ -12,7 +12,8 @@ from zerocross.compiler import record_at
 from zerocross.dsp.convolve import CONVOLVER, check_response, convolve, make_convolution
 from zerocross.dsp.resample import resample_signal
 from zerocross.errors import UsageError
-from zerocross.graph.processor import param, processor
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
 from zerocross.sources.file import read_audio
 
 __all__ = ["Convolver"]

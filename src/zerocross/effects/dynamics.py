@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from zerocross.dsp.limiter import limit, make_limiter
-from zerocross.graph.processor import param, processor
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
 
 __all__ = ["Compressor", "Gate", "Limiter"]
 

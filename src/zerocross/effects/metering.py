@@ -9,7 +9,7 @@ import numpy as np
 
 from zerocross.compiler import record_at
 from zerocross.dsp.loudness import LOUDNESS, Loudness, loudness_block
-from zerocross.graph.processor import processor
+from zerocross.graph.decorator import processor
 from zerocross.sync.tap import TAP, tap_write
 from zerocross.sync.tap import Tap as SampleTap
 

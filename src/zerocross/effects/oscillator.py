@@ -10,7 +10,9 @@ import numpy as np
 from zerocross.compiler import kernel
 from zerocross.effects.voices import VOICES, end_notes, envelope, take_notes
 from zerocross.errors import UsageError
-from zerocross.graph.processor import param, processor, set_fields
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
+from zerocross.graph.processor import set_fields
 
 __all__ = ["WAVEFORMS", "Oscillator"]
 

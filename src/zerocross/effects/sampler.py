@@ -12,7 +12,9 @@ import numpy.typing as npt
 from zerocross.compiler import float32_rows
 from zerocross.effects.voices import VOICES, end_notes, envelope, take_notes
 from zerocross.errors import UsageError
-from zerocross.graph.processor import param, processor, set_fields
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
+from zerocross.graph.processor import set_fields
 from zerocross.sources.file import read_audio
 
 __all__ = ["Sampler"]

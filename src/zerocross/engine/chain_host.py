@@ -22,8 +22,9 @@ from zerocross.engine.counters import COUNTED, Counters
 from zerocross.engine.layouts import CALLBACK, LOGGED, STREAM
 from zerocross.engine.timing import recent_callbacks
 from zerocross.errors import DeviceError
+from zerocross.graph.assemble import Program
 from zerocross.graph.block import MAX_BLOCK
-from zerocross.graph.chain import Chain, Program
+from zerocross.graph.chain import Chain
 from zerocross.memory import Record, aligned_zeros
 from zerocross.sync import Tap
 from zerocross.system import Grant

@@ -24,7 +24,8 @@ from zerocross.dsp.parallel import pack_parallel, parallel
 from zerocross.eq.design import design_band, frequency_response
 from zerocross.eq.graphic import GRAPHIC_HZ, gains_for, graphic_q
 from zerocross.errors import UsageError
-from zerocross.graph.processor import param, processor
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
 from zerocross.memory import Record
 
 __all__ = ["Equalizer"]

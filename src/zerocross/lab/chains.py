@@ -10,7 +10,8 @@ import numpy as np
 from zerocross.effects import Compressor, Convolver, Oscillator, Tap
 from zerocross.eq import Equalizer
 from zerocross.graph.chain import Chain
-from zerocross.graph.processor import param, processor
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
 
 __all__ = ["full_chain", "plain_chain"]
 
