@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.harness import Bar, Case, Contestant
 from zerocross.compiler import entry, float32_array, float32_rows, int16_array, monotonic_ns, target
 from zerocross.dsp.convert import float_to_int16, interleave_int16
+from zerocross.lab.harness import Bar, Case, Contestant
+from zerocross.lab.peers import numpy as numpy_peer
 
 FRAMES = 4096
 
@@ -29,18 +30,15 @@ def _repeat_interleave(source, out, frames, times):
     return monotonic_ns() - started
 
 
-def with_numpy(x):
-    return np.clip(np.rint(x * np.float32(32768)), -32768, 32767).astype(np.int16)
-
-
 def cases() -> list[Case]:
     noise = np.random.default_rng(5).uniform(-1.1, 1.1, (2, FRAMES)).astype(np.float32)
     mono, out = noise[0].copy(), np.zeros(2 * FRAMES, np.int16)
+    plain, interleaved = numpy_peer.to_int16(mono), numpy_peer.interleave_int16(noise)
 
     def ours(run, name):
         def check() -> None:
             run(mono.ctypes.data, out.ctypes.data, FRAMES, 1)
-            assert np.array_equal(out[:FRAMES], with_numpy(mono))
+            assert np.array_equal(out[:FRAMES], plain.call())
 
         return Contestant(
             name, check=check, repeat=lambda n: run(mono.ctypes.data, out.ctypes.data, FRAMES, n)
@@ -48,7 +46,7 @@ def cases() -> list[Case]:
 
     def check_interleave() -> None:
         _repeat_interleave(noise.ctypes.data, out.ctypes.data, FRAMES, 1)
-        assert np.array_equal(out, with_numpy(noise.T).ravel())
+        assert np.array_equal(out, interleaved.call())
 
     found = [
         Case(
@@ -56,9 +54,9 @@ def cases() -> list[Case]:
             f"{FRAMES}",
             [
                 ours(_repeat_int16, "zerocross float_to_int16"),
-                Contestant("NumPy rint, clip, astype", lambda: with_numpy(mono)),
+                plain,
             ],
-            [Bar("NumPy rint, clip, astype", 1 / 15)],
+            [Bar(plain.name, 1 / 15)],
         ),
         Case(
             "interleave + f32 -> i16",
@@ -71,11 +69,9 @@ def cases() -> list[Case]:
                         noise.ctypes.data, out.ctypes.data, FRAMES, n
                     ),
                 ),
-                Contestant(
-                    "NumPy transpose, rint, clip, astype", lambda: with_numpy(noise.T).ravel()
-                ),
+                interleaved,
             ],
-            [Bar("NumPy transpose, rint, clip, astype", 1 / 15)],
+            [Bar(interleaved.name, 1 / 15)],
         ),
     ]
     if "avx2" in target.available():

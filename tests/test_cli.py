@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import pty
@@ -20,8 +21,11 @@ import scipy.signal
 import soundfile
 
 from conftest import music, wait_for
+from zerocross.cli.doctor import real_time_priority
 from zerocross.cli.keys import parse_keys
 from zerocross.cli.paths import expand
+from zerocross.memory import MirroredBuffer
+from zerocross.system import topology
 
 NULL = ("--device", "null", "--no-ui")
 
@@ -116,7 +120,6 @@ def test_in_a_queue_bad_items_are_skipped_and_the_rest_plays(cli, bad, tmp_path)
 
 @pytest.mark.parametrize("name", ["cut.flac", "cut.mp3", "cut.ogg", "holes.flac"])
 def test_damaged_files_play_what_is_there_and_say_so(cli, tmp_path, name):
-    suffix = name.partition(".")[2]
     path = tmp_path / name
     soundfile.write(path, music(96_000), 48_000)
     data = bytearray(path.read_bytes())
@@ -129,14 +132,15 @@ def test_damaged_files_play_what_is_there_and_say_so(cli, tmp_path, name):
     done = cli("play", path, *NULL, "--report", report, timeout=60)
     content = json.loads(report.read_text())
     assert "Traceback" not in done.stderr.decode()
-    played = content["tracks"][0]["frames"]
-    assert 0 < played <= 96_000
-    if suffix != "flac":  # MP3 and Ogg carry no length: libsndfile takes what is there as all
-        assert done.returncode in (0, 1)
+    (track,) = content["tracks"]
+    assert 30_000 < track["frames"] < 50_000, "half of it"
+    if name == "cut.ogg":  # carries no length: libsndfile takes what is there as all
+        assert done.returncode == 0
+        assert (track["status"], track["error"]) == ("played", None)
     else:
         assert done.returncode == 1
-        assert content["tracks"][0]["status"] == "truncated" or content["tracks"][0]["error"]
-        assert "copy it again" in one_line(done)
+        assert track["status"] == "truncated"
+        assert "copy it again" in track["error"] and track["error"] in one_line(done)
 
 
 def test_nan_in_a_float_file_is_a_warning(cli, tmp_path):
@@ -247,7 +251,7 @@ def test_rendering_joins_cuts_and_scales(cli, tmp_path):
     ]
     assert cli("render", tmp_path / "a.wav", out, *options).returncode == 0
     cut = soundfile.read(out, dtype="float32")[0]
-    assert cut.shape == (9600 if 11_111 >= 14_400 else 11_111 - 4800, 2)
+    assert cut.shape == (11_111 - 4800, 2), "the file ends before the duration does"
     assert np.array_equal(cut[1000:2000, 0], signal[5800:6800, 0] * np.float32(0.5))
 
 
@@ -329,7 +333,7 @@ def test_an_empty_playlist(cli, tmp_path):
     one_line(done, "playlist is empty")
 
 
-# --- keys and the live line -------------------------------------------------------------------
+# --- keys and the status line -----------------------------------------------------------------
 
 
 def test_keys_are_parsed():
@@ -357,7 +361,7 @@ def spawn(*arguments):
     return child
 
 
-def test_the_live_line_and_its_keys(make_file, tmp_path):
+def test_the_status_line_and_its_keys(make_file, tmp_path):
     first, _ = make_file("first.flac", frames=48_000 * 30)
     second, _ = make_file("second.flac", frames=48_000 * 30)
     report = tmp_path / "r.json"
@@ -431,7 +435,8 @@ def test_ctrl_c_at_any_moment_restores_the_terminal(make_file, delay):
         process.wait()
     # Until the handler is there, an interrupt is the interpreter's own to report.
     if b"Traceback" in output or process.returncode != 130:
-        assert not re.search(rb"zerocross/(cli/main|cli/status_line|engine|player)", output), output
+        inside = rb"zerocross/(cli/(?!__init__|interrupt)|compiler|engine|graph|player|sources)"
+        assert not re.search(inside, output), output
         assert process.returncode in (1, -signal.SIGINT), output
     assert termios.tcgetattr(slave) == before
     os.close(master)
@@ -508,20 +513,64 @@ def test_the_demo_is_music():
 
 
 def test_devices_and_doctor(cli):
-    assert b"null" in cli("devices").stdout
-    found = json.loads(cli("doctor", "--json").stdout)
+    done = cli("devices")
+    assert done.returncode == 0 and b"null" in done.stdout
+    listed = json.loads(cli("devices", "--json").stdout)
+    assert set(listed) == {"devices", "inputs", "unavailable"}
+    assert "null" in {device["backend"] for device in listed["devices"]}
+    assert set(listed["devices"][0]) == {"backend", "name", "default", "formats"}
+    done = cli("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
     assert set(found) == {"software", "processor", "audio", "real time", "memory", "cache"}
-    assert found["memory"]["mirrored rings"].startswith(("granted", "refused"))
-    assert "node" in found["memory"]["NUMA"]
-    assert found["software"]["numba"] and found["software"]["llvm"]
-    assert re.search("granted|refused|not examined", found["real time"]["priority"])
-    assert re.search("granted|refused|not examined", found["real time"]["locked memory"])
-    assert b"instruction sets" in cli("doctor").stdout
+    with MirroredBuffer(1) as ring:
+        assert (found["memory"]["mirrored rings"] == "granted") == ring.is_mirrored
+    assert found["memory"]["NUMA"].count("node") == max(1, len(topology()))
+    assert found["software"]["numba"] == importlib.metadata.version("numba")
+    assert f"(llvmlite {importlib.metadata.version('llvmlite')})" in found["software"]["llvm"]
+    assert found["processor"]["cores"] == str(os.cpu_count())
+    done = cli("doctor")
+    assert done.returncode == 0 and b"instruction sets" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("refuses", "read_back", "words"),
+    [
+        (True, None, "refused (no such right)"),
+        (False, os.SCHED_FIFO, "granted (SCHED_FIFO 20, read back)"),
+        (False, os.SCHED_OTHER, "silently refused"),
+    ],
+)
+def test_the_doctor_reads_back_what_it_asks_for(monkeypatch, refuses, read_back, words):
+    def set_scheduler(*_):
+        if refuses:
+            raise PermissionError(1, "no such right")
+
+    monkeypatch.setattr(os, "sched_setscheduler", set_scheduler)
+    monkeypatch.setattr(os, "sched_getscheduler", lambda _: read_back)
+    monkeypatch.setattr(os, "sched_getparam", lambda _: os.sched_param(20))
+    assert real_time_priority().startswith(words)
+
+
+def test_the_doctor_says_whether_memory_may_be_locked(cli):
+    def forbid():
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
+
+    page = resource.getpagesize()
+    may, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if may == resource.RLIM_INFINITY or may >= 4 * page:
+        found = json.loads(cli("doctor", "--json").stdout)
+        assert found["real time"]["locked memory"].startswith("granted")
+    if os.geteuid() != 0:  # root may lock whatever the limit
+        found = json.loads(cli("doctor", "--json", preexec_fn=forbid).stdout)
+        assert found["real time"]["locked memory"].startswith("refused")
+        assert "limit 0 KiB" in found["real time"]["locked memory"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(cli, shell):
-    assert b"_ZEROCROSS_COMPLETE" in cli("completion", shell).stdout
+    done = cli("completion", shell)
+    assert done.returncode == 0 and b"_ZEROCROSS_COMPLETE" in done.stdout
 
 
 def test_completion_completes():
@@ -535,8 +584,48 @@ def test_completion_completes():
     assert b"render" in out
 
 
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["play", "--help"], ["play"]])
+def test_what_does_not_play_imports_nothing_heavy(arguments):
+    """What commands need they import when they run: the first answer comes at once."""
+    heavy = {"numba", "llvmlite", "numpy", "rich", "soundfile", "miniaudio", "matplotlib"}
+    rooms = {"compiler", "engine", "graph", "lab", "player", "sources", "offline"}
+    script = (
+        "import sys\n"
+        "from zerocross.cli.main import run\n"
+        f"run({arguments!r})\n"
+        f"heavy = {heavy!r} | {{f'zerocross.{{room}}' for room in {rooms!r}}}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    out = subprocess.check_output([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    assert out.splitlines()[-1] == b"[]"
+
+
+def test_every_command_is_in_the_help(cli):
+    from zerocross.cli.main import cli as group
+
+    assert set(group.commands) == {
+        "completion",
+        "demo",
+        "devices",
+        "doctor",
+        "eq",
+        "live",
+        "loudness",
+        "play",
+        "prove",
+        "render",
+        "spectrogram",
+        "spectrum",
+        "torture",
+    }
+    text = cli("--help").stdout.decode()
+    assert all(f"\n  {name} " in text for name in group.commands)
+
+
 def test_help_has_examples(cli):
-    for command in ("play", "render", "demo", "devices", "doctor", "completion"):
+    from zerocross.cli.main import cli as group
+
+    for command in group.commands:
         done = cli(command, "--help")
         assert done.returncode == 0
         assert b"Examples:" in done.stdout and b"zerocross " + command.encode() in done.stdout
@@ -553,9 +642,11 @@ def test_a_cold_cache_says_what_it_does(cli, make_file, tmp_path):
     environment = {**os.environ, "ZEROCROSS_CACHE_DIR": str(tmp_path / "cache")}
     path, _ = make_file(frames=2400)
     first = cli("play", path, *NULL, env=environment)
+    assert first.returncode == 0
     assert b"compiling kernels for this machine" in first.stderr
     assert b"/6 device_callback" in first.stderr
     second = cli("play", path, *NULL, env=environment)
+    assert second.returncode == 0
     assert b"compiling" not in second.stderr
 
 
@@ -567,7 +658,8 @@ def test_a_broken_pipe_is_quiet(bad):
     )
     process.stdout.close()
     wait_for(lambda: process.poll() is not None)
-    assert b"Traceback" not in process.stderr.read()
+    assert process.returncode == 1
+    assert process.stderr.read() == b""
     process.stderr.close()
 
 
@@ -672,4 +764,4 @@ def test_live_takes_a_file_at_every_save(tmp_path, make_file):
     child.sendintr()
     child.expect(pexpect.EOF)
     child.close()
-    assert child.exitstatus in (0, 1, 130)
+    assert child.exitstatus == 130

@@ -13,7 +13,7 @@ SOURCE = Path(zerocross.__file__).parent
 
 # From the ground up; a room may import from its own floor and from those before it.
 FLOORS = [
-    {"errors", "units", "closing", "picture"},
+    {"errors", "units", "closing"},
     {"compiler", "system"},
     {"memory"},
     {"sync"},
