@@ -123,7 +123,7 @@ def jack(monkeypatch):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     # Asked from a process of its own: libjack crashes at times while the server comes up.
     script = (
-        "import sys; from zerocross.devices.miniaudio import _default_of;"
+        "import sys; from zerocross.devices.discovery import _default_of;"
         "sys.exit(_default_of('jack') is None)"
     )
     probe = [sys.executable, "-c", script]
@@ -161,7 +161,7 @@ def pulse(monkeypatch, tmp_path_factory):
         "module-null-sink sink_name=zx rate=44100 format=float32le channels=2",
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    from zerocross.devices.miniaudio import _default_of
+    from zerocross.devices.discovery import _default_of
 
     server = Server(process)
     try:

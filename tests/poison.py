@@ -55,7 +55,7 @@ with Stream(chain, device="null", block_size=64) as stream:
     if sys.argv[1] == "planted":
         other = Chain(Gain())
         program = other.prepare(48_000, 2)
-        stream._inner.record.store("program", program.record.address)
+        stream._host.record.store("program", program.record.address)
         time.sleep(0.2)
         other._program = None
         del program

@@ -12,14 +12,16 @@ import soundfile
 
 from conftest import MUSIC, wait_for
 from zerocross import DeviceError, Player, render
+from zerocross.devices import discovery
 from zerocross.devices import miniaudio as device_room
-from zerocross.devices.miniaudio import (
+from zerocross.devices.discovery import (
+    NULL_DEVICE,
     DeviceInfo,
     describe_result,
     find_devices,
     list_devices,
-    open_device,
 )
+from zerocross.devices.miniaudio import open_device
 
 
 def align(recorded, reference):
@@ -184,9 +186,9 @@ def test_jack_dying_is_survived(jack, make_file):
 
 def test_no_sound_hardware_is_the_null_device_and_a_notice(monkeypatch, make_file):
     monkeypatch.setattr(
-        device_room,
+        discovery,
         "_default_of",
-        lambda b, _inputs: device_room.NULL_DEVICE if b == "null" else None,
+        lambda b, _inputs: NULL_DEVICE if b == "null" else None,
     )
     with Player() as player:
         notices = []
@@ -199,7 +201,7 @@ def test_no_sound_hardware_is_the_null_device_and_a_notice(monkeypatch, make_fil
 
 def test_a_default_that_refuses_falls_through_and_says_why(monkeypatch, make_file):
     broken = DeviceInfo("alsa", "no such card", True)
-    monkeypatch.setattr(device_room, "find_devices", lambda _: [broken, device_room.NULL_DEVICE])
+    monkeypatch.setattr(device_room, "find_devices", lambda _: [broken, NULL_DEVICE])
     opened, seen = device_room.Device, []
 
     def refuse(info, *rest):
@@ -212,12 +214,12 @@ def test_a_default_that_refuses_falls_through_and_says_why(monkeypatch, make_fil
     from zerocross.engine.file_stream import FileStream
 
     stream = FileStream(48_000)
-    device, notice = open_device(None, stream.record.address, 48_000, 2, 64)
+    device, notice = open_device(None, stream.client(), 48_000, 2, 64)
     device.close()
     assert seen
     assert "busy" in notice and "without sound" in notice
     with pytest.raises(DeviceError, match="busy; close the program"):
-        open_device("no such card", stream.record.address, 48_000, 2, 64)
+        open_device("no such card", stream.client(), 48_000, 2, 64)
 
 
 @pytest.mark.parametrize("number", [-1, -3, -19, -100, -103, -104, -202, -203, -205])

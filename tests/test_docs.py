@@ -99,7 +99,7 @@ def test_examples_run(path, folder, monkeypatch):
     # No sound in tests: the default device is the null device.
     script = (
         "import runpy, sys\n"
-        "import zerocross.devices.miniaudio as d\n"
+        "import zerocross.devices.discovery as d\n"
         "d._default_of = lambda b, i=False: d.NULL_DEVICE if b == 'null' else None\n"
         f"sys.argv = [{str(path)!r}, 'long.flac']\n"
         f"runpy.run_path({str(path)!r}, run_name='__main__')\n"

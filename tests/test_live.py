@@ -16,9 +16,10 @@ import zerocross
 from conftest import music, need_module, wait_for
 from zerocross import Chain, DeviceNotFound, Stream, UsageError
 from zerocross.compiler import attempt, entry, record_at
+from zerocross.devices.portaudio import portaudio_callback
 from zerocross.effects import Gain, Oscillator
-from zerocross.engine.foreign import portaudio_callback
-from zerocross.engine.layouts import CALLBACK_LATE, LATE_CAUSES, LOGGED, STREAM
+from zerocross.engine.counters import LATE_CAUSES
+from zerocross.engine.layouts import CALLBACK_LATE, LOGGED, STREAM
 from zerocross.engine.timing import remember
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -26,10 +27,10 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 def test_an_instrument_plays_what_it_renders():
     stream = Stream(Oscillator(frequency=997.0), device="null", block_size=64)
-    stream._inner.capture(1.0)
+    stream._host.capture(1.0)
     with stream:
         wait_for(lambda: stream.report()["frames_played"] > 20_000, what="frames")
-    out = stream._inner.captured()
+    out = stream._host.captured()
     wanted = Chain(Oscillator(frequency=997.0)).render(np.zeros((len(out), 2)))
     assert len(out) >= 20_000 and np.array_equal(out, wanted)
 
@@ -212,7 +213,7 @@ def test_sounddevices_expert_mode_plays_on_while_the_interpreter_is_frozen(jack)
         time.sleep(0.3)
         before = made.report()["frames_played"]
         ctypes.PyDLL(None).usleep(1_000_000)
-        after = made._inner.record["frames_played"]
+        after = made._host.record["frames_played"]
     print(int(after) - before)
     """
     done = subprocess.run(
@@ -232,7 +233,7 @@ def _remember(stream, started, elapsed, worked, frames, flags):
 
 def test_the_recorder_says_what_it_was_told():
     stream = Stream(Gain(), device="null")
-    record = stream._inner.record
+    record = stream._host.record
     period = 64 * 1e9 / 48_000
     at = 1_000_000_000
     for k in range(300):
@@ -259,7 +260,7 @@ def test_the_recorder_says_what_it_was_told():
 
 def test_a_preempted_callback_is_told_from_one_with_too_much_to_do():
     stream = Stream(Gain(), device="null")
-    record = stream._inner.record
+    record = stream._host.record
     _remember(record.address, 1_000_000_000, 1000, 1000, 64, 0)
     record["preemptions"] -= 1  # as if the system had counted one since
     _remember(record.address, 1_001_333_333, 2_000_000, 2_000_000, 64, 0)

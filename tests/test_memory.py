@@ -21,8 +21,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import zerocross
 from conftest import wait_for
 from zerocross.compiler import attempt, entry, int64_array, load_acquire, record_at, store_release
+from zerocross.devices.client import CLIENT
 from zerocross.engine.file_stream import FileStream
-from zerocross.engine.layouts import DECODER, STREAM
+from zerocross.engine.layouts import DECODER, STREAM, TRANSPORT
 from zerocross.errors import MemoryRefused, PoolEmpty, UsageError
 from zerocross.memory import (
     AlignedBuffer,
@@ -478,8 +479,9 @@ def test_the_audit_prints_and_finds_what_is_wrong():
 
 
 def test_stream_groups_are_apart():
-    writers = {row.writer: row.lines for row in audit(STREAM).fields}
-    assert {"setup", "control", "notice", "audio"} == set(writers)
+    for dtype in (STREAM, TRANSPORT):
+        assert {row.writer for row in audit(dtype).fields} == {"setup", "control", "audio"}
+    assert {row.writer for row in audit(CLIENT).fields} == {"setup", "notice"}
 
 
 # --- nodes and threads ------------------------------------------------------------------------

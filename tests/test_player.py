@@ -15,7 +15,7 @@ import soundfile
 
 from conftest import music, wait_for
 from zerocross import DeviceNotFound, Player, SourceError, UsageError
-from zerocross.devices.miniaudio import NULL_DEVICE
+from zerocross.devices.discovery import NULL_DEVICE
 from zerocross.offline import render
 from zerocross.player import Events
 from zerocross.player.notifications import Event
@@ -372,7 +372,7 @@ def test_a_lost_device_moves_on_with_the_position(player, make_file):
     player.play(path)
     wait_for(lambda: player.position > 0.2)
     before = player.position
-    player._stream.record.store("device_stops", 1)  # what the device's notification does
+    player._stream.device.client.record.store("stops", 1)  # what the device's notification does
     wait_for(lambda: "notice" in kinds(player))
     wait_for(lambda: player.position > before + 0.2)
     assert player.position < before + 2

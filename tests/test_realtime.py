@@ -16,7 +16,7 @@ import pytest
 
 from conftest import music
 from zerocross import Player
-from zerocross.devices.miniaudio import BACKENDS
+from zerocross.devices.discovery import BACKENDS
 
 RATE, BLOCK = 48_000, 64
 #: What a shared machine takes away from anyone (30 ms seen), with room; far below a freeze.

@@ -295,12 +295,12 @@ def _blocks(
     block = np.empty((MAX_BLOCK, stream.channels), np.float32)
     played = 0
     late = latency  # frames at the start that are only the chain's delay
-    while not stream.record["ended"]:
+    while not stream.ended:
         feed.step()
         stream.decode()
         there = min(MAX_BLOCK, max(1, stream.ring.readable))  # never an underrun
         stream.render(block[:there])
-        count = int(stream.record["frames_played"]) - played  # what follows is the last silence
+        count = stream.frames_played - played  # what follows is the last silence
         played += count
         dropped = min(late, count)
         late -= dropped

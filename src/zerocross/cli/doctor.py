@@ -14,7 +14,7 @@ from typing import Any
 import soundfile
 
 from zerocross.compiler import cache, target
-from zerocross.devices.miniaudio import list_devices
+from zerocross.devices.discovery import list_devices
 from zerocross.memory import AlignedBuffer, MirroredBuffer
 from zerocross.memory.record import LINE
 from zerocross.system import topology

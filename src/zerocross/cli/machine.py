@@ -13,7 +13,7 @@ from zerocross.cli.options import BLOCK, JSON
 from zerocross.errors import UsageError
 
 if TYPE_CHECKING:
-    from zerocross.devices.miniaudio import DeviceInfo
+    from zerocross.devices.discovery import DeviceInfo
 
 __all__ = ["COMMANDS"]
 
@@ -30,7 +30,7 @@ _FORMATS_SHOWN = 3
 @JSON
 def devices(as_json: bool) -> int:
     """List the backends, and the devices to play on and to record from."""
-    from zerocross.devices.miniaudio import list_devices
+    from zerocross.devices.discovery import list_devices
 
     outputs, reasons = list_devices()
     inputs, _ = list_devices(inputs=True)

@@ -11,7 +11,8 @@ __all__ = ["warm_up"]
 
 
 def _needed(with_spectrum: bool) -> list[Entry]:
-    from zerocross.devices.miniaudio import device_callback, notification_callback
+    from zerocross.devices.miniaudio import miniaudio_callback, miniaudio_notification
+    from zerocross.engine.callback import file_callback
     from zerocross.engine.decode import decode_loop
     from zerocross.memory.record import shared_load, shared_store
     from zerocross.sources.file import provide_libsndfile
@@ -19,9 +20,10 @@ def _needed(with_spectrum: bool) -> list[Entry]:
 
     provide_libsndfile()
     needed = [
-        device_callback,
+        file_callback,
+        miniaudio_callback,
         decode_loop,
-        notification_callback,
+        miniaudio_notification,
         shared_load,
         shared_store,
         latest_read,

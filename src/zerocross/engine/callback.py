@@ -1,14 +1,8 @@
-"""The audio thread: fills a device's buffer from the ring.
+"""The audio thread: fills a device's buffer, block by block, whatever goes wrong.
 
-One callback is: fetch frames from the ring into planar scratch (with the transport's ramp:
-play, pause, seek, underrun), apply the volume, measure, interleave into the device's
-format, count. Whatever goes wrong, the buffer is filled.
-
-How the pieces of a stream are told apart: the decode thread writes a *mark* before the
-first frame of every piece. A mark carries a generation. When the control world jumps (seek,
-next, stop) it raises the generation it wants; the callback fades out what it was playing,
-drops every frame up to the first mark of that generation, and begins there. So frames of
-an older generation cannot be heard, however many of them were in the ring.
+Two callbacks, one for a stream of files and one for a live stream, differ in where a block comes
+from: the transport's ring, or the device's own input. What follows is the same for both: the chain,
+the volume, meter and tap, the device's format, and the count of what it took.
 """
 
 from __future__ import annotations
@@ -33,272 +27,74 @@ from zerocross.compiler import (
     thread_time_ns,
     uint8_array,
 )
-from zerocross.dsp.convert import FORMAT_F32, FORMAT_S24, write_device_frames
+from zerocross.devices.client import EXCHANGE
+from zerocross.dsp.convert import FORMAT_F32, FORMAT_S16, FORMAT_S24, write_device_frames
 from zerocross.dsp.peaks import fall_peaks
-from zerocross.dsp.ramp import (
-    apply_ramp,
-    ramp_is_at,
-    ramp_jump,
-    ramp_remaining,
-    ramp_to,
-)
-from zerocross.engine.layouts import (
-    CALLBACK_FAULT,
-    CALLBACK_SHORT,
-    DECODER,
-    MARK,
-    MARK_END,
-    MARK_RAMP,
-    MARKS,
-    STREAM,
-)
+from zerocross.dsp.ramp import apply_ramp, ramp_to
+from zerocross.engine.layouts import CALLBACK_FAULT, CALLBACK_SHORT, STREAM, TRANSPORT
 from zerocross.engine.timing import remember
+from zerocross.engine.transport import fetch, publish_position, watch_fill
 from zerocross.graph.block import MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.program import PROGRAM, run_program
 from zerocross.memory.arena import ARENA, arena_reset, scratch_rows
-from zerocross.sync.latest import LATEST, latest_begin, latest_end
-from zerocross.sync.ring import RING, commit_read, contiguous, readable
 from zerocross.sync.tap import TAP, tap_write
 
-__all__ = ["render_block", "run_callback"]
+__all__ = ["file_callback", "live_callback"]
 
-_MARK_SIZE = MARK.itemsize
 _LINUX = sys.platform == "linux"
 
 
-@kernel
-def mark_at(stream: Any, index: Any) -> Any:
-    """Return a mark of the table."""
-    return record_at(stream.marks + (index % MARKS) * _MARK_SIZE, MARK)
+# --- where a block comes from --------------------------------------------------------------------
 
 
 @kernel
-def take_mark(stream: Any) -> None:
-    """Begin the piece that the next mark announces."""
-    mark = mark_at(stream, stream.mark_read)
-    stream.serial = mark.serial
-    stream.mark_position = mark.position
-    stream.source_rate = mark.source_rate
-    stream.source_frames_before = stream.source_frames_left + mark.frames_before
-    if mark.flags & MARK_END:
-        stream.ended = 1
-        stream.refilling = 1
-        ramp_jump(stream.transport, 0.0)
-    else:
-        stream.ended = 0
-        stream.start_at_once = 0 if mark.flags & MARK_RAMP else 1
-    store_release(stream, "mark_read", stream.mark_read + 1)
+def _block_rows(stream: Any, frames: Any) -> Any:
+    """Return planar scratch for a block; a fault if the record is not an open stream's."""
+    channels = stream.channels
+    if not 1 <= channels <= MAX_CHANNELS or not FORMAT_S16 <= stream.sample_format <= FORMAT_F32:
+        raise ValueError("the stream's record is not that of an open stream")
+    arena = record_at(stream.arena, ARENA)
+    arena_reset(arena)
+    return scratch_rows(arena, channels, frames)
 
 
 @kernel
-def source_frames_played(stream: Any, ring: Any) -> Any:
-    """Return the frames of the files that were played, at the files' own rates."""
-    here = (ring.read - stream.mark_position) * stream.source_rate // stream.sample_rate
-    return stream.source_frames_before + here
+def _file_block(stream: Any, _input_address: Any, output_address: Any, frames: Any) -> None:
+    rows = _block_rows(stream, frames)
+    stream.underruns += fetch(record_at(stream.transport, TRANSPORT), rows, frames)
+    _finish_block(stream, rows, output_address, frames)
 
 
 @kernel
-def skip_to_generation(stream: Any, ring: Any, wanted: Any) -> None:
-    """Drop frames up to the first mark of a generation; all of them if it is not there yet.
-
-    The write index is read before the marks: frames of the new generation that are seen
-    were preceded by their mark, so it is seen as well and they cannot be dropped.
-    """
-    played = source_frames_played(stream, ring)
-    stream.source_frames_left = stream.source_frames_before = played
-    end = load_acquire(ring, "write")
-    decoder = record_at(stream.decoder, DECODER)
-    written = load_acquire(decoder, "marks_written")
-    index = stream.mark_read
-    while index < written:
-        mark = mark_at(stream, index)
-        if mark.generation == wanted:
-            store_release(ring, "read", mark.position)
-            stream.segment_start = mark.position
-            stream.current = wanted
-            stream.refilling = 1
-            stream.ended = 0
-            store_release(stream, "mark_read", index)
-            take_mark(stream)
-            return
-        index += 1
-    store_release(stream, "mark_read", written)
-    store_release(ring, "read", end)
-    stream.segment_start = stream.mark_position = end
-
-
-@kernel
-def has_refilled(stream: Any, ring: Any) -> Any:
-    """Return whether enough is there to start: the threshold, or all that can come."""
-    decoder = record_at(stream.decoder, DECODER)
-    written = load_acquire(decoder, "marks_written")
-    if written > stream.mark_read and mark_at(stream, written - 1).flags & MARK_END:
-        return True
-    if written - stream.mark_read >= MARKS // 2:  # many tiny pieces: no more marks fit
-        return True
-    return readable(ring) >= min(stream.threshold, ring.capacity)
-
-
-@kernel
-def frames_in_piece(stream: Any, ring: Any) -> Any:
-    """Return how many frames can be read before the next mark (-1: at a mark)."""
-    decoder = record_at(stream.decoder, DECODER)
-    available = readable(ring)
-    if load_acquire(decoder, "marks_written") > stream.mark_read:
-        before = mark_at(stream, stream.mark_read).position - ring.read
-        if before == 0:
-            return -1
-        return min(available, before)
-    return available
-
-
-@kernel
-def read_frames(stream: Any, ring: Any, rows: Any, first: Any, frames: Any) -> None:
-    """Move frames from the ring into planar rows and remember the last one."""
-    channels = rows.shape[0]
-    done = 0
-    while done < frames:
-        chunk = contiguous(ring, ring.read + done, frames - done)
-        count = chunk.size // channels
-        for c in range(channels):
-            for i in range(count):
-                rows[c, first + done + i] = chunk[i * channels + c]
-        done += count
-    commit_read(ring, frames)
+def _live_block(stream: Any, input_address: Any, output_address: Any, frames: Any) -> None:
+    rows = _block_rows(stream, frames)
+    _read_input(input_address, rows, frames)
     stream.frames_played += frames
-    stream.silence = 0
-    for c in range(channels):
-        stream.held[c] = rows[c, first + frames - 1]
+    _finish_block(stream, rows, output_address, frames)
 
 
 @kernel
-def hold_frames(stream: Any, rows: Any, first: Any, frames: Any) -> None:
-    """Go on with the last frame, for a ramp to fade: what is not there makes no click."""
-    for c in range(rows.shape[0]):
-        for i in range(frames):
-            rows[c, first + i] = stream.held[c]
-
-
-@kernel
-def silence_rows(stream: Any, rows: Any, first: Any, frames: Any) -> None:
-    """Write silence and count it."""
-    for c in range(rows.shape[0]):
-        for i in range(frames):
-            rows[c, first + i] = np.float32(0.0)
-        stream.held[c] = np.float32(0.0)
-    stream.silence += frames
-
-
-@kernel
-def wake(stream: Any, ring: Any, playing: Any, wanted: Any) -> Any:
-    """From silence: jump if asked, and open the transport if there is something to play."""
-    if stream.current != wanted:
-        skip_to_generation(stream, ring, wanted)
-    if stream.current != wanted or playing == 0:
-        return False
-    if stream.refilling and not has_refilled(stream, ring):
-        return False
-    while frames_in_piece(stream, ring) < 0:
-        take_mark(stream)
-        if stream.ended:
-            return False
-    if stream.ended:
-        return False
-    stream.refilling = 0
-    if stream.start_at_once:
-        ramp_jump(stream.transport, 1.0)
-    else:
-        ramp_to(stream.transport, 1.0, stream.ramp_frames)
-    stream.start_at_once = 0
-    return True
-
-
-@kernel
-def fetch(stream: Any, ring: Any, rows: Any, frames: Any) -> Any:
-    """Fill rows with what is to be heard; returns 1 if the ring ran short."""
-    wanted = load_acquire(stream, "generation")
-    playing = load_acquire(stream, "playing")
-    transport = stream.transport
-    short = 0
-    done = 0
-    if stream.lead_frames > 0:  # a device that was just opened may swallow its first frames
-        done = min(frames, stream.lead_frames)
-        stream.lead_frames -= done
-        silence_rows(stream, rows, 0, done)
-    while done < frames:
-        if ramp_is_at(transport, 0.0) and not wake(stream, ring, playing, wanted):
-            silence_rows(stream, rows, done, frames - done)
-            break
-        playable = playing != 0 and stream.current == wanted and stream.refilling == 0
-        here = frames_in_piece(stream, ring)
-        if here < 0 and stream.current == wanted:
-            take_mark(stream)
-            stream.start_at_once = 0
-            continue
-        want = frames - done
-        if playable and here < want:
-            # Short, unless the piece ends here or more than a ramp's worth is left.
-            decoder = record_at(stream.decoder, DECODER)
-            if load_acquire(decoder, "marks_written") == stream.mark_read:
-                if here > stream.ramp_frames:
-                    want = here - stream.ramp_frames
-                else:
-                    short = 1
-                    stream.refilling = 1
-                    playable = False
-        ramp_to(transport, 1.0 if playable else 0.0, stream.ramp_frames)
-        if not playable:
-            want = min(want, ramp_remaining(transport))
-        if here > 0:
-            want = min(want, here)
-            read_frames(stream, ring, rows, done, want)
-        else:
-            hold_frames(stream, rows, done, want)
-        first = done
-        done += want
-        _apply_from(transport, rows, first, want)
-    return short
-
-
-@kernel
-def _apply_from(ramp: Any, rows: Any, first: Any, frames: Any) -> None:
-    if not ramp_is_at(ramp, 1.0):
-        apply_ramp(ramp, rows, first, frames)
-
-
-@kernel
-def read_input(source: Any, rows: Any, frames: Any) -> None:
-    """Take a live device's float32 input apart; what is not finite becomes silence."""
+def _read_input(address: Any, rows: Any, frames: Any) -> None:
+    """Deinterleave a device's float32 input; what is not finite, or not there, is silence."""
     channels = rows.shape[0]
-    if source == 0:
+    if address == 0:
         for c in range(channels):
             for i in range(frames):
                 rows[c, i] = np.float32(0.0)
         return
-    arrived = float32_array(source, frames * channels)
+    arrived = float32_array(address, frames * channels)
     for c in range(channels):
         for i in range(frames):
             x = arrived[i * channels + c]
             rows[c, i] = x if x - x == np.float32(0.0) else np.float32(0.0)
 
 
+# --- what every block goes through ---------------------------------------------------------------
+
+
 @kernel
-def process_block(stream: Any, ring: Any, source: Any, output: Any, frames: Any) -> None:
-    """Fetch, chain, volume, meter, tap, conversion: one block of at most `MAX_BLOCK` frames."""
-    channels = stream.channels
-    if (
-        not 1 <= channels <= MAX_CHANNELS
-        or not FORMAT_S24 - 1 <= stream.sample_format <= FORMAT_F32
-    ):
-        raise ValueError("the stream's record is not that of an open stream")
-    arena = record_at(stream.arena, ARENA)
-    arena_reset(arena)
-    rows = scratch_rows(arena, channels, frames)
-    if stream.live:
-        read_input(source, rows, frames)
-        stream.frames_played += frames
-    else:
-        stream.underruns += fetch(stream, ring, rows, frames)
+def _finish_block(stream: Any, rows: Any, output_address: Any, frames: Any) -> None:
+    """Chain, volume, meter, tap, the device's format: at most `MAX_BLOCK` frames."""
     program = load_acquire(stream, "program")
     if program != 0:
         run_program(record_at(program, PROGRAM), rows, rows, frames)
@@ -308,22 +104,22 @@ def process_block(stream: Any, ring: Any, source: Any, output: Any, frames: Any)
     apply_ramp(stream.gain, rows, 0, frames)
     fall_peaks(stream.peaks, rows, frames, stream.sample_rate)
     tap_write(record_at(stream.tap, TAP), rows, frames)
-    if output != 0:
-        write_device_frames(rows, frames, output, stream.sample_format)
+    if output_address != 0:
+        write_device_frames(rows, frames, output_address, stream.sample_format)
 
 
 @kernel
-def frame_bytes(stream: Any) -> Any:
+def _frame_bytes(stream: Any) -> Any:
     """Return the bytes of one frame in the device's format."""
     if stream.sample_format == FORMAT_S24:
         return 3 * stream.channels
-    if stream.sample_format == FORMAT_S24 - 1:
+    if stream.sample_format == FORMAT_S16:
         return 2 * stream.channels
     return 4 * stream.channels
 
 
 @kernel
-def silence_bytes(address: Any, count: Any) -> None:
+def _fill_with_silence(address: Any, count: Any) -> None:
     """Fill a device's buffer with zero bytes: silence in all our formats."""
     out = uint8_array(address, count)
     for i in range(count):
@@ -331,95 +127,105 @@ def silence_bytes(address: Any, count: Any) -> None:
 
 
 @kernel
-def count_fill(stream: Any, ring: Any) -> None:
-    """Keep the lowest fill seen while playing with more to come."""
-    if stream.refilling or not ramp_is_at(stream.transport, 1.0):
-        return
-    decoder = record_at(stream.decoder, DECODER)
-    if load_acquire(decoder, "marks_written") == stream.mark_read:
-        stream.low_water = min(stream.low_water, readable(ring))
-
-
-@kernel
-def capture_block(stream: Any, output: Any, frames: Any) -> None:
+def _capture(stream: Any, output_address: Any, frames: Any) -> None:
     """Keep a copy of what went to the device, where a capture buffer was given."""
-    size = frame_bytes(stream)
+    size = _frame_bytes(stream)
     count = min(frames, stream.capture_frames - stream.captured) * size
-    source = uint8_array(output, count)
-    target = uint8_array(stream.capture + stream.captured * size, count)
+    played = uint8_array(output_address, count)
+    kept = uint8_array(stream.capture + stream.captured * size, count)
     for i in range(count):
-        target[i] = source[i]
+        kept[i] = played[i]
     stream.captured += count // size
 
 
 @kernel
-def publish(stream: Any, ring: Any) -> None:
-    """Publish the position snapshot; the order is `records.POSITION_FIELDS`."""
-    latest = record_at(stream.latest, LATEST)
-    words = latest_begin(latest)
-    words[0] = ring.read
-    words[1] = stream.segment_start
-    words[2] = stream.silence
-    words[3] = stream.current
-    words[4] = stream.mark_read
-    words[5] = stream.ended
-    words[6] = monotonic_ns()
-    words[7] = stream.frames_played
-    played = stream.frames_played if stream.live else source_frames_played(stream, ring)
-    stream.source_frames_played = played
-    latest_end(latest)
-
-
-@kernel
-def fill_buffer(stream: Any, source: Any, output: Any, frames: Any) -> None:
+def _fill_buffer(stream: Any, make_block: Any, exchange: Any) -> None:
     """Fill a device's buffer, block by block; a fault makes the rest of it silent."""
-    ring = record_at(stream.ring, RING)
-    size = frame_bytes(stream)
+    frames, output_address = exchange.frames, exchange.output
+    size = _frame_bytes(stream)
     done = 0
     while done < frames:
         count = min(frames - done, MAX_BLOCK)
-        here = output + done * size if output != 0 else 0
-        heard = source + 4 * done * stream.channels if source != 0 else 0
-        status = attempt(process_block, stream, ring, heard, here, count)
+        here = output_address + done * size if output_address != 0 else 0
+        heard = exchange.input + 4 * done * stream.channels if exchange.input != 0 else 0
+        status = attempt(make_block, stream, heard, here, count)
         if status != 0:
             stream.faults += 1
             stream.fault_status = status
-            if output != 0:
-                silence_bytes(here, (frames - done) * size)
+            if output_address != 0:
+                _fill_with_silence(here, (frames - done) * size)
             break
         done += count
-    if output != 0:
-        capture_block(stream, output, frames)
-    if stream.live == 0:
-        count_fill(stream, ring)
-    publish(stream, ring)
+    if output_address != 0:
+        _capture(stream, output_address, frames)
+
+
+# --- the callbacks -------------------------------------------------------------------------------
 
 
 @kernel
-def run_callback(stream: Any, source: Any, output: Any, frames: Any) -> None:
-    """Do everything a device callback has to do, timed.
-
-    ``source`` is what a live stream hears, 0 for nothing; ``output`` is 0 where nothing plays.
-    """
+def _begin(stream: Any) -> Any:
+    """Return when the callback began, the thread's processor time then, and its float mode."""
     started, worked = monotonic_ns(), thread_time_ns()
     if stream.thread == 0 and _LINUX:
         stream.thread = thread_number(0)
-    underruns, faults = stream.underruns, stream.faults
-    mode = flush_denormals()
-    fill_buffer(stream, source, output, frames)
+    return started, worked, flush_denormals()
+
+
+@kernel
+def _end(stream: Any, began: Any, frames: Any, fill: Any, underruns: Any, faults: Any) -> None:
+    """Restore the float mode, and count the callback: underruns and faults are those before it."""
+    started, worked, mode = began
     restore_float_mode(mode)
     flags = 0
     if stream.underruns != underruns:
         flags |= CALLBACK_SHORT
     if stream.faults != faults:
         flags |= CALLBACK_FAULT
-    fill = 0 if stream.live else readable(record_at(stream.ring, RING))
     worked = thread_time_ns() - worked
     remember(stream, started, monotonic_ns() - started, worked, frames, fill, flags)
 
 
-@entry("int64", "int64", "int64", dispatches=True)
-def render_block(stream_address: int, output: int, frames: int) -> int:
-    """Fill a buffer as a device would: offline rendering and tests."""
-    run_callback(record_at(stream_address, STREAM), 0, output, frames)
-    return frames
+@entry("int64", "int64", dispatches=True)
+def file_callback(stream_address: int, exchange_address: int) -> int:
+    """Play the next frames of a stream of files.
+
+    Parameters
+    ----------
+    stream_address : int
+        Of a `STREAM` with a `TRANSPORT`.
+    exchange_address : int
+        Of an `EXCHANGE`: where the frames go, and how many.
+
+    Notes
+    -----
+    Real-time: the audio thread. Offline rendering calls it in a loop.
+
+    """
+    stream = record_at(stream_address, STREAM)
+    transport = record_at(stream.transport, TRANSPORT)
+    exchange = record_at(exchange_address, EXCHANGE)
+    underruns, faults = stream.underruns, stream.faults
+    began = _begin(stream)
+    _fill_buffer(stream, _file_block, exchange)
+    fill = watch_fill(transport)
+    stream.source_frames_played = publish_position(transport)
+    stream.frames_played = transport.frames_played
+    _end(stream, began, exchange.frames, fill, underruns, faults)
+    return 0
+
+
+@entry("int64", "int64", dispatches=True)
+def live_callback(stream_address: int, exchange_address: int) -> int:
+    """Run a live stream's chain over what its device hears; parameters as `file_callback`.
+
+    Real-time: the audio thread.
+    """
+    stream = record_at(stream_address, STREAM)
+    exchange = record_at(exchange_address, EXCHANGE)
+    underruns, faults = stream.underruns, stream.faults
+    began = _begin(stream)
+    _fill_buffer(stream, _live_block, exchange)
+    stream.source_frames_played = stream.frames_played
+    _end(stream, began, exchange.frames, 0, underruns, faults)
+    return 0

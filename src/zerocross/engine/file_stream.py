@@ -1,96 +1,55 @@
-"""A stream: everything that plays in one format, and the control world's view of it.
+"""A stream of files: a ring and a decode thread before a chain's host, and the control side of both.
 
-It owns the memory (ring, marks, records), the decode thread and the device. Sources are
-posted in order; a jump starts a new generation. The format is fixed for life; sources of
+Sources are posted in order; a jump starts a new epoch. The format is fixed for life; sources of
 another sample rate are resampled on the decode thread.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Collection
 from typing import Any
 
-from zerocross.devices.miniaudio import DEFAULT_BLOCK
+from zerocross.devices.miniaudio import DEFAULT_BLOCK, Device
+from zerocross.dsp.mix import MAX_INPUTS
 from zerocross.dsp.resample import Resampler, make_resampler
 from zerocross.engine import decode
-from zerocross.engine.host import DeviceStream
+from zerocross.engine.callback import file_callback
+from zerocross.engine.chain_host import ChainHost
+from zerocross.engine.counters import Counters
+from zerocross.engine.heard import Heard, Outcome, heard_at
 from zerocross.engine.layouts import (
     DECODER,
     MARK,
-    MARK_END,
     MARKS,
     OUTCOME,
     OUTCOMES,
+    POSITION_FIELDS,
     SOURCE,
     SOURCE_END,
     SOURCES,
+    TRANSPORT,
 )
-from zerocross.engine.timing import Counters
+from zerocross.engine.resampling import CHUNK, RESAMPLED_CHUNK
 from zerocross.errors import ZerocrossError
 from zerocross.memory import Record, aligned_zeros
-from zerocross.sources.file import OpenSource, provide_libsndfile, sndfile_error
-from zerocross.sync import Ring
+from zerocross.sources.file import OpenSource, provide_libsndfile
+from zerocross.sync import Latest, Ring
 from zerocross.system import Grant
 from zerocross.system.numa import pin
 from zerocross.system.priority import name_thread
 
-__all__ = ["FileStream", "Heard", "Outcome"]
+__all__ = ["FileStream"]
 
 _NAP_US = 2_000
 _THRESHOLD_S = 0.100
+_LEAD_S = 0.020
 _END_OF_TIME = (1 << 62) - 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Heard:
-    """What the listener hears at a moment.
-
-    Attributes
-    ----------
-    serial : int
-        Of the source; 0 before the first.
-    frame : int
-        Of the source's file.
-    generation : int
-        The generation that is playing.
-    ended : bool
-        Whether the last frame of the last source has been heard.
-    marks : int
-        Pieces begun and ends reached so far: an end that is news has more than the one before.
-
-    """
-
-    serial: int
-    frame: int
-    generation: int
-    ended: bool
-    marks: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What became of a posted source; ``error`` is 0, a `decode` or a libsndfile number."""
-
-    serial: int
-    frames: int
-    error: int
-    nonfinite: int
-
-    @property
-    def words(self) -> str:
-        """What went wrong and what to do, for people."""
-        if self.error == decode.ERROR_SHORT:
-            return f"the file ends early, after {self.frames} frames; copy it again"
-        if self.error == decode.ERROR_SEEK:
-            return "the file cannot be positioned; play it from the start, or convert it"
-        return f"damaged audio data ({sndfile_error(self.error)}); copy it again"
-
-
-class FileStream(DeviceStream):
-    """A device stream with a ring and a decode thread before it.
+class FileStream(ChainHost):
+    """A chain's host with a transport, a ring and a decode thread before it.
 
     Parameters
     ----------
@@ -117,63 +76,73 @@ class FileStream(DeviceStream):
     ) -> None:
         provide_libsndfile()
         block = block_size or DEFAULT_BLOCK
-        capacity = max(round(ring_s * sample_rate), 4 * block, 4 * decode.CHUNK)
+        capacity = max(round(ring_s * sample_rate), 4 * block, 4 * CHUNK)
         self.ring = Ring(capacity, channels)
-        super().__init__(sample_rate, channels, block_size, volume, (self.ring.region,))
+        super().__init__(
+            file_callback, sample_rate, channels, block_size, volume, (self.ring.region,)
+        )
+        self.transport = Record(TRANSPORT)
         self.decoder = Record(DECODER)
+        self._position = Latest(*POSITION_FIELDS)
         self._marks = aligned_zeros(MARKS, MARK)
         self._sources = aligned_zeros(SOURCES, SOURCE)
         self._outcomes = aligned_zeros(OUTCOMES, OUTCOME)
-        self._decode_scratch = aligned_zeros(decode.CHUNK * 8)
-        self._mixed = aligned_zeros(decode.CHUNK * channels)
-        self._rows_in = aligned_zeros((channels, decode.CHUNK))
-        self._rows_out = aligned_zeros((channels, decode.RESAMPLED_CHUNK))
         self._resamplers: dict[int, Resampler] = {}
         self._outcomes_read = 0
         self._thread: threading.Thread | None = None
-        self._set_up()
+        self._set_up_transport()
+        self._set_up_decoder()
 
-    def _set_up(self) -> None:
+    def _set_up_transport(self) -> None:
         threshold = max(round(_THRESHOLD_S * self.sample_rate), 2 * self.block_size)
-        self.record.fill(
+        self.record["transport"] = self.transport.address
+        self.transport.fill(
             ring=self.ring.record.address,
             marks=self._marks.ctypes.data,
             decoder=self.decoder.address,
+            latest=self._position.record.address,
+            sample_rate=self.sample_rate,
             threshold=min(threshold, self.ring.capacity // 2),
-            refilling=1,
-            low_water=self.ring.capacity,
+            ramp_frames=self.record["ramp_frames"],
+            low_water_frames=self.ring.capacity,
         )
+
+    def _set_up_decoder(self) -> None:
+        room = {
+            "scratch": aligned_zeros(CHUNK * MAX_INPUTS),
+            "mixed": aligned_zeros(CHUNK * self.channels),
+            "rows_in": aligned_zeros((self.channels, CHUNK)),
+            "rows_out": aligned_zeros((self.channels, RESAMPLED_CHUNK)),
+        }
+        self._decode_room = room
         self.decoder.fill(
             ring=self.ring.record.address,
-            stream=self.record.address,
+            transport=self.transport.address,
             sources=self._sources.ctypes.data,
             marks=self._marks.ctypes.data,
             outcomes=self._outcomes.ctypes.data,
-            scratch=self._decode_scratch.ctypes.data,
-            mixed=self._mixed.ctypes.data,
-            rows_in=self._rows_in.ctypes.data,
-            rows_out=self._rows_out.ctypes.data,
             channels=self.channels,
-            fade_frames=int(self.record["ramp_frames"]),
+            fade_frames=self.record["ramp_frames"],
+            **{name: memory.ctypes.data for name, memory in room.items()},
         )
 
     # --- what to play ---------------------------------------------------------------------
 
     @property
-    def generation(self) -> int:
-        """The generation asked for last."""
-        return int(self.record["generation"])
+    def epoch(self) -> int:
+        """The epoch asked for last."""
+        return int(self.transport["epoch"])
 
     @property
-    def decoder_generation(self) -> int:
-        """The generation that the decode thread works on; older sources are released."""
-        return self.decoder.load("generation")
+    def decoder_epoch(self) -> int:
+        """The epoch that the decode thread works on; older sources are released."""
+        return self.decoder.load("epoch")
 
     def jump(self) -> int:
-        """Begin a new generation: nothing posted before will be heard. Returns its number."""
-        generation = self.generation + 1
-        self.record.store("generation", generation)
-        return generation
+        """Begin a new epoch: nothing posted before will be heard. Returns its number."""
+        epoch = self.epoch + 1
+        self.transport.store("epoch", epoch)
+        return epoch
 
     def can_post(self) -> bool:
         """Return whether a source can be posted now without waiting."""
@@ -195,7 +164,7 @@ class FileStream(DeviceStream):
         serial : int
             The caller's number for it, found again in `Heard` and `Outcome`.
         source : OpenSource
-            Stays open until its outcome is read, or a newer generation is at work.
+            Stays open until its outcome is read, or a newer epoch is at work.
         start_frame, end_frame : int
             What to play of it; a cut before its own end is faded.
         reused : bool
@@ -231,9 +200,7 @@ class FileStream(DeviceStream):
         if rate == self.sample_rate:
             return 0
         if rate not in self._resamplers:
-            self._resamplers[rate] = make_resampler(
-                rate, self.sample_rate, self.channels, decode.CHUNK
-            )
+            self._resamplers[rate] = make_resampler(rate, self.sample_rate, self.channels, CHUNK)
         return self._resamplers[rate].record.address
 
     def _next_slot(self) -> Any:
@@ -243,7 +210,7 @@ class FileStream(DeviceStream):
                 raise ZerocrossError("the decode thread does not take sources; close the player")
             time.sleep(0.001)
         slot = self._sources[int(self.decoder["sources_written"]) % SOURCES]
-        slot["generation"] = self.generation
+        slot["epoch"] = self.epoch
         return slot
 
     def _publish_slot(self) -> None:
@@ -263,37 +230,35 @@ class FileStream(DeviceStream):
 
     def set_playing(self, playing: bool) -> None:
         """Let the audio run or hold it, with a ramp."""
-        self.record.store("playing", int(playing))
+        self.transport.store("playing", int(playing))
+
+    def is_silent(self) -> bool:
+        """Return whether the callback has ramped down and writes silence."""
+        return self._position.read()["silent_frames"] > 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last frame of all that was posted has left the ring."""
+        return bool(self._position.read()["ended"])
+
+    @property
+    def frames_played(self) -> int:
+        """Frames that were read from the ring: without silence, and without what was dropped."""
+        return self._position.read()["frames_played"]
 
     def heard(self) -> Heard:
         """Return what is heard now: what was consumed, less the device's latency."""
-        now = self._latest.read()
         latency = self.device.latency_frames if self.device else 0
         latency += self._program.latency_frames if self._program else 0
-        lag = max(0, latency - now["silence"])
-        position = max(now["read"] - lag, now["segment_start"])
-        mark = self._mark_heard(position, now["mark_read"], now["generation"])
-        ended = bool(now["ended"]) and now["silence"] >= latency
-        if mark is None:
-            return Heard(0, 0, now["generation"], ended, now["mark_read"])
-        past = (position - int(mark["position"])) * int(mark["source_rate"]) // self.sample_rate
-        frame = int(mark["source_frame"]) + past
-        return Heard(int(mark["serial"]), frame, now["generation"], ended, now["mark_read"])
-
-    def _mark_heard(self, position: int, taken: int, generation: int) -> Any:
-        """Return the newest mark at or before a position among those that were taken.
-
-        The decode thread leaves half of the table to look back on.
-        """
-        for index in range(taken - 1, max(-1, taken - MARKS // 2), -1):
-            mark = self._marks[index % MARKS]
-            if mark["generation"] != generation:
-                return None
-            if mark["position"] <= position and not mark["flags"] & MARK_END:
-                return mark.copy()
-        return None
+        return heard_at(self._position.read(), self._marks, latency, self.sample_rate)
 
     # --- threads and devices ---------------------------------------------------------------
+
+    def start_device(self, device: Device) -> None:
+        """Let an open device call back; it may swallow its first frames, so they are silence."""
+        lead = max(device.block_size, round(_LEAD_S * self.sample_rate))
+        self.transport["lead_frames"] = lead
+        super().start_device(device)
 
     def start_decoding(self, cpus: Collection[int] | None = None) -> list[Grant]:
         """Start the decode thread, on certain CPUs if asked; returns what was granted."""
@@ -315,7 +280,7 @@ class FileStream(DeviceStream):
 
     def counters(self) -> Counters:
         """Return what the callback and the decode thread counted so far."""
-        return Counters.of_stream(self.record, self.decoder)
+        return Counters.read(stream=self.record, transport=self.transport, decoder=self.decoder)
 
     def close(self) -> None:
         """Close the device and end the decode thread; twice is once."""

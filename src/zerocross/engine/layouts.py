@@ -1,7 +1,8 @@
 """What the two worlds share while audio plays: the layout of every shared record.
 
 Groups are named by their writer. ``setup`` is written before any thread starts, ``control``
-by Python, ``decode`` by the decode thread, ``audio`` by the callback.
+by Python, ``decode`` by the decode thread, ``audio`` by the callback. What is only counted stands in
+`engine.counters`.
 """
 
 from __future__ import annotations
@@ -10,18 +11,17 @@ import numpy as np
 
 from zerocross.dsp.mix import MAX_INPUTS
 from zerocross.dsp.ramp import RAMP
+from zerocross.engine.counters import counted_by
 from zerocross.graph.block import MAX_CHANNELS
 from zerocross.memory import layout
 
 __all__ = [
-    "BUCKETS",
     "CALLBACK",
     "CALLBACK_FAULT",
     "CALLBACK_LATE",
     "CALLBACK_SHORT",
     "CALLBACK_WOKEN_LATE",
     "DECODER",
-    "LATE_CAUSES",
     "LOGGED",
     "MARK",
     "MARKS",
@@ -35,12 +35,11 @@ __all__ = [
     "SOURCES",
     "SOURCE_END",
     "STREAM",
+    "TRANSPORT",
 ]
 
 #: Channels that files are mixed to: mono or stereo.
 PLAYED_CHANNELS = 2
-#: Buckets of the histograms of times: eight to an octave of nanoseconds.
-BUCKETS = 320
 #: Callbacks that are remembered one by one.
 LOGGED = 256
 #: Marks in the table; the writer keeps half of them for those who look back.
@@ -50,14 +49,14 @@ SOURCES = 16
 #: Results of sources kept for the control world.
 OUTCOMES = 64
 
-#: A mark: from ring frame ``position`` on, the frames are those of the source ``serial`` from
-#: its frame ``source_frame``; ``frames_before`` were decoded before it in its generation.
+#: A mark: from ``ring_frame`` on, the frames are those of the source ``serial`` from its
+#: ``file_frame``; ``frames_before`` were decoded before it in its epoch.
 MARK = np.dtype(
     [
-        ("position", "i8"),
-        ("generation", "i8"),
+        ("ring_frame", "i8"),
+        ("epoch", "i8"),
         ("serial", "i8"),
-        ("source_frame", "i8"),
+        ("file_frame", "i8"),
         ("source_rate", "i8"),
         ("frames_before", "i8"),
         ("flags", "i8"),
@@ -70,7 +69,7 @@ MARK_END = 2  # nothing follows
 SOURCE = np.dtype(
     [
         ("serial", "i8"),
-        ("generation", "i8"),
+        ("epoch", "i8"),
         ("kind", "i8"),
         ("handle", "i8"),
         ("channels", "i8"),
@@ -111,81 +110,65 @@ CALLBACK = np.dtype(
 #: Flags of a callback: longer than its block; two blocks after the last one; the ring ran short; a
 #: kernel reported a fault.
 CALLBACK_LATE, CALLBACK_WOKEN_LATE, CALLBACK_SHORT, CALLBACK_FAULT = 1, 2, 4, 8
-#: Causes of late callbacks, in the order of ``late_causes``.
-LATE_CAUSES = ("preempted", "page fault", "held up", "own work", "woken late")
-
+#: What every stream has: a chain under a callback.
 STREAM = layout(
     setup=[
-        "live",
+        "transport",
         "log",
-        "ring",
-        "marks",
-        "decoder",
-        "latest",
         "arena",
         "tap",
         "channels",
         "sample_format",
         "sample_rate",
         "ramp_frames",
-        "threshold",
         "capture",
         "capture_frames",
-        "retired",
     ],
-    control=["generation", "playing", "muted", ("volume", "f8"), "program"],
-    notice=["device_stops", "device_reroutes"],
+    control=["program", "muted", ("volume", "f8")],
     audio=[
-        "mark_read",
-        "current",
-        "serial",
-        "mark_position",
-        "source_rate",
-        "source_frames_before",
-        "source_frames_left",
-        "segment_start",
         "program_running",
         "thread",
-        "refilling",
-        "start_at_once",
-        "ended",
-        "silence",
-        "frames_played",
-        "source_frames_played",
-        "callbacks",
-        "callback_frames",
-        "late",
-        "underruns",
-        "faults",
-        "fault_status",
-        "low_water",
-        "lead_frames",
         "last_ns",
-        "longest_gap_ns",
-        "longest_ns",
         "captured",
-        ("transport", RAMP),
-        ("gain", RAMP),
-        ("held", "f4", (MAX_CHANNELS,)),
-        ("peaks", "f8", (MAX_CHANNELS,)),
-        "block_frames_before",
         "preemptions",
         "page_faults",
-        "longest_late_ns",
-        ("late_causes", "i8", (len(LATE_CAUSES),)),
         ("usage", "i8", (18,)),
-        ("histogram", "i8", (BUCKETS,)),
-        ("arrivals", "i8", (BUCKETS,)),
+        ("gain", RAMP),
+        ("peaks", "f8", (MAX_CHANNELS,)),
+        *counted_by("stream"),
     ],
 )
 
-#: What the callback publishes after each block, in this order (see `sync.latest`).
+#: What a stream of files has beside it: see `engine.transport`.
+TRANSPORT = layout(
+    setup=["ring", "marks", "decoder", "latest", "sample_rate", "threshold", "ramp_frames"],
+    control=["epoch", "playing"],
+    audio=[
+        "state",
+        "running_epoch",
+        "marks_taken",
+        "epoch_start",
+        "piece_start",
+        "starts_at_once",
+        "source_rate",
+        "source_frames_before",
+        "source_frames_left",
+        "frames_played",
+        "silent_frames",
+        "lead_frames",
+        ("gate", RAMP),
+        ("held", "f4", (MAX_CHANNELS,)),
+        *counted_by("transport"),
+    ],
+)
+
+#: What the callback publishes of a transport after each block, in this order (see `sync.latest`).
 POSITION_FIELDS = (
-    "read",
-    "segment_start",
-    "silence",
-    "generation",
-    "mark_read",
+    "ring_frame",
+    "epoch_start",
+    "silent_frames",
+    "epoch",
+    "marks_taken",
     "ended",
     "time_ns",
     "frames_played",
@@ -194,7 +177,7 @@ POSITION_FIELDS = (
 DECODER = layout(
     setup=[
         "ring",
-        "stream",
+        "transport",
         "sources",
         "marks",
         "outcomes",
@@ -210,14 +193,13 @@ DECODER = layout(
         "sources_taken",
         "marks_written",
         "outcomes_written",
-        "generation",
+        "epoch",
         "active",
         "skip",
         "frames",
         "nonfinite",
         "last_handle",
-        "last_position",
-        "decode_ns",
+        "last_file_frame",
         "run",
         "run_in",
         "run_out",
@@ -225,5 +207,6 @@ DECODER = layout(
         "mark_pending",
         "frames_before",
         ("current", SOURCE),
+        *counted_by("decoder"),
     ],
 )

@@ -13,32 +13,29 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.closing import ClosesAtExit
-from zerocross.devices.miniaudio import (
+from zerocross.devices.discovery import (
     NULL_DEVICE,
-    Device,
     DeviceInfo,
     enabled_backends,
     find_devices,
 )
-from zerocross.engine.host import DeviceStream
+from zerocross.devices.miniaudio import Device
+from zerocross.engine.callback import live_callback
+from zerocross.engine.chain_host import ChainHost
+from zerocross.engine.chain_stream import ChainStream
 from zerocross.errors import DeviceError, DeviceNotFound, UsageError
-from zerocross.graph.block import MAX_CHANNELS
-from zerocross.graph.chain import Chain, Fault
+from zerocross.graph.chain import Chain
 from zerocross.graph.processor import Processor
-from zerocross.memory import Record
-from zerocross.sync.ring import RING
-from zerocross.sync.tap import Tap
 from zerocross.system import Grant
 
 __all__ = ["LiveStream"]
 
 _WATCH_S = 0.05
 # In a forked child: memory and devices that must not be let go of by anyone.
-_forgotten: list[DeviceStream] = []
+_forgotten: list[ChainHost] = []
 
 
-class LiveStream(ClosesAtExit):
+class LiveStream(ChainStream):
     """Plays a chain live; begins with `start`, or as a context manager.
 
     Parameters
@@ -92,40 +89,27 @@ class LiveStream(ClosesAtExit):
     ) -> None:
         if not (input or output):
             raise UsageError("input=False, output=False: give at least one of them")
-        if not 1 <= channels <= MAX_CHANNELS or not 8_000 <= sample_rate <= 768_000:
-            raise UsageError(
-                f"{channels} channels at {sample_rate} Hz: give 1 to {MAX_CHANNELS} channels and a "
-                "rate from 8000 to 768000 Hz"
-            )
         if not 0.0 <= volume <= 1.0:
             raise UsageError(f"volume={volume}: give 0 to 1")
-        self.chain = chain if isinstance(chain, Chain) else Chain(chain)
         self.notice = ""
         self._candidates = _candidates(input, output, device)
-        self._target, self._source = self._candidates[0]
+        self._target, self._input = self._candidates[0]
         self._plays = bool(output)
         self._grants: dict[str, Grant] = {}
-        self._faults: list[Fault] = []
         self._pin = pin
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
-        # The callback reads a ring's counters; a live stream's never move.
-        self._no_ring = Record(RING)
-        self._inner = DeviceStream(sample_rate, channels, block_size, volume)
-        self._inner.record.fill(live=1, ring=self._no_ring.address)
-        self._inner.set_program(self.chain.prepare(sample_rate, channels))
-        self.chain.connect(self._inner.set_program)
-        super().__init__()
+        super().__init__(chain, sample_rate, channels, block_size, volume)
 
     # --- running ----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Open the device and begin; twice is once."""
-        if self._inner.device:
+        if self._host.device:
             return
         reasons: list[str] = []
-        for target, source in self._candidates:
-            self._target, self._source = target, source
+        for target, from_device in self._candidates:
+            self._target, self._input = target, from_device
             try:
                 self._open_device()
                 break
@@ -140,22 +124,22 @@ class LiveStream(ClosesAtExit):
         self._begin_watching()
 
     def _open_device(self) -> None:
-        inner = self._inner
-        inner.start_device(
+        host = self._host
+        host.start_device(
             Device(
                 self._target,
-                inner.record.address,
-                inner.sample_rate,
-                inner.channels,
-                inner.asked_block,
-                self._source,
+                host.client(),
+                host.sample_rate,
+                host.channels,
+                host.asked_block,
+                self._input,
                 self._plays,
             )
         )
 
     def _begin_watching(self) -> None:
-        inner = self._inner
-        self._grants.update({grant.what: grant for grant in inner.grants})
+        host = self._host
+        self._grants.update({grant.what: grant for grant in host.grants})
         self._stop.clear()
         self._watcher = threading.Thread(target=self._watch, name="zerocross-watch", daemon=True)
         self._watcher.start()
@@ -166,17 +150,17 @@ class LiveStream(ClosesAtExit):
         if self._watcher and self._watcher is not threading.current_thread():
             self._watcher.join()
         self._watcher = None
-        self._inner.close_device()
+        self._host.close_device()
 
     def close(self) -> None:
         """Stop, and let go of the chain; twice is once."""
         self.stop()
-        self.chain.connect(None)
+        super().close()
 
     def forget(self) -> None:
         """In a forked child: begin anew, without a device."""
-        _forgotten.append(self._inner)
-        self._inner = DeviceStream(self._inner.sample_rate, self._inner.channels)
+        _forgotten.append(self._host)
+        self._host = ChainHost(live_callback, self._host.sample_rate, self._host.channels)
         self._watcher = None
 
     def __enter__(self) -> Self:
@@ -186,56 +170,45 @@ class LiveStream(ClosesAtExit):
     def _watch(self) -> None:
         """Ask for priority once the device's thread is known."""
         while not self._stop.wait(_WATCH_S):
-            for grant in self._inner.elevate(self._pin):
+            for grant in self._host.elevate(self._pin):
                 self._grants[grant.what] = grant
-
-    # --- changing ---------------------------------------------------------------------------
-
-    def replace(self, old: Any, new: Any) -> None:
-        """Put another part in the place of one of the chain's, with a crossfade of 20 ms."""
-        self.chain.replace(old, new)
 
     @property
     def volume(self) -> float:
         """Gain after the chain, 0 to 1, reached over 10 ms."""
-        return float(self._inner.record["volume"])
+        return float(self._host.record["volume"])
 
     @volume.setter
     def volume(self, value: float) -> None:
         if not 0.0 <= value <= 1.0:
             raise UsageError(f"volume={value}: give 0 to 1")
-        self._inner.set_volume(value)
+        self._host.set_volume(value)
 
     # --- what is going on -------------------------------------------------------------------
 
     @property
     def is_running(self) -> bool:
         """Whether the device calls back."""
-        return self._inner.device is not None and not self._inner.device_is_lost()
+        return self._host.device is not None and not self._host.device_is_lost()
 
     @property
     def device(self) -> str:
         """The device, for people."""
-        if self._source and self._plays:
-            return f"{self._source.title} to {self._target.title}"
+        if self._input and self._plays:
+            return f"{self._input.title} to {self._target.title}"
         return self._target.title
-
-    @property
-    def tap(self) -> Tap:
-        """The last 65536 frames after chain and volume."""
-        return self._inner.tap
 
     @property
     def levels(self) -> list[float]:
         """Peak level of each channel after the volume, linear, falling 20 dB in 1.7 s."""
-        return self._inner.peaks()
+        return self._host.peaks()
 
     @property
     def latency_s(self) -> float:
         """From input, or from the callback, to the ear, as far as buffers and chain tell."""
-        inner = self._inner
-        frames = inner.device.latency_frames if inner.device else 0
-        return (frames + self.chain.latency_frames) / inner.sample_rate
+        host = self._host
+        frames = host.device.latency_frames if host.device else 0
+        return (frames + self.chain.latency_frames) / host.sample_rate
 
     @property
     def realtime(self) -> list[Grant]:
@@ -245,57 +218,45 @@ class LiveStream(ClosesAtExit):
     def histograms(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return how many callbacks took how long, and began how far from when they were due.
 
-        The buckets' limits are `zerocross.engine.timing.bucket_limits_ns`.
+        The buckets' limits are `zerocross.engine.counters.bucket_limits_ns`.
         """
-        counters = self._inner.counters()
-        return counters.histogram, counters.arrivals
+        counters = self._host.counters()
+        return counters["histogram"], counters["arrivals"]
 
     def restart_counters(self) -> None:
         """Count from here on; a callback that runs just now may be counted in part."""
-        self._inner.restart_counters()
-
-    def faults(self) -> list[Fault]:
-        """Return the processors that were left since the last call."""
-        return self.chain.faults()
+        self._host.restart_counters()
 
     def report(self) -> dict[str, Any]:
         """Return what was counted since the stream was made; see docs/report.md."""
-        inner, counters = self._inner, self._inner.counters()
-        block = counters.block_frames or inner.block_size
         return {
-            "sample_rate": inner.sample_rate,
-            "channels": inner.channels,
-            "block_size": block,
             "backend": self._target.backend,
             "device": self.device,
-            "seconds": counters.stream_frames / inner.sample_rate,
-            "deadline_ns": round(block * 1e9 / inner.sample_rate),
-            **counters.as_report(),
             "realtime": [dataclasses.asdict(grant) for grant in self._grants.values()],
-            "recent_callbacks": inner.recent(),
+            **super().report(),
         }
 
 
 def _candidates(
-    source: bool | str, target: bool | str, device: str | None
+    input_: bool | str, output: bool | str, device: str | None
 ) -> list[tuple[DeviceInfo, DeviceInfo | None]]:
     """Return what may be opened, the first to be tried first.
 
     Each is the device to play on (or, without output, to record from) and the one to record from.
     """
-    out_name = target if isinstance(target, str) else device
-    in_name = source if isinstance(source, str) else device
+    out_name = output if isinstance(output, str) else device
+    in_name = input_ if isinstance(input_, str) else device
     reasons: list[str] = []
     found: list[tuple[DeviceInfo, DeviceInfo | None]] = []
-    for backend in _backends_of(out_name if target else in_name):
+    for backend in _backends_of(out_name if output else in_name):
         try:
-            outs = _found(out_name, False, backend) if target else []
-            ins = _found(in_name, True, backend) if source else []
+            outs = _found(out_name, False, backend) if output else []
+            ins = _found(in_name, True, backend) if input_ else []
         except DeviceNotFound as error:
             reasons.append(str(error))
             continue
-        if (outs or not target) and (ins or not source):
-            found.append(((outs or ins)[0], ins[0] if source else None))
+        if (outs or not output) and (ins or not input_):
+            found.append(((outs or ins)[0], ins[0] if input_ else None))
     if found:
         return found
     if reasons:

@@ -1,4 +1,4 @@
-"""The recorder: what every callback took, when it came, and why it was late.
+"""Timing: what every callback took, when it came, and why it was late.
 
 The audio side (`remember`) is always on: two histograms, a few counters and the last 256
 callbacks one by one, for one clock reading and, on Linux, one ``getrusage`` of its own thread.
@@ -13,7 +13,6 @@ was woken late, by the device or by the scheduler.
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from typing import Any
 
@@ -21,19 +20,17 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import array_address, external, kernel, record_at
+from zerocross.engine.counters import BUCKETS, LATE_CAUSES
 from zerocross.engine.layouts import (
-    BUCKETS,
     CALLBACK,
     CALLBACK_FAULT,
     CALLBACK_LATE,
     CALLBACK_SHORT,
     CALLBACK_WOKEN_LATE,
-    LATE_CAUSES,
     LOGGED,
 )
-from zerocross.memory import Record
 
-__all__ = ["Counters", "bucket_limits_ns", "percentile_ns", "recent_callbacks", "remember"]
+__all__ = ["recent_callbacks", "remember"]
 
 _LINUX = sys.platform == "linux"
 _CALLBACK_SIZE = CALLBACK.itemsize
@@ -86,13 +83,13 @@ def remember(
     preemptions, page_faults = stream.preemptions - preemptions, stream.page_faults - page_faults
     if elapsed * stream.sample_rate > frames * 1_000_000_000:
         flags |= CALLBACK_LATE
-        stream.late += 1
+        stream.late_callbacks += 1
         stream.longest_late_ns = max(stream.longest_late_ns, elapsed)
         in_time = worked * stream.sample_rate <= frames * 1_000_000_000
         stream.late_causes[late_cause(page_faults, preemptions, in_time)] += 1
     if before > 0:
         stream.longest_gap_ns = max(stream.longest_gap_ns, gap)
-        expected = stream.block_frames_before * 1_000_000_000 // stream.sample_rate
+        expected = stream.block_frames * 1_000_000_000 // stream.sample_rate
         stream.arrivals[bucket_of(abs(gap - expected))] += 1
         if gap > 2 * expected:
             flags |= CALLBACK_WOKEN_LATE
@@ -109,7 +106,7 @@ def remember(
     entry.page_faults = page_faults
     stream.last_ns = started
     stream.callbacks += 1
-    stream.callback_frames = stream.block_frames_before = frames
+    stream.block_frames = frames
     stream.longest_ns = max(stream.longest_ns, elapsed)
     stream.histogram[bucket_of(elapsed)] += 1
 
@@ -157,143 +154,3 @@ def _notes(row: Any, sample_rate: float) -> list[str]:
     if flags & CALLBACK_FAULT:
         found.append("a kernel reported a fault")
     return found
-
-
-def bucket_limits_ns() -> npt.NDArray[np.int64]:
-    """Return the upper limit of each bucket of the callback histogram, in ns.
-
-    Bucket ``8 * octave + n`` holds times of which the leading four bits are ``n``, so the
-    limits are 6 to 12 % apart.
-    """
-    index = np.arange(BUCKETS)
-    octave = np.maximum(0, index // 8 - 1)
-    leading = index - 8 * octave
-    limits: npt.NDArray[np.int64] = ((leading + 1) << octave) - 1
-    return limits
-
-
-def percentile_ns(histogram: npt.NDArray[np.int64], share: float, longest_ns: int) -> int:
-    """Return the time that a share of all callbacks stayed within, in ns."""
-    total = int(histogram.sum())
-    if total == 0:
-        return 0
-    index = int(np.searchsorted(np.cumsum(histogram), share * total))
-    return min(int(bucket_limits_ns()[min(index, BUCKETS - 1)]), longest_ns)
-
-
-@dataclasses.dataclass
-class Counters:
-    """Sums over one stream or several.
-
-    All counts are per callback. Times are in nanoseconds. ``frames_played`` are the files',
-    at their rates; ``stream_frames`` are what they became at the stream's.
-    """
-
-    frames_played: int = 0
-    stream_frames: int = 0
-    callbacks: int = 0
-    late_callbacks: int = 0
-    underruns: int = 0
-    faults: int = 0
-    fault_status: int = 0
-    longest_ns: int = 0
-    low_water_frames: int | None = None
-    decode_ns: int = 0
-    block_frames: int = 0
-    longest_gap_ns: int = 0
-    sample_rate: int = 0
-    late_causes: npt.NDArray[np.int64] = dataclasses.field(
-        default_factory=lambda: np.zeros(len(LATE_CAUSES), np.int64)
-    )
-    histogram: npt.NDArray[np.int64] = dataclasses.field(
-        default_factory=lambda: np.zeros(BUCKETS, np.int64)
-    )
-    arrivals: npt.NDArray[np.int64] = dataclasses.field(
-        default_factory=lambda: np.zeros(BUCKETS, np.int64)
-    )
-
-    @classmethod
-    def of_stream(cls, stream: Record, decoder: Record | None = None) -> Counters:
-        """Read the counters of a stream's records; a live one has no decoder."""
-        return cls(
-            frames_played=int(stream["source_frames_played"]),
-            stream_frames=int(stream["frames_played"]),
-            callbacks=int(stream["callbacks"]),
-            late_callbacks=int(stream["late"]),
-            underruns=int(stream["underruns"]),
-            faults=int(stream["faults"]),
-            fault_status=int(stream["fault_status"]),
-            longest_ns=int(stream["longest_ns"]),
-            low_water_frames=int(stream["low_water"]) if decoder else None,
-            decode_ns=int(decoder["decode_ns"]) if decoder else 0,
-            block_frames=int(stream["callback_frames"]),
-            longest_gap_ns=int(stream["longest_gap_ns"]),
-            sample_rate=int(stream["sample_rate"]),
-            late_causes=stream["late_causes"].copy(),
-            histogram=stream["histogram"].copy(),
-            arrivals=stream["arrivals"].copy(),
-        )
-
-    def __add__(self, other: Counters) -> Counters:
-        lows = [x for x in (self.low_water_frames, other.low_water_frames) if x is not None]
-        return Counters(
-            frames_played=self.frames_played + other.frames_played,
-            stream_frames=self.stream_frames + other.stream_frames,
-            callbacks=self.callbacks + other.callbacks,
-            late_callbacks=self.late_callbacks + other.late_callbacks,
-            underruns=self.underruns + other.underruns,
-            faults=self.faults + other.faults,
-            fault_status=other.fault_status or self.fault_status,
-            longest_ns=max(self.longest_ns, other.longest_ns),
-            low_water_frames=min(lows) if lows else None,
-            decode_ns=self.decode_ns + other.decode_ns,
-            block_frames=other.block_frames or self.block_frames,
-            longest_gap_ns=max(self.longest_gap_ns, other.longest_gap_ns),
-            sample_rate=other.sample_rate or self.sample_rate,
-            late_causes=self.late_causes + other.late_causes,
-            histogram=self.histogram + other.histogram,
-            arrivals=self.arrivals + other.arrivals,
-        )
-
-    def callback_ns(self) -> dict[str, int]:
-        """Return percentiles of the callback's time: p50, p99, p999 and max."""
-        found = {
-            name: percentile_ns(self.histogram, share, self.longest_ns)
-            for name, share in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))
-        }
-        return found | {"max": self.longest_ns}
-
-    def arrival_ns(self) -> dict[str, int]:
-        """Return percentiles of how far from the expected time callbacks began."""
-        return {
-            name: percentile_ns(self.arrivals, share, max(1, self.longest_gap_ns))
-            for name, share in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))
-        } | {"longest_gap": self.longest_gap_ns}
-
-    def share_of_deadline(self) -> dict[str, float]:
-        """Return percentiles of the callback's time as a share of a block's."""
-        deadline = self.block_frames * 1e9 / self.sample_rate if self.sample_rate else 0.0
-        return {
-            name: elapsed / deadline if deadline else 0.0
-            for name, elapsed in self.callback_ns().items()
-        }
-
-    def causes(self) -> dict[str, int]:
-        """Return how many callbacks were late, by cause; ``woken late`` are counted apart."""
-        return dict(zip(LATE_CAUSES, self.late_causes.tolist(), strict=True))
-
-    def as_report(self) -> dict[str, Any]:
-        """Return the part of a report that is counted."""
-        return {
-            "frames_played": self.frames_played,
-            "callbacks": self.callbacks,
-            "late_callbacks": self.late_callbacks,
-            "underruns": self.underruns,
-            "callback_ns": self.callback_ns(),
-            "share_of_deadline": self.share_of_deadline(),
-            "arrival_jitter_ns": self.arrival_ns(),
-            "late_causes": self.causes(),
-            "ring_low_water_frames": self.low_water_frames,
-            "decode_seconds": self.decode_ns / 1e9,
-            "faults": self.faults,
-        }

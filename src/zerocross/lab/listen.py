@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from zerocross.engine.counters import bucket_limits_ns
 from zerocross.engine.live_stream import LiveStream
-from zerocross.engine.timing import bucket_limits_ns
 from zerocross.graph.chain import Chain
 
 __all__ = ["Listened", "listen"]

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from zerocross.devices.miniaudio import find_devices
+from zerocross.devices.discovery import find_devices
 from zerocross.engine.live_stream import LiveStream
 from zerocross.errors import DeviceError, MissingDependency, UsageError
 from zerocross.graph.chain import Chain
@@ -159,7 +159,7 @@ def private_jack(block: int) -> Iterator[None]:
 def _answers(process: subprocess.Popen[bytes]) -> bool:
     """Ask from another process until the server answers: libjack crashes while it comes up."""
     script = (
-        "import sys; from zerocross.devices.miniaudio import find_devices;"
+        "import sys; from zerocross.devices.discovery import find_devices;"
         "sys.exit(not find_devices('jack'))"
     )
     deadline = time.monotonic() + _START_TIMEOUT_S

@@ -19,9 +19,10 @@ from collections.abc import Collection
 from typing import Any
 
 from zerocross.closing import ClosesAtExit
-from zerocross.devices.miniaudio import NULL_DEVICE, DeviceInfo, find_devices
-from zerocross.engine.file_stream import FileStream, Heard, Outcome
-from zerocross.engine.timing import Counters
+from zerocross.devices.discovery import NULL_DEVICE, DeviceInfo, find_devices
+from zerocross.engine.counters import Counters
+from zerocross.engine.file_stream import FileStream
+from zerocross.engine.heard import Heard, Outcome
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.graph.chain import Chain
 from zerocross.loudness.replaygain import GainTags, gain_for, read_gain_tags
@@ -47,12 +48,12 @@ _forgotten: list[FileStream] = []
 
 @dataclasses.dataclass
 class _Posting:
-    """A source that the stream has: which track, which part, in which generation."""
+    """A source that the stream has: which track, which part, in which epoch."""
 
     serial: int
     index: int
     source: OpenSource
-    generation: int
+    epoch: int
     start_frame: int
     outcome: Outcome | None = None
 
@@ -271,12 +272,12 @@ class Player(ClosesAtExit):
             if self._stream is None:
                 return 0.0
             heard = self._stream.heard()
-            if self._pending and heard.generation < self._pending[0]:
+            if self._pending and heard.epoch < self._pending[0]:
                 return self._pending[1]
             posting = self._postings.get(heard.serial)
             if posting is None or posting.index != self._queue.index:
                 return self._pending[1] if self._pending else 0.0
-            return heard.frame / posting.source.sample_rate
+            return heard.file_frame / posting.source.sample_rate
 
     @property
     def duration(self) -> float | None:
@@ -331,11 +332,11 @@ class Player(ClosesAtExit):
             if self._stream:
                 now = self._stream.counters()
                 counters = counters + now
-                seconds += now.stream_frames / self._stream.sample_rate
+                seconds += now.number("frames_played") / self._stream.sample_rate
                 self._remember_format()
             known = self._last_format
             rate = known.get("sample_rate", 0)
-            block = counters.block_frames or known.get("block_size", 0)
+            block = counters.number("block_frames") or known.get("block_size", 0)
             return {
                 "sample_rate": rate,
                 "channels": known.get("channels", 0),
@@ -344,7 +345,7 @@ class Player(ClosesAtExit):
                 "device": known.get("device", ""),
                 "seconds": seconds,
                 "deadline_ns": round(block * 1e9 / rate) if rate else 0,
-                **counters.as_report(),
+                **counters.as_report(rate, known.get("block_size", 0)),
                 "realtime": [dataclasses.asdict(grant) for grant in self._grants.values()],
                 "recent_callbacks": self._stream.recent() if self._stream else self._recent,
                 "tracks": [track.as_report() for track in self._queue],
@@ -434,9 +435,9 @@ class Player(ClosesAtExit):
         return self._stream
 
     def _restart(self, index: int, source: OpenSource, start_s: float, reused: bool) -> None:
-        """Begin a new generation with a source, and post what follows it."""
+        """Begin a new epoch with a source, and post what follows it."""
         stream = self._stream_now()
-        generation = stream.jump()
+        epoch = stream.jump()
         if self._switch_to:
             self._switch_to.close()
             self._switch_to = None
@@ -445,7 +446,7 @@ class Player(ClosesAtExit):
             start = min(start, source.frames)
         self._end_posted = False
         self._queue.index, self._next_index = index, index + 1
-        self._pending = (generation, start / source.sample_rate)
+        self._pending = (epoch, start / source.sample_rate)
         self._post(index, source, start, reused)
         self._feed()
 
@@ -479,7 +480,7 @@ class Player(ClosesAtExit):
     def _post(self, index: int, source: OpenSource, start: int, reused: bool = False) -> None:
         stream = self._stream_now()
         self._serial += 1
-        posting = _Posting(self._serial, index, source, stream.generation, start)
+        posting = _Posting(self._serial, index, source, stream.epoch, start)
         self._postings[self._serial] = posting
         limit = self._limit(index, source, start)
         stream.post(posting.serial, source, start, limit, reused)
@@ -523,10 +524,8 @@ class Player(ClosesAtExit):
         return self._budget_s is not None and self._budget_s < 0.5 / self._stream_now().sample_rate
 
     def _postings_ahead(self) -> int:
-        generation = self._stream_now().generation
-        return sum(
-            p.generation == generation and p.outcome is None for p in self._postings.values()
-        )
+        epoch = self._stream_now().epoch
+        return sum(p.epoch == epoch and p.outcome is None for p in self._postings.values())
 
     # --- streams and devices -----------------------------------------------------------------
 
@@ -603,7 +602,7 @@ class Player(ClosesAtExit):
         counters = stream.counters()
         self._counters = self._counters + counters
         self._recent = stream.recent()
-        self._seconds += counters.stream_frames / stream.sample_rate
+        self._seconds += counters.number("frames_played") / stream.sample_rate
         self._underruns_told = self._faults_told = 0
         self._pending = None
         for posting in self._postings.values():
@@ -652,12 +651,7 @@ class Player(ClosesAtExit):
         self._ask_for_priority()
         if self._state == "playing":
             is_news = heard.marks > self._marks_at_end
-            if (
-                heard.ended
-                and is_news
-                and heard.generation == stream.generation
-                and self._end_posted
-            ):
+            if heard.ended and is_news and heard.epoch == stream.epoch and self._end_posted:
                 self._reach_end(heard.marks)
             else:
                 self._feed()
@@ -665,7 +659,7 @@ class Player(ClosesAtExit):
     def _follow(self, heard: Heard) -> None:
         """Move the queue's index with what is heard, and tell."""
         stream = self._stream_now()
-        if heard.generation != stream.generation or heard.serial == self._heard_serial:
+        if heard.epoch != stream.epoch or heard.serial == self._heard_serial:
             return
         posting = self._postings.get(heard.serial)
         if posting is None:
@@ -689,7 +683,7 @@ class Player(ClosesAtExit):
                 continue
             posting.outcome = outcome
             track = self._queue[posting.index] if posting.index < len(self._queue) else None
-            if track is None or posting.generation != self._stream_now().generation:
+            if track is None or posting.epoch != self._stream_now().epoch:
                 continue
             if outcome.error:
                 track.error = outcome.words
@@ -703,7 +697,7 @@ class Player(ClosesAtExit):
     def _release_postings(self) -> None:
         """Close the files that neither the decode thread nor a seek can need any more."""
         stream = self._stream_now()
-        at_work = stream.decoder_generation
+        at_work = stream.decoder_epoch
         done = [
             p
             for p in self._postings.values()
@@ -712,7 +706,7 @@ class Player(ClosesAtExit):
                 and p.index != self._queue.index
                 and p.serial < self._heard_serial
             )
-            or p.generation < min(at_work, stream.generation)
+            or p.epoch < min(at_work, stream.epoch)
         ]
         for posting in done:
             del self._postings[posting.serial]
@@ -738,7 +732,7 @@ class Player(ClosesAtExit):
         heard = self._stream.heard()
         posting = self._postings.get(heard.serial)
         if posting and posting.index == self._queue.index:
-            track.frames = heard.frame - posting.start_frame
+            track.frames = heard.file_frame - posting.start_frame
         track.status = "skipped"
 
     def _reach_end(self, marks: int) -> None:
@@ -746,9 +740,9 @@ class Player(ClosesAtExit):
         last = self._postings.get(self._heard_serial)
         if last:
             self._finish_track(last)
-        generation = self._stream_now().generation
+        epoch = self._stream_now().epoch
         for posting in self._postings.values():  # heard too shortly to be seen, or empty
-            if posting.generation != generation or posting.outcome is None:
+            if posting.epoch != epoch or posting.outcome is None:
                 continue
             if self._queue[posting.index].status == "waiting":
                 self._finish_track(posting)

@@ -1,6 +1,7 @@
-"""What every stream has: a record that a device calls back with, a chain's program, a tap.
+"""A host of a chain: all that a chain needs to run under a callback, in one format.
 
-`engine.stream` puts a ring and a decode thread before it, `engine.live` the device's own input.
+Streams of files (`engine.file_stream`), live streams and others' callbacks have one each. It holds
+the memory that both worlds see, the chain's program, the device, and what was counted.
 """
 
 from __future__ import annotations
@@ -12,45 +13,38 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.devices.miniaudio import DEFAULT_BLOCK, Device, DeviceInfo, open_device
+from zerocross.compiler import Entry
+from zerocross.devices.client import EXCHANGE, Client
+from zerocross.devices.discovery import DeviceInfo
+from zerocross.devices.miniaudio import DEFAULT_BLOCK, Device, open_device
 from zerocross.dsp.convert import FORMAT_F32
-from zerocross.engine.callback import render_block
-from zerocross.engine.layouts import CALLBACK, LOGGED, POSITION_FIELDS, STREAM
-from zerocross.engine.timing import Counters, recent_callbacks
+from zerocross.engine.counters import COUNTED, Counters
+from zerocross.engine.layouts import CALLBACK, LOGGED, STREAM
+from zerocross.engine.timing import recent_callbacks
 from zerocross.errors import DeviceError
-from zerocross.graph.chain import Program
+from zerocross.graph.chain import Chain, Program
 from zerocross.memory import Arena, Record, aligned_zeros
-from zerocross.sync import Latest, Tap
+from zerocross.sync import Tap
 from zerocross.system import Grant
 from zerocross.system.numa import pin, place_here
 from zerocross.system.priority import elevate, keep_in_memory, name_thread
 
-__all__ = ["DeviceStream"]
+__all__ = ["ChainHost"]
 
-_RECORDED = (
-    "callbacks",
-    "late",
-    "underruns",
-    "longest_ns",
-    "longest_gap_ns",
-    "longest_late_ns",
-    "late_causes",
-    "histogram",
-    "arrivals",
-)
 _RAMP_S = 0.010
-_LEAD_S = 0.020
 _PROGRAM_TIMEOUT_S = 1.0
 # Scratch for a block, and what analysers may look back on: 32768 frames and any latency.
 _ARENA_BYTES = 1 << 20
 _TAP_FRAMES = 1 << 16
 
 
-class DeviceStream:
-    """A record, a tap and a chain's program that a device calls back with, in one format.
+class ChainHost:
+    """A record, a tap and a chain's program under a callback, in one format.
 
     Parameters
     ----------
+    process : Entry
+        The callback: `engine.callback.file_callback` or `live_callback`.
     sample_rate : int
         Frames a second.
     channels : int
@@ -73,18 +67,20 @@ class DeviceStream:
 
     def __init__(
         self,
+        process: Entry,
         sample_rate: int,
         channels: int,
         block_size: int | None = None,
         volume: float = 1.0,
         regions: tuple[tuple[int, int], ...] = (),
     ) -> None:
+        self.process = process
         self.sample_rate, self.channels = sample_rate, channels
         self.asked_block = block_size
         self.block_size = block_size or DEFAULT_BLOCK
         self.device: Device | None = None
         self.record = Record(STREAM)
-        self._latest = Latest(*POSITION_FIELDS)
+        self._exchange = Record(EXCHANGE)
         self._arena = Arena(_ARENA_BYTES)
         self._log = aligned_zeros(LOGGED, CALLBACK)
         self.tap = Tap(_TAP_FRAMES, channels)
@@ -93,7 +89,6 @@ class DeviceStream:
         self._capture = np.zeros(0, np.float32)
         self._elevated = 0
         self.record.fill(
-            latest=self._latest.record.address,
             arena=self._arena.record.address,
             tap=self.tap.record.address,
             log=self._log.ctypes.data,
@@ -115,24 +110,21 @@ class DeviceStream:
         """Silence the output, or not, over 10 ms; the audio runs on."""
         self.record["muted"] = int(muted)
 
-    def is_silent(self) -> bool:
-        """Return whether the callback has ramped down and writes silence."""
-        return self._latest.read()["silence"] > 0
-
     def peaks(self) -> list[float]:
         """Return the peak level of each channel, linear, falling 20 dB in 1.7 s."""
         levels: list[float] = self.record["peaks"][: self.channels].tolist()
         return levels
 
+    # --- the device -------------------------------------------------------------------------
+
+    def client(self) -> Client:
+        """Return a new client for a device: it calls this host's callback."""
+        return Client(self.process.address, self.record.address)
+
     def open_device(self, name: str | None, candidates: list[DeviceInfo] | None = None) -> str:
-        """Open and start a device for this stream; returns a notice, or an empty string."""
+        """Open and start a device; returns a notice, or an empty string."""
         device, notice = open_device(
-            name,
-            self.record.address,
-            self.sample_rate,
-            self.channels,
-            self.asked_block,
-            candidates,
+            name, self.client(), self.sample_rate, self.channels, self.asked_block, candidates
         )
         self.start_device(device)
         return notice
@@ -140,8 +132,7 @@ class DeviceStream:
     def start_device(self, device: Device) -> None:
         """Let an open device call back; closes it if it refuses."""
         self.record["sample_format"] = device.sample_format
-        self.record["device_stops"] = self.record["thread"] = self.record["last_ns"] = 0
-        self.record["lead_frames"] = max(device.block_size, round(_LEAD_S * self.sample_rate))
+        self.record["thread"] = self.record["last_ns"] = 0
         try:
             device.start()
         except DeviceError:
@@ -174,11 +165,27 @@ class DeviceStream:
         """Return whether the device stopped on its own or calls back no more."""
         if self.device is None:
             return False
-        if self.record.load("device_stops"):
+        if self.device.client.stops:
             return True
         last = int(self.record["last_ns"])
         patience = 2.0 + 20 * self.device.block_size / self.sample_rate
         return last > 0 and time.monotonic_ns() - last > patience * 1e9
+
+    # --- the chain --------------------------------------------------------------------------
+
+    def take_chain(self, chain: Chain) -> None:
+        """Compile, prove and lay out a chain, and run it from the next block on.
+
+        Changes to it are heard from here on, until `let_go_of_chain`.
+
+        Raises
+        ------
+        RealtimeError, UsageError
+            If it is refused, or plays elsewhere.
+
+        """
+        self.set_program(chain.prepare(self.sample_rate, self.channels))
+        chain.connect(self.set_program)
 
     def set_program(self, program: Program | None) -> bool:
         """Let a chain's program be run from the next block on; None for none.
@@ -199,7 +206,8 @@ class DeviceStream:
 
     def render(self, out: npt.NDArray[np.float32]) -> None:
         """Fill an array, shape (frames, channels), through the callback (no device)."""
-        render_block(self.record.address, out.ctypes.data, len(out))
+        self._exchange.fill(input=0, output=out.ctypes.data, frames=len(out))
+        self.process(self.record.address, self._exchange.address)
 
     def capture(self, seconds: float) -> None:
         """Keep a copy of what goes to the device from now on; before the device is opened."""
@@ -213,15 +221,29 @@ class DeviceStream:
         """Return what was captured, shape (frames, channels); for float32 devices."""
         return self._capture[: int(self.record["captured"])]
 
+    # --- what was counted -------------------------------------------------------------------
+
     def counters(self) -> Counters:
         """Return what the callback counted so far."""
-        return Counters.of_stream(self.record)
+        return Counters.read(stream=self.record)
 
     def recent(self) -> list[dict[str, Any]]:
         """Return the last 256 callbacks, oldest first; see docs/report.md."""
         return recent_callbacks(self._log, self.record.load("callbacks"), self.sample_rate)
 
     def restart_counters(self) -> None:
-        """Set the recorder's counters and histograms to 0, while it may be counting."""
-        for name in _RECORDED:
-            self.record[name] = 0
+        """Set counters and histograms of times to 0, while it may be counting."""
+        for counted in COUNTED:
+            if counted.restarts and counted.owner == "stream":
+                self.record[counted.field] = 0
+
+    def report(self) -> dict[str, Any]:
+        """Return the counted part of a report, with the format and the last callbacks."""
+        counters = self.counters()
+        return {
+            "sample_rate": self.sample_rate,
+            "channels": self.channels,
+            "seconds": counters.number("frames_played") / self.sample_rate,
+            **counters.as_report(self.sample_rate, self.block_size),
+            "recent_callbacks": self.recent(),
+        }

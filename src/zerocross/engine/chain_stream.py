@@ -1,0 +1,82 @@
+"""What a live stream and a chain under others' audio I/O have in common: a chain and its host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zerocross.closing import ClosesAtExit
+from zerocross.engine.callback import live_callback
+from zerocross.engine.chain_host import ChainHost
+from zerocross.errors import UsageError
+from zerocross.graph.block import MAX_CHANNELS
+from zerocross.graph.chain import Chain, Fault
+from zerocross.graph.processor import Processor
+from zerocross.sync.tap import Tap
+
+__all__ = ["ChainStream"]
+
+
+class ChainStream(ClosesAtExit):
+    """A chain that runs under a callback.
+
+    Parameters
+    ----------
+    chain : Chain or Processor
+        What to run; it can be changed while it plays.
+    sample_rate : int
+        Frames a second, 8000 to 768000.
+    channels : int
+        1 to 8.
+    block_size : int or None
+        Frames in a callback, where a device is asked.
+    volume : float
+        Gain after the chain.
+
+    Attributes
+    ----------
+    chain : Chain
+        What runs.
+    sample_rate, channels : int
+        As given.
+
+    """
+
+    def __init__(
+        self,
+        chain: Chain | Processor,
+        sample_rate: int,
+        channels: int,
+        block_size: int | None = None,
+        volume: float = 1.0,
+    ) -> None:
+        if not 1 <= channels <= MAX_CHANNELS or not 8_000 <= sample_rate <= 768_000:
+            raise UsageError(
+                f"{channels} channels at {sample_rate} Hz: give 1 to {MAX_CHANNELS} channels and a "
+                "rate from 8000 to 768000 Hz"
+            )
+        self.chain = chain if isinstance(chain, Chain) else Chain(chain)
+        self.sample_rate, self.channels = sample_rate, channels
+        self._host = ChainHost(live_callback, sample_rate, channels, block_size, volume)
+        self._host.take_chain(self.chain)
+        super().__init__()
+
+    def replace(self, old: Any, new: Any) -> None:
+        """Put another part in the place of one of the chain's, with a crossfade of 20 ms."""
+        self.chain.replace(old, new)
+
+    def faults(self) -> list[Fault]:
+        """Return the processors that were bypassed after a fault since the last call."""
+        return self.chain.faults()
+
+    @property
+    def tap(self) -> Tap:
+        """The last 65536 frames after the chain and the volume."""
+        return self._host.tap
+
+    def report(self) -> dict[str, Any]:
+        """Return what was counted since the stream was made; see docs/report.md."""
+        return self._host.report()
+
+    def close(self) -> None:
+        """Let go of the chain; twice is once."""
+        self.chain.connect(None)

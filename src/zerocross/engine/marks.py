@@ -1,0 +1,69 @@
+"""What the decode thread announces: marks before pieces, and outcomes of sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zerocross.compiler import kernel, load_acquire, record_at, store_release
+from zerocross.engine.layouts import MARK, MARK_RAMP, MARKS, OUTCOME, OUTCOMES, SOURCE, SOURCES
+
+__all__ = ["drop_old_sources", "push_due_mark", "push_mark", "push_outcome", "source_at"]
+
+_SOURCE_SIZE, _MARK_SIZE, _OUTCOME_SIZE = SOURCE.itemsize, MARK.itemsize, OUTCOME.itemsize
+
+
+@kernel
+def source_at(decoder: Any, index: Any) -> Any:
+    """Return a source that was posted, by its number."""
+    return record_at(decoder.sources + (index % SOURCES) * _SOURCE_SIZE, SOURCE)
+
+
+@kernel
+def push_mark(decoder: Any, ring: Any, source: Any, flags: Any) -> None:
+    """Announce a piece, before its first frame."""
+    mark = record_at(decoder.marks + (decoder.marks_written % MARKS) * _MARK_SIZE, MARK)
+    mark.ring_frame = ring.write
+    mark.epoch = source.epoch
+    mark.serial = source.serial
+    mark.file_frame = source.start_frame
+    mark.source_rate = source.rate
+    mark.frames_before = decoder.frames_before
+    mark.flags = flags
+    store_release(decoder, "marks_written", decoder.marks_written + 1)
+
+
+@kernel
+def push_outcome(decoder: Any, source: Any, error: Any) -> None:
+    """Report what became of a source and let go of it."""
+    slot = decoder.outcomes + (decoder.outcomes_written % OUTCOMES) * _OUTCOME_SIZE
+    outcome = record_at(slot, OUTCOME)
+    outcome.serial = source.serial
+    outcome.frames = decoder.frames
+    outcome.error = error
+    outcome.nonfinite = decoder.nonfinite
+    decoder.last_handle = source.handle
+    decoder.last_file_frame = source.start_frame + decoder.frames - decoder.skip
+    decoder.active = 0
+    store_release(decoder, "outcomes_written", decoder.outcomes_written + 1)
+
+
+@kernel
+def push_due_mark(decoder: Any, ring: Any, source: Any) -> None:
+    """Announce the current source, now that its first frame is the next one."""
+    decoder.mark_pending = 0
+    push_mark(decoder, ring, source, MARK_RAMP if source.start_frame > 0 else 0)
+
+
+@kernel
+def drop_old_sources(decoder: Any, wanted: Any) -> None:
+    """Let go of everything that belongs to an older epoch."""
+    if decoder.active:
+        push_outcome(decoder, decoder.current, 0)
+    decoder.run = decoder.mark_pending = 0
+    decoder.frames = decoder.frames_before = 0
+    written = load_acquire(decoder, "sources_written")
+    index = decoder.sources_taken
+    while index < written and source_at(decoder, index).epoch < wanted:
+        index += 1
+    store_release(decoder, "sources_taken", index)
+    store_release(decoder, "epoch", wanted)

@@ -1,0 +1,307 @@
+"""The transport of a stream of files: what of the ring is heard, and when.
+
+The decode thread writes a *mark* before the first frame of every piece; a mark carries an *epoch*.
+When the control thread jumps (seek, next, stop) it raises the epoch that it wants. The audio thread
+then closes the gate, drops every frame up to the first mark of that epoch, and begins there: frames
+of an older epoch cannot be heard, however many of them were in the ring.
+
+A transport has a `state` and a *gate*, a gain that moves in a ramp between 0 (silence) and 1::
+
+                      first mark of the wanted epoch
+        +-----------------------------------------------------------+
+        |                                                           |
+        v          enough is there, and it shall play               |
+    REFILLING ------------------------------------> RUNNING         |
+        ^  ^    (the gate opens: `_open_gate`)         |            |
+        |  +-------------------------------------------+            |
+        |      the ring runs short (the gate closes)   |            |
+        |                                              |            |
+        |  a mark: tracks were added                   | the mark of the end
+        +------------------------------------ ENDED <--+            |
+                                                |                   |
+                                                +-------------------+
+
+The gate also closes while the control thread holds the audio or wants another epoch. While it
+closes, frames are still read (or the last one is held where there are none); once it is closed
+nothing is read until `_open_gate`. Everything here runs on the audio thread. Real-time: safe.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zerocross.compiler import kernel, load_acquire, monotonic_ns, record_at, store_release
+from zerocross.dsp.ramp import apply_ramp, ramp_is_at, ramp_jump, ramp_remaining, ramp_to
+from zerocross.engine.layouts import DECODER, MARK, MARK_END, MARK_RAMP, MARKS
+from zerocross.sync.latest import LATEST, latest_begin, latest_end
+from zerocross.sync.ring import RING, commit_read, contiguous, readable
+
+__all__ = ["ENDED", "REFILLING", "RUNNING", "fetch", "publish_position", "watch_fill"]
+
+#: The states, see above. A new transport is refilling.
+REFILLING, RUNNING, ENDED = range(3)
+_AT_A_MARK = -1
+_MARK_SIZE = MARK.itemsize
+
+
+# --- marks --------------------------------------------------------------------------------------
+
+
+@kernel
+def _mark_at(transport: Any, index: Any) -> Any:
+    return record_at(transport.marks + (index % MARKS) * _MARK_SIZE, MARK)
+
+
+@kernel
+def _marks_written(transport: Any) -> Any:
+    """Return how many marks there are; those that are seen stay (the decode thread keeps half)."""
+    return load_acquire(record_at(transport.decoder, DECODER), "marks_written")
+
+
+@kernel
+def _take_mark(transport: Any) -> None:
+    """Begin the piece that the next mark announces, or the end."""
+    mark = _mark_at(transport, transport.marks_taken)
+    transport.piece_start = mark.ring_frame
+    transport.source_rate = mark.source_rate
+    transport.source_frames_before = transport.source_frames_left + mark.frames_before
+    if mark.flags & MARK_END:
+        transport.state = ENDED
+        ramp_jump(transport.gate, 0.0)
+    else:
+        if transport.state == ENDED:
+            transport.state = REFILLING
+        transport.starts_at_once = 0 if mark.flags & MARK_RAMP else 1
+    store_release(transport, "marks_taken", transport.marks_taken + 1)
+
+
+@kernel
+def _jump(transport: Any, ring: Any, wanted: Any) -> None:
+    """Drop frames up to the first mark of an epoch; all of them if it is not there yet.
+
+    The write index is read before the marks: frames of the new epoch that are seen were preceded
+    by their mark, so it is seen as well and they cannot be dropped.
+    """
+    played = _source_frames_played(transport, ring)
+    transport.source_frames_left = transport.source_frames_before = played
+    end = load_acquire(ring, "write")
+    written = _marks_written(transport)
+    index = transport.marks_taken
+    while index < written:
+        mark = _mark_at(transport, index)
+        if mark.epoch == wanted:
+            store_release(ring, "read", mark.ring_frame)
+            transport.epoch_start = mark.ring_frame
+            transport.running_epoch = wanted
+            transport.state = REFILLING
+            store_release(transport, "marks_taken", index)
+            _take_mark(transport)
+            return
+        index += 1
+    store_release(transport, "marks_taken", written)
+    store_release(ring, "read", end)
+    transport.epoch_start = transport.piece_start = end
+
+
+# --- from silence -------------------------------------------------------------------------------
+
+
+@kernel
+def _has_refilled(transport: Any, ring: Any) -> Any:
+    """Return whether enough is there to start: the threshold, or all that can come."""
+    written = _marks_written(transport)
+    taken = transport.marks_taken
+    if written > taken and _mark_at(transport, written - 1).flags & MARK_END:
+        return True
+    if written - taken >= MARKS // 2:  # many tiny pieces: no more marks fit
+        return True
+    return readable(ring) >= min(transport.threshold, ring.capacity)
+
+
+@kernel
+def _frames_in_piece(transport: Any, ring: Any) -> Any:
+    """Return how many frames can be read before the next mark; `_AT_A_MARK` at one."""
+    available = readable(ring)
+    if _marks_written(transport) > transport.marks_taken:
+        before = _mark_at(transport, transport.marks_taken).ring_frame - ring.read
+        if before == 0:
+            return _AT_A_MARK
+        return min(available, before)
+    return available
+
+
+@kernel
+def _open_gate(transport: Any, ring: Any, playing: Any, wanted: Any) -> Any:
+    """From silence: jump if asked, and open the gate if there is something to play."""
+    if transport.running_epoch != wanted:
+        _jump(transport, ring, wanted)
+    if transport.running_epoch != wanted or playing == 0:
+        return False
+    if transport.state != RUNNING and not _has_refilled(transport, ring):
+        return False
+    while _frames_in_piece(transport, ring) == _AT_A_MARK:
+        _take_mark(transport)
+        if transport.state == ENDED:
+            return False
+    if transport.state == ENDED:
+        return False
+    transport.state = RUNNING
+    if transport.starts_at_once:
+        ramp_jump(transport.gate, 1.0)
+    else:
+        ramp_to(transport.gate, 1.0, transport.ramp_frames)
+    transport.starts_at_once = 0
+    return True
+
+
+# --- frames -------------------------------------------------------------------------------------
+
+
+@kernel
+def _silence(transport: Any, rows: Any, first: Any, frames: Any) -> None:
+    """Write silence and count it."""
+    for c in range(rows.shape[0]):
+        for i in range(frames):
+            rows[c, first + i] = np.float32(0.0)
+        transport.held[c] = np.float32(0.0)
+    transport.silent_frames += frames
+
+
+@kernel
+def _hold(transport: Any, rows: Any, first: Any, frames: Any) -> None:
+    """Go on with the last frame, for the gate to fade: what is not there makes no click."""
+    for c in range(rows.shape[0]):
+        for i in range(frames):
+            rows[c, first + i] = transport.held[c]
+
+
+@kernel
+def _read(transport: Any, ring: Any, rows: Any, first: Any, frames: Any) -> None:
+    """Move frames from the ring into planar rows and remember the last one."""
+    channels = rows.shape[0]
+    done = 0
+    while done < frames:
+        chunk = contiguous(ring, ring.read + done, frames - done)
+        count = chunk.size // channels
+        for c in range(channels):
+            for i in range(count):
+                rows[c, first + done + i] = chunk[i * channels + c]
+        done += count
+    commit_read(ring, frames)
+    transport.frames_played += frames
+    transport.silent_frames = 0
+    for c in range(channels):
+        transport.held[c] = rows[c, first + frames - 1]
+
+
+@kernel
+def _runs_short(transport: Any, here: Any, want: Any) -> Any:
+    """Return whether the ring ends within what is wanted, with no mark that ends the piece."""
+    return here < want and _marks_written(transport) == transport.marks_taken
+
+
+@kernel
+def fetch(transport: Any, rows: Any, frames: Any) -> Any:
+    """Fill planar rows with what is to be heard.
+
+    Parameters
+    ----------
+    transport : record
+        A `TRANSPORT`.
+    rows : array, shape (channels, at least frames), float32
+        Always filled.
+    frames : int
+        How many.
+
+    Returns
+    -------
+    int
+        1 if the ring ran short, else 0.
+
+    """
+    ring = record_at(transport.ring, RING)
+    wanted = load_acquire(transport, "epoch")
+    playing = load_acquire(transport, "playing")
+    gate = transport.gate
+    short = 0
+    done = min(frames, transport.lead_frames)  # a device just opened may swallow its first frames
+    if done > 0:
+        transport.lead_frames -= done
+        _silence(transport, rows, 0, done)
+    while done < frames:
+        if ramp_is_at(gate, 0.0) and not _open_gate(transport, ring, playing, wanted):
+            _silence(transport, rows, done, frames - done)
+            break
+        current = transport.running_epoch == wanted
+        playable = playing != 0 and current and transport.state == RUNNING
+        here = _frames_in_piece(transport, ring)
+        if here == _AT_A_MARK and current:
+            _take_mark(transport)
+            transport.starts_at_once = 0
+            continue
+        want = frames - done
+        if playable and _runs_short(transport, here, want):
+            if here > transport.ramp_frames:  # keep a ramp's worth to fade with
+                want = here - transport.ramp_frames
+            else:
+                short = 1
+                transport.state = REFILLING
+                playable = False
+        ramp_to(gate, 1.0 if playable else 0.0, transport.ramp_frames)
+        if not playable:
+            want = min(want, ramp_remaining(gate))
+        if here > 0:
+            want = min(want, here)
+            _read(transport, ring, rows, done, want)
+        else:
+            _hold(transport, rows, done, want)
+        if not ramp_is_at(gate, 1.0):
+            apply_ramp(gate, rows, done, want)
+        done += want
+    return short
+
+
+# --- what the control thread sees ----------------------------------------------------------------
+
+
+@kernel
+def _source_frames_played(transport: Any, ring: Any) -> Any:
+    """Return the frames of the files that were played, at the files' own rates."""
+    past = ring.read - transport.piece_start
+    return transport.source_frames_before + past * transport.source_rate // transport.sample_rate
+
+
+@kernel
+def watch_fill(transport: Any) -> Any:
+    """Return the frames left in the ring; the lowest while playing with more to come is kept."""
+    fill = readable(record_at(transport.ring, RING))
+    if (
+        transport.state == RUNNING
+        and ramp_is_at(transport.gate, 1.0)
+        and _marks_written(transport) == transport.marks_taken
+    ):
+        transport.low_water_frames = min(transport.low_water_frames, fill)
+    return fill
+
+
+@kernel
+def publish_position(transport: Any) -> Any:
+    """Publish where the transport is, in the order of `POSITION_FIELDS`.
+
+    Returns the frames of the files that were played, at their own rates.
+    """
+    ring = record_at(transport.ring, RING)
+    latest = record_at(transport.latest, LATEST)
+    words = latest_begin(latest)
+    words[0] = ring.read
+    words[1] = transport.epoch_start
+    words[2] = transport.silent_frames
+    words[3] = transport.running_epoch
+    words[4] = transport.marks_taken
+    words[5] = transport.state == ENDED
+    words[6] = monotonic_ns()
+    words[7] = transport.frames_played
+    latest_end(latest)
+    return _source_frames_played(transport, ring)
