@@ -32,58 +32,44 @@ def _repeat_interleave(source, out, frames, times):
 
 def cases() -> list[Case]:
     noise = np.random.default_rng(5).uniform(-1.1, 1.1, (2, FRAMES)).astype(np.float32)
-    mono, out = noise[0].copy(), np.zeros(2 * FRAMES, np.int16)
-    plain, interleaved = numpy_peer.to_int16(mono), numpy_peer.interleave_int16(noise)
-
-    def ours(run, name):
-        def check() -> None:
-            run(mono.ctypes.data, out.ctypes.data, FRAMES, 1)
-            assert np.array_equal(out[:FRAMES], plain.call())
-
-        return Contestant(
-            name, check=check, repeat=lambda n: run(mono.ctypes.data, out.ctypes.data, FRAMES, n)
-        )
-
-    def check_interleave() -> None:
-        _repeat_interleave(noise.ctypes.data, out.ctypes.data, FRAMES, 1)
-        assert np.array_equal(out, interleaved.call())
-
-    found = [
-        Case(
-            "f32 -> i16",
-            f"{FRAMES}",
-            [
-                ours(_repeat_int16, "zerocross float_to_int16"),
-                plain,
-            ],
-            [Bar(plain.name, 1 / 15)],
-        ),
-        Case(
-            "interleave + f32 -> i16",
-            f"{FRAMES} frames stereo",
-            [
-                Contestant(
-                    "zerocross interleave_int16",
-                    check=check_interleave,
-                    repeat=lambda n: _repeat_interleave(
-                        noise.ctypes.data, out.ctypes.data, FRAMES, n
-                    ),
-                ),
-                interleaved,
-            ],
-            [Bar(interleaved.name, 1 / 15)],
-        ),
-    ]
+    mono = noise[0].copy()
+    found = [_plain(mono), _interleaved(noise)]
     if "avx2" in target.available():
-        found.append(
-            Case(
-                "f32 -> i16 by level",
-                f"{FRAMES}",
-                [
-                    ours(_repeat_int16.at("avx2"), "avx2 level"),
-                    ours(_repeat_int16.at("scalar"), "scalar level"),
-                ],
-                [Bar("scalar level", 1 / 4)],
-            )
-        )
+        found.append(_by_level(mono))
     return found
+
+
+def _ours(run, name: str, given, out, theirs: Contestant) -> Contestant:
+    source, made = given.ctypes.data, out.ctypes.data
+
+    def check() -> None:
+        run(source, made, FRAMES, 1)
+        assert np.array_equal(out, theirs.call())
+
+    return Contestant(name, check=check, repeat=lambda n: run(source, made, FRAMES, n))
+
+
+def _plain(mono) -> Case:
+    theirs, out = numpy_peer.to_int16(mono), np.zeros(FRAMES, np.int16)
+    ours = _ours(_repeat_int16, "zerocross float_to_int16", mono, out, theirs)
+    return Case("f32 -> i16", f"{FRAMES}", [ours, theirs], [Bar(theirs.name, 1 / 15)])
+
+
+def _interleaved(noise) -> Case:
+    theirs, out = numpy_peer.interleave_int16(noise), np.zeros(2 * FRAMES, np.int16)
+    ours = _ours(_repeat_interleave, "zerocross interleave_int16", noise, out, theirs)
+    return Case(
+        "interleave + f32 -> i16",
+        f"{FRAMES} frames stereo",
+        [ours, theirs],
+        [Bar(theirs.name, 1 / 15)],
+    )
+
+
+def _by_level(mono) -> Case:
+    wanted, out = numpy_peer.to_int16(mono), np.zeros(FRAMES, np.int16)
+    levels = [
+        _ours(_repeat_int16.at(level), f"{level} level", mono, out, wanted)
+        for level in ("avx2", "scalar")
+    ]
+    return Case("f32 -> i16 by level", f"{FRAMES}", levels, [Bar("scalar level", 1 / 4)])

@@ -23,7 +23,7 @@ from zerocross.cli.lab_pictures import listened_figure, torture_figure
 from zerocross.cli.tables import histogram_table, torture_tables
 from zerocross.errors import DeviceError, MissingDependency, UsageError, ZerocrossError
 from zerocross.lab import listen, peers
-from zerocross.lab import torture as torture_room
+from zerocross.lab import torture as torture_module
 from zerocross.lab.contestants import CONTESTANTS
 from zerocross.lab.deadlines import count_calls
 from zerocross.lab.loads import LOADS
@@ -109,7 +109,7 @@ def test_python_callbacks_stop_with_the_interpreter_and_ours_do_not(tmp_path):
     """The GIL is held for 100 ms in every second: a tenth of Python's callbacks are lost."""
     need("jackd")
     need_module("sounddevice")
-    with torture_room.private_jack(64):
+    with torture_module.private_jack(64):
         found = torture(1.5, [64], ["gil"], ["zerocross", "sounddevice"], "jack")
     ours, theirs = found
     assert "error" not in ours and "error" not in theirs, found
@@ -184,14 +184,14 @@ def test_unknown_names_are_told(options, words):
 
 
 def test_a_contestant_that_is_not_installed_is_told(monkeypatch):
-    monkeypatch.setattr(torture_room, "is_installed", lambda _: False)
+    monkeypatch.setattr(torture_module, "is_installed", lambda _: False)
     with pytest.raises(MissingDependency, match=r"pip install zerocross\[torture\]"):
         torture(0.1, [64], ["idle"], ["pyaudio"])
 
 
 def test_without_any_clock_the_way_out_is_told(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(DeviceError, match="install jackd2"), torture_room.private_jack(64):
+    with pytest.raises(DeviceError, match="install jackd2"), torture_module.private_jack(64):
         pass
 
 
@@ -199,7 +199,7 @@ def test_the_private_server_leaves_the_environment_as_it_was(monkeypatch):
     need("jackd")
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "mine")
     monkeypatch.delenv("JACK_NO_START_SERVER", raising=False)
-    with torture_room.private_jack(128):
+    with torture_module.private_jack(128):
         assert os.environ["JACK_DEFAULT_SERVER"] != "mine"
     assert os.environ["JACK_DEFAULT_SERVER"] == "mine"
     assert "JACK_NO_START_SERVER" not in os.environ

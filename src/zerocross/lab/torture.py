@@ -128,32 +128,42 @@ def private_jack(block: int) -> Iterator[None]:
             "hardware, or name a --device"
         )
     name = f"zerocross-lab{os.getpid() % 4}"
-    before = {key: os.environ.get(key) for key in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")}
-    os.environ |= {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
-    process = None
-    try:
+    changes = {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+    with _environment(changes), contextlib.ExitStack() as stack:
         for priority in (["-R", "-P", "70"], ["-r"]):
             command = [program, *priority, "-n", name, "-d", "dummy"]
             command += ["-r", str(RATE), "-p", str(block)]
             process = subprocess.Popen(
                 command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
+            stack.callback(_end, process)
             if _answers(process):
                 break
         else:
             raise DeviceError("jackd does not come up; try: jackd -r -d dummy")
         yield
+
+
+@contextlib.contextmanager
+def _environment(changes: dict[str, str]) -> Iterator[None]:
+    """Set environment variables, and put them back."""
+    before = {key: os.environ.get(key) for key in changes}
+    os.environ |= changes
+    try:
+        yield
     finally:
-        if process:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-            process.kill()
-            process.wait()
         for key, value in before.items():
             os.environ.pop(key)
             if value is not None:
                 os.environ[key] = value
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    process.kill()
+    process.wait()
 
 
 def _answers(process: subprocess.Popen[bytes]) -> bool:
