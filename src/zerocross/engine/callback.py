@@ -16,6 +16,7 @@ from zerocross.compiler import (
     attempt,
     entry,
     float32_array,
+    float32_rows,
     flush_denormals,
     kernel,
     load_acquire,
@@ -36,7 +37,6 @@ from zerocross.engine.timing import remember
 from zerocross.engine.transport import fetch, publish_position, watch_fill
 from zerocross.graph.block import MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.program import PROGRAM, run_program
-from zerocross.memory.arena import ARENA, arena_reset, scratch_rows
 from zerocross.sync.tap import TAP, tap_write
 
 __all__ = ["file_callback", "live_callback"]
@@ -48,35 +48,25 @@ _LINUX = sys.platform == "linux"
 
 
 @kernel
-def _block_rows(stream: Any, frames: Any) -> Any:
-    """Return planar scratch for a block; a fault if the record is not an open stream's."""
-    channels = stream.channels
-    if not 1 <= channels <= MAX_CHANNELS or not FORMAT_S16 <= stream.sample_format <= FORMAT_F32:
+def _rows_of(stream: Any, frames: Any) -> Any:
+    """Return the planar rows of a block; a fault if the record is not an open stream's."""
+    channels, kind = stream.channels, stream.sample_format
+    if not 1 <= channels <= MAX_CHANNELS or not FORMAT_S16 <= kind <= FORMAT_F32:
         raise ValueError("the stream's record is not that of an open stream")
-    arena = record_at(stream.arena, ARENA)
-    arena_reset(arena)
-    return scratch_rows(arena, channels, frames)
+    return float32_rows(stream.rows, channels, frames)
 
 
 @kernel
-def _file_block(stream: Any, _input_address: Any, output_address: Any, frames: Any) -> None:
-    rows = _block_rows(stream, frames)
+def _fetch_file(stream: Any, _address: Any, rows: Any, frames: Any) -> None:
+    """Take a block from the transport: from the ring, or silence."""
     stream.underruns += fetch(record_at(stream.transport, TRANSPORT), rows, frames)
-    _finish_block(stream, rows, output_address, frames)
 
 
 @kernel
-def _live_block(stream: Any, input_address: Any, output_address: Any, frames: Any) -> None:
-    rows = _block_rows(stream, frames)
-    _read_input(input_address, rows, frames)
-    stream.frames_played += frames
-    _finish_block(stream, rows, output_address, frames)
-
-
-@kernel
-def _read_input(address: Any, rows: Any, frames: Any) -> None:
+def _fetch_input(stream: Any, address: Any, rows: Any, frames: Any) -> None:
     """Deinterleave a device's float32 input; what is not finite, or not there, is silence."""
     channels = rows.shape[0]
+    stream.frames_played += frames
     if address == 0:
         for c in range(channels):
             for i in range(frames):
@@ -93,8 +83,12 @@ def _read_input(address: Any, rows: Any, frames: Any) -> None:
 
 
 @kernel
-def _finish_block(stream: Any, rows: Any, output_address: Any, frames: Any) -> None:
-    """Chain, volume, meter, tap, the device's format: at most `MAX_BLOCK` frames."""
+def _process_block(
+    stream: Any, fetch_block: Any, input_address: Any, output_address: Any, frames: Any
+) -> None:
+    """Fetch, chain, volume, meter, tap, the device's format: at most `MAX_BLOCK` frames."""
+    rows = _rows_of(stream, frames)
+    fetch_block(stream, input_address, rows, frames)
     program = load_acquire(stream, "program")
     if program != 0:
         run_program(record_at(program, PROGRAM), rows, rows, frames)
@@ -139,7 +133,7 @@ def _capture(stream: Any, output_address: Any, frames: Any) -> None:
 
 
 @kernel
-def _fill_buffer(stream: Any, make_block: Any, exchange: Any) -> None:
+def _fill_buffer(stream: Any, fetch_block: Any, exchange: Any) -> None:
     """Fill a device's buffer, block by block; a fault makes the rest of it silent."""
     frames, output_address = exchange.frames, exchange.output
     size = _frame_bytes(stream)
@@ -148,7 +142,7 @@ def _fill_buffer(stream: Any, make_block: Any, exchange: Any) -> None:
         count = min(frames - done, MAX_BLOCK)
         here = output_address + done * size if output_address != 0 else 0
         heard = exchange.input + 4 * done * stream.channels if exchange.input != 0 else 0
-        status = attempt(make_block, stream, heard, here, count)
+        status = attempt(_process_block, stream, fetch_block, heard, here, count)
         if status != 0:
             stream.faults += 1
             stream.fault_status = status
@@ -207,7 +201,7 @@ def file_callback(stream_address: int, exchange_address: int) -> int:
     exchange = record_at(exchange_address, EXCHANGE)
     underruns, faults = stream.underruns, stream.faults
     began = _begin(stream)
-    _fill_buffer(stream, _file_block, exchange)
+    _fill_buffer(stream, _fetch_file, exchange)
     fill = watch_fill(transport)
     stream.source_frames_played = publish_position(transport)
     stream.frames_played = transport.frames_played
@@ -225,7 +219,7 @@ def live_callback(stream_address: int, exchange_address: int) -> int:
     exchange = record_at(exchange_address, EXCHANGE)
     underruns, faults = stream.underruns, stream.faults
     began = _begin(stream)
-    _fill_buffer(stream, _live_block, exchange)
+    _fill_buffer(stream, _fetch_input, exchange)
     stream.source_frames_played = stream.frames_played
     _end(stream, began, exchange.frames, 0, underruns, faults)
     return 0

@@ -22,19 +22,21 @@ from zerocross.engine.counters import COUNTED, Counters
 from zerocross.engine.layouts import CALLBACK, LOGGED, STREAM
 from zerocross.engine.timing import recent_callbacks
 from zerocross.errors import DeviceError
+from zerocross.graph.block import MAX_BLOCK
 from zerocross.graph.chain import Chain, Program
-from zerocross.memory import Arena, Record, aligned_zeros
+from zerocross.memory import Record, aligned_zeros
 from zerocross.sync import Tap
 from zerocross.system import Grant
-from zerocross.system.numa import pin, place_here
-from zerocross.system.priority import elevate, keep_in_memory, name_thread
+from zerocross.system.affinity import pin
+from zerocross.system.locking import keep_in_memory
+from zerocross.system.numa import place_here
+from zerocross.system.priority import elevate, name_thread
 
 __all__ = ["ChainHost"]
 
 _RAMP_S = 0.010
 _PROGRAM_TIMEOUT_S = 1.0
-# Scratch for a block, and what analysers may look back on: 32768 frames and any latency.
-_ARENA_BYTES = 1 << 20
+# What analysers may look back on: 32768 frames and any latency.
 _TAP_FRAMES = 1 << 16
 
 
@@ -81,7 +83,7 @@ class ChainHost:
         self.device: Device | None = None
         self.record = Record(STREAM)
         self._exchange = Record(EXCHANGE)
-        self._arena = Arena(_ARENA_BYTES)
+        self._rows = aligned_zeros(channels * MAX_BLOCK)
         self._log = aligned_zeros(LOGGED, CALLBACK)
         self.tap = Tap(_TAP_FRAMES, channels)
         self._program: Program | None = None
@@ -89,7 +91,7 @@ class ChainHost:
         self._capture = np.zeros(0, np.float32)
         self._elevated = 0
         self.record.fill(
-            arena=self._arena.record.address,
+            rows=self._rows.ctypes.data,
             tap=self.tap.record.address,
             log=self._log.ctypes.data,
             channels=channels,
@@ -99,7 +101,8 @@ class ChainHost:
             volume=volume,
         )
         self.record["gain"]["start"] = self.record["gain"]["stop"] = volume
-        whole = [*regions, self._arena.region, *self.tap.regions]
+        rows = (self._rows.ctypes.data, self._rows.nbytes)
+        whole = [*regions, rows, *self.tap.regions]
         self.grants = [*place_here(whole), keep_in_memory(whole)]
 
     def set_volume(self, volume: float) -> None:

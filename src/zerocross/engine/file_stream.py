@@ -37,7 +37,7 @@ from zerocross.memory import Record, aligned_zeros
 from zerocross.sources.file import OpenSource, provide_libsndfile
 from zerocross.sync import Latest, Ring
 from zerocross.system import Grant
-from zerocross.system.numa import pin
+from zerocross.system.affinity import pin
 from zerocross.system.priority import name_thread
 
 __all__ = ["FileStream"]

@@ -115,7 +115,7 @@ STREAM = layout(
     setup=[
         "transport",
         "log",
-        "arena",
+        "rows",
         "tap",
         "channels",
         "sample_format",

@@ -252,11 +252,11 @@ def fetch(transport: Any, rows: Any, frames: Any) -> Any:
         ramp_to(gate, 1.0 if playable else 0.0, transport.ramp_frames)
         if not playable:
             want = min(want, ramp_remaining(gate))
-        if here > 0:
+        if here <= 0:
+            _hold(transport, rows, done, want)
+        else:
             want = min(want, here)
             _read(transport, ring, rows, done, want)
-        else:
-            _hold(transport, rows, done, want)
         if not ramp_is_at(gate, 1.0):
             apply_ramp(gate, rows, done, want)
         done += want
