@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 
 import numpy as np
 import scipy.signal
 
-from benchmarks.harness import Bar, Case, Contestant
 from zerocross.compiler import entry, float32_rows, float64_array, float64_rows, monotonic_ns
 from zerocross.dsp.biquad import cascade, make_cascade_state, pack_sos
+from zerocross.lab.harness import Bar, Case, Contestant
+from zerocross.lab.peers import find
+from zerocross.lab.peers import scipy as scipy_peer
 
 RATE = 48_000
 BANDS = [
@@ -90,38 +91,26 @@ def _case(frames: int) -> Case:
         ours(1)
         assert np.abs(work - expected).max() < 1e-7
 
-    wide, zi = noise.astype(np.float64), np.zeros((len(BANDS), 2, 2))
     contestants = [
         Contestant(
             "zerocross cascade", repeat=ours, check=check_ours, prepare=rest, calls_in_one=frames
         ),
-        Contestant(
-            "scipy.signal.sosfilt (f64)",
-            lambda: scipy.signal.sosfilt(sos, wide, axis=1, zi=zi),
-            calls_in_one=frames,
-        ),
+        scipy_peer.equalizer(sos, noise.astype(np.float64)),
     ]
     bars = [Bar("scipy.signal.sosfilt (f64)", 1 / 5)]
-    if importlib.util.find_spec("pedalboard"):
-        contestants.append(_pedalboard(noise, expected, frames))
+    if pedalboard := find("pedalboard"):
+        contestants.append(_pedalboard(pedalboard, noise, expected, frames))
         bars.append(Bar("pedalboard, 8 PeakFilter", 1 / 10))
     return Case("EQ, 8 bands, stereo, a frame", f"blocks of {frames}", contestants, bars)
 
 
-def _pedalboard(noise, expected, frames) -> Contestant:
-    import pedalboard
-
-    board = pedalboard.Pedalboard(
-        [pedalboard.PeakFilter(cutoff_frequency_hz=f, gain_db=g, q=Q) for f, g in BANDS]
-    )
+def _pedalboard(peer, noise, expected, frames) -> Contestant:
+    board = peer.peak_filters(BANDS, Q)
+    made = peer.equalizer(board, noise, RATE)
 
     def check() -> None:
         out = board(noise, RATE, reset=True)
         assert np.abs(out - expected).max() < 1e-4
 
-    return Contestant(
-        "pedalboard, 8 PeakFilter",
-        lambda: board(noise, RATE, reset=False),
-        check=check,
-        calls_in_one=frames,
-    )
+    made.check, made.calls_in_one = check, frames
+    return made

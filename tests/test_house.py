@@ -20,7 +20,7 @@ SOURCE = Path(zerocross.__file__).parent
 # packages counts as one.
 FLOORS = [
     {"errors", "units", "closing"},
-    {"compiler", "system", "picture"},
+    {"compiler", "system"},
     {"memory"},
     {"sync"},
     {"dsp"},
@@ -38,12 +38,10 @@ FLOORS = [
 #: Imports between packages of one floor, each with its reason.
 SAME_FLOOR = {
     ("eq", "effects"): "a preset may be an impulse response, which Convolver plays",
-    ("engine", "devices"): "streams open a device",
-    ("devices", "engine"): "to be undone: the device is to be given its callback's address",
 }
 
 #: Circles of packages that still stand, each with what will undo it.
-STANDING_CIRCLES = {"devices -> engine -> devices": "see devices and engine above"}
+STANDING_CIRCLES: dict[str, str] = {}
 
 #: Files that import a module whose name is not written out in the call, each with its reason.
 BY_A_VARIABLE = {
