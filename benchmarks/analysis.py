@@ -11,7 +11,7 @@ import scipy.signal
 from benchmarks.harness import Bar, Case, Contestant
 from zerocross import Pipeline
 from zerocross.compiler import entry, monotonic_ns, record_at
-from zerocross.dsp.loudness import Loudness
+from zerocross.dsp.r128 import Loudness
 from zerocross.spectrum import Spectrum
 from zerocross.spectrum.spectrum import SPECTRUM, spectrum_of_tap
 from zerocross.sync.tap import TAP

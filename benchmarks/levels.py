@@ -6,7 +6,8 @@ import numpy as np
 
 from benchmarks.harness import Bar, Case, Contestant
 from zerocross.compiler import entry, float32_array, int64_array, monotonic_ns
-from zerocross.dsp.level import band_levels_db, design_bands, peak_and_rms
+from zerocross.dsp.level import peak_and_rms
+from zerocross.dsp.spectra import band_levels_db, design_bands
 
 SAMPLES, BINS, BANDS = 4096, 1025, 32
 

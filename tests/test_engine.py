@@ -431,7 +431,7 @@ def resampled(rate_in, rate_out, *pieces):
     rows = np.ascontiguousarray(padded.T)
     out = np.zeros((whole.shape[1], made.most_frames_out(rows.shape[1])), np.float32)
     resample_rows(
-        made.record.address, rows.ctypes.data, rows.shape[1], out.ctypes.data, out.shape[1]
+        made.address, rows.ctypes.data, rows.shape[1], out.ctypes.data, out.shape[1]
     )
     return out[:, : -(-len(whole) * rate_out // rate_in)].T
 

@@ -13,7 +13,6 @@ any split of the input gives the same bits.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,11 @@ import numpy.typing as npt
 
 from zerocross.compiler import float32_array, float64_array, kernel, record_at
 from zerocross.compiler.primitives.vector import convert, f32x8, f64x8, fma, load, store
-from zerocross.dsp.fft import FFTPlan, inverse_wide_fft, make_wide_fft, wide_fft
+from zerocross.dsp.fft import inverse_wide_fft, wide_fft
+from zerocross.dsp.fft_plan import WIDE_FFT, make_wide_fft
+from zerocross.dsp.state import State
 from zerocross.errors import UsageError
-from zerocross.memory import Record, aligned_zeros, layout
+from zerocross.memory import aligned_zeros, layout
 
 __all__ = [
     "CONVOLVER",
@@ -51,19 +52,19 @@ _LEVEL = np.dtype(
             "sums",
             "window",
             "result",
-            "tables",
-            "table_size",
-            "work",
+            "plan",
             "newest",
             "step",
         )
     ]
 )
 _LEVEL_SIZE = _LEVEL.itemsize
+#: What moves in a level, beside ``newest`` and ``step``.
+_MOVING = ("history", "sums", "window", "result")
 
-#: A convolution's state: addresses of its memory, and how full the block is.
+#: A convolution: its levels, and the block that arrives and the one that is ready.
 CONVOLVER = layout(
-    setup=["channels", "block", "levels", "level_count", "arrived", "ready"], audio=["filled"]
+    setup=["channels", "block", "level_count"], audio=["levels", "arrived", "ready", "filled"]
 )
 
 
@@ -83,24 +84,22 @@ def design_partitions(taps: int, block: int) -> list[tuple[int, int, int]]:
     return found
 
 
-@dataclasses.dataclass(frozen=True)
-class Convolution:
-    """A convolution ready to run.
+class Convolution(State):
+    """A `CONVOLVER`, and what its levels point to."""
 
-    Attributes
-    ----------
-    record : Record
-        A `CONVOLVER`, for `convolve`.
-    latency_frames : int
-        The block.
-    kept : list
-        The memory that the record points to.
+    kept: list[dict[str, Any]]
 
-    """
+    @property
+    def latency_frames(self) -> int:
+        """Frames by which the output lags: the block."""
+        return int(self["block"])
 
-    record: Record
-    latency_frames: int
-    kept: list[Any]
+    def reset(self) -> None:
+        """Go back to rest; see `State.reset`."""
+        super().reset()
+        for level in self.kept:
+            for name in _MOVING:
+                level[name][...] = 0
 
 
 def make_convolution(impulse: npt.ArrayLike, channels: int, block: int = 64) -> Convolution:
@@ -131,30 +130,24 @@ def make_convolution(impulse: npt.ArrayLike, channels: int, block: int = 64) -> 
     response = np.broadcast_to(response, (channels, response.shape[1]))
     parts = design_partitions(response.shape[1], block)
     levels = aligned_zeros(len(parts), _LEVEL)
-    kept: list[Any] = [levels]
+    kept = []
     for row, (size, first, count) in zip(levels, parts, strict=True):
-        plan = make_wide_fft(2 * size)
         stride = -(-(size + 1) // 16) * 16
         spectra = _spectra(response, size, first, count, stride)
-        history = aligned_zeros(spectra.shape)
-        sums = aligned_zeros((channels, 2, stride), np.float64)
-        window = aligned_zeros((channels, 2 * size))
-        result = aligned_zeros((channels + 1, 2 * size))
-        kept += [plan, spectra, history, sums, window, result]
-        _fill_level(row, plan, spectra, history, sums, window, result)
+        kept.append(_fill_level(row, size, channels, spectra))
         row["size"], row["ratio"], row["partitions"] = size, size // block, count
         row["stride"] = stride
-    arrived, ready = aligned_zeros((channels, block)), aligned_zeros((channels, block))
-    record = Record(CONVOLVER)
-    record.fill(
+    made = Convolution(
+        CONVOLVER,
         channels=channels,
         block=block,
-        levels=levels.ctypes.data,
         level_count=len(parts),
-        arrived=arrived.ctypes.data,
-        ready=ready.ctypes.data,
+        levels=levels,
+        arrived=aligned_zeros((channels, block)),
+        ready=aligned_zeros((channels, block)),
     )
-    return Convolution(record, block, [*kept, arrived, ready])
+    made.kept = kept
+    return made
 
 
 def check_response(impulse: npt.ArrayLike, block: int) -> npt.NDArray[np.float64]:
@@ -167,11 +160,23 @@ def check_response(impulse: npt.ArrayLike, block: int) -> npt.NDArray[np.float64
     return response
 
 
-def _fill_level(row: Any, plan: FFTPlan, *arrays: npt.NDArray[Any]) -> None:
-    for name, array in zip(("spectra", "history", "sums", "window", "result"), arrays, strict=True):
+def _fill_level(
+    row: Any, size: int, channels: int, spectra: npt.NDArray[np.float32]
+) -> dict[str, Any]:
+    """Make a level's memory and its plan, write where they lie, and return them."""
+    stride = spectra.shape[-1]
+    made = {
+        "spectra": spectra,
+        "history": aligned_zeros(spectra.shape),
+        "sums": aligned_zeros((channels, 2, stride), np.float64),
+        "window": aligned_zeros((channels, 2 * size)),
+        "result": aligned_zeros((channels + 1, 2 * size)),
+    }
+    for name, array in made.items():
         row[name] = array.ctypes.data
-    row["tables"], row["table_size"] = plan.tables.ctypes.data, plan.tables.size
-    row["work"] = plan.work.ctypes.data
+    plan = make_wide_fft(2 * size)
+    row["plan"] = plan.address
+    return {**made, "plan": plan}
 
 
 def _spectra(
@@ -203,11 +208,10 @@ def _transform(level: Any, channel: Any) -> None:
     size, stride = level.size, level.stride
     place = level.history + 8 * stride * (channel * level.partitions + level.newest)
     wide_fft(
+        record_at(level.plan, WIDE_FFT),
         float32_array(level.window + 8 * size * channel, 2 * size),
         float32_array(place, size + 1),
         float32_array(place + 4 * stride, size + 1),
-        float64_array(level.tables, level.table_size),
-        float64_array(level.work, 8 * size),
     )
 
 
@@ -236,17 +240,16 @@ def _multiply(level: Any, channel: Any, first: Any, stop: Any) -> None:
 
 
 @kernel
-def _come_back(level: Any, channel: Any, channels: Any) -> None:
-    """Transform the sums back; the second half is the result."""
+def _inverse_transform(level: Any, channel: Any, channels: Any) -> None:
+    """Take the inverse transform of the sums; its second half is the result."""
     size, stride = level.size, level.stride
     sums = level.sums + 16 * stride * channel
     whole = float32_array(level.result + 8 * size * channels, 2 * size)
     inverse_wide_fft(
+        record_at(level.plan, WIDE_FFT),
         float64_array(sums, size + 1),
         float64_array(sums + 8 * stride, size + 1),
         whole,
-        float64_array(level.tables, level.table_size),
-        float64_array(level.work, 8 * size),
     )
     result = float32_array(level.result + 8 * size * channel, size)
     for i in range(size):
@@ -288,7 +291,7 @@ def _run_level(level: Any, channel: Any, channels: Any, arrived: Any, ready: Any
     if not at_once:
         _collect(level, channel, arrived, step)
     if step == ratio - 1:
-        _come_back(level, channel, channels)
+        _inverse_transform(level, channel, channels)
     if at_once:
         for i in range(block):
             ready[i] = result[i]
@@ -309,17 +312,19 @@ def _run_block(state: Any) -> None:
 
 
 @kernel
-def convolve(state: Any, source: Any, target: Any, frames: Any, dry: Any, wet: Any) -> None:
+def convolve(state: Any, rows: Any, frames: Any, out: Any, dry: Any, wet: Any) -> None:
     """Convolve planar frames; ``dry`` times the input, as late as the result, is added.
 
     Parameters
     ----------
     state : record
-        A `CONVOLVER`.
-    source, target : array, shape (channels, frames), float32
-        Not the same memory.
+        A `CONVOLVER`, from `make_convolution`.
+    rows : array, shape (channels, at least frames), float32
+        Input.
     frames : int
         How many.
+    out : array, shape (channels, at least frames), float32
+        Written; not the same memory.
     dry, wet : float32
         Factors of the input and of the convolution.
 
@@ -337,8 +342,8 @@ def convolve(state: Any, source: Any, target: Any, frames: Any, dry: Any, wet: A
             ready = float32_array(state.ready + 4 * block * c, block)
             for i in range(count):
                 k = state.filled + i
-                target[c, done + i] = wet * ready[k] + dry * arrived[k]
-                arrived[k] = source[c, done + i]
+                out[c, done + i] = wet * ready[k] + dry * arrived[k]
+                arrived[k] = rows[c, done + i]
         state.filled += count
         done += count
         if state.filled == block:

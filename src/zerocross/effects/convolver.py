@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from zerocross.compiler import record_at
 from zerocross.dsp.convolve import CONVOLVER, check_response, convolve, make_convolution
+from zerocross.dsp.decibels import gain_of_db
 from zerocross.dsp.resample import resample_signal
 from zerocross.errors import UsageError
 from zerocross.graph.processor import param, processor
@@ -81,16 +81,16 @@ class Convolver:
         if len(impulse) > channels == 1:
             impulse = impulse.mean(axis=0, keepdims=True)
         self._made = make_convolution(impulse, channels, self._block)
-        self.state = self._made.record.address
+        self.state = self._made.address
         self.latency_frames = self._made.latency_frames
 
     def process(self, block: Any) -> None:
-        wet = self.mix * math.exp(self.gain_db * (math.log(10.0) / 20.0))
+        wet = self.mix * gain_of_db(self.gain_db)
         convolve(
             record_at(self.state, CONVOLVER),
             block.input,
-            block.output,
             block.frames,
+            block.output,
             np.float32(1.0 - self.mix),
             np.float32(wet),
         )

@@ -33,7 +33,7 @@ from zerocross.compiler import (
     thread_time_ns,
     uint8_array,
 )
-from zerocross.dsp.convert import FORMAT_F32, FORMAT_S24, write_device_frames
+from zerocross.dsp.convert import FORMAT_F32, FORMAT_S16, FORMAT_S24, write_device_frames
 from zerocross.dsp.peaks import fall_peaks
 from zerocross.dsp.ramp import (
     apply_ramp,
@@ -288,7 +288,7 @@ def process_block(stream: Any, ring: Any, source: Any, output: Any, frames: Any)
     channels = stream.channels
     if (
         not 1 <= channels <= MAX_CHANNELS
-        or not FORMAT_S24 - 1 <= stream.sample_format <= FORMAT_F32
+        or not FORMAT_S16 <= stream.sample_format <= FORMAT_F32
     ):
         raise ValueError("the stream's record is not that of an open stream")
     arena = record_at(stream.arena, ARENA)
@@ -317,7 +317,7 @@ def frame_bytes(stream: Any) -> Any:
     """Return the bytes of one frame in the device's format."""
     if stream.sample_format == FORMAT_S24:
         return 3 * stream.channels
-    if stream.sample_format == FORMAT_S24 - 1:
+    if stream.sample_format == FORMAT_S16:
         return 2 * stream.channels
     return 4 * stream.channels
 

@@ -234,7 +234,7 @@ class FileStream(DeviceStream):
             self._resamplers[rate] = make_resampler(
                 rate, self.sample_rate, self.channels, decode.CHUNK
             )
-        return self._resamplers[rate].record.address
+        return self._resamplers[rate].address
 
     def _next_slot(self) -> Any:
         deadline = time.monotonic() + 5.0

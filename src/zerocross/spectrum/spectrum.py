@@ -23,8 +23,9 @@ from zerocross.compiler import (
     record_at,
 )
 from zerocross.compiler.primitives.vector import f32x16, load_first, multiply_add, splat, sum_lanes
-from zerocross.dsp.fft import make_real_fft, real_fft
-from zerocross.dsp.level import power_spectrum, power_to_db
+from zerocross.dsp.fft import real_fft
+from zerocross.dsp.fft_plan import REAL_FFT, make_real_fft
+from zerocross.dsp.spectra import power_spectrum, power_to_db
 from zerocross.dsp.window import apply_window, design_window
 from zerocross.errors import UsageError
 from zerocross.memory import Record, aligned_zeros, layout
@@ -32,7 +33,7 @@ from zerocross.spectrum.analyser import mix_window
 from zerocross.spectrum.bands import Bands, Weights, design_scale, design_weights
 from zerocross.sync.tap import TAP, Tap
 
-__all__ = ["MIXES", "SPECTRUM", "Spectrum", "spectrum_frame", "spectrum_of_tap"]
+__all__ = ["MIXES", "NO_FRAME_BEFORE_S", "SPECTRUM", "Spectrum", "spectrum_frame", "spectrum_of_tap"]
 
 #: Rows of a spectrum by name, as gains of left and right.
 MIXES: dict[str, tuple[tuple[float, float], ...]] = {
@@ -40,6 +41,8 @@ MIXES: dict[str, tuple[tuple[float, float], ...]] = {
     "stereo": ((1.0, 0.0), (0.0, 1.0)),
     "mid-side": ((0.5, 0.5), (0.5, -0.5)),
 }
+#: The time since the frame before where there is none: all that takes time is over.
+NO_FRAME_BEFORE_S = math.inf
 _FLOOR_DB = -200.0
 _TRIES = 100
 #: Bands narrower than so many bins of the short transform are taken from the long one.
@@ -51,9 +54,7 @@ _TRANSFORM = np.dtype(
         for name in (
             "size",
             "window",
-            "tables",
-            "table_size",
-            "work",
+            "plan",
             "re",
             "im",
             "power",
@@ -145,13 +146,7 @@ def spectrum_of_tap(s: Any, tap: Any, end: Any, dt: Any) -> Any:
                 float32_array(t.im, half),
                 float32_array(t.power, half),
             )
-            real_fft(
-                samples,
-                re,
-                im,
-                float32_array(t.tables, t.table_size),
-                float32_array(t.work, 4 * t.size),
-            )
+            real_fft(record_at(t.plan, REAL_FFT), samples, re, im)
             power_spectrum(re, im, 1.0, power)
             _add_up(power, t, now[row])
         _follow(s, row, dt)
@@ -295,8 +290,7 @@ class Spectrum:
         bins = aligned_zeros((3, size // 2 + 1))
         self._kept += [plan, shape, weights, bins]
         place["size"], place["first_band"], place["bands"] = size, first, len(bands)
-        place["tables"], place["table_size"] = plan.tables.ctypes.data, plan.tables.size
-        place["work"], place["window"] = plan.work.ctypes.data, shape.ctypes.data
+        place["plan"], place["window"] = plan.address, shape.ctypes.data
         for name, row in zip(("re", "im", "power"), bins, strict=True):
             place[name] = row.ctypes.data
         for name in ("bins", "starts", "counts", "weights"):
@@ -329,7 +323,7 @@ class Spectrum:
             if not 0 <= stop <= written:
                 raise UsageError(f"frame {stop} of a tap that has seen {written}")
             last = self._last_end
-            passed = math.inf if last is None else max(0, stop - last) / self.sample_rate
+            passed = NO_FRAME_BEFORE_S if last is None else max(0, stop - last) / self.sample_rate
             self._last_end = stop
             if spectrum_frame(self.record.address, self.source.record.address, stop, passed):
                 break
