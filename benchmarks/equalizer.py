@@ -82,7 +82,11 @@ def _case(frames: int) -> Case:
     wide, zi = noise.astype(np.float64), np.zeros((len(BANDS), 2, 2))
     contestants = [
         Contestant(
-            "zerocross cascade", repeat=ours, check=check_ours, prepare=state.reset, calls_in_one=frames
+            "zerocross cascade",
+            repeat=ours,
+            check=check_ours,
+            prepare=state.reset,
+            calls_in_one=frames,
         ),
         Contestant(
             "scipy.signal.sosfilt (f64)",

@@ -40,9 +40,7 @@ def _case(size: int) -> Case:
     re, im = aligned_zeros(size // 2 + 1), aligned_zeros(size // 2 + 1)
 
     def ours(times: int) -> int:
-        return _repeat_fft(
-            x.ctypes.data, re.ctypes.data, im.ctypes.data, size, plan.address, times
-        )
+        return _repeat_fft(x.ctypes.data, re.ctypes.data, im.ctypes.data, size, plan.address, times)
 
     def check() -> None:
         ours(1)

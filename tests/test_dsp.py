@@ -26,20 +26,20 @@ from zerocross.dsp.convert import (
     FORMAT_S16,
     FORMAT_S24,
     FORMAT_S32,
-    deinterleave,
     float_to_int16,
     float_to_int32,
     int16_to_float,
     int32_to_float,
-    interleave,
     interleave_int16,
     to_integers,
     write_device_frames,
 )
-from zerocross.dsp.level import band_levels_db, design_bands, peak_and_rms, power_to_db
+from zerocross.dsp.interleave import deinterleave, interleave
+from zerocross.dsp.level import peak_and_rms
 from zerocross.dsp.mix import LAYOUT_5_1, design_mix, mix_interleaved
 from zerocross.dsp.peaks import fall_peaks, replace_nonfinite
 from zerocross.dsp.ramp import RAMP, apply_equal_power_ramp, apply_ramp, ramp_to
+from zerocross.dsp.spectra import band_levels_db, design_bands, power_to_db
 from zerocross.errors import UsageError
 from zerocross.memory import Record, layout
 from zerocross.units import db_to_gain, format_time, gain_to_db, seconds_to_frames

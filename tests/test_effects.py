@@ -23,7 +23,7 @@ from zerocross.effects import (
     Pan,
     Reverb,
     Sampler,
-    Tap,
+    TapPoint,
 )
 from zerocross.eq import KINDS, Equalizer, design_band, frequency_response
 
@@ -64,7 +64,7 @@ EVERY = {
     "sampler": playing_sampler,
     "notes": playing_oscillator,
     "meter": lambda: Meter(),
-    "tap": lambda: Tap(),
+    "tap": lambda: TapPoint(),
     "equalizer": lambda: Equalizer([("peaking", 1000, 1, 6), ("lowshelf", 100, 0.7, -4)]),
 }
 

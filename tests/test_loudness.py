@@ -12,7 +12,8 @@ import soundfile
 
 from conftest import music
 from zerocross import Chain, Player, SourceError, UsageError, render
-from zerocross.dsp.loudness import Loudness, design_k_weighting
+from zerocross.dsp.bs1770 import design_k_weighting
+from zerocross.dsp.r128 import Loudness
 from zerocross.effects import LoudnessMeter
 from zerocross.loudness.files import measure
 from zerocross.loudness.replaygain import GainTags, gain_for, read_gain_tags

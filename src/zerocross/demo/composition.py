@@ -147,9 +147,7 @@ def compose() -> npt.NDArray[np.float32]:
         page[frames:] += gain * score.page[:-frames, ::-1].copy()
     fade = np.minimum(1, (len(page) - 1 - np.arange(len(page))) / (1.5 * SAMPLE_RATE))
     page *= np.maximum(0, fade)[:, None]
-    piece: npt.NDArray[np.float32] = (page / np.abs(page).max() * db_to_gain(-3)).astype(
-        np.float32
-    )
+    piece: npt.NDArray[np.float32] = (page / np.abs(page).max() * db_to_gain(-3)).astype(np.float32)
     return piece
 
 

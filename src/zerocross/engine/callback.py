@@ -286,10 +286,7 @@ def read_input(source: Any, rows: Any, frames: Any) -> None:
 def process_block(stream: Any, ring: Any, source: Any, output: Any, frames: Any) -> None:
     """Fetch, chain, volume, meter, tap, conversion: one block of at most `MAX_BLOCK` frames."""
     channels = stream.channels
-    if (
-        not 1 <= channels <= MAX_CHANNELS
-        or not FORMAT_S16 <= stream.sample_format <= FORMAT_F32
-    ):
+    if not 1 <= channels <= MAX_CHANNELS or not FORMAT_S16 <= stream.sample_format <= FORMAT_F32:
         raise ValueError("the stream's record is not that of an open stream")
     arena = record_at(stream.arena, ARENA)
     arena_reset(arena)

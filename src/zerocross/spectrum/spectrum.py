@@ -33,7 +33,14 @@ from zerocross.spectrum.analyser import mix_window
 from zerocross.spectrum.bands import Bands, Weights, design_scale, design_weights
 from zerocross.sync.tap import TAP, Tap
 
-__all__ = ["MIXES", "NO_FRAME_BEFORE_S", "SPECTRUM", "Spectrum", "spectrum_frame", "spectrum_of_tap"]
+__all__ = [
+    "MIXES",
+    "NO_FRAME_BEFORE_S",
+    "SPECTRUM",
+    "Spectrum",
+    "spectrum_frame",
+    "spectrum_of_tap",
+]
 
 #: Rows of a spectrum by name, as gains of left and right.
 MIXES: dict[str, tuple[tuple[float, float], ...]] = {
