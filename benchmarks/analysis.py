@@ -13,7 +13,7 @@ from zerocross import Pipeline
 from zerocross.compiler import entry, monotonic_ns, record_at
 from zerocross.dsp.r128 import Loudness
 from zerocross.spectrum import Spectrum
-from zerocross.spectrum.spectrum import SPECTRUM, spectrum_of_tap
+from zerocross.spectrum.frame import SPECTRUM, spectrum_of_tap
 from zerocross.sync.tap import TAP
 
 RATE, SIZE, BANDS = 48_000, 2048, 32

@@ -269,10 +269,10 @@ def test_bands_change_while_playing_without_a_click(tmp_path):
         for _ in range(20):
             one.set_band(int(rng.integers(0, 8)), gain_db=float(rng.uniform(-9, 9)))
             time.sleep(0.03)
-        wait_for(lambda: one.seen == one.version)
+        wait_for(lambda: one._filters["seen"] == one._filters["version"])
         time.sleep(0.3)
         out = player._captures[0].captured()[:, 0].copy()
-    assert one.seen == 20
+    assert one._filters["seen"] == 20
     first = int(np.argmax(np.abs(out) > 0)) + 4800
     last = len(out) - 1 - int(np.argmax(np.abs(out[::-1]) > 0)) - 4800
     sos = scipy.signal.butter(8, 1000, "highpass", fs=RATE, output="sos")

@@ -24,7 +24,8 @@ from zerocross.graph.chain import Chain
 from zerocross.graph.program import PROGRAM, run_program
 from zerocross.memory import BufferPool, Record, layout
 from zerocross.memory.pool import POOL, pool_acquire, pool_buffer, pool_release
-from zerocross.spectrum.spectrum import NO_FRAME_BEFORE_S, SPECTRUM, Spectrum, spectrum_of_tap
+from zerocross.spectrum.frame import NO_FRAME_BEFORE_S, SPECTRUM, spectrum_of_tap
+from zerocross.spectrum.spectrum import Spectrum
 from zerocross.sync.tap import TAP, Tap, tap_write
 
 __all__ = ["Pipeline", "PipelineStats"]
