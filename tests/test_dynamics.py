@@ -153,6 +153,23 @@ def test_the_gain_moves_slowly():
     assert gain[-1] > 0.95, "and comes back"
 
 
+@pytest.mark.parametrize("lookahead_s", [0.001, 0.005, 0.0075])
+def test_the_gain_is_down_for_as_long_as_the_limiter_looks_ahead(lookahead_s):
+    """One loud sample, a release of no time: down and up again in straight lines, to the frame."""
+    length = round(lookahead_s * RATE)
+    signal = np.full((1, 5000), 0.25, np.float32)
+    signal[0, 3000] = 4.0
+    made, out = limited(signal, [5000], lookahead_s=lookahead_s, release_s=1e-6)
+    assert (made["lookahead"], made["latency_frames"]) == (length, length - 1)
+    gain = out[0] / np.roll(signal[0], length - 1)
+    least = (0.9 + 0.1 * (1 - np.exp(-31.0))) / 4.0
+    at = np.arange(5000) - 3000
+    share = np.clip(length - np.abs(at - (length - 1)), 0, length) / length
+    wanted = 1 - share * (1 - least)
+    assert np.abs(gain - wanted)[length:].max() < 1e-6
+    assert not out[0, : length - 1].any()
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=10))
 def test_any_split_of_the_limiter_gives_the_same_bits(splits):

@@ -359,6 +359,28 @@ def test_every_line_is_applied_or_reported():
     assert str(preset.skipped[0]).startswith("preset:4: ")
 
 
+def test_channels_are_named_or_numbered():
+    names = {"L": 0, "R": 1, "C": 2, "LFE": 3, "SUB": 3, "RL": 4, "RR": 5, "SL": 6, "SR": 7}
+    numbers = {str(k + 1): k for k in range(8)}
+    for name, channel in (names | numbers).items():
+        preset = parse_preset(f"Channel: {name.lower()}\nPreamp: -3\nChannel: ALL\nPreamp: -1\n")
+        found = [preset.settings(c).preamp_db for c in range(9)]
+        assert found == [-4.0 if c == channel else -1.0 for c in range(9)], name
+        assert not preset.skipped
+    both = parse_preset("Channel: R 8\nPreamp: -3\n")
+    assert [both.settings(c).preamp_db for c in (0, 1, 7)] == [0.0, -3.0, -3.0]
+
+
+@pytest.mark.parametrize("name", ["9", "0", "10", "-1", "", "left", "L Q"])
+def test_a_channel_that_there_is_not_is_told(name):
+    """What follows goes on being said of the channels before."""
+    preset = parse_preset(f"Channel: L\nChannel: {name}\nPreamp: -3\n")
+    (skipped,) = preset.skipped
+    assert skipped.number == 2
+    assert skipped.reason.endswith("names no channel")
+    assert [preset.settings(c).preamp_db for c in (0, 1, 8)] == [-3.0, 0.0, 0.0]
+
+
 @pytest.mark.parametrize(
     "coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"]
 )

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import record_at
-from zerocross.dsp.convolve import CONVOLVER, check_response, convolve, make_convolution
+from zerocross.dsp.convolve import convolve
 from zerocross.dsp.decibels import gain_of_db
+from zerocross.dsp.partitions import CONVOLVER, check_response, make_convolution
 from zerocross.dsp.resample import resample_signal
 from zerocross.errors import UsageError
 from zerocross.graph.processor import param, processor
