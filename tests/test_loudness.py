@@ -193,7 +193,7 @@ def test_silence_and_short_signals():
 @pytest.mark.parametrize("rate", [48_000, 44_100])
 def test_the_first_figures_are_there_after_exactly_their_time(rate):
     """400 ms give momentary and integrated loudness, 3 s short-term; one frame less, none."""
-    signal = stereo((-23, 4), rate=rate).T
+    signal = stereo((-23, 4), rate=rate)
     for seconds, names in (
         (0.4, ("momentary_lufs", "momentary_max_lufs", "integrated_lufs")),
         (3.0, ("short_term_lufs", "short_term_max_lufs")),
@@ -208,7 +208,7 @@ def test_the_first_figures_are_there_after_exactly_their_time(rate):
 
 
 def test_a_meter_that_is_reset_has_heard_nothing():
-    signal = stereo((-23, 4)).T
+    signal = stereo((-23, 4))
     meter = Loudness(RATE)
     meter.push(signal)
     first = meter.integrated_lufs, meter.short_term_max_lufs, meter.true_peak_dbtp
