@@ -7,12 +7,12 @@ import scipy.signal
 
 from zerocross import Pipeline
 from zerocross.compiler import entry, monotonic_ns, record_at
-from zerocross.dsp.loudness import Loudness
+from zerocross.dsp.r128 import Loudness
 from zerocross.lab.harness import Bar, Case, Contestant
 from zerocross.lab.peers import find
 from zerocross.lab.peers import scipy as scipy_peer
 from zerocross.spectrum import Spectrum
-from zerocross.spectrum.spectrum import SPECTRUM, spectrum_of_tap
+from zerocross.spectrum.frame import SPECTRUM, spectrum_of_tap
 from zerocross.sync.tap import TAP
 
 RATE, SIZE, BANDS = 48_000, 2048, 32

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from zerocross.compiler import entry, float32_array, monotonic_ns
-from zerocross.dsp.fft import make_real_fft, real_fft
+from zerocross.compiler import entry, float32_array, monotonic_ns, record_at
+from zerocross.dsp.fft import real_fft
+from zerocross.dsp.fft_plan import REAL_FFT, make_real_fft
 from zerocross.lab.harness import Bar, Case, Contestant
 from zerocross.lab.peers import find
 from zerocross.memory import aligned_zeros
@@ -14,14 +15,14 @@ SIZES = [2048, 256, 512, 1024, 4096, 8192, 16_384]
 BATCH = 64
 
 
-@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64")
-def _repeat_fft(x, re, im, size, tables, length, work, times):
+@entry("int64", "int64", "int64", "int64", "int64", "int64")
+def _repeat_fft(x, re, im, size, plan_address, times):
+    plan = record_at(plan_address, REAL_FFT)
     samples, bins = float32_array(x, size), size // 2 + 1
     real, imaginary = float32_array(re, bins), float32_array(im, bins)
-    twiddles, space = float32_array(tables, length), float32_array(work, 4 * size)
     started = monotonic_ns()
     for _ in range(times):
-        real_fft(samples, real, imaginary, twiddles, space)
+        real_fft(plan, samples, real, imaginary)
     return monotonic_ns() - started
 
 
@@ -37,16 +38,7 @@ def _case(size: int) -> Case:
     re, im = aligned_zeros(size // 2 + 1), aligned_zeros(size // 2 + 1)
 
     def ours(times: int) -> int:
-        return _repeat_fft(
-            x.ctypes.data,
-            re.ctypes.data,
-            im.ctypes.data,
-            size,
-            plan.tables.ctypes.data,
-            plan.tables.size,
-            plan.work.ctypes.data,
-            times,
-        )
+        return _repeat_fft(x.ctypes.data, re.ctypes.data, im.ctypes.data, size, plan.address, times)
 
     def check() -> None:
         ours(1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from zerocross.compiler import entry, float32_array, int64_array, monotonic_ns
-from zerocross.dsp.level import band_levels_db, design_bands, peak_and_rms
+from zerocross.dsp.level import peak_and_rms
+from zerocross.dsp.spectra import band_levels_db, design_bands
 from zerocross.lab.harness import Bar, Case, Contestant
 from zerocross.lab.peers import numpy as numpy_peer
 

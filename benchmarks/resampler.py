@@ -28,17 +28,15 @@ def cases() -> list[Case]:
     noise = np.random.default_rng(8).standard_normal((2, FRAMES)) * 0.1
     rows = (0.5 * tone + noise).astype(np.float32)
     made = make_resampler(RATE_IN, RATE_OUT, 2, FRAMES)
-    start = made.state.copy()
     out = np.zeros((2, made.most_frames_out(FRAMES)), np.float32)
 
     def ours(times: int) -> int:
         return _repeat_resample(
-            made.record.address, rows.ctypes.data, FRAMES, out.ctypes.data, out.shape[1], times
+            made.address, rows.ctypes.data, FRAMES, out.ctypes.data, out.shape[1], times
         )
 
     def check() -> None:
-        made.state[:] = start
-        made.history[:] = 0
+        made.reset()
         kept = rows.copy()
         rows[:] = tone
         ours(1)

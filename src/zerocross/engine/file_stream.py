@@ -201,7 +201,7 @@ class FileStream(ChainHost):
             return 0
         if rate not in self._resamplers:
             self._resamplers[rate] = make_resampler(rate, self.sample_rate, self.channels, CHUNK)
-        return self._resamplers[rate].record.address
+        return self._resamplers[rate].address
 
     def _next_slot(self) -> Any:
         deadline = time.monotonic() + 5.0

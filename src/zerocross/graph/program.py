@@ -29,6 +29,7 @@ from zerocross.compiler import (
     record_at,
     store_release,
 )
+from zerocross.dsp.crossfade import smooth_step
 from zerocross.graph.block import BLOCK, MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.event import HEAD, QUEUE, frames_to_next, take_due
 from zerocross.memory import layout
@@ -284,7 +285,7 @@ def _crossfade(program: Any, step: Any, frames: Any) -> None:
     target = _buffer(program, step.target, 0, program.channels)
     for i in range(frames):
         t = min(1.0, (program.fade_done + i) / program.fade_frames)
-        done = t * t * t * (t * (6.0 * t - 15.0) + 10.0)  # no kink where it begins and ends
+        done = smooth_step(t)
         a = np.float32(math.cos(0.5 * math.pi * done))
         b = np.float32(math.sin(0.5 * math.pi * done))
         for c in range(program.channels):
