@@ -13,19 +13,18 @@ from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-from benchmarks.harness import Case, measure
-
-_TOOLS = {"harness", "__main__"}
+from zerocross.lab.harness import Case, measure
 
 
 def cases(pattern: str) -> list[Case]:
     """Return the cases whose work, size or file matches a pattern."""
     found = []
     for module in pkgutil.iter_modules(benchmarks.__path__):
-        if module.name in _TOOLS:
+        if module.name == "__main__":
             continue
-        room = importlib.import_module(f"benchmarks.{module.name}")
-        found += [c for c in room.cases() if pattern in f"{module.name} {c.work} {c.size}"]
+        file = importlib.import_module(f"benchmarks.{module.name}")
+        made = file.cases() if hasattr(file, "cases") else []
+        found += [c for c in made if pattern in f"{module.name} {c.work} {c.size}"]
     return found
 
 

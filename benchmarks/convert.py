@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.harness import Bar, Case, Contestant
 from zerocross.compiler import entry, float32_array, float32_rows, int16_array, monotonic_ns, target
 from zerocross.dsp.convert import float_to_int16, interleave_int16
+from zerocross.lab.harness import Bar, Case, Contestant
+from zerocross.lab.peers import numpy as numpy_peer
 
 FRAMES = 4096
 
@@ -29,65 +30,46 @@ def _repeat_interleave(source, out, frames, times):
     return monotonic_ns() - started
 
 
-def with_numpy(x):
-    return np.clip(np.rint(x * np.float32(32768)), -32768, 32767).astype(np.int16)
-
-
 def cases() -> list[Case]:
     noise = np.random.default_rng(5).uniform(-1.1, 1.1, (2, FRAMES)).astype(np.float32)
-    mono, out = noise[0].copy(), np.zeros(2 * FRAMES, np.int16)
-
-    def ours(run, name):
-        def check() -> None:
-            run(mono.ctypes.data, out.ctypes.data, FRAMES, 1)
-            assert np.array_equal(out[:FRAMES], with_numpy(mono))
-
-        return Contestant(
-            name, check=check, repeat=lambda n: run(mono.ctypes.data, out.ctypes.data, FRAMES, n)
-        )
-
-    def check_interleave() -> None:
-        _repeat_interleave(noise.ctypes.data, out.ctypes.data, FRAMES, 1)
-        assert np.array_equal(out, with_numpy(noise.T).ravel())
-
-    found = [
-        Case(
-            "f32 -> i16",
-            f"{FRAMES}",
-            [
-                ours(_repeat_int16, "zerocross float_to_int16"),
-                Contestant("NumPy rint, clip, astype", lambda: with_numpy(mono)),
-            ],
-            [Bar("NumPy rint, clip, astype", 1 / 15)],
-        ),
-        Case(
-            "interleave + f32 -> i16",
-            f"{FRAMES} frames stereo",
-            [
-                Contestant(
-                    "zerocross interleave_int16",
-                    check=check_interleave,
-                    repeat=lambda n: _repeat_interleave(
-                        noise.ctypes.data, out.ctypes.data, FRAMES, n
-                    ),
-                ),
-                Contestant(
-                    "NumPy transpose, rint, clip, astype", lambda: with_numpy(noise.T).ravel()
-                ),
-            ],
-            [Bar("NumPy transpose, rint, clip, astype", 1 / 15)],
-        ),
-    ]
+    mono = noise[0].copy()
+    found = [_plain(mono), _interleaved(noise)]
     if "avx2" in target.available():
-        found.append(
-            Case(
-                "f32 -> i16 by level",
-                f"{FRAMES}",
-                [
-                    ours(_repeat_int16.at("avx2"), "avx2 level"),
-                    ours(_repeat_int16.at("scalar"), "scalar level"),
-                ],
-                [Bar("scalar level", 1 / 4)],
-            )
-        )
+        found.append(_by_level(mono))
     return found
+
+
+def _ours(run, name: str, given, out, theirs: Contestant) -> Contestant:
+    source, made = given.ctypes.data, out.ctypes.data
+
+    def check() -> None:
+        run(source, made, FRAMES, 1)
+        assert np.array_equal(out, theirs.call())
+
+    return Contestant(name, check=check, repeat=lambda n: run(source, made, FRAMES, n))
+
+
+def _plain(mono) -> Case:
+    theirs, out = numpy_peer.to_int16(mono), np.zeros(FRAMES, np.int16)
+    ours = _ours(_repeat_int16, "zerocross float_to_int16", mono, out, theirs)
+    return Case("f32 -> i16", f"{FRAMES}", [ours, theirs], [Bar(theirs.name, 1 / 15)])
+
+
+def _interleaved(noise) -> Case:
+    theirs, out = numpy_peer.interleave_int16(noise), np.zeros(2 * FRAMES, np.int16)
+    ours = _ours(_repeat_interleave, "zerocross interleave_int16", noise, out, theirs)
+    return Case(
+        "interleave + f32 -> i16",
+        f"{FRAMES} frames stereo",
+        [ours, theirs],
+        [Bar(theirs.name, 1 / 15)],
+    )
+
+
+def _by_level(mono) -> Case:
+    wanted, out = numpy_peer.to_int16(mono), np.zeros(FRAMES, np.int16)
+    levels = [
+        _ours(_repeat_int16.at(level), f"{level} level", mono, out, wanted)
+        for level in ("avx2", "scalar")
+    ]
+    return Case("f32 -> i16 by level", f"{FRAMES}", levels, [Bar("scalar level", 1 / 4)])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 
 import numpy as np
 import scipy.signal
 
-from benchmarks.harness import Bar, Case, Contestant
-from zerocross.compiler import entry, float32_rows, float64_array, float64_rows, monotonic_ns
-from zerocross.dsp.biquad import cascade, make_cascade_state, pack_sos
+from zerocross.compiler import entry, float32_rows, monotonic_ns, record_at
+from zerocross.dsp.biquad import CASCADE, cascade, design_cascade, make_cascade
+from zerocross.lab.harness import Bar, Case, Contestant
+from zerocross.lab.peers import find
+from zerocross.lab.peers import scipy as scipy_peer
 
 RATE = 48_000
 BANDS = [
@@ -36,17 +37,17 @@ def peaking(frequency, q, gain_db):
     return [v / d[0] for v in b + d]
 
 
-@entry("int64", "int64", "int64", "int64", "int64", "int64")
-def _repeat_cascade(samples, source, frames, packed, state, times):
+@entry("int64", "int64", "int64", "int64", "int64")
+def _repeat_cascade(samples, source, frames, state_address, times):
     rows, fresh = float32_rows(samples, 2, frames), float32_rows(source, 2, frames)
-    taps, states = float64_array(packed, 40), float64_rows(state, 2, 16)
+    state = record_at(state_address, CASCADE)
     total = 0
     for _ in range(times):
         for c in range(2):  # noise again, or what was filtered would be filtered
             for i in range(frames):
                 rows[c, i] = fresh[c, i]
         started = monotonic_ns()
-        cascade(rows, frames, taps, states)
+        cascade(state, rows, frames)
         total += monotonic_ns() - started
     return total
 
@@ -68,60 +69,41 @@ def _case(frames: int) -> Case:
     sos = np.array([peaking(f, Q, g) for f, g in BANDS])
     rng = np.random.default_rng(2)
     noise = (0.1 * rng.standard_normal((2, frames))).astype(np.float32)
-    work, packed = noise.copy(), pack_sos(sos)
-    state = make_cascade_state(packed, 2)
+    work, state = noise.copy(), make_cascade(design_cascade(sos), 2)
     expected = scipy.signal.sosfilt(sos, noise.astype(np.float64), axis=1)
 
     def ours(times: int) -> int:
-        return _repeat_cascade(
-            work.ctypes.data,
-            noise.ctypes.data,
-            frames,
-            packed.ctypes.data,
-            state.ctypes.data,
-            times,
-        )
-
-    def rest() -> None:
-        state[:] = 0
+        return _repeat_cascade(work.ctypes.data, noise.ctypes.data, frames, state.address, times)
 
     def check_ours() -> None:
-        rest()
+        state.reset()
         ours(1)
         assert np.abs(work - expected).max() < 1e-7
 
-    wide, zi = noise.astype(np.float64), np.zeros((len(BANDS), 2, 2))
     contestants = [
         Contestant(
-            "zerocross cascade", repeat=ours, check=check_ours, prepare=rest, calls_in_one=frames
-        ),
-        Contestant(
-            "scipy.signal.sosfilt (f64)",
-            lambda: scipy.signal.sosfilt(sos, wide, axis=1, zi=zi),
+            "zerocross cascade",
+            repeat=ours,
+            check=check_ours,
+            prepare=state.reset,
             calls_in_one=frames,
         ),
+        scipy_peer.equalizer(sos, noise.astype(np.float64)),
     ]
     bars = [Bar("scipy.signal.sosfilt (f64)", 1 / 5)]
-    if importlib.util.find_spec("pedalboard"):
-        contestants.append(_pedalboard(noise, expected, frames))
+    if pedalboard := find("pedalboard"):
+        contestants.append(_pedalboard(pedalboard, noise, expected, frames))
         bars.append(Bar("pedalboard, 8 PeakFilter", 1 / 10))
     return Case("EQ, 8 bands, stereo, a frame", f"blocks of {frames}", contestants, bars)
 
 
-def _pedalboard(noise, expected, frames) -> Contestant:
-    import pedalboard
-
-    board = pedalboard.Pedalboard(
-        [pedalboard.PeakFilter(cutoff_frequency_hz=f, gain_db=g, q=Q) for f, g in BANDS]
-    )
+def _pedalboard(peer, noise, expected, frames) -> Contestant:
+    board = peer.peak_filters(BANDS, Q)
+    made = peer.equalizer(board, noise, RATE)
 
     def check() -> None:
         out = board(noise, RATE, reset=True)
         assert np.abs(out - expected).max() < 1e-4
 
-    return Contestant(
-        "pedalboard, 8 PeakFilter",
-        lambda: board(noise, RATE, reset=False),
-        check=check,
-        calls_in_one=frames,
-    )
+    made.check, made.calls_in_one = check, frames
+    return made

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-
 import numpy as np
 
-from benchmarks.harness import Bar, Case, Contestant
-from zerocross.compiler import entry, float32_array, monotonic_ns
-from zerocross.dsp.fft import make_real_fft, real_fft
+from zerocross.compiler import entry, float32_array, monotonic_ns, record_at
+from zerocross.dsp.fft import real_fft
+from zerocross.dsp.fft_plan import REAL_FFT, make_real_fft
+from zerocross.lab.harness import Bar, Case, Contestant
+from zerocross.lab.peers import find
 from zerocross.memory import aligned_zeros
 
 SIZES = [2048, 256, 512, 1024, 4096, 8192, 16_384]
 BATCH = 64
 
 
-@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64")
-def _repeat_fft(x, re, im, size, tables, length, work, times):
+@entry("int64", "int64", "int64", "int64", "int64", "int64")
+def _repeat_fft(x, re, im, size, plan_address, times):
+    plan = record_at(plan_address, REAL_FFT)
     samples, bins = float32_array(x, size), size // 2 + 1
     real, imaginary = float32_array(re, bins), float32_array(im, bins)
-    twiddles, space = float32_array(tables, length), float32_array(work, 4 * size)
     started = monotonic_ns()
     for _ in range(times):
-        real_fft(samples, real, imaginary, twiddles, space)
+        real_fft(plan, samples, real, imaginary)
     return monotonic_ns() - started
 
 
@@ -39,28 +38,23 @@ def _case(size: int) -> Case:
     re, im = aligned_zeros(size // 2 + 1), aligned_zeros(size // 2 + 1)
 
     def ours(times: int) -> int:
-        return _repeat_fft(
-            x.ctypes.data,
-            re.ctypes.data,
-            im.ctypes.data,
-            size,
-            plan.tables.ctypes.data,
-            plan.tables.size,
-            plan.work.ctypes.data,
-            times,
-        )
+        return _repeat_fft(x.ctypes.data, re.ctypes.data, im.ctypes.data, size, plan.address, times)
 
     def check() -> None:
         ours(1)
         _close(re + 1j * im, expected)
 
     contestants, bars = [Contestant("zerocross real_fft", repeat=ours, check=check)], []
-    if importlib.util.find_spec("pyfftw"):
-        contestants.append(_fftw(x, expected))
-        bars.append(Bar("FFTW PATIENT, execute", 0.6 if size == 2048 else 0.8))
-    if importlib.util.find_spec("mkl_fft"):
-        contestants.append(_mkl(size))
-        bars.append(Bar("MKL, one of a batch of 64", 1.5 if size == 2048 else 2.0))
+    if fftw := find("fftw"):
+        theirs = _checked(*fftw.real_fft(x), expected)
+        contestants.append(theirs)
+        bars.append(Bar(theirs.name, 0.6 if size == 2048 else 0.8))
+    if mkl := find("mkl"):
+        batch = np.random.default_rng(7).standard_normal((BATCH, size)).astype(np.float32)
+        rows = np.fft.rfft(batch.astype(np.float64), axis=1)
+        theirs = _checked(*mkl.real_fft(batch), rows)
+        contestants.append(theirs)
+        bars.append(Bar(theirs.name, 1.5 if size == 2048 else 2.0))
     return Case("real FFT", f"{size}", contestants, bars)
 
 
@@ -68,34 +62,10 @@ def _close(got, expected) -> None:
     assert np.linalg.norm(got - expected) <= 3e-7 * np.linalg.norm(expected)
 
 
-def _fftw(x, expected) -> Contestant:
-    import pyfftw
-
-    given = pyfftw.empty_aligned(x.size, "float32", n=64)
-    out = pyfftw.empty_aligned(x.size // 2 + 1, "complex64", n=64)
-    plan = pyfftw.FFTW(given, out, flags=("FFTW_PATIENT",), threads=1)
-    given[:] = x
-
+def _checked(contestant: Contestant, out, expected) -> Contestant:
     def check() -> None:
-        plan.execute()
+        contestant.call()
         _close(out, expected)
 
-    return Contestant("FFTW PATIENT, execute", plan.execute, check=check)
-
-
-def _mkl(size: int) -> Contestant:
-    os.environ["MKL_NUM_THREADS"] = "1"  # one thread, as everybody else
-    import mkl_fft
-
-    batch = np.random.default_rng(7).standard_normal((BATCH, size)).astype(np.float32)
-    out = np.empty((BATCH, size // 2 + 1), np.complex64)
-    expected = np.fft.rfft(batch.astype(np.float64), axis=1)
-
-    def run() -> None:
-        mkl_fft.rfft(batch, axis=1, out=out)
-
-    def check() -> None:
-        run()
-        _close(out, expected)
-
-    return Contestant("MKL, one of a batch of 64", run, check=check, calls_in_one=BATCH)
+    contestant.check = check
+    return contestant

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.harness import Bar, Case, Contestant
 from zerocross.compiler import entry, float32_array, int64_array, monotonic_ns
-from zerocross.dsp.level import band_levels_db, design_bands, peak_and_rms
+from zerocross.dsp.level import peak_and_rms
+from zerocross.dsp.spectra import band_levels_db, design_bands
+from zerocross.lab.harness import Bar, Case, Contestant
+from zerocross.lab.peers import numpy as numpy_peer
 
 SAMPLES, BINS, BANDS = 4096, 1025, 32
 
@@ -54,7 +56,7 @@ def _levels() -> Case:
                 check=check,
                 repeat=lambda n: _repeat_levels(x.ctypes.data, SAMPLES, out.ctypes.data, n),
             ),
-            Contestant("NumPy", lambda: (np.abs(x).max(), np.sqrt(np.mean(x * x)))),
+            numpy_peer.peak_and_rms(x),
         ],
         [Bar("NumPy", 1 / 5)],
     )
@@ -64,16 +66,11 @@ def _bands() -> Case:
     rng = np.random.default_rng(4)
     power = (rng.standard_normal(BINS) ** 2 * 10 ** rng.uniform(-8, 0, BINS)).astype(np.float32)
     edges = design_bands(BINS, BANDS, 48_000)
-    widths = np.diff(edges).astype(np.float32)
-    out = np.zeros(BANDS, np.float32)
-    inner = power[: edges[-1]]
-
-    def with_numpy():
-        return 10 * np.log10(np.add.reduceat(inner, edges[:-1]) / widths)
+    out, peer = np.zeros(BANDS, np.float32), numpy_peer.bands_db(power, edges)
 
     def check() -> None:
         _repeat_bands(power.ctypes.data, BINS, edges.ctypes.data, BANDS, out.ctypes.data, 1)
-        assert np.abs(out - with_numpy()).max() < 1e-4
+        assert np.abs(out - peer.call()).max() < 1e-4
 
     return Case(
         "bands in dB",
@@ -86,7 +83,7 @@ def _bands() -> Case:
                     power.ctypes.data, BINS, edges.ctypes.data, BANDS, out.ctypes.data, n
                 ),
             ),
-            Contestant("NumPy add.reduceat + log10", with_numpy),
+            peer,
         ],
-        [Bar("NumPy add.reduceat + log10", 1 / 8)],
+        [Bar(peer.name, 1 / 8)],
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 
-from benchmarks.harness import Bar, Case, Contestant
 from zerocross.compiler import entry, float32_rows, monotonic_ns, record_at
 from zerocross.dsp.resample import RESAMPLER, make_resampler, resample_through
+from zerocross.lab.harness import Bar, Case, Contestant
+from zerocross.lab.peers import find
 
 FRAMES, RATE_IN, RATE_OUT = 4096, 44_100, 48_000
 
@@ -29,17 +28,15 @@ def cases() -> list[Case]:
     noise = np.random.default_rng(8).standard_normal((2, FRAMES)) * 0.1
     rows = (0.5 * tone + noise).astype(np.float32)
     made = make_resampler(RATE_IN, RATE_OUT, 2, FRAMES)
-    start = made.state.copy()
     out = np.zeros((2, made.most_frames_out(FRAMES)), np.float32)
 
     def ours(times: int) -> int:
         return _repeat_resample(
-            made.record.address, rows.ctypes.data, FRAMES, out.ctypes.data, out.shape[1], times
+            made.address, rows.ctypes.data, FRAMES, out.ctypes.data, out.shape[1], times
         )
 
     def check() -> None:
-        made.state[:] = start
-        made.history[:] = 0
+        made.reset()
         kept = rows.copy()
         rows[:] = tone
         ours(1)
@@ -50,15 +47,10 @@ def cases() -> list[Case]:
 
     contestants = [Contestant("zerocross resample", repeat=ours, check=check, calls_in_one=FRAMES)]
     bars = []
-    if importlib.util.find_spec("soxr"):
-        import soxr
-
-        interleaved = np.ascontiguousarray(rows.T)
-        stream = soxr.ResampleStream(RATE_IN, RATE_OUT, 2, dtype="float32", quality="HQ")
-        contestants.append(
-            Contestant("soxr HQ", lambda: stream.resample_chunk(interleaved), calls_in_one=FRAMES)
-        )
-        bars.append(Bar("soxr HQ", 1.0))
+    if soxr := find("soxr"):
+        theirs = soxr.resample(np.ascontiguousarray(rows.T), RATE_IN, RATE_OUT)
+        contestants.append(theirs)
+        bars.append(Bar(theirs.name, 1.0))
     return [
         Case(
             "resample 44.1 -> 48 kHz stereo, an input frame",

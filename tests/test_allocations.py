@@ -23,10 +23,10 @@ count = ctypes.CDLL(None).zx_allocations
 count.restype = ctypes.c_long
 path, seconds = sys.argv[1], float(sys.argv[2])
 from zerocross.eq import Equalizer
-from zerocross.effects import Compressor, Convolver, Delay, Limiter, LoudnessMeter, Reverb, Tap
+from zerocross.effects import Compressor, Convolver, Delay, Limiter, LoudnessMeter, Reverb, TapPoint
 from zerocross.spectrum import Analyser, Spectrum
 effects = zerocross.Chain(Equalizer([("peaking", 1000, 1, 6)]), Compressor(), Delay(), Reverb(),
-                          Convolver([1.0] + [0.0] * 999), Tap(), LoudnessMeter(), Limiter())
+                          Convolver([1.0] + [0.0] * 999), TapPoint(), LoudnessMeter(), Limiter())
 Spectrum().update(), Analyser().byte_frequency_data()  # compiled before the song begins
 with zerocross.Player("null", block_size=64, effects=effects) as player:
     player.play(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 
 import numpy as np
@@ -11,7 +12,8 @@ import soundfile
 
 from conftest import music
 from zerocross import Chain, render
-from zerocross.cli.pictures import plot_text, spectrum_of_file
+from zerocross.cli.file_spectrum import spectrogram_of_file, spectrum_of_file
+from zerocross.cli.pictures import plot_text, preset_figure, spectrogram_figure, spectrum_figure
 from zerocross.effects import Convolver
 from zerocross.eq import Equalizer, read_preset
 
@@ -52,8 +54,14 @@ def test_eq_shows_a_preset(cli, preset, tmp_path):
 def test_eq_says_when_music_can_clip(cli, tmp_path):
     path = tmp_path / "loud.txt"
     path.write_text("Filter: ON PK Fc 1000 Hz Gain 6.0 dB Q 1.0\nChannel: L\nPreamp: -2\n")
-    text = cli("eq", path).stdout.decode()
-    assert "a preamp of" in text and "left: " in text and "right: " in text
+    done = cli("eq", path)
+    text = done.stdout.decode()
+    assert done.returncode == 0, done.stderr
+    headroom = read_preset(path).headroom_db()
+    assert headroom == pytest.approx(-6.0, abs=0.1), "of the channel without a preamp"
+    assert f"headroom: {headroom:.2f} dB; full-scale music can clip" in text
+    assert "left: preamp -2.0 dB" in text and "right: preamp +0.0 dB" in text
+    assert "a preamp of" in text
 
 
 def test_a_preset_that_is_missing_or_none(cli, tmp_path, preset):
@@ -174,11 +182,47 @@ def test_a_curve_as_text():
     assert lines[0].startswith("  +6.0 dB")
 
 
-def test_the_live_line_has_a_spectrum(make_file):
+def test_a_preset_is_drawn_as_it_answers(preset):
+    (ax,) = preset_figure(read_preset(preset)).axes
+    (curve, _zero) = ax.lines
+    hz, levels = curve.get_data()
+    assert np.array_equal(levels, read_preset(preset).settings(0).response_db(hz, 48_000))
+    assert curve.get_label() == "all channels"
+
+
+def tone_file(path, frequency):
+    t = np.arange(3 * RATE) / RATE
+    soundfile.write(path, np.sin(2 * np.pi * frequency * t), RATE, "FLOAT")
+    return path
+
+
+def test_a_files_spectrum_is_drawn_as_it_was_measured(tmp_path):
+    found = spectrum_of_file(tone_file(tmp_path / "a.wav", 1000.0), 3, "mono")
+    (ax,) = spectrum_figure(found, "a.wav").axes
+    tops = [bar.get_y() + bar.get_height() for bar in ax.containers[0]]
+    assert np.allclose(tops, found.average_dbfs[0])
+    highest = ax.containers[0][int(np.argmax(tops))]
+    assert highest.get_x() < 1000.0 < highest.get_x() + highest.get_width()
+
+
+def test_a_spectrogram_is_levels_over_time_and_frequency(tmp_path):
+    found = spectrogram_of_file(tone_file(tmp_path / "a.wav", 1000.0), columns=100)
+    bands, columns = found.levels_dbfs.shape
+    assert (len(found.edges_hz), len(found.times_s)) == (bands + 1, columns + 1)
+    assert found.times_s[0] == 0.0 and found.times_s[-1] == 3.0
+    loudest = found.levels_dbfs[:, 20:].argmax(axis=0)
+    assert np.all(found.edges_hz[loudest - 1] < 1000.0)
+    assert np.all(found.edges_hz[loudest + 2] > 1000.0)
+    ax, scale = spectrogram_figure(found).axes
+    assert ax.collections[0].get_array().size == bands * columns
+    assert scale.get_ylabel() == "level in dBFS"
+
+
+def test_the_status_line_has_a_spectrum(make_file):
     from rich.console import Console
 
     from zerocross import Player
-    from zerocross.cli.status_line import SpectrumCells, live_line
+    from zerocross.cli.status_line import SpectrumCells, status_line
 
     cells = SpectrumCells()
     with Player("null") as player:
@@ -193,5 +237,8 @@ def test_the_live_line_has_a_spectrum(make_file):
             text = cells.text(player)
         assert len(text) == 10 and set(text) & set("▁▂▃▄▅▆▇█")
         for width in (40, 80, 120):
-            console = Console(width=width, record=True, quiet=True)
-            console.print(live_line(player, width, text))
+            console = Console(width=width, record=True, file=io.StringIO())
+            console.print(status_line(player, width, text))
+            (line,) = console.export_text().splitlines()
+            assert len(line) <= width and text in line, "beside the meter, or in its place"
+            assert ("▮" in line or "▯" in line) == (width >= 100)

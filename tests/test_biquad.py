@@ -8,8 +8,10 @@ import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zerocross.compiler import entry, float32_rows, float64_array, float64_rows, target
-from zerocross.dsp.biquad import cascade, cascade_fade, make_cascade_state, pack_sos
+from zerocross.compiler import entry, float32_rows, record_at, target
+from zerocross.dsp.biquad import CASCADE, cascade, design_cascade, make_cascade
+from zerocross.dsp.fading_iir import FADING_IIR, fading_iir, make_fading_iir
+from zerocross.dsp.iir import design_iir
 from zerocross.errors import UsageError
 
 LEVELS = target.available()
@@ -33,34 +35,27 @@ def bands(count, rate=48_000):
     )
 
 
-@entry("int64", "int64", "int64", "int64", "int64", "int64")
-def _cascade(samples, channels, frames, packed, groups, state):
-    cascade(
-        float32_rows(samples, channels, frames),
-        frames,
-        float64_array(packed, 40 * groups),
-        float64_rows(state, channels, 16 * groups),
-    )
+@entry("int64", "int64", "int64", "int64")
+def _cascade(state, samples, channels, frames):
+    cascade(record_at(state, CASCADE), float32_rows(samples, channels, frames), frames)
 
 
-def filtered(signal, sos, splits=None, level=None):
-    packed = pack_sos(sos)
-    state = make_cascade_state(packed, len(signal))
-    run = _cascade.at(level) if level else _cascade
+def in_blocks(signal, splits, run):
+    """Return what becomes of a signal cut in blocks: run gets a block and its shape."""
     pieces, at = [], 0
-    for frames in splits or [signal.shape[1]]:
+    for frames in splits:
         block = signal[:, at : at + frames].copy()
-        run(
-            block.ctypes.data,
-            len(block),
-            frames,
-            packed.ctypes.data,
-            packed.size // 40,
-            state.ctypes.data,
-        )
+        run(block.ctypes.data, len(block), frames)
         pieces.append(block)
         at += frames
     return np.concatenate(pieces, axis=1)
+
+
+def filtered(signal, sos, splits=None, level=None):
+    state = make_cascade(design_cascade(sos), len(signal))
+    run = _cascade.at(level) if level else _cascade
+    splits = splits or [signal.shape[1]]
+    return in_blocks(signal, splits, lambda *block: run(state.address, *block))
 
 
 def noise(channels, frames, seed=1):
@@ -118,50 +113,21 @@ def test_narrow_low_bands_at_a_high_rate():
     assert error_db < -130, error_db
 
 
-@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64")
-def _fade(
-    samples, channels, frames, packed, state, new_packed, new_state, position, length, scratch
-):
-    cascade_fade(
-        float32_rows(samples, channels, frames),
-        frames,
-        float64_array(packed, 40),
-        float64_rows(state, channels, 16),
-        float64_array(new_packed, 40),
-        float64_rows(new_state, channels, 16),
-        position,
-        length,
-        float32_rows(scratch, channels, frames),
-    )
+@entry("int64", "int64", "int64", "int64")
+def _fading(state, samples, channels, frames):
+    fading_iir(record_at(state, FADING_IIR), float32_rows(samples, channels, frames), frames)
 
 
 def changed(signal, before, after, at, length, block):
     """Filter a signal and change the filter on the way; ``length`` 0 changes it at once."""
-    old, new = pack_sos(before), pack_sos(after)
-    state = make_cascade_state(old, len(signal))
-    head = signal[:, :at].copy()
-    _cascade(head.ctypes.data, len(head), at, old.ctypes.data, 1, state.ctypes.data)
-    new_state, pieces, done = state.copy(), [head], 0
-    while done < length:
-        part = signal[:, at + done : at + min(length, done + block)].copy()
-        scratch = np.zeros_like(part)
-        _fade(
-            part.ctypes.data,
-            len(part),
-            part.shape[1],
-            old.ctypes.data,
-            state.ctypes.data,
-            new.ctypes.data,
-            new_state.ctypes.data,
-            done,
-            length,
-            scratch.ctypes.data,
-        )
-        pieces.append(part)
-        done += part.shape[1]
-    tail = signal[:, at + length :].copy()
-    _cascade(tail.ctypes.data, len(tail), tail.shape[1], new.ctypes.data, 1, new_state.ctypes.data)
-    return np.concatenate([*pieces, tail], axis=1)
+    state = make_fading_iir(design_iir(before)[None], len(signal), signal.shape[1], length or 1)
+    rest = signal.shape[1] - at
+    pieces = [min(block, rest - done) for done in range(0, rest, block)]
+    out = [in_blocks(signal, [at], lambda *part: _fading(state.address, *part))]
+    state.post(design_iir(after)[None])
+    out.append(in_blocks(signal[:, at:], pieces, lambda *part: _fading(state.address, *part)))
+    assert state.is_settled
+    return np.concatenate(out, axis=1)
 
 
 def splash_dbfs(out, rate=48_000, size=8192):
@@ -208,7 +174,7 @@ def test_unnormalised_rows_are_normalised():
 )
 def test_wrong_rows_are_refused(wrong):
     with pytest.raises(UsageError, match="b0 b1 b2 a0 a1 a2"):
-        pack_sos(wrong)
+        design_cascade(wrong)
 
 
 def test_it_calls_nothing():

@@ -20,8 +20,8 @@ import zerocross
 from conftest import music, wait_for
 from zerocross import Chain, Parallel, Player, Split, UsageError, param, processor
 from zerocross.effects import Gain
-from zerocross.graph.chain import Program
-from zerocross.graph.program import FADE
+from zerocross.graph.assemble import Program
+from zerocross.graph.program import FADE, run_program_over
 
 
 @processor
@@ -136,6 +136,27 @@ def test_an_empty_chain_passes():
     assert np.array_equal(Chain(Chain(), Chain(Chain())).render(SIGNAL[:, 0]), SIGNAL[:, 0])
 
 
+def run_over(program, rows, out=None):
+    """Run planar rows through a program; returns what comes out."""
+    out = np.zeros_like(rows) if out is None else out
+    address = program.record.address
+    run_program_over(address, rows.ctypes.data, out.ctypes.data, rows.shape[1], rows.shape[1])
+    return out
+
+
+ROWS = np.ascontiguousarray(SIGNAL.T)
+
+
+@pytest.mark.parametrize("chain", [Chain(), Chain(Chain(), Chain(Chain()))])
+def test_an_empty_chain_copies_nothing_of_its_own(chain):
+    program = chain.prepare(48_000, 2)
+    assert np.array_equal(run_over(program, ROWS), ROWS)
+    rows = ROWS.copy()
+    assert np.array_equal(run_over(program, rows, rows), ROWS)
+    assert not program._memory.any()
+    assert chain.position == 2 * 12_000
+
+
 @pytest.mark.parametrize("block", [1, 63, 64, 4096, 12_000])
 def test_any_block_size_gives_the_same_bits(block):
     chain = Chain(Parallel(Late(), Chain(Level(level=0.5), Late()), gains=[1, -0.5]))
@@ -178,8 +199,6 @@ def test_parameters_move_in_a_straight_line():
     out = np.zeros((1, 4000), np.float32)
 
     def run(start, stop):
-        from zerocross.graph.program import run_program_over
-
         run_program_over(
             program.record.address,
             ones.ctypes.data,
@@ -256,6 +275,15 @@ def test_state_is_seen_from_python():
         _ = late.nothing
 
 
+@pytest.mark.parametrize("value", [0, 1.5, param(0.5), np.zeros(3)])
+def test_a_field_may_not_hide_what_every_processor_has(value):
+    def process(self, block):
+        pass
+
+    with pytest.raises(UsageError, match=r"Hides\.reset: .* choose another"):
+        processor(type("Hides", (), {"process": process, "reset": value}))
+
+
 # --- containment ------------------------------------------------------------------------------
 
 FAULTY = {
@@ -286,6 +314,29 @@ def test_a_fault_is_contained(name, on_fault):
     assert np.array_equal(out[after:], (rest + beside)[after:].astype(np.float32))
 
 
+@pytest.mark.parametrize(
+    ("on_fault", "outcome"), [("bypass", "bypassed"), ("silence", "silenced"), ("stop", "silenced")]
+)
+def test_a_fault_is_told_once_in_each_run(on_fault, outcome):
+    one = Breaks()
+    chain = Chain(one, on_fault=on_fault)
+    for _ in range(3):
+        chain.render(SIGNAL)
+        (fault,) = chain.faults()
+        assert fault.processor is one
+        assert f"Breaks was {outcome} because of an output that is not finite" in str(fault)
+        assert chain.faults() == []
+
+
+def test_faults_wait_until_they_are_asked_for():
+    broken, good = Breaks(), Level()
+    chain = Chain(broken)
+    chain.render(SIGNAL)
+    chain.replace(broken, good)
+    chain.render(SIGNAL)
+    assert [fault.processor for fault in chain.faults()] == [broken]
+
+
 @pytest.mark.parametrize("make", [lambda: Breaks(), lambda: Greedy()])
 def test_what_plays_beside_a_fault_is_unchanged_to_the_bit(make):
     """Each channel of a split has a chain of its own; one of them breaks."""
@@ -307,8 +358,6 @@ def test_an_instrument_that_breaks_is_silent():
     chain = Chain(hum)
     program = chain.prepare(48_000, 2)
     rows = np.ones((2, 1024), np.float32)
-    from zerocross.graph.program import run_program_over
-
     address = program.record.address
     out = np.zeros_like(rows)
     run_program_over(address, rows.ctypes.data, out.ctypes.data, 1024, 512)
@@ -325,8 +374,6 @@ def test_what_takes_too_long_is_left_after_three_blocks():
     program = chain.prepare(48_000, 2)
     rows = np.ascontiguousarray(SIGNAL.T)
     out = np.zeros_like(rows)
-    from zerocross.graph.program import run_program_over
-
     for start in range(0, 12_000 - 64, 64):
         run_program_over(
             program.record.address,
@@ -340,6 +387,90 @@ def test_what_takes_too_long_is_left_after_three_blocks():
     assert fault.detail > 0.5 * 64 / 48_000 * 1e9
     assert np.array_equal(out[:, 6000:11_900], rows[:, 6000:11_900])
     assert np.array_equal(out[:, :5000], 0.5 * rows[:, :5000])
+
+
+# --- reset ------------------------------------------------------------------------------------
+
+
+def branches():
+    return Chain(
+        Parallel(Late(), Level(level=0.5), gains=[1.0, -0.5]),
+        Split(Breaks(), Chain(Late(), Counts())),
+        Gain(gain_db=-6.0),
+    )
+
+
+def test_a_reset_chain_is_as_it_was_prepared():
+    chain = branches()
+    program = chain.prepare(48_000, 2)
+    first = run_over(program, ROWS)
+    again = run_over(program, ROWS)
+    assert not np.array_equal(first, again)
+    assert len(chain.faults()) == 1
+    chain.reset()
+    assert chain.position == 0
+    assert np.array_equal(run_over(program, ROWS), first)
+    assert len(chain.faults()) == 1, "what failed runs again, and fails again"
+
+
+def test_a_chain_that_was_stopped_by_a_fault_plays_on_after_a_reset():
+    chain = Chain(Breaks(), on_fault="stop")
+    program = chain.prepare(48_000, 2)
+    first = run_over(program, ROWS)
+    assert not run_over(program, ROWS).any()
+    chain.reset()
+    assert np.array_equal(run_over(program, ROWS), first)
+
+
+def test_a_reset_processor_stays_where_it_is():
+    late, level = Late(), Level(level=0.5)
+    chain = Chain(late, level)
+    program = chain.prepare(48_000, 2)
+    run_over(program, ROWS[:, :105].copy())
+    level.level = 2.0
+    address, line = late.record.address, late.line
+    assert late.place == 5 and line.any()
+    late.reset()
+    level.reset()
+    assert late.record.address == address
+    assert late.place == 0 and not line.any(), "the same memory"
+    out = run_over(program, ROWS)
+    assert np.array_equal(out[:, 10:], 2 * ROWS[:, :-10]), "a parameter jumps to its value"
+    Late().reset()
+    branches().reset()
+
+
+def test_a_reset_that_cannot_be_leaves_everything_as_it_was():
+    sizes = [4, 5]
+
+    @processor
+    class Grows:
+        def prepare(self, sample_rate, channels, max_block):
+            self.table = np.ones(sizes.pop(0), np.float32)
+
+        def process(self, block):
+            for c in range(block.channels):
+                for i in range(block.frames):
+                    block.output[c, i] = self.table[0] * block.input[c, i]
+
+    one = Grows()
+    program = Chain(one).prepare(48_000, 2)
+    with pytest.raises(UsageError, match="other fields than before"):
+        one.reset()
+    assert one.table.shape == (4,)
+    assert np.array_equal(run_over(program, ROWS), ROWS)
+
+
+def test_what_plays_is_not_reset(tmp_path):
+    one = Level()
+    chain = Chain(Chain(one))
+    with Player("null", effects=chain) as player:
+        player.play(sine_file(tmp_path, 5.0))
+        for part in (one, chain, chain.parts[0]):
+            with pytest.raises(UsageError, match="stop it before a reset"):
+                part.reset()
+        assert player.state == "playing"
+    chain.reset()
 
 
 # --- changes while it plays -------------------------------------------------------------------
@@ -447,7 +578,7 @@ def test_a_refused_change_leaves_everything_as_it_was(tmp_path):
 
     chain = Chain(Level(level=0.5))
     with Player("null", block_size=64, effects=chain) as player:
-        player.play(sine_file(tmp_path, 15.0))
+        player.play(sine_file(tmp_path, 120.0))
         for change in (
             lambda: chain.replace(chain.parts[0], Bad()),
             lambda: chain.insert(0, Bad()),
@@ -475,6 +606,76 @@ def test_a_chain_plays_in_one_place(tmp_path):
         assert chain.render(SIGNAL).shape == SIGNAL.shape
 
 
+def test_a_processor_plays_in_one_chain(tmp_path):
+    """Its state is what the audio thread is at: another chain would make it anew."""
+    one = Late()
+    chain, other = Chain(one), Chain(Level(), one)
+    other.render(SIGNAL)
+    with Player("null", effects=chain) as player:
+        player.play(sine_file(tmp_path, 5.0))
+        address = one.record.address
+        with pytest.raises(UsageError, match="plays in another chain"):
+            other.render(SIGNAL)
+        assert one.record.address == address
+        chain.remove(one)
+        other.render(SIGNAL)
+        assert player.state == "playing"
+
+
+def test_who_only_reads_does_not_wait_for_a_fade():
+    """The fade ends when the test has looked; ``install`` is all that a chain sees of a stream."""
+    broken, old, new = Breaks(), Level(level=0.5), Late()
+    chain = Chain(broken, old)
+    run_over(chain.prepare(48_000, 2), ROWS)
+    installed = []
+    chain.connect(lambda program: installed.append(program) or True)
+    threads = [threading.Thread(target=chain.replace, args=(old, new))]
+    threads[0].start()
+    wait_for(lambda: len(installed) == 1)
+    assert [fault.processor for fault in chain.faults()] == [broken]
+    assert chain.parts == [broken, old], "as before, until it is faded"
+    assert list(chain.processors()) == [broken, old]
+    assert chain.position == 12_000 and chain.latency_frames == 0
+    assert chain.longest_ns(old) > 0
+    with pytest.raises(UsageError, match="plays already"):
+        chain.prepare(48_000, 2)
+    threads.append(threading.Thread(target=chain.append, args=(Level(level=0.25),)))
+    threads[1].start()
+    time.sleep(0.05)
+    assert len(installed) == 1, "a second change waits for the first"
+    run_over(installed[0], ROWS)
+    wait_for(lambda: len(installed) == 3)
+    assert chain.parts == [broken, new] and chain.latency_frames == 10
+    run_over(installed[2], ROWS)
+    for thread in threads:
+        thread.join()
+    assert [type(part) for part in chain.parts] == [Breaks, Late, Level]
+
+
+def test_a_stream_that_lets_go_ends_the_wait_for_a_fade():
+    old = Level()
+    chain = Chain(old)
+    chain.prepare(48_000, 2)
+    installed = []
+    chain.connect(lambda program: installed.append(program) or True)
+    thread = threading.Thread(target=chain.replace, args=(old, Late()))
+    started = time.monotonic()
+    thread.start()
+    wait_for(lambda: installed)
+    chain.connect(None)
+    thread.join()
+    assert time.monotonic() - started < 1.5
+    assert [type(part) for part in chain.parts] == [Late]
+
+
+def test_a_move_to_nowhere_moves_nothing():
+    a, b = Level(), Late()
+    chain = Chain(a, b)
+    with pytest.raises(IndexError):
+        chain.move(a, 2)
+    assert chain.parts == [a, b]
+
+
 def test_a_player_tells_the_faults_of_its_chain(tmp_path):
     seen = []
     chain = Chain(Breaks(at=4800))
@@ -483,7 +684,7 @@ def test_a_player_tells_the_faults_of_its_chain(tmp_path):
         player.play(sine_file(tmp_path, 1.0))
         assert player.wait(10)
     (told,) = [event for event in seen if event.kind == "fault"]
-    assert "Breaks was left because of an output that is not finite" in told.message
+    assert "Breaks was bypassed because of an output that is not finite" in told.message
     assert player.report()["frames_played"] == 48_000
 
 

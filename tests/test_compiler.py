@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
+import pkgutil
 import subprocess
 import sys
 import textwrap
@@ -24,11 +26,13 @@ from zerocross.compiler import (
     kernel,
     load_acquire,
     monotonic_ns,
+    primitives,
     record_at,
     restore_float_mode,
     store_release,
     target,
 )
+from zerocross.compiler.primitives.primitive import Primitive, primitive
 from zerocross.errors import CompileError, KernelFault, RealtimeError
 from zerocross.memory import Record, layout
 
@@ -229,6 +233,65 @@ def test_content_key_sees_what_is_called():
         _inner.function = original
     assert cache.content_key(_outer.function) == before
     assert cache.content_key(_outer.function, "avx2") != before
+
+
+def stubs():
+    """Return every primitive that a file of ``compiler/primitives`` declares."""
+    names = [
+        name for _, name, is_package in pkgutil.iter_modules(primitives.__path__) if not is_package
+    ]
+    modules = [importlib.import_module(f"{primitives.__name__}.{name}") for name in names]
+    return {
+        f"{module.__name__}.{name}": value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, Primitive)
+    }
+
+
+def without_lowering(found):
+    return [name for name, stub in found.items() if not has_lowering(stub)]
+
+
+def has_lowering(stub):
+    try:
+        return stub.for_numba() is not None
+    except KeyError:
+        return False
+
+
+def test_every_primitive_has_a_lowering():
+    importlib.import_module(f"{primitives.__name__}.lowering")
+    found = stubs()
+    assert len(found) > 50
+    assert without_lowering(found) == []
+
+
+def test_a_primitive_without_a_lowering_is_found():
+    assert without_lowering({"forgotten": primitive(lambda: 0)}) == ["forgotten"]
+
+
+def test_stubs_and_the_proof_import_neither_numba_nor_llvm():
+    script = textwrap.dedent(
+        """
+        import importlib, pkgutil, sys
+        import zerocross.compiler.proof.verdict
+        from zerocross.compiler import primitives
+        for _, name, is_package in pkgutil.iter_modules(primitives.__path__):
+            if not is_package:
+                importlib.import_module(f"{primitives.__name__}.{name}")
+        print(sorted({"numba", "llvmlite"} & set(sys.modules)))
+        """
+    )
+    assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"
+
+
+def test_an_entry_at_a_level_is_made_as_the_entry_is():
+    made = entry("int64")(lambda value: value)
+    made.checked = made.strict_aliasing = True
+    beside = made.at("scalar")
+    assert (beside.checked, beside.strict_aliasing) == (True, True)
+    assert not entry("int64")(lambda value: value).at("scalar").checked
 
 
 def test_a_warm_start_does_not_import_numba(tmp_path):

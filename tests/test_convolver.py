@@ -9,7 +9,7 @@ import soundfile
 
 from conftest import music
 from zerocross import Chain, Parallel, UsageError
-from zerocross.dsp.convolve import design_partitions
+from zerocross.dsp.partitions import design_partitions
 from zerocross.effects import Convolver, Gain
 
 RATE = 48_000

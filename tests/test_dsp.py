@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -26,20 +27,29 @@ from zerocross.dsp.convert import (
     FORMAT_S16,
     FORMAT_S24,
     FORMAT_S32,
-    deinterleave,
     float_to_int16,
     float_to_int32,
     int16_to_float,
     int32_to_float,
-    interleave,
     interleave_int16,
     to_integers,
     write_device_frames,
 )
-from zerocross.dsp.level import band_levels_db, design_bands, peak_and_rms, power_to_db
+from zerocross.dsp.crossfade import smooth_step
+from zerocross.dsp.decibels import db_of_gain, gain_of_db
+from zerocross.dsp.interleave import (
+    deinterleave,
+    deinterleave_channel,
+    deinterleave_into,
+    interleave,
+    interleave_channel,
+    interleave_from,
+)
+from zerocross.dsp.level import peak_and_rms
 from zerocross.dsp.mix import LAYOUT_5_1, design_mix, mix_interleaved
 from zerocross.dsp.peaks import fall_peaks, replace_nonfinite
 from zerocross.dsp.ramp import RAMP, apply_equal_power_ramp, apply_ramp, ramp_to
+from zerocross.dsp.spectra import band_levels_db, design_bands, power_to_db
 from zerocross.errors import UsageError
 from zerocross.memory import Record, layout
 from zerocross.units import db_to_gain, format_time, gain_to_db, seconds_to_frames
@@ -438,6 +448,46 @@ def _deinterleaved(source, channels, frames, rows):
     deinterleave(
         float32_array(source, channels * frames), frames, float32_rows(rows, channels, frames)
     )
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 6])
+@pytest.mark.parametrize("first", [0, 1, 16, 37])
+def test_interleaving_from_and_into_the_middle_of_rows(first, channels):
+    rows = np.random.default_rng(first).standard_normal((channels, 100)).astype(np.float32)
+    for frames in (0, 1, 15, 16, 17, 63):
+        out = np.full(channels * frames + 1, 7, np.float32)
+        interleave_from(rows, first, frames, out)
+        assert np.array_equal(out[:-1], rows[:, first : first + frames].T.ravel())
+        assert out[-1] == 7
+        back = np.zeros_like(rows)
+        deinterleave_into(out, frames, back, first)
+        assert np.array_equal(back[:, first : first + frames], rows[:, first : first + frames])
+        assert np.count_nonzero(back) == channels * frames
+        alone, together = np.zeros(frames + 1, np.float32), np.zeros_like(out)
+        for c in range(channels):
+            deinterleave_channel(out, frames, c, channels, alone)
+            assert np.array_equal(alone[:-1], rows[c, first : first + frames])
+            interleave_channel(alone, frames, together, c, channels)
+        assert np.array_equal(together[:-1], out[:-1])
+        assert together[-1] == alone[-1] == 0
+
+
+def test_decibels_of_kernels_are_those_of_units():
+    for level_db in np.linspace(-150, 60, 2101):
+        gain = gain_of_db(float(level_db))
+        assert gain == pytest.approx(db_to_gain(level_db), rel=1e-14)
+        assert np.float32(gain) == np.float32(math.exp(level_db * (math.log(10.0) / 20.0)))
+        assert db_of_gain(gain) == pytest.approx(level_db, abs=1e-12)
+
+
+def test_the_smooth_step_is_smooth():
+    t = np.linspace(0, 1, 1001)
+    step = np.array([smooth_step(x) for x in t])
+    assert (step[0], step[500], step[-1]) == (0.0, 0.5, 1.0)
+    assert (np.diff(step) > 0).all()
+    assert np.allclose(step + step[::-1], 1.0)
+    slope = np.gradient(step, t)
+    assert np.abs(slope[[0, -1]]).max() < 1e-4 and slope.max() == pytest.approx(1.875, abs=1e-3)
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zerocross.compiler import (
-    entry,
-    float32_array,
-    float32_rows,
-    float64_array,
-    float64_rows,
-    int64_array,
-    target,
-)
-from zerocross.dsp.dc import block_dc, design_dc_blocker
-from zerocross.dsp.level import magnitude_spectrum, power_spectrum, true_peak
-from zerocross.dsp.limiter import limit, make_limiter
+from test_biquad import in_blocks
+from zerocross.compiler import entry, float32_array, float32_rows, record_at, target
+from zerocross.dsp.dc import DC_BLOCKER, block_dc, design_dc_blocker, make_dc_blocker
+from zerocross.dsp.limiter import LIMITER, limit, make_limiter
 from zerocross.dsp.mix import accumulate
+from zerocross.dsp.spectra import magnitude_spectrum, power_spectrum
+from zerocross.dsp.true_peak import TRUE_PEAK, make_true_peak, true_peak
 from zerocross.dsp.window import WINDOWS, apply_window, design_window
 from zerocross.errors import UsageError
 
@@ -83,20 +79,14 @@ def test_elementwise_kernels_at_every_length(level):
             assert np.allclose(out, want, rtol=3e-7, atol=1e-7), (kind, n)
 
 
-@entry("int64", "int64", "int64", "float64", "int64")
-def _block_dc(rows, channels, frames, pole, state):
-    block_dc(float32_rows(rows, channels, frames), frames, pole, float64_rows(state, channels, 2))
+@entry("int64", "int64", "int64", "int64")
+def _block_dc(state, rows, channels, frames):
+    block_dc(record_at(state, DC_BLOCKER), float32_rows(rows, channels, frames), frames)
 
 
 def without_dc(signal, cutoff, splits):
-    pole, state = design_dc_blocker(cutoff, RATE), np.zeros((len(signal), 2))
-    pieces, at = [], 0
-    for n in splits:
-        block = signal[:, at : at + n].copy()
-        _block_dc(block.ctypes.data, len(block), n, pole, state.ctypes.data)
-        pieces.append(block)
-        at += n
-    return np.concatenate(pieces, axis=1)
+    state = make_dc_blocker(design_dc_blocker(cutoff, RATE), len(signal))
+    return in_blocks(signal, splits, lambda *block: _block_dc(state.address, *block))
 
 
 def test_the_dc_blocker_is_a_first_order_high_pass():
@@ -111,34 +101,14 @@ def test_the_dc_blocker_is_a_first_order_high_pass():
         design_dc_blocker(30_000, RATE)
 
 
-@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64")
-def _limit(rows, channels, frames, settings, delay, length, gains):
-    limit(
-        float32_rows(rows, channels, frames),
-        frames,
-        float64_array(settings, 4),
-        float32_rows(delay, channels, length),
-        int64_array(gains, 3 * length + 8),
-    )
+@entry("int64", "int64", "int64", "int64")
+def _limit(state, rows, channels, frames):
+    limit(record_at(state, LIMITER), float32_rows(rows, channels, frames), frames)
 
 
 def limited(signal, splits, **options):
     made = make_limiter(len(signal), RATE, **options)
-    pieces, at = [], 0
-    for n in splits:
-        block = signal[:, at : at + n].copy()
-        _limit(
-            block.ctypes.data,
-            len(block),
-            n,
-            made.settings.ctypes.data,
-            made.delay.ctypes.data,
-            made.delay.shape[1],
-            made.gains.ctypes.data,
-        )
-        pieces.append(block)
-        at += n
-    return made, np.concatenate(pieces, axis=1)
+    return made, in_blocks(signal, splits, lambda *block: _limit(made.address, *block))
 
 
 def bursts(frames=20_000):
@@ -159,7 +129,7 @@ def test_nothing_comes_out_above_the_ceiling(ceiling):
 def test_what_is_below_the_knee_passes_unchanged_but_late():
     signal = np.random.default_rng(3).uniform(-0.85, 0.85, (2, 5000)).astype(np.float32)
     made, out = limited(signal, [5000])
-    late = made.latency_frames
+    late = made["latency_frames"]
     assert late == 239
     assert np.array_equal(out[:, late:], signal[:, :-late])
     assert not out[:, :late].any()
@@ -178,9 +148,26 @@ def test_the_gain_moves_slowly():
     signal = np.full((1, 40_000), 0.5, np.float32)
     signal[0, 3000] = 8.0
     made, out = limited(signal, [40_000])
-    gain = np.delete(out[0, made.latency_frames :] / 0.5, 3000)
-    assert np.abs(np.diff(gain)).max() < 1.01 / made.delay.shape[1]
+    gain = np.delete(out[0, made["latency_frames"] :] / 0.5, 3000)
+    assert np.abs(np.diff(gain)).max() < 1.01 / made["lookahead"]
     assert gain[-1] > 0.95, "and comes back"
+
+
+@pytest.mark.parametrize("lookahead_s", [0.001, 0.005, 0.0075])
+def test_the_gain_is_down_for_as_long_as_the_limiter_looks_ahead(lookahead_s):
+    """One loud sample, a release of no time: down and up again in straight lines, to the frame."""
+    length = round(lookahead_s * RATE)
+    signal = np.full((1, 5000), 0.25, np.float32)
+    signal[0, 3000] = 4.0
+    made, out = limited(signal, [5000], lookahead_s=lookahead_s, release_s=1e-6)
+    assert (made["lookahead"], made["latency_frames"]) == (length, length - 1)
+    gain = out[0] / np.roll(signal[0], length - 1)
+    least = (0.9 + 0.1 * (1 - np.exp(-31.0))) / 4.0
+    at = np.arange(5000) - 3000
+    share = np.clip(length - np.abs(at - (length - 1)), 0, length) / length
+    wanted = 1 - share * (1 - least)
+    assert np.abs(gain - wanted)[length:].max() < 1e-6
+    assert not out[0, : length - 1].any()
 
 
 @settings(deadline=None, max_examples=40)
@@ -196,8 +183,8 @@ def test_a_limiter_that_makes_no_sense_is_refused():
 
 
 @entry("int64", "int64", "int64", "int64")
-def _true_peak(x, n, history, out):
-    float32_array(out, 1)[0] = true_peak(float32_array(x, n), float32_array(history, 12))
+def _true_peak(state, rows, channels, frames):
+    true_peak(record_at(state, TRUE_PEAK), float32_rows(rows, channels, frames), frames)
 
 
 def test_true_peak_finds_what_lies_between_the_samples():
@@ -208,7 +195,11 @@ def test_true_peak_finds_what_lies_between_the_samples():
         hidden = frequency != 997.0
         assert not hidden or np.abs(x).max() < 0.5 * 0.9
         x *= np.minimum(1, np.minimum(n, n[::-1]) / 480).astype(np.float32)
-        out, history = np.zeros(1, np.float32), np.zeros(12, np.float32)
-        _true_peak(x.ctypes.data, len(x), history.ctypes.data, out.ctypes.data)
+        state, split = make_true_peak(2), make_true_peak(2)
+        rows = np.stack([x, 0.25 * x])
+        _true_peak(state.address, rows.ctypes.data, *rows.shape)
         # BS.1770-4: the filter's own error and the grid's are within about 0.6 dB.
-        assert -0.6 < 20 * np.log10(out[0] / 0.5) < 0.3, frequency
+        assert -0.6 < 20 * np.log10(state["true_peak"] / 0.5) < 0.3, frequency
+        assert state["sample_peak"] == np.abs(x).max()
+        in_blocks(rows, [1, 7, 92, 4700], functools.partial(_true_peak, split.address))
+        assert split["true_peak"] == state["true_peak"]

@@ -23,7 +23,7 @@ from zerocross.effects import (
     Pan,
     Reverb,
     Sampler,
-    Tap,
+    TapPoint,
 )
 from zerocross.eq import KINDS, Equalizer, design_band, frequency_response
 
@@ -64,7 +64,7 @@ EVERY = {
     "sampler": playing_sampler,
     "notes": playing_oscillator,
     "meter": lambda: Meter(),
-    "tap": lambda: Tap(),
+    "tap": lambda: TapPoint(),
     "equalizer": lambda: Equalizer([("peaking", 1000, 1, 6), ("lowshelf", 100, 0.7, -4)]),
 }
 
@@ -136,6 +136,74 @@ def test_the_compressors_static_curve():
         out = Chain(Compressor(threshold_db=-30.0, ratio=4.0, knee_db=0.0)).render(tone)
         wanted = level if level < -30 else -30 + (level + 30) / 4
         assert 20 * np.log10(out[-1]) == pytest.approx(wanted, abs=0.01)
+
+
+@pytest.mark.parametrize("knee", [0.0, 6.0, 12.0, 40.0])
+def test_the_knee_bends_as_wide_as_it_is_told(knee):
+    """Below, within and above: at its ends it meets the straight lines, in the middle an eighth."""
+    threshold, ratio = -40.0, 5.0
+    for over in (-knee / 2 - 1, -knee / 2, -knee / 4, 0.0, knee / 4, knee / 2, knee / 2 + 1):
+        tone = 10 ** ((threshold + over) / 20) * np.ones(RATE)
+        one = Compressor(threshold_db=threshold, ratio=ratio, knee_db=knee)
+        out = Chain(one).render(tone)
+        bent = (over + knee / 2) ** 2 / (2 * knee) if 2 * abs(over) < knee else max(0.0, over)
+        wanted = threshold + over + (1 / ratio - 1) * bent
+        assert 20 * np.log10(out[-1]) == pytest.approx(wanted, abs=1e-3), over
+        assert one.reduction_db == pytest.approx((1 / ratio - 1) * bent, abs=1e-3)
+
+
+def test_a_compressor_of_silence_is_finite():
+    one = Compressor(makeup_db=24.0)
+    assert not Chain(one).render(np.zeros(1000)).any()
+    assert one.reduction_db == 0.0
+
+
+#: Of every parameter the default and the range.
+PARAMETERS = {
+    (Gain, "gain_db"): (0.0, -120.0, 24.0),
+    (Pan, "pan"): (0.0, -1.0, 1.0),
+    (Compressor, "threshold_db"): (-18.0, -80.0, 0.0),
+    (Compressor, "ratio"): (4.0, 1.0, 100.0),
+    (Compressor, "knee_db"): (6.0, 0.0, 40.0),
+    (Compressor, "attack_ms"): (5.0, 0.05, 500.0),
+    (Compressor, "release_ms"): (100.0, 1.0, 5000.0),
+    (Compressor, "makeup_db"): (0.0, -24.0, 24.0),
+    (Gate, "threshold_db"): (-50.0, -100.0, 0.0),
+    (Gate, "range_db"): (-80.0, -120.0, 0.0),
+    (Gate, "attack_ms"): (1.0, 0.05, 100.0),
+    (Gate, "hold_ms"): (50.0, 0.0, 1000.0),
+    (Gate, "release_ms"): (100.0, 1.0, 5000.0),
+    (Delay, "time_s"): (0.3, 0.001, 2.0),
+    (Delay, "feedback"): (0.3, 0.0, 0.99),
+    (Delay, "mix"): (0.3, 0.0, 1.0),
+    (Reverb, "decay_s"): (1.8, 0.1, 20.0),
+    (Reverb, "damping"): (0.3, 0.0, 0.95),
+    (Reverb, "mix"): (0.25, 0.0, 1.0),
+    (Oscillator, "frequency"): (440.0, 1.0, 20_000.0),
+    (Oscillator, "gain_db"): (-12.0, -120.0, 0.0),
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), PARAMETERS)
+def test_defaults_and_ranges(kind, name):
+    default, least, most = PARAMETERS[kind, name]
+    one = kind()
+    assert getattr(one, name) == default
+    for value in (least, most):
+        setattr(one, name, value)
+        assert getattr(one, name) == value
+    for value in (least - 0.001, most + 0.001):
+        with pytest.raises(UsageError, match=f"{name}="):
+            setattr(one, name, value)
+
+
+def test_a_closed_gate_lets_its_range_through():
+    quiet = np.full(RATE, 1e-3, np.float32)
+    for range_db in (-120.0, -80.0, -20.0, -6.0, 0.0):
+        gate = Gate(threshold_db=-40.0, range_db=range_db, attack_ms=1.0, release_ms=20.0)
+        out = Chain(gate).render(quiet)
+        assert out[-1] / 1e-3 == pytest.approx(10 ** (range_db / 20), rel=1e-5)
+        assert gate.gain == pytest.approx(10 ** (range_db / 20), rel=1e-5)
 
 
 def test_the_gate_opens_holds_and_closes():
@@ -269,10 +337,10 @@ def test_bands_change_while_playing_without_a_click(tmp_path):
         for _ in range(20):
             one.set_band(int(rng.integers(0, 8)), gain_db=float(rng.uniform(-9, 9)))
             time.sleep(0.03)
-        wait_for(lambda: one.seen == one.version)
+        wait_for(lambda: one._filters["seen"] == one._filters["version"])
         time.sleep(0.3)
         out = player._output.captures[0].captured()[:, 0].copy()
-    assert one.seen == 20
+    assert one._filters["seen"] == 20
     first = int(np.argmax(np.abs(out) > 0)) + 4800
     last = len(out) - 1 - int(np.argmax(np.abs(out[::-1]) > 0)) - 4800
     sos = scipy.signal.butter(8, 1000, "highpass", fs=RATE, output="sos")

@@ -431,9 +431,7 @@ def resampled(rate_in, rate_out, *pieces):
     padded = np.concatenate([whole, np.zeros((made.taps, whole.shape[1]), np.float32)])
     rows = np.ascontiguousarray(padded.T)
     out = np.zeros((whole.shape[1], made.most_frames_out(rows.shape[1])), np.float32)
-    resample_rows(
-        made.record.address, rows.ctypes.data, rows.shape[1], out.ctypes.data, out.shape[1]
-    )
+    resample_rows(made.address, rows.ctypes.data, rows.shape[1], out.ctypes.data, out.shape[1])
     return out[:, : -(-len(whole) * rate_out // rate_in)].T
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from conftest import music
 from zerocross import Chain, SourceError, Stream, UsageError
-from zerocross.dsp.parallel import pack_parallel
+from zerocross.dsp.parallel import design_parallel
 from zerocross.eq import (
     KINDS,
     Equalizer,
@@ -190,11 +190,8 @@ def test_many_changes_in_a_row_do_not_wait_and_the_last_one_counts():
         equalizer.set_band(0, gain_db=-6.0)
         from conftest import wait_for
 
-        wait_for(
-            lambda: equalizer.seen == equalizer.version and equalizer.fading == 0, what="the fade"
-        )
-        packed = equalizer._packed()
-        assert np.array_equal(equalizer.taps, packed)
+        wait_for(lambda: equalizer._filters.is_settled, what="the fade")
+        assert np.array_equal(equalizer._filters.heard_taps, equalizer._taps())
 
 
 @pytest.mark.parametrize("bands", [10, 15, 31])
@@ -241,7 +238,7 @@ def test_the_engine_is_chosen_and_changes_while_it_plays():
     twice = [("peaking", 1000, 1.0, 6.0)] * 9
     assert Equalizer(twice).engine == "cascade", "bands that share poles have no parallel form"
     assert Equalizer([("peaking", 1e3, 1, 3)] * 2, engine="parallel").engine == "cascade"
-    assert pack_parallel([[1.0, 0, 0, 1, 0, 0]]) is None
+    assert design_parallel([[1.0, 0, 0, 1, 0, 0]]) is None
     equalizer = Equalizer([("peaking", 100.0 * 2**k, 1.0, 0.5 * k) for k in range(7)] * 1)
     chain = Chain(equalizer)
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(48_000) / RATE)
@@ -360,6 +357,28 @@ def test_every_line_is_applied_or_reported():
     assert "no frequency" in reasons[15] and "beyond 60 dB" in reasons[16]
     assert "'Delay' is not supported" in reasons[21] and "not a command" in reasons[22]
     assert str(preset.skipped[0]).startswith("preset:4: ")
+
+
+def test_channels_are_named_or_numbered():
+    names = {"L": 0, "R": 1, "C": 2, "LFE": 3, "SUB": 3, "RL": 4, "RR": 5, "SL": 6, "SR": 7}
+    numbers = {str(k + 1): k for k in range(8)}
+    for name, channel in (names | numbers).items():
+        preset = parse_preset(f"Channel: {name.lower()}\nPreamp: -3\nChannel: ALL\nPreamp: -1\n")
+        found = [preset.settings(c).preamp_db for c in range(9)]
+        assert found == [-4.0 if c == channel else -1.0 for c in range(9)], name
+        assert not preset.skipped
+    both = parse_preset("Channel: R 8\nPreamp: -3\n")
+    assert [both.settings(c).preamp_db for c in (0, 1, 7)] == [0.0, -3.0, -3.0]
+
+
+@pytest.mark.parametrize("name", ["9", "0", "10", "-1", "", "left", "L Q"])
+def test_a_channel_that_there_is_not_is_told(name):
+    """What follows goes on being said of the channels before."""
+    preset = parse_preset(f"Channel: L\nChannel: {name}\nPreamp: -3\n")
+    (skipped,) = preset.skipped
+    assert skipped.number == 2
+    assert skipped.reason.endswith("names no channel")
+    assert [preset.settings(c).preamp_db for c in (0, 1, 8)] == [-3.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import soundfile
 
 from conftest import music
 from zerocross import NOTE_OFF, NOTE_ON, Chain, UsageError, param, processor
-from zerocross.effects import Gain, Meter, Oscillator, Sampler, Tap
+from zerocross.effects import Gain, Meter, Oscillator, Sampler, TapPoint
 
 RATE = 48_000
 SILENCE = np.zeros(48_000, np.float32)
@@ -208,7 +208,7 @@ def test_a_sampler_refuses_nonsense(options):
 
 def test_a_meter_reads_what_passes():
     tone = 0.5 * np.sin(2 * np.pi * 997 * np.arange(5 * RATE) / RATE)
-    meter, tap = Meter(), Tap()
+    meter, tap = Meter(), TapPoint()
     out = Chain(meter, tap).render(np.stack([tone, 0.1 * tone], axis=1))
     assert np.array_equal(out[:, 0], tone.astype(np.float32))
     assert meter.peak_dbfs == pytest.approx([-6.02, -26.02], abs=0.05)

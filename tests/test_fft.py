@@ -5,18 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zerocross.compiler import entry, float32_array, float64_array, target
+from zerocross.compiler import entry, float32_array, float64_array, record_at, target
 from zerocross.dsp.fft import (
-    MAX_SIZE,
     complex_fft,
     inverse_complex_fft,
     inverse_real_fft,
     inverse_wide_fft,
+    real_fft,
+    wide_fft,
+)
+from zerocross.dsp.fft_plan import (
+    FFT,
+    MAX_SIZE,
+    REAL_FFT,
+    WIDE_FFT,
     make_fft,
     make_real_fft,
     make_wide_fft,
-    real_fft,
-    wide_fft,
 )
 from zerocross.errors import UsageError
 
@@ -24,26 +29,30 @@ LEVELS = target.available()
 SIZES = [1 << k for k in range(4, 17)]
 
 
-@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64")
-def _complex(xr, xi, yr, yi, size, tables, length, work, inverse):
+@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64")
+def _complex(plan_address, xr, xi, yr, yi, size, inverse):
+    plan = record_at(plan_address, FFT)
     a, b = float32_array(xr, size), float32_array(xi, size)
     c, d = float32_array(yr, size), float32_array(yi, size)
-    w, space = float32_array(tables, length), float32_array(work, 4 * size)
     if inverse:
-        inverse_complex_fft(a, b, c, d, w, space)
+        inverse_complex_fft(plan, a, b, c, d)
     else:
-        complex_fft(a, b, c, d, w, space)
+        complex_fft(plan, a, b, c, d)
 
 
-@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64")
-def _real(x, yr, yi, size, tables, length, work, inverse):
+@entry("int64", "int64", "int64", "int64", "int64", "int64")
+def _real(plan_address, x, yr, yi, size, inverse):
+    plan = record_at(plan_address, REAL_FFT)
     a, bins = float32_array(x, size), size // 2 + 1
     c, d = float32_array(yr, bins), float32_array(yi, bins)
-    w, space = float32_array(tables, length), float32_array(work, 4 * size)
     if inverse:
-        inverse_real_fft(c, d, a, w, space)
+        inverse_real_fft(plan, c, d, a)
     else:
-        real_fft(a, c, d, w, space)
+        real_fft(plan, a, c, d)
+
+
+def addresses(*arrays):
+    return [array.ctypes.data for array in arrays]
 
 
 def fft(z, level=None, inverse=False):
@@ -51,17 +60,7 @@ def fft(z, level=None, inverse=False):
     a, b = z.real.astype(np.float32), z.imag.astype(np.float32)
     c, d = np.zeros_like(a), np.zeros_like(a)
     run = _complex.at(level) if level else _complex
-    run(
-        a.ctypes.data,
-        b.ctypes.data,
-        c.ctypes.data,
-        d.ctypes.data,
-        len(z),
-        plan.tables.ctypes.data,
-        plan.tables.size,
-        plan.work.ctypes.data,
-        int(inverse),
-    )
+    run(plan.address, *addresses(a, b, c, d), len(z), int(inverse))
     return c + 1j * d
 
 
@@ -70,16 +69,7 @@ def rfft(x, level=None):
     x = x.astype(np.float32)
     c, d = np.zeros(len(x) // 2 + 1, np.float32), np.zeros(len(x) // 2 + 1, np.float32)
     run = _real.at(level) if level else _real
-    run(
-        x.ctypes.data,
-        c.ctypes.data,
-        d.ctypes.data,
-        len(x),
-        plan.tables.ctypes.data,
-        plan.tables.size,
-        plan.work.ctypes.data,
-        0,
-    )
+    run(plan.address, *addresses(x, c, d), len(x), 0)
     return c + 1j * d
 
 
@@ -88,16 +78,7 @@ def irfft(z, level=None):
     plan = make_real_fft(size)
     c, d, x = z.real.astype(np.float32), z.imag.astype(np.float32), np.zeros(size, np.float32)
     run = _real.at(level) if level else _real
-    run(
-        x.ctypes.data,
-        c.ctypes.data,
-        d.ctypes.data,
-        size,
-        plan.tables.ctypes.data,
-        plan.tables.size,
-        plan.work.ctypes.data,
-        1,
-    )
+    run(plan.address, *addresses(x, c, d), size, 1)
     return x
 
 
@@ -168,17 +149,7 @@ def test_in_place():
     z = noise(256)
     plan = make_fft(256)
     a, b = z.real.astype(np.float32), z.imag.astype(np.float32)
-    _complex(
-        a.ctypes.data,
-        b.ctypes.data,
-        a.ctypes.data,
-        b.ctypes.data,
-        256,
-        plan.tables.ctypes.data,
-        plan.tables.size,
-        plan.work.ctypes.data,
-        0,
-    )
+    _complex(plan.address, *addresses(a, b, a, b), 256, 0)
     assert error(a + 1j * b, np.fft.fft(z)) < 3e-7
 
 
@@ -194,15 +165,15 @@ def test_it_calls_nothing():
     assert _real.verdict["calls"] == []
 
 
-@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64", "int64")
-def _wide(x, yr, yi, size, tables, length, work, inverse):
+@entry("int64", "int64", "int64", "int64", "int64", "int64")
+def _wide(plan_address, x, yr, yi, size, inverse):
+    plan = record_at(plan_address, WIDE_FFT)
     a, bins = float64_array(x, size), size // 2 + 1
     c, d = float64_array(yr, bins), float64_array(yi, bins)
-    w, space = float64_array(tables, length), float64_array(work, 4 * size)
     if inverse:
-        inverse_wide_fft(c, d, a, w, space)
+        inverse_wide_fft(plan, c, d, a)
     else:
-        wide_fft(a, c, d, w, space)
+        wide_fft(plan, a, c, d)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -210,10 +181,17 @@ def test_wide_transform_is_numpys_and_back(size):
     plan = make_wide_fft(size)
     signal = np.random.default_rng(size).standard_normal(size)
     x, re, im = signal.copy(), np.zeros(size // 2 + 1), np.zeros(size // 2 + 1)
-    rest = (size, plan.tables.ctypes.data, plan.tables.size, plan.work.ctypes.data)
-    _wide(x.ctypes.data, re.ctypes.data, im.ctypes.data, *rest, 0)
+    _wide(plan.address, *addresses(x, re, im), size, 0)
     wanted = np.fft.rfft(signal)
     assert np.abs(re + 1j * im - wanted).max() < 1e-14 * np.abs(wanted).max() * np.log2(size)
     x[:] = 0.0
-    _wide(x.ctypes.data, re.ctypes.data, im.ctypes.data, *rest, 1)
+    _wide(plan.address, *addresses(x, re, im), size, 1)
     assert np.abs(x - signal).max() < 1e-14 * np.log2(size)
+
+
+def test_a_plan_of_another_kind_does_not_compile():
+    """Misuse is told when a kernel is compiled, not by what it gives."""
+    x, out = np.zeros(64, np.float32), np.zeros(33, np.float32)
+    for wrong in (make_fft(64), make_wide_fft(64)):
+        with pytest.raises(Exception, match=r"(?i)half_twiddles"):
+            real_fft(wrong.row, x, out, out.copy())

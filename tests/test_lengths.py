@@ -12,14 +12,17 @@ from test_dsp import _decibels, _int16, _interleaved, _peak_rms
 from test_dynamics import _block_dc, _four, _limit
 from test_vector import _gain
 from zerocross.compiler import target
-from zerocross.dsp.biquad import cascade, make_cascade_state, pack_sos
-from zerocross.dsp.convert import interleave, interleave_int16
-from zerocross.dsp.dc import design_dc_blocker
-from zerocross.dsp.fft import make_real_fft, real_fft
+from zerocross.dsp.biquad import cascade, design_cascade, make_cascade
+from zerocross.dsp.convert import interleave_int16
+from zerocross.dsp.dc import design_dc_blocker, make_dc_blocker
+from zerocross.dsp.fft import real_fft
+from zerocross.dsp.fft_plan import make_real_fft
 from zerocross.dsp.gain import gain
-from zerocross.dsp.level import peak_and_rms, power_to_db
+from zerocross.dsp.interleave import interleave
+from zerocross.dsp.level import peak_and_rms
 from zerocross.dsp.limiter import make_limiter
 from zerocross.dsp.resample import make_resampler, resample_rows
+from zerocross.dsp.spectra import power_to_db
 from zerocross.dsp.window import apply_window, design_window
 
 LEVELS = target.available()
@@ -79,30 +82,20 @@ def test_rows_of_a_larger_array_from_python(row):
 
 
 def run_cascade(level, rows):
-    packed = pack_sos(SOS)
-    state = make_cascade_state(packed, len(rows))
-    groups = packed.size // 40
-    _cascade.at(level)(rows.ctypes.data, *rows.shape, packed.ctypes.data, groups, state.ctypes.data)
+    state = make_cascade(design_cascade(SOS), len(rows))
+    _cascade.at(level)(state.address, rows.ctypes.data, *rows.shape)
     return rows
 
 
 def run_dc(level, rows):
-    state = np.zeros((len(rows), 2))
-    pole = design_dc_blocker(20, 48_000)
-    _block_dc.at(level)(rows.ctypes.data, *rows.shape, pole, state.ctypes.data)
+    state = make_dc_blocker(design_dc_blocker(20, 48_000), len(rows))
+    _block_dc.at(level)(state.address, rows.ctypes.data, *rows.shape)
     return rows
 
 
 def run_limiter(level, rows):
-    made = make_limiter(len(rows), 48_000, ceiling=0.5)
-    _limit.at(level)(
-        rows.ctypes.data,
-        *rows.shape,
-        made.settings.ctypes.data,
-        made.delay.ctypes.data,
-        made.delay.shape[1],
-        made.gains.ctypes.data,
-    )
+    state = make_limiter(len(rows), 48_000, ceiling=0.5)
+    _limit.at(level)(state.address, rows.ctypes.data, *rows.shape)
     return rows
 
 
@@ -111,7 +104,7 @@ def run_resampler(level, rows):
     room = made.most_frames_out(rows.shape[1])
     _, out = shifted(np.zeros((len(rows), room), np.float32), 12)
     count = resample_rows.at(level)(
-        made.record.address, rows.ctypes.data, rows.shape[1], out.ctypes.data, room
+        made.address, rows.ctypes.data, rows.shape[1], out.ctypes.data, room
     )
     return out[:, :count]
 
@@ -229,8 +222,8 @@ def test_views_of_larger_arrays_from_python():
         assert rms == pytest.approx(np.sqrt(np.mean(column.astype(np.float64) ** 2)), rel=1e-6)
     for part in (big[:2, 1:1001], big.T[200:1200, :2].T):
         expected = scipy.signal.sosfilt(SOS, part.astype(np.float64), axis=1)
-        packed = pack_sos(SOS)
-        cascade(part, 1000, packed, make_cascade_state(packed, 2))
+        state = make_cascade(design_cascade(SOS), 2)
+        cascade(state.row, part, 1000)
         assert np.abs(part - expected).max() < 3e-6
 
 
@@ -242,7 +235,7 @@ def test_a_spectrum_in_plain_python():
     re, im = np.zeros(size // 2 + 1, np.float32), np.zeros(size // 2 + 1, np.float32)
     windowed = np.zeros_like(x)
     apply_window(x, window, windowed)
-    real_fft(windowed, re, im, plan.tables, plan.work)
+    real_fft(plan.row, windowed, re, im)
     power = (re * re + im * im) * np.float32((4 / size) ** 2)
     power_to_db(power, power)
     assert power[64] == pytest.approx(0.0, abs=0.01), "a full-scale sine reads 0 dBFS"

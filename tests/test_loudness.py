@@ -12,7 +12,8 @@ import soundfile
 
 from conftest import music
 from zerocross import Chain, Player, SourceError, UsageError, render
-from zerocross.dsp.loudness import Loudness, design_k_weighting
+from zerocross.dsp.bs1770 import design_k_weighting
+from zerocross.dsp.r128 import Loudness
 from zerocross.effects import LoudnessMeter
 from zerocross.loudness.files import measure
 from zerocross.loudness.replaygain import GainTags, gain_for, read_gain_tags
@@ -187,6 +188,34 @@ def test_silence_and_short_signals():
             call()
     with pytest.raises(UsageError, match="1 channels pushed"):
         meter.push(np.zeros(10))
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100])
+def test_the_first_figures_are_there_after_exactly_their_time(rate):
+    """400 ms give momentary and integrated loudness, 3 s short-term; one frame less, none."""
+    signal = stereo((-23, 4), rate=rate)
+    for seconds, names in (
+        (0.4, ("momentary_lufs", "momentary_max_lufs", "integrated_lufs")),
+        (3.0, ("short_term_lufs", "short_term_max_lufs")),
+    ):
+        frames = round(seconds * rate)
+        meter = Loudness(rate)
+        meter.push(signal[:, : frames - 1])
+        assert {getattr(meter, name) for name in names} == {-math.inf}
+        meter.push(signal[:, frames - 1 : frames])
+        for name in names:
+            assert getattr(meter, name) == pytest.approx(-23.0, abs=0.2), name
+
+
+def test_a_meter_that_is_reset_has_heard_nothing():
+    signal = stereo((-23, 4))
+    meter = Loudness(RATE)
+    meter.push(signal)
+    first = meter.integrated_lufs, meter.short_term_max_lufs, meter.true_peak_dbtp
+    meter.reset()
+    assert meter.integrated_lufs == meter.true_peak_dbtp == meter.sample_peak_dbfs == -math.inf
+    meter.push(signal)
+    assert first == (meter.integrated_lufs, meter.short_term_max_lufs, meter.true_peak_dbtp)
 
 
 def test_it_measures_live_too():

@@ -202,7 +202,7 @@ def test_where_mapping_is_refused_plain_memory_does(monkeypatch):
     def refuse(*_):
         raise OSError(1, "Operation not permitted")
 
-    for name in ("_map_file_twice", "_remap_twice", "_map_section_twice"):
+    for name in ("map_file_twice", "remap_twice", "map_section_twice"):
         monkeypatch.setattr(mirror_room, name, refuse)
     with MirroredBuffer(4096) as buffer:
         assert not buffer.is_mirrored

@@ -19,14 +19,15 @@ from test_fft import _complex, _real
 from test_resample import sine
 from test_sync import _pop_pieces, _push_pieces
 from test_vector import FLOAT_RESULTS, _floats, _gain, _integers, _tails, floats
-from zerocross.compiler import entry, float32_rows, int64_array, target
+from zerocross.compiler import target
 from zerocross.compiler.primitives.vector import Vector, f32x8, f32x16, i16x16, load, saturate
-from zerocross.dsp.biquad import make_cascade_state, pack_sos
-from zerocross.dsp.dc import design_dc_blocker
-from zerocross.dsp.fft import make_fft, make_real_fft
-from zerocross.dsp.level import design_bands
+from zerocross.dsp.biquad import design_cascade, make_cascade
+from zerocross.dsp.dc import design_dc_blocker, make_dc_blocker
+from zerocross.dsp.fft_plan import make_fft, make_real_fft
 from zerocross.dsp.limiter import make_limiter
-from zerocross.dsp.resample import make_resampler, resample
+from zerocross.dsp.resample import make_resampler, resample_rows
+from zerocross.dsp.spectra import design_bands
+from zerocross.dsp.state import State
 from zerocross.sync.ring import RING, ring_pop, ring_push
 
 BASE = 0x10_0000_0000
@@ -63,19 +64,34 @@ def foreign(tmp_path_factory):
 
 
 def call(emulator, program, image, arguments):
-    """Lay the arrays out in an image, run the program on it, and read them back."""
+    """Lay arrays and states out in an image, run the program on it, and read them back.
+
+    A state becomes its arrays and a record that says where in the image they lie.
+    """
+    arguments = list(arguments)
+    records = {}
+    for k, value in enumerate(arguments):
+        if isinstance(value, State):
+            records[k] = arguments[k] = value._memory.copy()
+            for name, array in value.arrays.items():
+                records[k, name] = len(arguments)
+                arguments.append(array)
+    passed = len(arguments) - sum(isinstance(key, tuple) for key in records)
     offset, places = PAGE, {}
     for k, value in enumerate(arguments):
         if isinstance(value, np.ndarray):
             places[k] = offset
             offset += -(-value.nbytes // 64) * 64 + 64
+    for key, at in records.items():
+        if isinstance(key, tuple):
+            arguments[key[0]][key[1]] = BASE + places[at]
     memory = bytearray(-(-offset // PAGE) * PAGE)
     for k, place in places.items():
         memory[place : place + arguments[k].nbytes] = arguments[k].tobytes()
     image.write_bytes(memory)
     integers = [
         str(BASE + places[k]) if k in places else str(v)
-        for k, v in enumerate(arguments)
+        for k, v in enumerate(arguments[:passed])
         if not isinstance(v, float)
     ]
     doubles = [repr(v) for v in arguments if isinstance(v, float)]
@@ -178,57 +194,32 @@ def test_fft(foreign, size):
     plan = make_fft(size)
     a, b = noise(size), noise(size, seed=2)
     c, d = np.zeros_like(a), np.zeros_like(a)
-    foreign(_complex, a, b, c, d, size, plan.tables, plan.tables.size, plan.work, 0)
+    foreign(_complex, plan, a, b, c, d, size, 0)
     expected = np.fft.fft(a.astype(np.float64) + 1j * b)
     assert np.linalg.norm(c + 1j * d - expected) < 3e-7 * np.linalg.norm(expected)
     plan = make_real_fft(size)
     re, im = np.zeros(size // 2 + 1, np.float32), np.zeros(size // 2 + 1, np.float32)
-    foreign(_real, a, re, im, size, plan.tables, plan.tables.size, plan.work, 0)
+    foreign(_real, plan, a, re, im, size, 0)
     expected = np.fft.rfft(a.astype(np.float64))
     assert np.linalg.norm(re + 1j * im - expected) < 3e-7 * np.linalg.norm(expected)
     back = np.zeros_like(a)
-    foreign(_real, back, re, im, size, plan.tables, plan.tables.size, plan.work, 1)
+    foreign(_real, plan, back, re, im, size, 1)
     assert np.abs(back - a).max() < 4e-6
 
 
 @pytest.mark.parametrize(("channels", "count"), [(1, 8), (2, 8), (3, 11)])
 def test_biquads(foreign, channels, count):
     signal, sos = 0.1 * noise(channels, 700), bands(count)
-    packed = pack_sos(sos)
-    state, out = make_cascade_state(packed, channels), signal.copy()
-    foreign(_cascade, out, channels, 700, packed, packed.size // 40, state)
+    state, out = make_cascade(design_cascade(sos), channels), signal.copy()
+    foreign(_cascade, state, out, channels, 700)
     assert np.abs(out - scipy.signal.sosfilt(sos, signal.astype(np.float64), axis=1)).max() < 2e-7
-
-
-@entry(*["int64"] * 11)
-def _resample(rows, channels, frames, out, room, phases, count, taps, history, length, state):
-    return resample(
-        float32_rows(rows, channels, frames),
-        frames,
-        float32_rows(out, channels, room),
-        float32_rows(phases, count, taps),
-        float32_rows(history, channels, length),
-        int64_array(state, 6),
-    )
 
 
 def test_resampler(foreign):
     made = make_resampler(44_100, 48_000, 1, 4096)
     signal = sine(997, 44_100, 4096 / 44_100)
     out = np.zeros((1, made.most_frames_out(4096)), np.float32)
-    count = foreign(
-        _resample,
-        signal,
-        1,
-        4096,
-        out,
-        out.shape[1],
-        made.phases,
-        *made.phases.shape,
-        made.history,
-        made.history.shape[1],
-        made.state,
-    )
+    count = foreign(resample_rows, made, signal, 4096, out, out.shape[1])
     expected = sine(997, 48_000, count / 48_000)[0, :count]
     assert np.abs(out[0, 200 : count - 200] - expected[200:-200]).max() < 2e-6
 
@@ -236,10 +227,10 @@ def test_resampler(foreign):
 def test_dynamics(foreign):
     made = make_limiter(2, 48_000)
     loud, quiet = 3 * noise(2, 2000), noise(2, 2000)
-    foreign(_limit, loud, 2, 2000, made.settings, made.delay, made.delay.shape[1], made.gains)
+    foreign(_limit, made, loud, 2, 2000)
     assert 0.8 < np.abs(loud).max() <= 1.0
-    pole, state, before = design_dc_blocker(20, 48_000), np.zeros((2, 2)), quiet.copy()
-    foreign(_block_dc, quiet, 2, 2000, pole, state)
+    state, before = make_dc_blocker(design_dc_blocker(20, 48_000), 2), quiet.copy()
+    foreign(_block_dc, state, quiet, 2, 2000)
     b, a = scipy.signal.butter(1, 20, "highpass", fs=48_000)
     assert (
         np.abs(quiet - scipy.signal.lfilter(b, a, before.astype(np.float64), axis=1)).max() < 1e-6

@@ -14,7 +14,8 @@ import pytest
 from conftest import need, need_module, wait_for
 from zerocross import Player
 from zerocross.memory import AlignedBuffer
-from zerocross.system.priority import elevate, keep_in_memory, name_thread
+from zerocross.system.locking import keep_in_memory
+from zerocross.system.priority import elevate, name_thread
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 
@@ -84,8 +85,9 @@ stop.set()
 """
 
 
-def ask_without_rights():
-    done = subprocess.run([sys.executable, "-c", REFUSED], capture_output=True, text=True)
+def ask_without_rights(before=""):
+    program = before + REFUSED
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -115,6 +117,14 @@ def test_a_bus_without_realtime_kit_is_reported(realtime_kit):
     assert "RealtimeKit: " in said and said.startswith("False")
 
 
+def test_without_the_extra_realtime_kit_is_not_asked():
+    said, _ = ask_without_rights("import sys\nsys.modules['jeepney'] = None\n")
+    assert said.startswith(
+        "False operation not permitted; "
+        "RealtimeKit not asked (pip install zerocross[realtimekit]); nice "
+    )
+
+
 def test_threads_have_names(thread):
     name_thread(thread, "zerocross-audio-thread")
     assert Path(f"/proc/self/task/{thread}/comm").read_text() == "zerocross-audio\n"
@@ -131,7 +141,8 @@ def test_memory_that_stays_is_counted():
 def test_a_user_without_rights_is_told_how_to_get_them():
     program = """
     import ctypes, os, resource, threading
-    from zerocross.system.priority import elevate, keep_in_memory
+    from zerocross.system.locking import keep_in_memory
+    from zerocross.system.priority import elevate
     from zerocross.memory import AlignedBuffer
     buffer = AlignedBuffer(1 << 20, "u1")
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))

@@ -13,7 +13,8 @@ import pytest
 
 import zerocross
 from zerocross import Chain, RealtimeError
-from zerocross.compiler import Entry
+from zerocross.compiler import Entry, entry, invoke, target
+from zerocross.compiler.proof import allow_list, verdict
 
 _numbers = itertools.count()
 
@@ -249,6 +250,110 @@ def test_allowed_things_are_accepted_and_run(tmp_path, name):
     assert chain.faults() == []
     if name == "while":
         assert "end depends on data" in one.verdict.warnings[0]
+
+
+@zerocross.kernel
+def fibonacci(n):
+    if n < 2:
+        return n
+    return fibonacci(n - 1) + fibonacci(n - 2)
+
+
+@zerocross.processor
+class Recursive:
+    count: int = 0
+
+    def process(self, block):
+        self.count = fibonacci(block.frames & 15)
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = block.input[c, i]
+
+
+def test_recursion_that_no_loop_replaces_is_refused():
+    """It neither raises nor calls anything else: nothing but the search for circles sees it."""
+    with pytest.raises(RealtimeError, match="`process` calls itself, directly or through others"):
+        Recursive().make_ready(48_000, 2, 512)
+
+
+def module_of(calls):
+    """Return IR of functions that call others: ``a:b,c`` is a function a that calls b and c."""
+    functions = [part.partition(":") for part in calls.split()]
+    return "\n".join(
+        f"define internal i64 @{name}(i64 %0) {{\n"
+        + "".join(
+            f"  %{k} = call i64 @{c}(i64 %0)\n" for k, c in enumerate(called.split(","), 1) if c
+        )
+        + "  ret i64 0\n}\n"
+        for name, _, called in functions
+    )
+
+
+@pytest.mark.parametrize("calls", ["a:a", "a:b b:a", "a:b b:c c:b", "a: b:c,a c:d d:b"])
+def test_a_function_that_comes_back_to_itself_is_refused(calls):
+    with pytest.raises(RealtimeError, match="calls itself, directly or through others"):
+        verdict._check_recursion(module_of(calls), module_of)
+
+
+@pytest.mark.parametrize("calls", ["a:", "a:b b:", "a:b,c b:d c:d d:", "a:sin b:a"])
+def test_functions_that_do_not_are_accepted(calls):
+    verdict._check_recursion(module_of(calls), module_of)
+
+
+@pytest.mark.parametrize(
+    ("assembly", "expected"),
+    [
+        ("\tpushq\t%rbx\n\tpushq\t%r14\n\tsubq\t$1032, %rsp\n\tpopq\t%rbx", 16 + 1032),
+        ("\tsubq\t$8, %rsp\n\taddq\t$8, %rsp\n\tsubq\t$24, %rsp", 32),
+        ("\tsubq\t$8, %rax\n\tleaq\t16(%rsp), %rdi", 0),
+        ("\tsub\tsp, sp, #48\n\tstp\tx20, x19, [sp, #32]\n\tadd\tsp, sp, #48", 48),
+        ("\tstr\td8, [sp, #-48]!\n\tstp\tx30, x21, [sp, #16]\n\tldr\td8, [sp], #48", 48),
+        ("\tstp\tx29, x30, [sp, #-96]!\n\tsub\tsp, sp, #2, lsl #12", 96 + 8192),
+        ("\tret", 0),
+    ],
+)
+def test_the_stack_is_counted(assembly, expected):
+    assert verdict._stack_bytes(assembly, module_of) == expected
+
+
+def test_too_much_stack_is_refused():
+    most = verdict.MOST_STACK
+    assert verdict._stack_bytes(f"\tsubq\t${most}, %rsp", module_of) == most
+    with pytest.raises(RealtimeError, match=f"needs {most + 8} bytes of stack, more than {most}"):
+        verdict._stack_bytes(f"\tsubq\t${most}, %rsp\n\tpushq\t%rbx", module_of)
+
+
+def test_the_proof_counts_the_stack(tmp_path, monkeypatch):
+    body = "for i in range(n):\n    self.total += math.sin(i * self.level)"
+    made, path, _ = load(tmp_path, body)
+    one = made()
+    one.make_ready(48_000, 2, 512)
+    used = one.verdict.stack_bytes
+    assert used > 0, "a loop that calls a function keeps something on the stack"
+    monkeypatch.setattr(verdict, "MOST_STACK", used - 1)
+    made, path, _ = load(tmp_path, body + "\nself.total += 1")
+    with pytest.raises(RealtimeError, match=f"{path}:.* bytes of stack, more than {used - 1}"):
+        made().make_ready(48_000, 2, 512)
+
+
+def calls_by_address(address):
+    return invoke(address, 0, 0)
+
+
+def test_a_call_by_address_needs_leave():
+    with pytest.raises(RealtimeError, match="calls through a pointer"):
+        _ = entry("int64")(calls_by_address).address
+    assert entry("int64", dispatches=True)(calls_by_address).verdict["calls"] == []
+
+
+def test_the_check_refuses_calls_by_address_unless_told():
+    ir = entry("int64")(calls_by_address).emit(target.host()).ir
+    with pytest.raises(RealtimeError, match="calls through a pointer"):
+        allow_list.check(ir, "calls_by_address")
+    assert allow_list.check(ir, "calls_by_address", dispatches=True)["calls"] == []
+    other = ir.replace("zerocross_invoke", "somebody_elses_invoke")
+    with pytest.raises(RealtimeError, match="calls through a pointer"):
+        allow_list.check(other, "calls_by_address", dispatches=True)
 
 
 def test_the_catalogue_is_as_long_as_promised():

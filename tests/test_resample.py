@@ -24,7 +24,7 @@ def run(signal, rate_in, rate_out, splits=None):
         block = np.ascontiguousarray(signal[:, at : at + frames])
         out = np.zeros((len(signal), made.most_frames_out(frames)), np.float32)
         count = resample_rows(
-            made.record.address, block.ctypes.data, frames, out.ctypes.data, out.shape[1]
+            made.address, block.ctypes.data, frames, out.ctypes.data, out.shape[1]
         )
         pieces.append(out[:, :count])
         at += frames

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
         UsageError,
         ZerocrossError,
     )
-    from zerocross.graph.chain import Chain, Fault, Parallel, Split
-    from zerocross.graph.processor import NOTE_OFF, NOTE_ON, Processor, param, processor
+    from zerocross.graph.chain import Chain
+    from zerocross.graph.decorator import processor
+    from zerocross.graph.event import NOTE_OFF, NOTE_ON
+    from zerocross.graph.fault import Fault
+    from zerocross.graph.groups import Parallel, Split
+    from zerocross.graph.params import param
+    from zerocross.graph.processor import Processor
     from zerocross.offline import Rendered, render
     from zerocross.pipeline import Pipeline
     from zerocross.player import Event, Player, Track
@@ -56,10 +61,11 @@ __all__ = [
 
 _HOMES = dict.fromkeys(("Event", "Player", "Track"), "zerocross.player")
 _HOMES |= dict.fromkeys(("Rendered", "render"), "zerocross.offline")
-_HOMES |= dict.fromkeys(("Chain", "Fault", "Parallel", "Split"), "zerocross.graph.chain")
-_HOMES |= dict.fromkeys(
-    ("NOTE_OFF", "NOTE_ON", "Processor", "param", "processor"), "zerocross.graph.processor"
-)
+_HOMES |= dict.fromkeys(("NOTE_OFF", "NOTE_ON"), "zerocross.graph.event")
+_HOMES |= dict.fromkeys(("Parallel", "Split"), "zerocross.graph.groups")
+_HOMES |= {"Chain": "zerocross.graph.chain", "Fault": "zerocross.graph.fault"}
+_HOMES |= {"Processor": "zerocross.graph.processor", "processor": "zerocross.graph.decorator"}
+_HOMES |= {"param": "zerocross.graph.params"}
 _HOMES |= dict.fromkeys(("Callback", "callback"), "zerocross.engine.foreign")
 _HOMES |= {"Pipeline": "zerocross.pipeline"}
 _HOMES |= {"Stream": "zerocross.engine.live_stream"}

@@ -16,7 +16,7 @@ from zerocross.compiler import (
     record_at,
     restore_float_mode,
 )
-from zerocross.dsp.convert import deinterleave, interleave
+from zerocross.dsp.interleave import deinterleave, interleave
 from zerocross.eq.equalizer import Equalizer
 from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_BLOCK
@@ -24,7 +24,8 @@ from zerocross.graph.chain import Chain
 from zerocross.graph.program import PROGRAM, run_program
 from zerocross.memory import BufferPool, Record, layout
 from zerocross.memory.pool import POOL, pool_acquire, pool_buffer, pool_release
-from zerocross.spectrum.spectrum import SPECTRUM, Spectrum, spectrum_of_tap
+from zerocross.spectrum.frame import NO_FRAME_BEFORE_S, SPECTRUM, spectrum_of_tap
+from zerocross.spectrum.spectrum import Spectrum
 from zerocross.sync.tap import TAP, Tap, tap_write
 
 __all__ = ["Pipeline", "PipelineStats"]
@@ -50,14 +51,14 @@ def _process(address: int, source: int, target: int, frames: int) -> int:
     mode = flush_denormals()
     rows = pool_buffer(pool, number)
     deinterleave(float32_array(source, frames * p.channels), frames, rows)
-    run_program(record_at(p.program, PROGRAM), rows, rows, frames)
+    result = run_program(record_at(p.program, PROGRAM), rows, frames)
     tap = record_at(p.tap, TAP)
-    tap_write(tap, rows, frames)
+    tap_write(tap, result, frames)
     if target != 0:
-        interleave(rows, frames, float32_array(target, frames * p.channels))
+        interleave(result, frames, float32_array(target, frames * p.channels))
     pool_release(pool, number)
     end = tap.write
-    dt = 1e30 if p.last_end == 0 else (end - p.last_end) / p.sample_rate
+    dt = NO_FRAME_BEFORE_S if p.last_end == 0 else (end - p.last_end) / p.sample_rate
     p.last_end = end
     spectrum_of_tap(record_at(p.spectrum, SPECTRUM), tap, end, dt)
     restore_float_mode(mode)

@@ -5,23 +5,30 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
-from zerocross.cli.command import Command, console, progress, tick
-from zerocross.errors import SourceError, UsageError
-from zerocross.picture import PICTURES, check_ending
+from zerocross.cli.command import (
+    Command,
+    console,
+    print_error,
+    progress_bar,
+    progress_callback,
+    refuse_to_replace,
+)
+from zerocross.cli.figure import PICTURES, check_ending, save_figure
+from zerocross.cli.options import JSON
+from zerocross.errors import SourceError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from zerocross.eq.presets import Preset
+    from zerocross.loudness.files import Measured
 
 __all__ = ["COMMANDS"]
-
-
-def _refuse_to_replace(output: str, force: bool) -> None:
-    if os.path.exists(output) and not force:
-        raise UsageError(f"{output}: exists already; give another name, or --force to replace it")
 
 
 @click.command(
@@ -43,28 +50,39 @@ def _refuse_to_replace(output: str, force: bool) -> None:
     help="Sample rate that it is looked at for.",
 )
 @click.option("--force", is_flag=True, help="Replace the picture if it exists.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@JSON
 def eq(file: str, output: str | None, rate: int, force: bool, as_json: bool) -> int:
     """Show what an equaliser preset does, its headroom, and what of it is not applied."""
-    from zerocross.cli.pictures import draw_preset, plot_text
+    from zerocross.cli.pictures import preset_figure
     from zerocross.eq.presets import read_preset
 
     if output:
-        _refuse_to_replace(output, force)
+        refuse_to_replace(output, force)
     preset = read_preset(file)
-    headroom = preset.headroom_db(rate)
     if output:
-        draw_preset(preset, output, rate)
-    hz = np.geomspace(20.0, min(20_000.0, 0.499 * rate), 400)
-    channels = [preset.settings(c) for c in range(2)]
+        save_figure(preset_figure(preset, rate), output)
     if as_json:
         found = {
-            "headroom_db": headroom,
-            "channels": [dataclasses.asdict(c) for c in channels],
+            "headroom_db": preset.headroom_db(rate),
+            "channels": [dataclasses.asdict(preset.settings(c)) for c in range(2)],
             "skipped": [dataclasses.asdict(s) for s in preset.skipped],
         }
         click.echo(json.dumps(found, indent=2))
         return 0
+    _print_preset(preset, rate)
+    for skipped in preset.skipped:
+        click.echo(f"warning: {skipped}", err=True)
+    return 0
+
+
+def _print_preset(preset: Preset, rate: int) -> None:
+    """Print each channel's settings and response (once if they are the same), and the headroom."""
+    import numpy as np
+
+    from zerocross.cli.pictures import plot_text
+
+    hz = np.geomspace(20.0, min(20_000.0, 0.499 * rate), 400)
+    channels = [preset.settings(c) for c in range(2)]
     same = channels[0] == channels[1]
     for c, settings in enumerate(channels[:1] if same else channels):
         name = "all channels" if same else ("left", "right")[c]
@@ -74,6 +92,7 @@ def eq(file: str, output: str | None, rate: int, force: bool, as_json: bool) -> 
         )
         for line in plot_text(hz, settings.response_db(hz, rate)):
             click.echo(line)
+    headroom = preset.headroom_db(rate)
     if headroom >= 0:
         click.echo(f"headroom: {headroom:.2f} dB; nothing gets louder than it was")
     else:
@@ -81,9 +100,6 @@ def eq(file: str, output: str | None, rate: int, force: bool, as_json: bool) -> 
             f"headroom: {headroom:.2f} dB; full-scale music can clip, a preamp of "
             f"{channels[0].preamp_db + headroom:.1f} dB would do"
         )
-    for skipped in preset.skipped:
-        click.echo(f"warning: {skipped}", err=True)
-    return 0
 
 
 @click.command(
@@ -94,27 +110,15 @@ def eq(file: str, output: str | None, rate: int, force: bool, as_json: bool) -> 
     """,
 )
 @click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=click.Path())
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@JSON
 def loudness(paths: tuple[str, ...], as_json: bool) -> int:
     """Measure loudness and true peaks (EBU R 128), and the gain of ReplayGain 2.0."""
-    from rich.table import Table
-
     from zerocross.cli.paths import expand
-    from zerocross.loudness.files import measure
 
     files, problems = expand(paths)
-    found = []
-    with progress("measuring") as show:
-        for place, path in enumerate(files):
-            step = tick(show)
-            try:
-                found.append(
-                    measure(path, lambda x, k=place, s=step: s((k + x) / len(files)))  # type: ignore[misc]
-                )
-            except SourceError as error:
-                problems.append(error)
+    found = _measure(files, problems)
     for problem in problems:
-        click.echo(f"error: {problem}", err=True)
+        print_error(problem)
     if as_json:
         listed = [
             {k: None if v == -math.inf else v for k, v in dataclasses.asdict(m).items()}
@@ -123,26 +127,47 @@ def loudness(paths: tuple[str, ...], as_json: bool) -> int:
         ]
         click.echo(json.dumps(listed, indent=2))
     elif found:
-        table = Table(
-            "file",
-            "integrated",
-            "range",
-            "short-term max",
-            "true peak",
-            "ReplayGain",
-            caption="LUFS, LU, LUFS, dBTP, dB",
-        )
-        for m in found:
-            table.add_row(
-                Path(m.path).name,
-                f"{m.integrated_lufs:.1f}",
-                f"{m.range_lu:.1f}",
-                f"{m.short_term_max_lufs:.1f}",
-                f"{m.true_peak_dbtp:+.1f}",
-                f"{m.replaygain_db:+.2f}",
-            )
-        console().print(table)
+        console().print(_loudness_table(found))
     return 1 if problems else 0
+
+
+def _measure(files: list[str], problems: list[SourceError]) -> list[Measured]:
+    """Return what was measured of files; those that cannot be read are added to the problems."""
+    from zerocross.loudness.files import measure
+
+    found = []
+    with progress_bar("measuring") as show:
+        step = progress_callback(show)
+        for place, path in enumerate(files):
+            try:
+                found.append(measure(path, lambda x, k=place: step((k + x) / len(files))))  # type: ignore[misc]
+            except SourceError as error:
+                problems.append(error)
+    return found
+
+
+def _loudness_table(found: list[Measured]) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        "file",
+        "integrated",
+        "range",
+        "short-term max",
+        "true peak",
+        "ReplayGain",
+        caption="LUFS, LU, LUFS, dBTP, dB",
+    )
+    for m in found:
+        table.add_row(
+            Path(m.path).name,
+            f"{m.integrated_lufs:.1f}",
+            f"{m.range_lu:.1f}",
+            f"{m.short_term_max_lufs:.1f}",
+            f"{m.true_peak_dbtp:+.1f}",
+            f"{m.replaygain_db:+.2f}",
+        )
+    return table
 
 
 @click.command(
@@ -173,16 +198,17 @@ def loudness(paths: tuple[str, ...], as_json: bool) -> int:
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 def spectrum(file: str, output: str, fraction: int, mix: str, force: bool) -> int:
     """Write a file's average and peak spectrum in octave bands, as a picture or as numbers."""
-    from zerocross.cli import pictures
+    from zerocross.cli.file_spectrum import spectrum_of_file, write_spectrum_csv
+    from zerocross.cli.pictures import spectrum_figure
 
     check_ending(output, (*PICTURES, ".csv"))
-    _refuse_to_replace(output, force)
-    with progress("reading") as show:
-        found = pictures.spectrum_of_file(file, fraction, mix, tick(show))
+    refuse_to_replace(output, force)
+    with progress_bar("reading") as show:
+        found = spectrum_of_file(file, fraction, mix, progress_callback(show))
     if output.lower().endswith(".csv"):
-        pictures.write_spectrum_csv(found, output)
+        write_spectrum_csv(found, output)
     else:
-        pictures.draw_spectrum(found, output, Path(file).name, fraction)
+        save_figure(spectrum_figure(found, Path(file).name, fraction), output)
     click.echo(f"{output}: {len(found.centres)} bands")
     return 0
 
@@ -200,14 +226,17 @@ def spectrum(file: str, output: str, fraction: int, mix: str, force: bool) -> in
 @click.option("--force", is_flag=True, help="Replace the picture if it exists.")
 def spectrogram(file: str, output: str, force: bool) -> int:
     """Draw a file's levels over time and frequency."""
-    from zerocross.cli.pictures import draw_spectrogram
+    from zerocross.cli.file_spectrum import spectrogram_of_file
+    from zerocross.cli.pictures import spectrogram_figure
 
-    _refuse_to_replace(output, force)
-    with progress("reading") as show:
-        draw_spectrogram(file, output, progress=tick(show))
+    refuse_to_replace(output, force)
+    check_ending(output)
+    with progress_bar("reading") as show:
+        found = spectrogram_of_file(file, progress=progress_callback(show))
+    save_figure(spectrogram_figure(found), output)
     click.echo(output)
     return 0
 
 
 #: The commands of this file.
-COMMANDS: list[Any] = [eq, loudness, spectrum, spectrogram]
+COMMANDS: list[click.Command] = [eq, loudness, spectrum, spectrogram]

@@ -1,8 +1,9 @@
-"""What all commands share: help with examples, progress, the console."""
+"""What all commands share: help with examples, progress, the console, errors in a line."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,11 +11,20 @@ from typing import Any
 import click
 
 from zerocross.cli import interrupt
+from zerocross.errors import UsageError
 
-__all__ = ["Command", "Examples", "console", "progress", "tick"]
+__all__ = [
+    "Command",
+    "CommandGroup",
+    "console",
+    "print_error",
+    "progress_bar",
+    "progress_callback",
+    "refuse_to_replace",
+]
 
 
-class Examples(click.Group):
+class CommandGroup(click.Group):
     """A group whose help keeps the examples' lines as they are."""
 
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -43,8 +53,8 @@ def console() -> Any:
 
 
 @contextlib.contextmanager
-def progress(words: str) -> Iterator[Callable[[float], None] | None]:
-    """Show a progress bar on a terminal's standard error."""
+def progress_bar(words: str) -> Iterator[Callable[[float], None] | None]:
+    """Show a progress bar on a terminal's standard error; yields what sets it, or None."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -56,7 +66,7 @@ def progress(words: str) -> Iterator[Callable[[float], None] | None]:
         yield lambda share: bar.update(task, completed=share)
 
 
-def tick(show: Callable[[float], None] | None) -> Callable[[float], None]:
+def progress_callback(show: Callable[[float], None] | None) -> Callable[[float], None]:
     """Return what long work calls with the share that is done: it lets Ctrl-C through."""
 
     def step(share: float) -> None:
@@ -65,3 +75,14 @@ def tick(show: Callable[[float], None] | None) -> Callable[[float], None]:
             show(share)
 
     return step
+
+
+def print_error(error: object) -> None:
+    """Print an error's line."""
+    click.echo(f"error: {error}", err=True)
+
+
+def refuse_to_replace(output: str, force: bool) -> None:
+    """Raise where a file is in the way and is not to be replaced."""
+    if os.path.exists(output) and not force:
+        raise UsageError(f"{output}: exists already; give another name, or --force to replace it")

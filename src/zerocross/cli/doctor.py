@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import os
 import platform
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -17,10 +15,13 @@ from zerocross.compiler import cache, target
 from zerocross.devices.discovery import list_devices
 from zerocross.memory import AlignedBuffer, MirroredBuffer
 from zerocross.memory.record import LINE
-from zerocross.system import topology
+from zerocross.system import Grant, topology
 from zerocross.system.pages import HUGE_PAGE
+from zerocross.system.priority import elevate
 
 __all__ = ["examine"]
+
+_STREAM_BYTES = 2 << 20
 
 _SETS = {  # what LLVM calls it -> what people call it
     "sse4.1": "SSE4.1",
@@ -103,47 +104,22 @@ def _audio() -> dict[str, str]:
 
 
 def real_time_priority() -> str:
-    """Ask for SCHED_FIFO on a thread of its own; returns whether it was granted, and why not."""
-    if sys.platform != "linux":
-        return "not examined on this system (written for Linux; not yet run elsewhere)"
-    answer: list[str] = []
-    thread = threading.Thread(target=_try_fifo, args=(answer,))
+    """Ask for what the audio thread gets, on a thread of its own; returns the answer."""
+    answers: list[Grant] = []
+    thread = threading.Thread(target=lambda: answers.append(elevate(threading.get_native_id())))
     thread.start()
     thread.join()
-    return answer[0]
-
-
-def _try_fifo(answer: list[str]) -> None:
-    wanted = 20
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(wanted))
-    except OSError as error:
-        answer.append(
-            f"refused ({error.strerror}); add your user to the audio group with an rtprio limit "
-            "in /etc/security/limits.d, or install rtkit"
-        )
-        return
-    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
-    granted = policy == os.SCHED_FIFO and priority == wanted
-    answer.append(f"granted (SCHED_FIFO {priority}, read back)" if granted else "silently refused")
+    return _answer(answers[0])
 
 
 def locked_memory() -> str:
-    """Ask to lock a page; returns whether it was granted and how much may be locked."""
-    if sys.platform == "win32":
-        return "not examined on this system"
-    import resource
+    """Ask to lock about as much as a stream needs; returns the answer."""
+    with AlignedBuffer(_STREAM_BYTES, "u1", lock=True) as buffer:
+        return _answer(buffer.grants[0])
 
-    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-    limit = "no limit" if soft == resource.RLIM_INFINITY else f"limit {soft // 1024} KiB"
-    page = ctypes.create_string_buffer(resource.getpagesize())
-    libc = ctypes.CDLL(None, use_errno=True)
-    address = ctypes.c_void_p(ctypes.addressof(page))
-    if libc.mlock(address, ctypes.c_size_t(len(page))) != 0:
-        reason = os.strerror(ctypes.get_errno())
-        return f"refused ({reason}, {limit}); raise memlock in /etc/security/limits.d"
-    libc.munlock(address, ctypes.c_size_t(len(page)))
-    return f"granted ({limit})"
+
+def _answer(grant: Grant) -> str:
+    return str(grant).removeprefix(f"{grant.what}: ")
 
 
 def _memory() -> dict[str, str]:
@@ -156,11 +132,11 @@ def _memory() -> dict[str, str]:
         mirrored = "granted" if ring.is_mirrored else f"refused ({ring.refusal}): plain memory"
     size = 4 * HUGE_PAGE
     with AlignedBuffer(size, "u1", huge_pages=True, prefault=True) as buffer:
-        huge = next(g for g in buffer.grants if g.what == "huge pages")
+        huge = _answer(buffer.grants[0])
     return {
         "NUMA": numa,
         "mirrored rings": mirrored,
-        "huge pages": str(huge).removeprefix("huge pages: "),
+        "huge pages": huge,
         "writers kept apart by": f"{LINE} bytes",
     }
 

@@ -1,28 +1,26 @@
-"""`zerocross prove` and `zerocross live`: processors in a user's file."""
+"""The command that proves the processors in a user's file, and measures those that are accepted."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import linecache
-import sys
-import time
-from collections.abc import Callable
+import json
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import click
 
-from zerocross.errors import RealtimeError, UsageError, ZerocrossError
-from zerocross.graph.chain import Chain
-from zerocross.graph.processor import Processor
+from zerocross.cli.command import Command
+from zerocross.cli.options import JSON
+from zerocross.errors import RealtimeError, UsageError
 
-__all__ = ["Proven", "chain_of", "load_file", "prove_file", "stamp", "watch"]
+if TYPE_CHECKING:
+    from zerocross.graph.chain import Chain
+    from zerocross.graph.processor import Processor
+
+__all__ = ["COMMANDS", "Proven", "prove_file"]
 
 _RATE, _CHANNELS, _BLOCK = 48_000, 2, 512
 _ROUNDS = 40
-_numbers = itertools.count(1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,51 +56,38 @@ class Proven:
     warnings: list[str] = dataclasses.field(default_factory=list)
 
 
-def load_file(path: str) -> ModuleType:
-    """Run a Python file as a module of its own.
-
-    Raises
-    ------
-    UsageError
-        In one line, if there is no such file or it fails.
-
-    """
-    if not Path(path).is_file():
-        raise UsageError(f"{path}: no such file; give a Python file with processors")
-    module = ModuleType(f"zerocross_user_{next(_numbers)}")
-    module.__file__ = path
-    sys.modules[module.__name__] = module
-    linecache.checkcache(path)
-    try:  # from its text, not from a cache that may be a save behind
-        exec(compile(Path(path).read_bytes(), path, "exec"), vars(module))  # noqa: S102
-    except ZerocrossError as error:
-        raise UsageError(f"{path}: {error}") from None
-    except Exception as error:  # whatever a user's file does
-        line = _line_in(error, path)
-        raise UsageError(f"{path}:{line}: {type(error).__name__}: {error}; repair it") from None
-    return module
+@click.command(
+    cls=Command,
+    epilog="""
+    zerocross prove effect.py
+    zerocross prove effect.py --json
+    """,
+)
+@click.argument("file", metavar="FILE.py")
+@JSON
+def prove(file: str, as_json: bool) -> int:
+    """Say of every processor in a file whether it may play, and what it costs."""
+    found = prove_file(file)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(p) for p in found], indent=2))
+    else:
+        for p in found:
+            _print(p)
+    return 0 if all(p.accepted for p in found) else 1
 
 
-def _line_in(error: BaseException, path: str) -> int:
-    if isinstance(error, SyntaxError):
-        return error.lineno or 0
-    line, trace = 0, error.__traceback__
-    while trace:
-        if trace.tb_frame.f_code.co_filename == path:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
-
-
-def _classes(module: ModuleType) -> list[type[Processor]]:
-    return [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, Processor)
-        and value is not Processor
-        and value._process.__module__ == module.__name__
-    ]
+def _print(proven: Proven) -> None:
+    if not proven.accepted:
+        click.echo(f"refused   {proven.name}: {proven.reason}")
+        return
+    cycles = proven.cycles_per_frame
+    click.echo(
+        f"accepted  {proven.name}: {proven.instructions} instructions, {proven.stack_bytes} bytes "
+        f"of stack, at most {proven.ns_per_frame:g} ns a frame"
+        + ("" if cycles is None else f" ({cycles:g} cycles)")
+    )
+    for warning in proven.warnings:
+        click.echo(f"  warning: {warning}")
 
 
 def prove_file(path: str) -> list[Proven]:
@@ -114,20 +99,19 @@ def prove_file(path: str) -> list[Proven]:
         If the file cannot be run, or defines none.
 
     """
-    found = _classes(load_file(path))
+    from zerocross.cli.user_file import load_file, processors_of
+
+    found = processors_of(load_file(path))
     if not found:
         raise UsageError(f"{path}: defines no processor; decorate a class with zerocross.processor")
     return [_prove_one(made) for made in found]
 
 
 def _prove_one(made: type[Processor]) -> Proven:
-    code = made._process.__code__
+    code = made._written.function.__code__
     try:
         one = made()
-        chain = Chain(one)
-        rng = np.random.default_rng(1)
-        noise = (0.1 * rng.standard_normal((_ROUNDS * _BLOCK, _CHANNELS))).astype(np.float32)
-        chain.render(noise, _RATE, block_size=_BLOCK)
+        chain = _render_noise(one)
     except RealtimeError as error:
         line = getattr(error.finding, "line", code.co_firstlineno)
         return Proven(made.__name__, line, False, str(error))
@@ -154,6 +138,19 @@ def _prove_one(made: type[Processor]) -> Proven:
     )
 
 
+def _render_noise(one: Any) -> Chain:
+    """Return a chain of a processor that has rendered blocks of noise."""
+    import numpy as np
+
+    from zerocross.graph.chain import Chain
+
+    chain = Chain(one)
+    rng = np.random.default_rng(1)
+    noise = (0.1 * rng.standard_normal((_ROUNDS * _BLOCK, _CHANNELS))).astype(np.float32)
+    chain.render(noise, _RATE, block_size=_BLOCK)
+    return chain
+
+
 def _clock_ghz() -> float | None:
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -163,49 +160,5 @@ def _clock_ghz() -> float | None:
     return None
 
 
-def chain_of(path: str) -> Chain:
-    """Return the chain that a file defines: its ``chain``, else its processors in order."""
-    module = load_file(path)
-    chain = getattr(module, "chain", None)
-    if isinstance(chain, Chain):
-        return chain
-    found = _classes(module)
-    if not found:
-        raise UsageError(f"{path}: defines neither a chain nor a processor")
-    return Chain(*(made() for made in found))
-
-
-def watch(
-    path: str,
-    seen: tuple[int, int] | None,
-    chain: Chain,
-    tell: Callable[[str], None],
-    go_on: Callable[[], bool],
-) -> None:
-    """Put a file's chain in the place of ``chain``'s parts at every save; errors are told.
-
-    ``seen`` is the `stamp` of the version that plays. The last one that was accepted keeps
-    playing.
-    """
-    while go_on():
-        time.sleep(0.1)
-        now = stamp(path)
-        if now == seen or now is None:
-            continue
-        seen = now
-        try:
-            new: Any = chain_of(path)
-            chain.replace(chain.parts[0], new)
-        except ZerocrossError as error:
-            tell(f"not taken: {error}")
-        else:
-            tell(f"taken: {', '.join(type(p).__name__ for p in new.processors())}")
-
-
-def stamp(path: str) -> tuple[int, int] | None:
-    """Return what tells one version of a file from the next."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
+#: The commands of this file.
+COMMANDS: list[click.Command] = [prove]

@@ -1,4 +1,4 @@
-"""The live line: what plays, how far, how loud; and the keys that steer it."""
+"""The status line: what plays, how far, how loud; and the keys that steer it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zerocross.units import format_time, gain_to_db
 if TYPE_CHECKING:
     from zerocross.player import Player
 
-__all__ = ["SpectrumCells", "handle_key", "live_line", "run_live"]
+__all__ = ["SpectrumCells", "handle_key", "run_status_line", "status_line"]
 
 _FLOOR_DB = -48.0
 _METER_CELLS = 10
@@ -76,7 +76,7 @@ class SpectrumCells:
         return "".join(_BLOCKS[min(8, int(h * 8 + 0.5))] for h in heights)
 
 
-def live_line(player: Player, width: int, spectrum: str = "") -> Table:
+def status_line(player: Player, width: int, spectrum: str = "") -> Table:
     """Return the line for the moment, to fit a terminal of a width in cells."""
     track = player.queue.current
     name = track.path.replace("\\", "/").rsplit("/", 1)[-1] if track else ""
@@ -133,7 +133,7 @@ def _meter(levels: list[float], spectrum: str) -> Text:
     )
 
 
-def run_live(player: Player, console: Console) -> bool:
+def run_status_line(player: Player, console: Console) -> bool:
     """Show the line and obey the keys until the player stops; returns False if told to quit."""
     cells = SpectrumCells()
     with Keys() as keys, Live(console=console, auto_refresh=False, transient=True) as live:
@@ -144,6 +144,6 @@ def run_live(player: Player, console: Console) -> bool:
             for key in keys.read(0.05):
                 if not handle_key(player, key):
                     return False
-            line = live_line(player, console.width, cells.text(player))
+            line = status_line(player, console.width, cells.text(player))
             live.update(line, refresh=True)
     return True

@@ -8,26 +8,44 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.engine.counters import bucket_limits_ns
-from zerocross.lab.contestants import CONTESTANTS, RATE
+from zerocross.lab.contestants import CONTESTANTS
+from zerocross.lab.deadlines import RATE
 from zerocross.lab.loads import LOADS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["histogram", "torture_tables"]
+__all__ = ["histogram_table", "torture_tables"]
 
 _WIDTH = 40
 _BUCKETS_IN_A_ROW = 8  # an octave
 
 
-def histogram(title: str, counts: npt.NDArray[np.int64], deadline_ns: int) -> Table:
-    """Return a histogram of times, a row for each doubling; the bars are logarithmic."""
+def histogram_table(
+    title: str,
+    counts: npt.NDArray[np.int64],
+    limits_ns: npt.NDArray[np.float64],
+    deadline_ns: int,
+) -> Table:
+    """Return a histogram of times, a row for each doubling; the bars are logarithmic.
+
+    Parameters
+    ----------
+    title : str
+        Above it.
+    counts : ndarray
+        Eight to an octave, as the stream counts them.
+    limits_ns : ndarray
+        The upper limit of each count.
+    deadline_ns : int
+        Rows beyond it are red.
+
+    """
     from rich.table import Table
 
     table = Table("up to", "callbacks", "", title=title, title_justify="left", box=None)
     rows = counts.reshape(-1, _BUCKETS_IN_A_ROW).sum(axis=1)
-    limits = bucket_limits_ns()[_BUCKETS_IN_A_ROW - 1 :: _BUCKETS_IN_A_ROW]
+    limits = limits_ns[_BUCKETS_IN_A_ROW - 1 :: _BUCKETS_IN_A_ROW]
     shown = np.flatnonzero(rows)
     for k in range(shown[0], shown[-1] + 1) if len(shown) else ():
         length = _WIDTH * np.log1p(rows[k]) / np.log1p(rows.max())
@@ -59,7 +77,7 @@ def torture_tables(results: Sequence[dict[str, Any]]) -> Iterable[Table]:
         )
         for name in dict.fromkeys(r["contestant"] for r in mine):
             cells = [_cell(r) for r in mine if r["contestant"] == name]
-            table.add_row(CONTESTANTS[name].title, *cells)
+            table.add_row(CONTESTANTS[name].name, *cells)
             timers = [r.get("bare_timer") for r in mine if r["contestant"] == name]
             if any(timers):
                 row = [

@@ -29,7 +29,7 @@ def _needed(with_spectrum: bool) -> list[Entry]:
         latest_read,
     ]
     if with_spectrum:
-        from zerocross.spectrum.spectrum import spectrum_frame
+        from zerocross.spectrum.frame import spectrum_frame
 
         needed.append(spectrum_frame)
     return needed

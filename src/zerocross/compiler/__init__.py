@@ -1,4 +1,8 @@
-"""The compiler room: Python functions become machine code. The only home of Numba and LLVM."""
+"""Python functions become machine code: the only package that imports Numba or LLVM.
+
+From the bottom up, each file standing on those before it: `mode` and `callee`, `primitives`,
+`cache`, `frontend` (Numba), `kernel`, `target` (LLVM), `proof.allow_list`, `entry`, `proof`.
+"""
 
 from zerocross.compiler.entry import Entry, entry
 from zerocross.compiler.kernel import Kernel, kernel
@@ -12,10 +16,9 @@ from zerocross.compiler.primitives.atomic import (
     load_acquire,
     store_release,
 )
+from zerocross.compiler.primitives.call import attempt, invoke
 from zerocross.compiler.primitives.external import (
-    attempt,
     external,
-    invoke,
     monotonic_ns,
     provide,
     sleep_us,

@@ -1,7 +1,7 @@
 """The cache of compiled code, in the user's cache directory.
 
 A key is the content of everything that went into the code: the bytecode of the kernel and
-of every kernel that it calls, the constants they name, the compiler room itself, the
+of every kernel that it calls, the constants they name, the compiler package itself, the
 versions of Python, Numba and LLVM, and the target. Nothing else needs to be checked when
 the code is used again.
 """
@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 
-from zerocross.compiler.kernel import Kernel
-from zerocross.compiler.primitives.primitive import Primitive
+from zerocross.compiler.callee import Callee
 
 __all__ = ["content_key", "directory", "load", "store"]
 
@@ -58,8 +57,8 @@ def store(key: str, suffix: str, data: bytes) -> None:
 
 
 @functools.cache
-def _room_key() -> bytes:
-    """Hash the compiler room and the versions it stands on."""
+def _package_key() -> bytes:
+    """Hash the compiler package and the versions it stands on."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
@@ -80,7 +79,7 @@ def content_key(function: Callable[..., Any], *extra: str) -> str:
         What else the code depends on, such as the target.
 
     """
-    digest = hashlib.sha256(_room_key())
+    digest = hashlib.sha256(_package_key())
     _update(digest, function, set())
     for item in extra:
         digest.update(b"\0" + item.encode())
@@ -103,10 +102,12 @@ def _update(digest: Any, function: Callable[..., Any], seen: set[int]) -> None:
 
 
 def _update_value(digest: Any, value: Any, seen: set[int]) -> None:
-    if isinstance(value, Kernel):
-        _update(digest, value.function, seen)
-    elif isinstance(value, Primitive):
-        digest.update(value.name.encode())
+    if isinstance(value, Callee):
+        content = value.content
+        if isinstance(content, str):
+            digest.update(content.encode())
+        else:
+            _update(digest, content, seen)
     elif isinstance(value, np.dtype):
         digest.update(repr((value.fields, value.str, value.itemsize, value.alignment)).encode())
     elif isinstance(value, np.ndarray):

@@ -1,7 +1,7 @@
 """Entry points: kernels that C code, a device or a thread can call by address.
 
 An entry is compiled as one module: the kernel, everything that it calls and a thin C
-wrapper. The module is optimised as a whole, checked (`compiler.realtime`), turned into an
+wrapper. The module is optimised as a whole, checked (`proof.allow_list`), turned into an
 object file and cached. A warm start loads the object with llvmlite alone; Numba is not
 even imported.
 
@@ -21,7 +21,7 @@ from typing import Any
 
 from zerocross.compiler import cache, target
 from zerocross.compiler.kernel import Kernel
-from zerocross.compiler.mode import Flavour, compiler_off
+from zerocross.compiler.mode import CompilationMode, compiler_off
 from zerocross.compiler.proof import allow_list
 from zerocross.errors import CompileError, KernelFault, TargetError
 
@@ -67,8 +67,9 @@ class Entry:
         The kernel behind it.
     checked : bool
         Whether every index is checked; set before the first use.
-    typed_memory : bool
-        Whether no memory is accessed as two types, which makes for better code; as `checked`.
+    strict_aliasing : bool
+        Whether no memory is accessed as two types (`ir_passes.with_strict_aliasing`), which makes
+        for better code; as `checked`.
 
     """
 
@@ -79,7 +80,7 @@ class Entry:
         dispatches: bool = False,
     ) -> None:
         self._dispatches = dispatches
-        self.checked = self.typed_memory = False
+        self.checked = self.strict_aliasing = False
         self.kernel: Kernel[Any] = Kernel(function)
         self.name = f"zerocross_{function.__name__.strip('_')}"
         self.__doc__ = function.__doc__
@@ -132,19 +133,17 @@ class Entry:
 
     def emit(self, chosen: target.Target) -> target.Emitted:
         """Compile for a target and return object code and IR, without the cache."""
-        from zerocross.compiler import numba_bridge
+        from zerocross.compiler import frontend, ir_passes
 
-        kind: Flavour = "portable" if chosen.vectors else "scalar"
+        mode: CompilationMode = "portable" if chosen.vectors else "scalar"
         if self.checked:
-            kind = "checked"
-        ir, symbol, returned = numba_bridge.portable_ir(
-            self.kernel, list(self.argument_types), kind
-        )
+            mode = "checked"
+        ir, symbol, returned = frontend.portable_ir(self.kernel, list(self.argument_types), mode)
         if returned not in ("int64", "none"):
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
-        whole = numba_bridge.closed_world(ir) + self._wrapper(symbol)
-        if self.typed_memory:
-            whole = numba_bridge.with_types_of_memory(whole)
+        whole = ir_passes.closed_world(ir) + self._wrapper(symbol)
+        if self.strict_aliasing:
+            whole = ir_passes.with_strict_aliasing(whole)
         return target.emit(whole, chosen)
 
     def at(self, level: str) -> Entry:
@@ -162,6 +161,7 @@ class Entry:
                 f"this machine cannot run {level}; it has {', '.join(target.available())}"
             )
         other = Entry(self.kernel.function, self.argument_types, self._dispatches)
+        other.checked, other.strict_aliasing = self.checked, self.strict_aliasing
         other._target = target.level(level)
         return other
 
@@ -185,7 +185,8 @@ class Entry:
             self.name,
             ",".join(self.argument_types),
             chosen.key,
-            f"checked={self.checked} typed={self.typed_memory}",
+            f"checked={self.checked} strict_aliasing={self.strict_aliasing}",
+            f"dispatches={self._dispatches}",  # what was checked under another rule was not checked
         )
 
     def adopt(self, emitted: target.Emitted, facts: dict[str, Any], chosen: target.Target) -> None:

@@ -11,7 +11,8 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from zerocross.compiler.mode import Flavour, compiler_off, current_flavour
+from zerocross.compiler.callee import Callee
+from zerocross.compiler.mode import CompilationMode, compiler_off, current_mode
 
 if TYPE_CHECKING:
     from zerocross.compiler.target import Emitted, Target
@@ -21,7 +22,7 @@ __all__ = ["Kernel", "kernel"]
 R = TypeVar("R")
 
 
-class Kernel(functools.partial[R]):
+class Kernel(functools.partial[R], Callee):
     """A compiled function, made by `kernel`.
 
     Calling it from Python compiles it on first use for the argument types given and runs
@@ -48,7 +49,7 @@ class Kernel(functools.partial[R]):
         made._call(functools.partial(_call_first_time, made))
         return made
 
-    _dispatchers: dict[Flavour, Any]
+    _dispatchers: dict[CompilationMode, Any]
 
     def _call(self, run: Callable[..., R]) -> None:
         """Make calls of the kernel calls of a function."""
@@ -57,16 +58,23 @@ class Kernel(functools.partial[R]):
     def __repr__(self) -> str:
         return f"<kernel {self.function.__module__}.{self.function.__qualname__}>"
 
-    def dispatcher(self, flavour: Flavour | None = None) -> Any:
-        """Return Numba's dispatcher for a flavour (by default the current one)."""
-        flavour = flavour or current_flavour.get()
-        found = self._dispatchers.get(flavour)
+    def dispatcher(self, mode: CompilationMode | None = None) -> Any:
+        """Return Numba's dispatcher for a compilation mode (by default the current one)."""
+        mode = mode or current_mode.get()
+        found = self._dispatchers.get(mode)
         if found is None:
-            from zerocross.compiler import numba_bridge
+            from zerocross.compiler import frontend
 
-            found = numba_bridge.make_dispatcher(self, flavour)
-            self._dispatchers[flavour] = found
+            found = frontend.make_dispatcher(self.function, mode)
+            self._dispatchers[mode] = found
         return found
+
+    def for_numba(self) -> Any:
+        return self.dispatcher()
+
+    @property
+    def content(self) -> Callable[..., R]:
+        return self.function
 
     def compile(self, target: Target, *argument_types: str) -> Emitted:
         """Return the kernel's code for a target, as object file, LLVM IR and assembly.
@@ -84,12 +92,12 @@ class Kernel(functools.partial[R]):
         another level beside the default, wrap it in an `entry` and use ``entry.at(level)``.
 
         """
-        from zerocross.compiler import numba_bridge
+        from zerocross.compiler import frontend, ir_passes
         from zerocross.compiler.target import emit
 
-        kind: Flavour = "portable" if target.vectors else "scalar"
-        ir, symbol, _ = numba_bridge.portable_ir(self, list(argument_types), kind)
-        return emit(numba_bridge.closed_world(ir, keep=symbol), target)
+        mode: CompilationMode = "portable" if target.vectors else "scalar"
+        ir, symbol, _ = frontend.portable_ir(self, list(argument_types), mode)
+        return emit(ir_passes.closed_world(ir, keep=symbol), target)
 
 
 def _call_first_time(made: Kernel[R], *args: Any, **kwargs: Any) -> R:

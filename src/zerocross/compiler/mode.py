@@ -1,6 +1,4 @@
-"""Which compiler flavour is at work, and whether there is a compiler at all.
-
-A kernel is compiled in one of two flavours:
+"""Compilation modes: which code is made of a kernel, and whether there is a compiler at all.
 
 host
     Called from Python by Numba's own dispatcher, optimised by Numba.
@@ -14,8 +12,8 @@ lines
 checked
     Portable with every index checked: a fault where it would be out of range.
 
-The flavour is a context variable: kernels found inside a kernel are compiled in the same
-flavour as the kernel that calls them.
+The mode is a context variable: kernels found inside a kernel are compiled in the same mode as
+the kernel that calls them.
 """
 
 from __future__ import annotations
@@ -29,21 +27,21 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 
-__all__ = ["Flavour", "compiler_off", "current_flavour", "flavour"]
+__all__ = ["CompilationMode", "compiler_off", "compiling_as", "current_mode"]
 
-Flavour = Literal["host", "portable", "scalar", "lines", "checked"]
+CompilationMode = Literal["host", "portable", "scalar", "lines", "checked"]
 
-current_flavour: ContextVar[Flavour] = ContextVar("current_flavour", default="host")
+current_mode: ContextVar[CompilationMode] = ContextVar("current_mode", default="host")
 
 
 @contextmanager
-def flavour(name: Flavour) -> Iterator[None]:
-    """Compile kernels in the given flavour inside the ``with`` block."""
-    token = current_flavour.set(name)
+def compiling_as(mode: CompilationMode) -> Iterator[None]:
+    """Compile kernels in the given mode inside the ``with`` block."""
+    token = current_mode.set(mode)
     try:
         yield
     finally:
-        current_flavour.reset(token)
+        current_mode.reset(token)
 
 
 def compiler_off() -> bool:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import soundfile
 
 from zerocross.compiler.cache import directory
+from zerocross.units import db_to_gain
 
 __all__ = ["SAMPLE_RATE", "compose", "composed_file"]
 
@@ -146,9 +147,7 @@ def compose() -> npt.NDArray[np.float32]:
         page[frames:] += gain * score.page[:-frames, ::-1].copy()
     fade = np.minimum(1, (len(page) - 1 - np.arange(len(page))) / (1.5 * SAMPLE_RATE))
     page *= np.maximum(0, fade)[:, None]
-    piece: npt.NDArray[np.float32] = (page / np.abs(page).max() * 10 ** (-3 / 20)).astype(
-        np.float32
-    )
+    piece: npt.NDArray[np.float32] = (page / np.abs(page).max() * db_to_gain(-3)).astype(np.float32)
     return piece
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from zerocross.compiler import entry, float32_array, int64_array, invoke, kernel, record_at
 from zerocross.devices.client import CLIENT, Client, call_client
+from zerocross.dsp.interleave import deinterleave_channel, interleave_channel
 from zerocross.errors import DeviceError
 from zerocross.memory import Record, aligned_zeros, layout
 
@@ -43,8 +44,7 @@ def _gather(jack: Any, first: Any, count: Any, frames: Any) -> None:
     for c in range(channels):
         if c < jack.input_count:
             buffer = float32_array(invoke(jack.get_buffer, ports[c], frames) + 4 * first, count)
-            for i in range(count):
-                gathered[i * channels + c] = buffer[i]
+            interleave_channel(buffer, count, gathered, c, channels)
         else:
             for i in range(count):
                 gathered[i * channels + c] = np.float32(0.0)
@@ -58,8 +58,7 @@ def _scatter(jack: Any, first: Any, count: Any, frames: Any) -> None:
     ports = int64_array(jack.outputs, jack.output_count)
     for c in range(min(channels, jack.output_count)):
         buffer = float32_array(invoke(jack.get_buffer, ports[c], frames) + 4 * first, count)
-        for i in range(count):
-            buffer[i] = played[i * channels + c]
+        deinterleave_channel(played, count, c, channels, buffer)
 
 
 @entry("uint32", "int64", dispatches=True)

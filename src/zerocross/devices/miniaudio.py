@@ -118,6 +118,7 @@ class Device(Closes):
         config.sampleRate = self.sample_rate
         config.periodSizeInFrames = self.block_size
         config.periods = _PERIODS
+        config.wasapi.usage = lib.ma_wasapi_usage_pro_audio  # MMCSS for the audio thread
         config.playback.format = self.sample_format
         config.playback.channels = self.channels
         if self.info.identity is not None:

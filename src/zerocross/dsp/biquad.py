@@ -1,4 +1,4 @@
-"""Cascades of second-order filters: any number of bands, any number of channels.
+"""Pipelined cascades of second-order filters: any number of bands, any number of channels.
 
 Eight bands run side by side as the lanes of one vector: while lane 0 filters sample n, lane
 1 filters sample n-1 of lane 0's output, and so on, so that a step costs one shuffle and
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.compiler import kernel
+from zerocross.compiler import float64_array, float64_rows, kernel
 from zerocross.compiler.primitives.vector import (
     f64x8,
     lane,
@@ -26,26 +26,31 @@ from zerocross.compiler.primitives.vector import (
     splat,
     store,
 )
+from zerocross.dsp.state import State
 from zerocross.errors import UsageError
-from zerocross.memory import aligned_zeros
+from zerocross.memory import aligned_zeros, layout
 
 __all__ = [
     "BANDS_IN_GROUP",
+    "CASCADE",
+    "MEMORY_OF_GROUP",
+    "TAPS_OF_GROUP",
     "cascade",
-    "cascade_fade",
-    "fade_over",
-    "make_cascade_state",
-    "pack_sos",
+    "design_cascade",
+    "make_cascade",
 ]
 
 #: Bands that run side by side.
 BANDS_IN_GROUP = 8
-_COEFFICIENTS = 5 * BANDS_IN_GROUP
-_STATE = 2 * BANDS_IN_GROUP
+#: Coefficients of a group, and numbers that each channel keeps of it.
+TAPS_OF_GROUP, MEMORY_OF_GROUP = 5 * BANDS_IN_GROUP, 2 * BANDS_IN_GROUP
 _LANES = np.arange(BANDS_IN_GROUP, dtype=np.float64)
 
+#: A cascade: its coefficients, and what it keeps from block to block.
+CASCADE = layout(setup=["channels", "groups", "taps"], audio=["memory"])
 
-def pack_sos(sos: npt.ArrayLike) -> npt.NDArray[np.float64]:
+
+def design_cascade(sos: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return second-order sections in the order in which `cascade` reads them.
 
     Parameters
@@ -78,103 +83,63 @@ def pack_sos(sos: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return out
 
 
-def make_cascade_state(packed: npt.NDArray[np.float64], channels: int) -> npt.NDArray[np.float64]:
-    """Return the state of a cascade at rest: one row a channel."""
-    return aligned_zeros((channels, packed.size // _COEFFICIENTS * _STATE), np.float64)
+def make_cascade(taps: npt.NDArray[np.float64], channels: int) -> State:
+    """Return a cascade at rest.
+
+    Parameters
+    ----------
+    taps : ndarray
+        From `design_cascade`; kept, not copied.
+    channels : int
+        Of the signal.
+
+    Returns
+    -------
+    State
+        A `CASCADE`, for `cascade`.
+
+    """
+    groups = taps.size // TAPS_OF_GROUP
+    memory = aligned_zeros((channels, groups * MEMORY_OF_GROUP), np.float64)
+    return State(CASCADE, channels=channels, groups=groups, taps=taps, memory=memory)
 
 
 @kernel
-def cascade(rows: Any, frames: Any, packed: Any, state: Any) -> None:
+def cascade(state: Any, rows: Any, frames: Any) -> None:
     """Filter frames of all channels in place.
 
     Parameters
     ----------
+    state : record
+        A `CASCADE`, from `make_cascade`; carried from block to block.
     rows : array, shape (channels, at least frames), float32
         Changed in place.
     frames : int
         How many.
-    packed : array, float64
-        From `pack_sos`.
-    state : array, shape (channels, ...), float64
-        From `make_cascade_state`; carried from block to block.
-
-    Notes
-    -----
-    Real-time: safe.
-
-    """
-    channels = rows.shape[0]
-    for group in range(packed.size // _COEFFICIENTS):
-        taps = packed[group * _COEFFICIENTS : (group + 1) * _COEFFICIENTS]
-        at = group * _STATE
-        for c in range(0, channels - 1, 2):
-            _filter_pair(
-                rows[c],
-                rows[c + 1],
-                frames,
-                taps,
-                state[c, at : at + _STATE],
-                state[c + 1, at : at + _STATE],
-            )
-        if channels % 2:
-            last = channels - 1
-            _filter_one(rows[last], frames, taps, state[last, at : at + _STATE])
-
-
-@kernel
-def cascade_fade(
-    rows: Any,
-    frames: Any,
-    packed: Any,
-    state: Any,
-    new_packed: Any,
-    new_state: Any,
-    position: Any,
-    length: Any,
-    scratch: Any,
-) -> None:
-    """Filter while one set of coefficients gives way to another, without a click.
-
-    Both cascades run; the output moves from the old one's to the new one's by the smooth step
-    ``t**3 * (t * (6 t - 15) + 10)``, whose first and second derivatives are 0 at both ends.
-    The new cascade begins with a copy of the old one's state. After ``length`` frames the
-    old one is let go and `cascade` goes on with the new one.
-
-    Parameters
-    ----------
-    rows : array, shape (channels, at least frames), float32
-        Changed in place.
-    frames : int
-        How many.
-    packed, state, new_packed, new_state : array
-        Of the old and the new cascade, of as many bands.
-    position, length : int
-        Frames of the fade that are over, and all of them; 50 ms are inaudible.
-    scratch : array, shape (channels, at least frames), float32
-        Space for the new cascade's output.
 
     Notes
     -----
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
-    for c in range(rows.shape[0]):
-        for i in range(frames):
-            scratch[c, i] = rows[c, i]
-    cascade(rows, frames, packed, state)
-    cascade(scratch, frames, new_packed, new_state)
-    fade_over(rows, scratch, frames, position, length)
-
-
-@kernel
-def fade_over(rows: Any, other: Any, frames: Any, position: Any, length: Any) -> None:
-    """Move from some rows to others by the smooth step, as `cascade_fade`. Real-time: safe."""
-    for i in range(frames):
-        t = min(1.0, (position + i + 1) / length)
-        share = t * t * t * (t * (6.0 * t - 15.0) + 10.0)
-        for c in range(rows.shape[0]):
-            old = np.float64(rows[c, i])
-            rows[c, i] = np.float32(old + share * (np.float64(other[c, i]) - old))
+    channels, groups = rows.shape[0], state.groups
+    taps = float64_array(state.taps, groups * TAPS_OF_GROUP)
+    memory = float64_rows(state.memory, channels, groups * MEMORY_OF_GROUP)
+    for group in range(groups):
+        mine = taps[group * TAPS_OF_GROUP : (group + 1) * TAPS_OF_GROUP]
+        at = group * MEMORY_OF_GROUP
+        for c in range(0, channels - 1, 2):
+            _filter_pair(
+                rows[c],
+                rows[c + 1],
+                frames,
+                mine,
+                memory[c, at : at + MEMORY_OF_GROUP],
+                memory[c + 1, at : at + MEMORY_OF_GROUP],
+            )
+        if channels % 2:
+            last = channels - 1
+            _filter_one(rows[last], frames, mine, memory[last, at : at + MEMORY_OF_GROUP])
 
 
 @kernel

@@ -32,6 +32,7 @@ from zerocross.compiler.primitives.vector import (
     store,
     store_first,
 )
+from zerocross.dsp.interleave import ZIP_HIGH, ZIP_LOW, interleave
 
 __all__ = [
     "FORMAT_F32",
@@ -39,12 +40,10 @@ __all__ = [
     "FORMAT_S24",
     "FORMAT_S32",
     "SAMPLE_BYTES",
-    "deinterleave",
     "float_to_int16",
     "float_to_int32",
     "int16_to_float",
     "int32_to_float",
-    "interleave",
     "interleave_int16",
     "to_integers",
     "triangular_noise",
@@ -64,8 +63,6 @@ SAMPLE_BYTES = {FORMAT_S16: 2, FORMAT_S24: 3, FORMAT_S32: 4, FORMAT_F32: 4}
 _FULL_16 = np.float32(32768.0)
 _FULL_24 = np.float32(8388608.0)
 _FULL_32 = np.float32(2147483648.0)
-_PAIRS_LOW = (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-_PAIRS_HIGH = (8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 _MULTIPLIER = np.int32(0x846CA68B - (1 << 32))
 f64x16 = VectorKind("f64x16", np.float64, 16)
 _STEPS = np.arange(16, dtype=np.int32)
@@ -187,35 +184,6 @@ def int32_to_float(x: Any, out: Any) -> None:
 
 
 @kernel
-def interleave(rows: Any, frames: Any, out: Any) -> None:
-    """Write planar frames one after the other: ``out[i * channels + c] = rows[c, i]``.
-
-    Real-time: safe. Two channels go sixteen frames at a time.
-    """
-    channels = rows.shape[0]
-    done = 0
-    if channels == 2:
-        left, right = rows[0], rows[1]
-        done = frames - frames % 16
-        for i in range(0, done, 16):
-            a, b = load(f32x16, left, i), load(f32x16, right, i)
-            store(out, 2 * i, shuffle(a, b, _PAIRS_LOW))
-            store(out, 2 * i + 16, shuffle(a, b, _PAIRS_HIGH))
-    for i in range(done, frames):
-        for c in range(channels):
-            out[i * channels + c] = rows[c, i]
-
-
-@kernel
-def deinterleave(source: Any, frames: Any, rows: Any) -> None:
-    """Write frames that follow each other as planar rows. Real-time: safe."""
-    channels = rows.shape[0]
-    for c in range(channels):
-        for i in range(frames):
-            rows[c, i] = source[i * channels + c]
-
-
-@kernel
 def interleave_int16(rows: Any, frames: Any, out: Any) -> None:
     """Interleave and convert to 16 bits in one go. Real-time: safe."""
     channels = rows.shape[0]
@@ -226,8 +194,8 @@ def interleave_int16(rows: Any, frames: Any, out: Any) -> None:
         for i in range(0, done, 16):
             a = saturate(i16x16, load(f32x16, left, i) * _FULL_16)
             b = saturate(i16x16, load(f32x16, right, i) * _FULL_16)
-            store(out, 2 * i, shuffle(a, b, _PAIRS_LOW))
-            store(out, 2 * i + 16, shuffle(a, b, _PAIRS_HIGH))
+            store(out, 2 * i, shuffle(a, b, ZIP_LOW))
+            store(out, 2 * i + 16, shuffle(a, b, ZIP_HIGH))
     for i in range(done, frames):
         for c in range(channels):
             one = saturate(i16x16, splat(f32x16, rows[c, i] * _FULL_16))

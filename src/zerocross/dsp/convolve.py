@@ -13,188 +13,22 @@ any split of the input gives the same bits.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from zerocross.compiler import float32_array, float64_array, kernel, record_at
 from zerocross.compiler.primitives.vector import convert, f32x8, f64x8, fma, load, store
-from zerocross.dsp.fft import FFTPlan, inverse_wide_fft, make_wide_fft, wide_fft
-from zerocross.errors import UsageError
-from zerocross.memory import Record, aligned_zeros, layout
+from zerocross.dsp.fft import inverse_wide_fft, wide_fft
+from zerocross.dsp.fft_plan import WIDE_FFT
+from zerocross.dsp.partitions import LEVEL
 
-__all__ = [
-    "CONVOLVER",
-    "Convolution",
-    "check_response",
-    "convolve",
-    "design_partitions",
-    "make_convolution",
-]
+__all__ = ["convolve"]
 
-_RATIO = 16
-_LARGEST = 4096
-_BLOCKS = (16, 8192)
-
-_LEVEL = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            "size",
-            "ratio",
-            "partitions",
-            "stride",
-            "spectra",
-            "history",
-            "sums",
-            "window",
-            "result",
-            "tables",
-            "table_size",
-            "work",
-            "newest",
-            "step",
-        )
-    ]
-)
-_LEVEL_SIZE = _LEVEL.itemsize
-
-#: A convolution's state: addresses of its memory, and how full the block is.
-CONVOLVER = layout(
-    setup=["channels", "block", "levels", "level_count", "arrived", "ready"], audio=["filled"]
-)
-
-
-def design_partitions(taps: int, block: int) -> list[tuple[int, int, int]]:
-    """Return ``(size, first tap, count)`` of each size of partitions for a response.
-
-    A larger size is used where at least two of its partitions remain.
-    """
-    sizes = [block]
-    while sizes[-1] * _RATIO <= _LARGEST and taps >= 4 * sizes[-1] * _RATIO:
-        sizes.append(sizes[-1] * _RATIO)
-    found = []
-    for k, size in enumerate(sizes):
-        first = 0 if k == 0 else 2 * size
-        end = 2 * sizes[k + 1] if k + 1 < len(sizes) else taps
-        found.append((size, first, max(1, -(-(end - first) // size))))
-    return found
-
-
-@dataclasses.dataclass(frozen=True)
-class Convolution:
-    """A convolution ready to run.
-
-    Attributes
-    ----------
-    record : Record
-        A `CONVOLVER`, for `convolve`.
-    latency_frames : int
-        The block.
-    kept : list
-        The memory that the record points to.
-
-    """
-
-    record: Record
-    latency_frames: int
-    kept: list[Any]
-
-
-def make_convolution(impulse: npt.ArrayLike, channels: int, block: int = 64) -> Convolution:
-    """Transform an impulse response and allocate the state.
-
-    Parameters
-    ----------
-    impulse : array, shape (taps,) or (channels, taps)
-        One response for all channels, or one each.
-    channels : int
-        Of the signal.
-    block : int
-        Frames collected at a time, a power of two from 16 to 8192: the latency.
-
-    Raises
-    ------
-    UsageError
-        For an empty response, one that is not finite, another number of channels, or an
-        impossible block.
-
-    """
-    response = check_response(impulse, block)
-    if response.shape[0] not in (1, channels):
-        raise UsageError(
-            f"an impulse response of {response.shape[0]} channels for {channels}; give one for "
-            "all, or one each"
-        )
-    response = np.broadcast_to(response, (channels, response.shape[1]))
-    parts = design_partitions(response.shape[1], block)
-    levels = aligned_zeros(len(parts), _LEVEL)
-    kept: list[Any] = [levels]
-    for row, (size, first, count) in zip(levels, parts, strict=True):
-        plan = make_wide_fft(2 * size)
-        stride = -(-(size + 1) // 16) * 16
-        spectra = _spectra(response, size, first, count, stride)
-        history = aligned_zeros(spectra.shape)
-        sums = aligned_zeros((channels, 2, stride), np.float64)
-        window = aligned_zeros((channels, 2 * size))
-        result = aligned_zeros((channels + 1, 2 * size))
-        kept += [plan, spectra, history, sums, window, result]
-        _fill_level(row, plan, spectra, history, sums, window, result)
-        row["size"], row["ratio"], row["partitions"] = size, size // block, count
-        row["stride"] = stride
-    arrived, ready = aligned_zeros((channels, block)), aligned_zeros((channels, block))
-    record = Record(CONVOLVER)
-    record.fill(
-        channels=channels,
-        block=block,
-        levels=levels.ctypes.data,
-        level_count=len(parts),
-        arrived=arrived.ctypes.data,
-        ready=ready.ctypes.data,
-    )
-    return Convolution(record, block, [*kept, arrived, ready])
-
-
-def check_response(impulse: npt.ArrayLike, block: int) -> npt.NDArray[np.float64]:
-    """Return a response as float64 rows; raises UsageError for what cannot be convolved with."""
-    response = np.atleast_2d(np.asarray(impulse, np.float64))
-    if response.ndim != 2 or response.shape[1] == 0 or not np.isfinite(response).all():
-        raise UsageError("the impulse response is empty or not finite; give (channels, taps)")
-    if block & (block - 1) or not _BLOCKS[0] <= block <= _BLOCKS[1]:
-        raise UsageError(f"block of {block} frames; take a power of two from 16 to 8192")
-    return response
-
-
-def _fill_level(row: Any, plan: FFTPlan, *arrays: npt.NDArray[Any]) -> None:
-    for name, array in zip(("spectra", "history", "sums", "window", "result"), arrays, strict=True):
-        row[name] = array.ctypes.data
-    row["tables"], row["table_size"] = plan.tables.ctypes.data, plan.tables.size
-    row["work"] = plan.work.ctypes.data
-
-
-def _spectra(
-    response: npt.NDArray[np.float64], size: int, first: int, count: int, stride: int
-) -> npt.NDArray[np.float32]:
-    """Return the partitions' transforms, shape (channels, count, 2, stride)."""
-    channels = len(response)
-    padded = np.zeros((channels, count * size))
-    piece = response[:, first : first + count * size]
-    padded[:, : piece.shape[1]] = piece
-    bins = np.fft.rfft(padded.reshape(channels, count, size), 2 * size)
-    spectra = aligned_zeros((channels, count, 2, stride))
-    spectra[:, :, 0, : size + 1] = bins.real
-    spectra[:, :, 1, : size + 1] = bins.imag
-    return spectra
-
-
-# --- running ------------------------------------------------------------------------------------
+_LEVEL_SIZE = LEVEL.itemsize
 
 
 @kernel
 def _level(state: Any, number: Any) -> Any:
-    return record_at(state.levels + number * _LEVEL_SIZE, _LEVEL)
+    return record_at(state.levels + number * _LEVEL_SIZE, LEVEL)
 
 
 @kernel
@@ -203,11 +37,10 @@ def _transform(level: Any, channel: Any) -> None:
     size, stride = level.size, level.stride
     place = level.history + 8 * stride * (channel * level.partitions + level.newest)
     wide_fft(
+        record_at(level.plan, WIDE_FFT),
         float32_array(level.window + 8 * size * channel, 2 * size),
         float32_array(place, size + 1),
         float32_array(place + 4 * stride, size + 1),
-        float64_array(level.tables, level.table_size),
-        float64_array(level.work, 8 * size),
     )
 
 
@@ -236,17 +69,16 @@ def _multiply(level: Any, channel: Any, first: Any, stop: Any) -> None:
 
 
 @kernel
-def _come_back(level: Any, channel: Any, channels: Any) -> None:
-    """Transform the sums back; the second half is the result."""
+def _inverse_transform(level: Any, channel: Any, channels: Any) -> None:
+    """Take the inverse transform of the sums; its second half is the result."""
     size, stride = level.size, level.stride
     sums = level.sums + 16 * stride * channel
     whole = float32_array(level.result + 8 * size * channels, 2 * size)
     inverse_wide_fft(
+        record_at(level.plan, WIDE_FFT),
         float64_array(sums, size + 1),
         float64_array(sums + 8 * stride, size + 1),
         whole,
-        float64_array(level.tables, level.table_size),
-        float64_array(level.work, 8 * size),
     )
     result = float32_array(level.result + 8 * size * channel, size)
     for i in range(size):
@@ -288,7 +120,7 @@ def _run_level(level: Any, channel: Any, channels: Any, arrived: Any, ready: Any
     if not at_once:
         _collect(level, channel, arrived, step)
     if step == ratio - 1:
-        _come_back(level, channel, channels)
+        _inverse_transform(level, channel, channels)
     if at_once:
         for i in range(block):
             ready[i] = result[i]
@@ -309,17 +141,19 @@ def _run_block(state: Any) -> None:
 
 
 @kernel
-def convolve(state: Any, source: Any, target: Any, frames: Any, dry: Any, wet: Any) -> None:
+def convolve(state: Any, rows: Any, frames: Any, out: Any, dry: Any, wet: Any) -> None:
     """Convolve planar frames; ``dry`` times the input, as late as the result, is added.
 
     Parameters
     ----------
     state : record
-        A `CONVOLVER`.
-    source, target : array, shape (channels, frames), float32
-        Not the same memory.
+        A `CONVOLVER`, from `make_convolution`.
+    rows : array, shape (channels, at least frames), float32
+        Input.
     frames : int
         How many.
+    out : array, shape (channels, at least frames), float32
+        Written; not the same memory.
     dry, wet : float32
         Factors of the input and of the convolution.
 
@@ -337,8 +171,8 @@ def convolve(state: Any, source: Any, target: Any, frames: Any, dry: Any, wet: A
             ready = float32_array(state.ready + 4 * block * c, block)
             for i in range(count):
                 k = state.filled + i
-                target[c, done + i] = wet * ready[k] + dry * arrived[k]
-                arrived[k] = source[c, done + i]
+                out[c, done + i] = wet * ready[k] + dry * arrived[k]
+                arrived[k] = rows[c, done + i]
         state.filled += count
         done += count
         if state.filled == block:

@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.compiler import kernel
+from zerocross.compiler import float64_rows, kernel
+from zerocross.dsp.state import State
 from zerocross.errors import UsageError
+from zerocross.memory import aligned_zeros, layout
 
-__all__ = ["block_dc", "design_dc_blocker"]
+__all__ = ["DC_BLOCKER", "block_dc", "design_dc_blocker", "make_dc_blocker"]
+
+#: A pole, and of each channel the last input and output.
+DC_BLOCKER = layout(setup=["channels", ("pole", "f8")], audio=["memory"])
 
 
 def design_dc_blocker(cutoff_hz: float, sample_rate: float) -> float:
@@ -28,32 +33,39 @@ def design_dc_blocker(cutoff_hz: float, sample_rate: float) -> float:
     return (1 - warped) / (1 + warped)
 
 
+def make_dc_blocker(pole: float, channels: int) -> State:
+    """Return a `DC_BLOCKER` at rest, with a pole from `design_dc_blocker`."""
+    return State(
+        DC_BLOCKER, channels=channels, pole=pole, memory=aligned_zeros((channels, 2), np.float64)
+    )
+
+
 @kernel
-def block_dc(rows: Any, frames: Any, pole: Any, state: Any) -> None:
+def block_dc(state: Any, rows: Any, frames: Any) -> None:
     """Remove DC from all channels in place: ``y[n] = g (x[n] - x[n-1]) + pole y[n-1]``.
 
     Parameters
     ----------
+    state : record
+        A `DC_BLOCKER`; ``g = (1 + pole) / 2`` makes the gain 1 at high frequencies.
     rows : array, shape (channels, at least frames), float32
         Changed in place.
     frames : int
         How many.
-    pole : float
-        From `design_dc_blocker`; ``g = (1 + pole) / 2`` makes the gain 1 at high frequencies.
-    state : array, shape (channels, 2), float64
-        Last input and output; zeros to begin with.
 
     Notes
     -----
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
+    memory = float64_rows(state.memory, state.channels, 2)
+    pole = state.pole
     gain = 0.5 * (1.0 + pole)
     for c in range(rows.shape[0]):
-        before, y = state[c, 0], state[c, 1]
+        before, y = memory[c, 0], memory[c, 1]
         for i in range(frames):
             x = np.float64(rows[c, i])
             y = gain * (x - before) + pole * y
             before = x
             rows[c, i] = np.float32(y)
-        state[c, 0], state[c, 1] = before, y
+        memory[c, 0], memory[c, 1] = before, y

@@ -10,45 +10,45 @@ result independent of how the signal is cut into blocks.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from zerocross.compiler import kernel
+from zerocross.compiler import float32_rows, int64_array, kernel
+from zerocross.dsp.state import State
 from zerocross.errors import UsageError
-from zerocross.memory import aligned_zeros
+from zerocross.memory import aligned_zeros, layout
 
-__all__ = ["Limiter", "limit", "make_limiter"]
+__all__ = ["LIMITER", "limit", "make_limiter"]
 
 _ONE = 1 << 30
 
-
-@dataclasses.dataclass(frozen=True)
-class Limiter:
-    """A limiter's settings and state.
-
-    Attributes
-    ----------
-    settings : ndarray, shape (4,), float64
-        Ceiling, knee, release and lookahead.
-    delay : ndarray, shape (channels, lookahead), float32
-        Frames on their way.
-    gains : ndarray, shape (3 * lookahead + 8,), int64
-        Wanted gains, candidates of the sliding minimum, gains in the average, counters.
-
-    """
-
-    settings: npt.NDArray[np.float64]
-    delay: npt.NDArray[np.float32]
-    gains: npt.NDArray[np.int64]
-
-    @property
-    def latency_frames(self) -> int:
-        """Frames by which the output lags."""
-        return int(self.delay.shape[1]) - 1
+#: A limiter: its settings, the frames on their way, the candidates of the sliding minimum (from
+#: ``head`` on, ``count`` of them, in a circle) with the frames that they belong to, and the gains
+#: in the average with their sum. The last gain is ``held``.
+LIMITER = layout(
+    setup=[
+        "channels",
+        "lookahead",
+        "latency_frames",
+        ("ceiling", "f8"),
+        ("knee", "f8"),
+        ("release", "f8"),
+    ],
+    audio=[
+        "delay",
+        "candidates",
+        "candidate_frames",
+        "averaged",
+        "now",
+        "slot",
+        "head",
+        "count",
+        "total",
+        "held",
+    ],
+)
 
 
 def make_limiter(
@@ -58,7 +58,7 @@ def make_limiter(
     knee: float = 0.9,
     lookahead_s: float = 0.005,
     release_s: float = 0.1,
-) -> Limiter:
+) -> State:
     """Return a limiter at rest.
 
     Parameters
@@ -74,20 +74,36 @@ def make_limiter(
     lookahead_s, release_s : float
         In seconds, more than 0.
 
+    Returns
+    -------
+    State
+        A `LIMITER`, for `limit`; ``latency_frames`` says by how many frames the output lags.
+
     """
     if not (ceiling > 0 and 0 <= knee < 1 and lookahead_s > 0 and release_s > 0 and channels > 0):
         raise UsageError(
-            "a limiter needs a ceiling above 0, a knee from 0 to below 1, and times above 0"
+            f"a limiter of {channels} channels with ceiling {ceiling}, knee {knee}, lookahead "
+            f"{lookahead_s} s and release {release_s} s: give a ceiling above 0, a knee from 0 to "
+            "below 1, times above 0 and a channel"
         )
     frames = max(1, round(lookahead_s * sample_rate))
-    settings = np.array(
-        [ceiling, knee * ceiling, math.exp(-1 / (release_s * sample_rate)), frames], np.float64
+    averaged = aligned_zeros(frames, np.int64)
+    averaged[:] = _ONE
+    return State(
+        LIMITER,
+        channels=channels,
+        lookahead=frames,
+        latency_frames=frames - 1,
+        ceiling=ceiling,
+        knee=knee * ceiling,
+        release=math.exp(-1 / (release_s * sample_rate)),
+        delay=aligned_zeros((channels, frames)),
+        candidates=aligned_zeros(frames, np.int64),
+        candidate_frames=aligned_zeros(frames, np.int64),
+        averaged=averaged,
+        total=frames * _ONE,
+        held=_ONE,
     )
-    gains = aligned_zeros(3 * frames + 8, np.int64)
-    gains[2 * frames : 3 * frames] = _ONE  # the average of a gain of 1
-    counters = gains[3 * frames :]
-    counters[3], counters[4] = frames * _ONE, _ONE
-    return Limiter(settings, aligned_zeros((channels, frames)), gains)
 
 
 @kernel
@@ -100,59 +116,79 @@ def _wanted_gain(peak: Any, ceiling: Any, knee: Any) -> Any:
 
 
 @kernel
-def limit(rows: Any, frames: Any, settings: Any, delay: Any, gains: Any) -> None:
-    """Limit frames of all channels in place; they come out ``lookahead - 1`` frames later.
+def _wrapped(index: Any, length: Any) -> Any:
+    """Return an index below twice the length as one below it: a division would cost 20 cycles."""
+    return index - length if index >= length else index
+
+
+@kernel
+def _take_in(values: Any, frames: Any, now: Any, head: Any, count: Any, wanted: Any) -> Any:
+    """Take a frame's wanted gain in; return head and count of the candidates.
+
+    They rise from the head on, so the smallest of the last ``lookahead`` gains is at the head.
+    """
+    length = values.size
+    if count > 0 and frames[head] <= now - length:
+        head = _wrapped(head + 1, length)
+        count -= 1
+    while count > 0 and values[_wrapped(head + count - 1, length)] >= wanted:
+        count -= 1
+    place = _wrapped(head + count, length)
+    values[place] = wanted
+    frames[place] = now
+    return head, count + 1
+
+
+@kernel
+def _peak_at(rows: Any, i: Any) -> Any:
+    """Return a frame's largest magnitude; what is not finite becomes 0."""
+    peak = 0.0
+    for c in range(rows.shape[0]):
+        if rows[c, i] - rows[c, i] != np.float32(0.0):
+            rows[c, i] = np.float32(0.0)
+        peak = max(peak, abs(np.float64(rows[c, i])))
+    return peak
+
+
+@kernel
+def limit(state: Any, rows: Any, frames: Any) -> None:
+    """Limit frames of all channels in place; they come out ``latency_frames`` later.
 
     Parameters
     ----------
+    state : record
+        A `LIMITER`, from `make_limiter`.
     rows : array, shape (channels, at least frames), float32
         Changed in place. NaN and infinities are taken as silence.
     frames : int
         How many.
-    settings, delay, gains : array
-        Of a `Limiter`.
 
     Notes
     -----
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
-    ceiling, knee, release = settings[0], settings[1], settings[2]
-    length = delay.shape[1]
-    values, indices = gains[:length], gains[length : 2 * length]
-    averaged, counters = gains[2 * length : 3 * length], gains[3 * length :]
-    now, head, count, total, held = (
-        counters[0],
-        counters[1],
-        counters[2],
-        counters[3],
-        counters[4],
-    )
+    length = state.lookahead
+    ceiling, knee, release = state.ceiling, state.knee, state.release
+    delay = float32_rows(state.delay, state.channels, length)
+    averaged = int64_array(state.averaged, length)
+    candidates = int64_array(state.candidates, length)
+    candidate_frames = int64_array(state.candidate_frames, length)
+    now, slot, head, count = state.now, state.slot, state.head, state.count
+    total, held = state.total, state.held
     for i in range(frames):
-        slot = now % length
-        peak = 0.0
-        for c in range(rows.shape[0]):
-            if rows[c, i] - rows[c, i] != np.float32(0.0):
-                rows[c, i] = np.float32(0.0)
-            peak = max(peak, abs(np.float64(rows[c, i])))
-        wanted = np.int64(math.floor(_wanted_gain(peak, ceiling, knee) * _ONE))
-        # The sliding minimum: candidates in rising order, the smallest at the head.
-        if count > 0 and indices[head % length] <= now - length:
-            head += 1
-            count -= 1
-        while count > 0 and values[(head + count - 1) % length] >= wanted:
-            count -= 1
-        values[(head + count) % length] = wanted
-        indices[(head + count) % length] = now
-        count += 1
+        wanted = np.int64(math.floor(_wanted_gain(_peak_at(rows, i), ceiling, knee) * _ONE))
+        head, count = _take_in(candidates, candidate_frames, now, head, count, wanted)
         risen = _ONE - np.int64(math.ceil((_ONE - held) * release))
-        held = min(values[head % length], risen)
+        held = min(candidates[head], risen)
         total += held - averaged[slot]
         averaged[slot] = held
         gain = np.float64(total) / (np.float64(length) * _ONE)
-        out = (now + 1) % length  # the oldest frame of the delay line
+        oldest = _wrapped(slot + 1, length)
         for c in range(rows.shape[0]):
             delay[c, slot] = rows[c, i]
-            rows[c, i] = np.float32(gain * np.float64(delay[c, out]))
+            rows[c, i] = np.float32(gain * np.float64(delay[c, oldest]))
+        slot = oldest
         now += 1
-    counters[0], counters[1], counters[2], counters[3], counters[4] = now, head, count, total, held
+    state.now, state.slot, state.head, state.count = now, slot, head, count
+    state.total, state.held = total, held

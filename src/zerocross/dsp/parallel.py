@@ -13,19 +13,32 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.compiler import kernel
+from zerocross.compiler import float64_array, float64_rows, kernel
 from zerocross.compiler.primitives.vector import f64x8, load, multiply_add, splat, store, sum_lanes
-from zerocross.memory import aligned_zeros
+from zerocross.dsp.state import State
+from zerocross.memory import aligned_zeros, layout
 
-__all__ = ["pack_parallel", "parallel"]
+__all__ = [
+    "MEMORY_OF_EIGHT",
+    "PARALLEL",
+    "design_parallel",
+    "make_parallel",
+    "parallel",
+    "size_of_parallel",
+]
 
 _LANES = 8
 _COEFFICIENTS = 4 * _LANES
-_STATE = 2 * _LANES
+#: Numbers that each channel keeps of eight sections.
+MEMORY_OF_EIGHT = 2 * _LANES
+_DIRECT = 8  # the direct gain has a line of its own before the eights
 _TOLERANCE = 1e-9
 
+#: A parallel filter: its coefficients, what it keeps from block to block, and space for a block.
+PARALLEL = layout(setup=["channels", "groups", "taps", "max_frames"], audio=["memory", "sums"])
 
-def pack_parallel(
+
+def design_parallel(
     sos: npt.ArrayLike, sections: int | None = None
 ) -> npt.NDArray[np.float64] | None:
     """Return a cascade's parallel form, or None where it has none that is exact to 1e-9.
@@ -77,6 +90,11 @@ def pack_parallel(
     return _packed(found, a, direct, room)
 
 
+def size_of_parallel(sections: int) -> int:
+    """Return how many numbers `design_parallel` gives with room for so many sections."""
+    return _DIRECT + -(-sections // (2 * _LANES)) * 2 * _COEFFICIENTS
+
+
 def _is_exact(rows: npt.NDArray[np.float64], found: npt.NDArray[np.float64], direct: float) -> bool:
     """Return whether the sum has the cascade's response, everywhere on the circle."""
     if not (np.isfinite(found).all() and np.isfinite(direct)):
@@ -97,46 +115,74 @@ def _packed(
     groups = -(-room // (2 * _LANES)) * 2
     columns = np.zeros((groups * _LANES, 4))
     columns[: len(found)] = np.stack([found[:, 0], found[:, 1], -a[:, 1], -a[:, 2]], axis=1)
-    out = aligned_zeros(8 + groups * _COEFFICIENTS, np.float64)
+    out = aligned_zeros(_DIRECT + groups * _COEFFICIENTS, np.float64)
     out[0] = direct
-    out[8:] = columns.reshape(groups, _LANES, 4).transpose(0, 2, 1).ravel()
+    out[_DIRECT:] = columns.reshape(groups, _LANES, 4).transpose(0, 2, 1).ravel()
     return out
 
 
+def make_parallel(taps: npt.NDArray[np.float64], channels: int, max_frames: int) -> State:
+    """Return a parallel filter at rest.
+
+    Parameters
+    ----------
+    taps : ndarray
+        From `design_parallel`; kept, not copied.
+    channels : int
+        Of the signal.
+    max_frames : int
+        Most frames in one call.
+
+    Returns
+    -------
+    State
+        A `PARALLEL`, for `parallel`.
+
+    """
+    groups = (taps.size - _DIRECT) // _COEFFICIENTS
+    return State(
+        PARALLEL,
+        channels=channels,
+        groups=groups,
+        taps=taps,
+        max_frames=max_frames,
+        memory=aligned_zeros((channels, groups * MEMORY_OF_EIGHT), np.float64),
+        sums=aligned_zeros((2, max_frames), np.float64),
+    )
+
+
 @kernel
-def parallel(rows: Any, frames: Any, packed: Any, state: Any, sums: Any) -> None:
+def parallel(state: Any, rows: Any, frames: Any) -> None:
     """Filter frames of all channels in place.
 
     Parameters
     ----------
+    state : record
+        A `PARALLEL`, from `make_parallel`; carried from block to block.
     rows : array, shape (channels, at least frames), float32
         Changed in place.
     frames : int
-        How many.
-    packed : array, float64
-        From `pack_parallel`.
-    state : array, shape (channels, 16 for each eight), float64
-        Zeros to begin with; carried from block to block.
-    sums : array, shape (2, at least frames), float64
-        Space.
+        How many, at most the state's ``max_frames``.
 
     Notes
     -----
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
-    channels = rows.shape[0]
-    groups = (packed.size - 8) // _COEFFICIENTS
+    channels, groups = rows.shape[0], state.groups
+    taps = float64_array(state.taps, _DIRECT + groups * _COEFFICIENTS)
+    memory = float64_rows(state.memory, channels, groups * MEMORY_OF_EIGHT)
+    sums = float64_rows(state.sums, 2, state.max_frames)
     for c in range(0, channels, 2):
         d = min(c + 1, channels - 1)
         left, right = rows[c], rows[d]
         for i in range(frames):
-            sums[0, i] = packed[0] * np.float64(left[i])
-            sums[1, i] = packed[0] * np.float64(right[i])
+            sums[0, i] = taps[0] * np.float64(left[i])
+            sums[1, i] = taps[0] * np.float64(right[i])
         for group in range(0, groups, 2):
-            taps = packed[8 + group * _COEFFICIENTS :]
-            at = group * _STATE
-            _filter_two(left, right, frames, taps, state[c], state[d], at, sums, c != d)
+            mine = taps[_DIRECT + group * _COEFFICIENTS :]
+            at = group * MEMORY_OF_EIGHT
+            _filter_two(left, right, frames, mine, memory[c], memory[d], at, sums, c != d)
         for i in range(frames):
             right[i] = np.float32(sums[1, i])
             left[i] = np.float32(sums[0, i])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from zerocross.compiler import kernel
+from zerocross.dsp.decibels import gain_of_db
 
 __all__ = ["FALL_DB_PER_SECOND", "fall_peaks", "replace_nonfinite"]
 
@@ -29,7 +29,7 @@ def fall_peaks(peaks: Any, rows: Any, frames: Any, sample_rate: Any) -> None:
         Length of the block in frames, and frames a second.
 
     """
-    fall = math.exp(-math.log(10.0) / 20.0 * FALL_DB_PER_SECOND * frames / sample_rate)
+    fall = gain_of_db(-FALL_DB_PER_SECOND * frames / sample_rate)
     for c in range(rows.shape[0]):
         peak = np.float32(0.0)
         for i in range(frames):

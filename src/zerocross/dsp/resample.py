@@ -9,7 +9,6 @@ neighbour. When the rate falls, the filter's corner and length follow the lower 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from typing import Any
@@ -17,23 +16,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.compiler import entry, float32_rows, int64_array, kernel, record_at
+from zerocross.compiler import entry, float32_rows, kernel, record_at
 from zerocross.compiler.primitives.vector import f32x16, load, multiply_add, splat, sum_lanes
+from zerocross.dsp.state import State
 from zerocross.errors import UsageError
-from zerocross.memory import Record, aligned_zeros, layout
+from zerocross.memory import aligned_zeros, layout
 
 __all__ = [
     "RESAMPLER",
     "Resampler",
     "make_resampler",
-    "resample",
     "resample_rows",
     "resample_signal",
     "resample_through",
     "restart_resampler",
 ]
 
-#: Where a resampler's parts lie: one address stands for it in compiled code.
+#: A resampler: the rates, the filter (``phase_count`` rows of ``taps``), the ratio as whole frames and a share of ``denominator``, and as it
+#: goes on the input frames still needed, how many, the first of the next output, and the numerator
+#: of that one's phase.
 RESAMPLER = layout(
     setup=[
         "rate_in",
@@ -42,10 +43,11 @@ RESAMPLER = layout(
         "phases",
         "phase_count",
         "taps",
-        "history",
+        "step",
+        "denominator",
         "history_frames",
-        "state",
-    ]
+    ],
+    audio=["history", "filled", "first", "numerator"],
 )
 
 _TAPS = 128
@@ -55,35 +57,13 @@ _EXACT_PHASES = 2048
 _BLENDED_PHASES = 4096
 
 
-@dataclasses.dataclass(frozen=True)
-class Resampler:
-    """A resampler's filter and state.
+class Resampler(State):
+    """A `RESAMPLER`, and what Python asks of it."""
 
-    Attributes
-    ----------
-    rate_in, rate_out : int
-        In Hz.
-    taps : int
-        Input frames that make an output frame.
-    phases : ndarray, shape (phases + 1, taps), float32
-        The filter.
-    history : ndarray, shape (channels, taps + max_frames), float32
-        Input frames that are still needed.
-    state : ndarray, shape (6,), int64
-        Frames in the history, first frame of the next output, numerator of its phase,
-        and the ratio: step, denominator, phases.
-    record : Record
-        A `RESAMPLER` that says where all this lies.
-
-    """
-
-    rate_in: int
-    rate_out: int
-    taps: int
-    phases: npt.NDArray[np.float32]
-    history: npt.NDArray[np.float32]
-    state: npt.NDArray[np.int64]
-    record: Record
+    @property
+    def taps(self) -> int:
+        """Input frames that make an output frame."""
+        return int(self["taps"])
 
     @property
     def latency_frames(self) -> float:
@@ -92,11 +72,11 @@ class Resampler:
         The history begins with half a filter of silence, so the first output frame belongs
         to the first input frame; the lag is what must be pushed after the end.
         """
-        return self.taps / 2 * self.rate_out / self.rate_in
+        return float(self["taps"] / 2 * self["rate_out"] / self["rate_in"])
 
     def most_frames_out(self, frames: int) -> int:
         """Return the most output frames that so many input frames can give."""
-        return math.ceil((frames + self.taps) * self.rate_out / self.rate_in) + 1
+        return math.ceil((frames + self.taps) * int(self["rate_out"]) / int(self["rate_in"])) + 1
 
 
 def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) -> Resampler:
@@ -122,21 +102,20 @@ def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) 
     fall = max(1.0, rate_in / rate_out)
     taps = _taps(rate_in, rate_out)
     phases = _design_phases(count, taps, fall)
-    history = aligned_zeros((channels, taps + max_frames))
-    state = np.array([taps // 2 - 1, 0, 0, step, denominator, count], np.int64)
-    record = Record(RESAMPLER)
-    record.fill(
+    return Resampler(
+        RESAMPLER,
         rate_in=rate_in,
         rate_out=rate_out,
         channels=channels,
-        phases=phases.ctypes.data,
+        phases=phases,
         phase_count=len(phases),
         taps=taps,
-        history=history.ctypes.data,
-        history_frames=history.shape[1],
-        state=state.ctypes.data,
+        step=step,
+        denominator=denominator,
+        history_frames=taps + max_frames,
+        history=aligned_zeros((channels, taps + max_frames)),
+        filled=taps // 2 - 1,
     )
-    return Resampler(rate_in, rate_out, taps, phases, history, state, record)
 
 
 def _taps(rate_in: int, rate_out: int) -> int:
@@ -188,50 +167,61 @@ def _dot_pair(x: Any, y: Any, start: Any, taps: Any, row: Any) -> Any:
 
 
 @kernel
-def resample(rows: Any, frames: Any, out: Any, phases: Any, history: Any, state: Any) -> Any:
+def _write_frame(
+    phases: Any, denominator: Any, history: Any, first: Any, numerator: Any, out: Any, made: Any
+) -> None:
+    """Write an output frame: the products of the history from ``first`` on with a phase."""
+    count, taps = phases.shape[0] - 1, phases.shape[1]
+    if count == denominator and out.shape[0] == 2:
+        left, right = _dot_pair(history[0], history[1], first, taps, phases[numerator])
+        out[0, made] = left
+        out[1, made] = right
+    elif count == denominator:
+        for c in range(out.shape[0]):
+            out[c, made] = _dot(history[c], first, taps, phases[numerator])
+    else:
+        place = np.float64(numerator) * count / denominator
+        below = np.int64(place)
+        part = np.float32(place - below)
+        for c in range(out.shape[0]):
+            low = _dot(history[c], first, taps, phases[below])
+            high = _dot(history[c], first, taps, phases[below + 1])
+            out[c, made] = low + part * (high - low)
+
+
+@kernel
+def resample_through(resampler: Any, rows: Any, frames: Any, out: Any) -> Any:
     """Push input frames and write all output frames that they complete; returns how many.
 
     Parameters
     ----------
+    resampler : record
+        A `RESAMPLER`, from `make_resampler`.
     rows : array, shape (channels, at least frames), float32
         Input.
     frames : int
         How many; at most the resampler's ``max_frames``.
     out : array, shape (channels, `Resampler.most_frames_out`), float32
         Output.
-    phases, history, state : array
-        Of a `Resampler`.
 
     Notes
     -----
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
-    taps = phases.shape[1]
-    filled, first, numerator = state[0], state[1], state[2]
-    step, denominator, count = state[3], state[4], state[5]
+    r = resampler
+    phases = float32_rows(r.phases, r.phase_count, r.taps)
+    history = float32_rows(r.history, r.channels, r.history_frames)
+    taps, denominator = r.taps, r.denominator
+    filled, first, numerator = r.filled, r.first, r.numerator
     for c in range(rows.shape[0]):
         for i in range(frames):
             history[c, filled + i] = rows[c, i]
     filled += frames
-    whole_step, step_left = step // denominator, step % denominator
+    whole_step, step_left = r.step // denominator, r.step % denominator
     made = 0
     while first + taps <= filled:
-        if count == denominator and rows.shape[0] == 2:
-            left, right = _dot_pair(history[0], history[1], first, taps, phases[numerator])
-            out[0, made] = left
-            out[1, made] = right
-        elif count == denominator:
-            for c in range(rows.shape[0]):
-                out[c, made] = _dot(history[c], first, taps, phases[numerator])
-        else:
-            place = np.float64(numerator) * count / denominator
-            below = np.int64(place)
-            part = np.float32(place - below)
-            for c in range(rows.shape[0]):
-                low = _dot(history[c], first, taps, phases[below])
-                high = _dot(history[c], first, taps, phases[below + 1])
-                out[c, made] = low + part * (high - low)
+        _write_frame(phases, denominator, history, first, numerator, out, made)
         made += 1
         first += whole_step
         numerator += step_left
@@ -243,33 +233,19 @@ def resample(rows: Any, frames: Any, out: Any, phases: Any, history: Any, state:
     for c in range(rows.shape[0]):
         for i in range(kept):
             history[c, i] = history[c, used + i]
-    state[0], state[1], state[2] = kept, first - used, numerator
+    r.filled, r.first, r.numerator = kept, first - used, numerator
     return made
-
-
-@kernel
-def resample_through(resampler: Any, rows: Any, frames: Any, out: Any) -> Any:
-    """`resample` with a record `RESAMPLER` for its parts. Real-time: safe."""
-    r = resampler
-    return resample(
-        rows,
-        frames,
-        out,
-        float32_rows(r.phases, r.phase_count, r.taps),
-        float32_rows(r.history, r.channels, r.history_frames),
-        int64_array(r.state, 6),
-    )
 
 
 @kernel
 def restart_resampler(resampler: Any) -> None:
     """Forget the input so far: the next frame is the first. Real-time: safe."""
-    history = float32_rows(resampler.history, resampler.channels, resampler.history_frames)
-    for c in range(resampler.channels):
-        for i in range(resampler.taps):
+    r = resampler
+    history = float32_rows(r.history, r.channels, r.history_frames)
+    for c in range(r.channels):
+        for i in range(r.taps):
             history[c, i] = np.float32(0.0)
-    state = int64_array(resampler.state, 6)
-    state[0], state[1], state[2] = resampler.taps // 2 - 1, 0, 0
+    r.filled, r.first, r.numerator = r.taps // 2 - 1, 0, 0
 
 
 @entry("int64", "int64", "int64", "int64", "int64")
@@ -306,5 +282,5 @@ def resample_signal(rows: npt.ArrayLike, rate_in: int, rate_out: int) -> npt.NDA
     made = make_resampler(rate_in, rate_out, channels, padded.shape[1])
     room = made.most_frames_out(padded.shape[1])
     out = np.zeros((channels, room), np.float32)
-    resample_rows(made.record.address, padded.ctypes.data, padded.shape[1], out.ctypes.data, room)
+    resample_rows(made.address, padded.ctypes.data, padded.shape[1], out.ctypes.data, room)
     return np.ascontiguousarray(out[:, : math.ceil(frames * rate_out / rate_in)])

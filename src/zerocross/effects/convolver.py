@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import Any
 
 import numpy as np
 
 from zerocross.compiler import record_at
-from zerocross.dsp.convolve import CONVOLVER, check_response, convolve, make_convolution
+from zerocross.dsp.convolve import convolve
+from zerocross.dsp.decibels import gain_of_db
+from zerocross.dsp.partitions import CONVOLVER, check_response, make_convolution
 from zerocross.dsp.resample import resample_signal
 from zerocross.errors import UsageError
-from zerocross.graph.processor import param, processor
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
 from zerocross.sources.file import read_audio
 
 __all__ = ["Convolver"]
@@ -81,16 +83,16 @@ class Convolver:
         if len(impulse) > channels == 1:
             impulse = impulse.mean(axis=0, keepdims=True)
         self._made = make_convolution(impulse, channels, self._block)
-        self.state = self._made.record.address
+        self.state = self._made.address
         self.latency_frames = self._made.latency_frames
 
     def process(self, block: Any) -> None:
-        wet = self.mix * math.exp(self.gain_db * (math.log(10.0) / 20.0))
+        wet = self.mix * gain_of_db(self.gain_db)
         convolve(
             record_at(self.state, CONVOLVER),
             block.input,
-            block.output,
             block.frames,
+            block.output,
             np.float32(1.0 - self.mix),
             np.float32(wet),
         )

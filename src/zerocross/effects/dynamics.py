@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.dsp.limiter import limit, make_limiter
-from zerocross.graph.processor import param, processor
+from zerocross.compiler import record_at
+from zerocross.dsp.decibels import db_of_gain, gain_of_db
+from zerocross.dsp.limiter import LIMITER, limit, make_limiter
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
+from zerocross.units import db_to_gain
 
 __all__ = ["Compressor", "Gate", "Limiter"]
 
@@ -37,7 +41,7 @@ class Compressor:
             peak = np.float32(0.0)
             for c in range(block.channels):
                 peak = max(peak, abs(block.input[c, i]))
-            level = 8.685889638065035 * math.log(max(np.float64(peak), 1e-9))
+            level = db_of_gain(max(np.float64(peak), 1e-9))
             over = level - self.threshold_db
             wanted = 0.0
             if 2.0 * over > self.knee_db:
@@ -47,7 +51,7 @@ class Compressor:
                 wanted = slope * bend * bend / (2.0 * self.knee_db)
             pole = attack if wanted < self.reduction_db else release
             self.reduction_db = wanted + pole * (self.reduction_db - wanted)
-            gain = np.float32(math.exp((self.reduction_db + self.makeup_db) / 8.685889638065035))
+            gain = np.float32(gain_of_db(self.reduction_db + self.makeup_db))
             for c in range(block.channels):
                 block.output[c, i] = gain * block.input[c, i]
 
@@ -65,8 +69,8 @@ class Gate:
     held: int = 0
 
     def process(self, block: Any) -> None:
-        opens = math.exp(self.threshold_db / 8.685889638065035)
-        closed = math.exp(self.range_db / 8.685889638065035)
+        opens = gain_of_db(self.threshold_db)
+        closed = gain_of_db(self.range_db)
         attack = math.exp(-1000.0 / (self.attack_ms * block.sample_rate))
         release = math.exp(-1000.0 / (self.release_ms * block.sample_rate))
         hold = int(self.hold_ms * block.sample_rate / 1000.0)
@@ -92,17 +96,18 @@ class Limiter:
     """
 
     latency_frames: int = 0
+    state: int = 0
 
     def __init__(self, ceiling_db: float = -0.3) -> None:
-        self._ceiling = 10 ** (ceiling_db / 20)
+        self._ceiling = db_to_gain(ceiling_db)
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
-        made = make_limiter(channels, sample_rate, ceiling=self._ceiling)
-        self.settings, self.delay, self.gains = made.settings, made.delay, made.gains
-        self.latency_frames = made.latency_frames
+        self._made = make_limiter(channels, sample_rate, ceiling=self._ceiling)
+        self.state = self._made.address
+        self.latency_frames = int(self._made["latency_frames"])
 
     def process(self, block: Any) -> None:
         for c in range(block.channels):
             for i in range(block.frames):
                 block.output[c, i] = block.input[c, i]
-        limit(block.output, block.frames, self.settings, self.delay, self.gains)
+        limit(record_at(self.state, LIMITER), block.output, block.frames)

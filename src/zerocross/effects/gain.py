@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.graph.processor import param, processor
+from zerocross.dsp.decibels import gain_of_db
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
 
 __all__ = ["Gain", "Pan"]
 
@@ -19,7 +21,7 @@ class Gain:
     gain_db: float = param(0.0, -120.0, 24.0, "dB")
 
     def process(self, block: Any) -> None:
-        gain = np.float32(math.exp(self.gain_db * (math.log(10.0) / 20.0)))
+        gain = np.float32(gain_of_db(self.gain_db))
         for c in range(block.channels):
             for i in range(block.frames):
                 block.output[c, i] = gain * block.input[c, i]

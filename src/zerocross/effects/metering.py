@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import record_at
-from zerocross.dsp.loudness import LOUDNESS, Loudness, loudness_block
-from zerocross.graph.processor import processor
-from zerocross.sync.tap import TAP, tap_write
-from zerocross.sync.tap import Tap as SampleTap
+from zerocross.dsp.bs1770 import LOUDNESS, measure_loudness
+from zerocross.dsp.decibels import DB_PER_NEPER
+from zerocross.dsp.peaks import FALL_DB_PER_SECOND
+from zerocross.dsp.r128 import Loudness
+from zerocross.graph.decorator import processor
+from zerocross.sync.tap import TAP, Tap, tap_write
+from zerocross.units import gain_to_db
 
-__all__ = ["LoudnessMeter", "Meter", "Tap"]
+__all__ = ["LoudnessMeter", "Meter", "TapPoint"]
 
 _SILENCE_DB = -200.0
 
@@ -31,7 +34,7 @@ class Meter:
         self.power = np.zeros(channels)
 
     def process(self, block: Any) -> None:
-        fall = math.exp(-20.0 / 1.7 / 8.685889638065035 / block.sample_rate)
+        fall = math.exp(-FALL_DB_PER_SECOND / DB_PER_NEPER / block.sample_rate)
         pole = math.exp(-1.0 / (0.3 * block.sample_rate))
         for c in range(block.channels):
             peak, power = self.peak[c], self.power[c]
@@ -54,11 +57,11 @@ class Meter:
 
 
 def _decibels(value: float) -> float:
-    return max(_SILENCE_DB, 20.0 * math.log10(max(float(value), 1e-30)))
+    return max(_SILENCE_DB, gain_to_db(float(value)))
 
 
 @processor
-class Tap:
+class TapPoint:
     """Keeps the last frames that passed, for analysers on other threads (`sync.Tap`).
 
     Parameters
@@ -74,7 +77,7 @@ class Tap:
         self._frames = frames
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
-        self._tap = SampleTap(self._frames, channels)
+        self._tap = Tap(self._frames, channels)
         self.address = self._tap.record.address
 
     def process(self, block: Any) -> None:
@@ -84,14 +87,14 @@ class Tap:
         tap_write(record_at(self.address, TAP), block.output, block.frames)
 
     @property
-    def tap(self) -> SampleTap:
+    def tap(self) -> Tap:
         """What is looked at; there once the chain is prepared."""
         return self._tap
 
 
 @processor
 class LoudnessMeter:
-    """Measures loudness (`dsp.loudness`) and true peaks of what passes."""
+    """Measures loudness (`dsp.r128`) and true peaks of what passes."""
 
     address: int = 0
 
@@ -103,7 +106,7 @@ class LoudnessMeter:
         for c in range(block.channels):
             for i in range(block.frames):
                 block.output[c, i] = block.input[c, i]
-        loudness_block(record_at(self.address, LOUDNESS), block.output, block.frames)
+        measure_loudness(record_at(self.address, LOUDNESS), block.output, block.frames)
 
     @property
     def loudness(self) -> Loudness:

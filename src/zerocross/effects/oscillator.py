@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import kernel
+from zerocross.dsp.decibels import gain_of_db
 from zerocross.effects.voices import VOICES, end_notes, envelope, take_notes
 from zerocross.errors import UsageError
-from zerocross.graph.processor import param, processor, set_fields
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
+from zerocross.graph.processor import set_fields
 
 __all__ = ["WAVEFORMS", "Oscillator"]
 
@@ -80,7 +83,7 @@ class Oscillator:
         self.phases = np.zeros(VOICES)
 
     def process(self, block: Any) -> None:
-        gain = math.exp(self.gain_db / 8.685889638065035)
+        gain = gain_of_db(self.gain_db)
         first = block.output[0]
         if self.plays_notes == 0:
             step = self.frequency / block.sample_rate

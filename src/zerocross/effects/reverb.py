@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.graph.processor import param, processor
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
 
 __all__ = ["Reverb"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import Any
 
@@ -10,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import float32_rows
+from zerocross.dsp.decibels import gain_of_db
 from zerocross.effects.voices import VOICES, end_notes, envelope, take_notes
 from zerocross.errors import UsageError
-from zerocross.graph.processor import param, processor, set_fields
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
+from zerocross.graph.processor import set_fields
 from zerocross.sources.file import read_audio
 
 __all__ = ["Sampler"]
@@ -84,7 +86,7 @@ class Sampler:
     def process(self, block: Any) -> None:
         take_notes(block.events, self.note, self.stage, self.level, self.velocity, self.places)
         end_notes(block.events, self.note, self.stage)
-        gain = math.exp(self.gain_db / 8.685889638065035)
+        gain = gain_of_db(self.gain_db)
         whole = float32_rows(self.data, self.rows, self.frames + 2 * _PAD)
         for c in range(block.channels):
             for i in range(block.frames):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from zerocross.compiler import kernel
@@ -22,7 +23,7 @@ def take_notes(events: Any, note: Any, stage: Any, level: Any, velocity: Any, pl
         if events[k].kind != NOTE_ON:
             continue
         chosen = 0
-        least = 1e30
+        least = math.inf
         for v in range(VOICES):
             loudness = level[v] * velocity[v] if stage[v] != 0 else -1.0
             if loudness < least:

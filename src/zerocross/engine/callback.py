@@ -91,7 +91,7 @@ def _process_block(
     fetch_block(stream, input_address, rows, frames)
     program = load_acquire(stream, "program")
     if program != 0:
-        run_program(record_at(program, PROGRAM), rows, rows, frames)
+        rows = run_program(record_at(program, PROGRAM), rows, frames)
     store_release(stream, "program_running", program)
     level = 0.0 if stream.muted else stream.volume
     ramp_to(stream.gain, level, stream.ramp_frames)

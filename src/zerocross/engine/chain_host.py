@@ -22,13 +22,16 @@ from zerocross.engine.counters import COUNTED, Counters
 from zerocross.engine.layouts import CALLBACK, LOGGED, STREAM
 from zerocross.engine.timing import recent_callbacks
 from zerocross.errors import DeviceError
+from zerocross.graph.assemble import Program
 from zerocross.graph.block import MAX_BLOCK
-from zerocross.graph.chain import Chain, Program
+from zerocross.graph.chain import Chain
 from zerocross.memory import Record, aligned_zeros
 from zerocross.sync import Tap
 from zerocross.system import Grant
-from zerocross.system.numa import pin, place_here
-from zerocross.system.priority import elevate, keep_in_memory, name_thread
+from zerocross.system.affinity import pin
+from zerocross.system.locking import keep_in_memory
+from zerocross.system.numa import place_here
+from zerocross.system.priority import elevate, name_thread
 
 __all__ = ["ChainHost"]
 

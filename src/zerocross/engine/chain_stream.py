@@ -9,7 +9,8 @@ from zerocross.engine.callback import live_callback
 from zerocross.engine.chain_host import ChainHost
 from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_CHANNELS
-from zerocross.graph.chain import Chain, Fault
+from zerocross.graph.chain import Chain
+from zerocross.graph.fault import Fault
 from zerocross.graph.processor import Processor
 from zerocross.sync.tap import Tap
 

@@ -25,7 +25,7 @@ from zerocross.compiler import (
     sleep_us,
     store_release,
 )
-from zerocross.dsp.convert import deinterleave
+from zerocross.dsp.interleave import deinterleave
 from zerocross.dsp.mix import mix_interleaved
 from zerocross.dsp.peaks import replace_nonfinite
 from zerocross.engine.layouts import DECODER, MARK_END, MARKS, SOURCE_END, TRANSPORT

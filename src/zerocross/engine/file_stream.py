@@ -37,7 +37,7 @@ from zerocross.memory import Record, aligned_zeros
 from zerocross.sources.file import OpenSource, provide_libsndfile
 from zerocross.sync import Latest, Ring
 from zerocross.system import Grant
-from zerocross.system.numa import pin
+from zerocross.system.affinity import pin
 from zerocross.system.priority import name_thread
 
 __all__ = ["FileStream"]
@@ -201,7 +201,7 @@ class FileStream(ChainHost):
             return 0
         if rate not in self._resamplers:
             self._resamplers[rate] = make_resampler(rate, self.sample_rate, self.channels, CHUNK)
-        return self._resamplers[rate].record.address
+        return self._resamplers[rate].address
 
     def _next_slot(self) -> Any:
         deadline = time.monotonic() + 5.0

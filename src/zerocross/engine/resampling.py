@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from zerocross.compiler import float32_rows, kernel, record_at
+from zerocross.dsp.interleave import interleave_from
 from zerocross.dsp.resample import RESAMPLER, resample_through, restart_resampler
 from zerocross.engine.marks import push_due_mark
 from zerocross.sync.ring import commit_write, contiguous
@@ -92,9 +93,7 @@ def write_rows(ring: Any, rows: Any, first: Any, frames: Any) -> Any:
     while done < frames:
         out = contiguous(ring, ring.write, frames - done)
         count = out.size // channels
-        for i in range(count):
-            for c in range(channels):
-                out[i * channels + c] = rows[c, first + done + i]
+        interleave_from(rows, first + done, count, out)
         commit_write(ring, count)
         done += count
     return done

@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import kernel, load_acquire, monotonic_ns, record_at, store_release
+from zerocross.dsp.interleave import deinterleave_into
 from zerocross.dsp.ramp import apply_ramp, ramp_is_at, ramp_jump, ramp_remaining, ramp_to
 from zerocross.engine.layouts import DECODER, MARK, MARK_END, MARK_RAMP, MARKS
 from zerocross.sync.latest import LATEST, latest_begin, latest_end
@@ -185,9 +186,7 @@ def _read(transport: Any, ring: Any, rows: Any, first: Any, frames: Any) -> None
     while done < frames:
         chunk = contiguous(ring, ring.read + done, frames - done)
         count = chunk.size // channels
-        for c in range(channels):
-            for i in range(count):
-                rows[c, first + done + i] = chunk[i * channels + c]
+        deinterleave_into(chunk, count, rows, first + done)
         done += count
     commit_read(ring, frames)
     transport.frames_played += frames

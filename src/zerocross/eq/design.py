@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.errors import UsageError
+from zerocross.units import db_to_gain
 
 __all__ = [
     "KINDS",
@@ -177,11 +178,11 @@ def _web_audio(
     elif frequency >= sample_rate / 2:
         end = at_end
     if end is not None:
-        gain = {"nothing": 0.0, "everything": 1.0, "negated": -1.0, "gain": 10 ** (gain_db / 20)}
+        gain = {"nothing": 0.0, "everything": 1.0, "negated": -1.0, "gain": db_to_gain(gain_db)}
         return np.array([gain[end], 0.0, 0.0, 1.0, 0.0, 0.0])
     w = 2 * math.pi * frequency / sample_rate
     if kind in ("lowpass", "highpass"):
-        alpha = math.sin(w) / (2 * 10 ** (q / 20))
+        alpha = math.sin(w) / (2 * db_to_gain(q))
     elif kind in ("lowshelf", "highshelf"):
         alpha = math.sin(w) / 2 * math.sqrt(2)
     else:

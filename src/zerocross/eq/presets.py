@@ -10,73 +10,34 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
-import math
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.eq.design import design_band, frequency_response, q_of_bandwidth, q_of_slope
+from zerocross.eq.design import design_band, frequency_response
 from zerocross.eq.equalizer import Equalizer
 from zerocross.eq.graphic import curve_db, fit_bands, minimum_phase
-from zerocross.errors import SourceError, UsageError
+from zerocross.eq.preset_values import (
+    NOMINAL_RATE,
+    Band,
+    Unapplied,
+    band_of,
+    channels_of,
+    gain_of,
+    points_of,
+)
+from zerocross.errors import SourceError
 
 __all__ = ["Preset", "Settings", "Skipped", "parse_preset", "read_preset"]
 
-Band = tuple[str, float, float, float]
-
 _MOST_BYTES = 1 << 20
 _MOST_FILTERS = 512
-_MOST_POINTS = 10_000
 _DEPTH = 8
-_GAIN_LIMIT_DB, _Q_LIMITS, _HZ_LIMITS = 60.0, (0.01, 1000.0), (0.1, 400_000.0)
-_BUTTERWORTH_Q = math.sqrt(0.5)
-_NOTCH_Q = 30.0
-_SHELF_SLOPE = 0.9
-_NOMINAL_RATE = 48_000.0
-
-_KINDS = {
-    "PK": "peaking",
-    "PEQ": "peaking",
-    "LP": "lowpass",
-    "LPQ": "lowpass",
-    "HP": "highpass",
-    "HPQ": "highpass",
-    "BP": "bandpass",
-    "NO": "notch",
-    "AP": "allpass",
-    "LS": "lowshelf",
-    "LSC": "lowshelf",
-    "HS": "highshelf",
-    "HSC": "highshelf",
-}
-_CHANNELS = {
-    "L": 0,
-    "R": 1,
-    "C": 2,
-    "LFE": 3,
-    "SUB": 3,
-    "RL": 4,
-    "RR": 5,
-    "SL": 6,
-    "SR": 7,
-    **{str(k + 1): k for k in range(8)},
-}
-_NUMBER = r"([-+]?\d[\d.,]*(?:[eE][-+]?\d{1,3})?|[-+]?[.,]\d+)"
 _COMMAND = re.compile(r"^([A-Za-z][A-Za-z ]*?)\s*(\d*)\s*:\s*(.*)$")
-_FILTER = re.compile(r"^(ON|OFF)\s+([A-Za-z]+)\s*(.*)$", re.IGNORECASE)
-_VALUES = {
-    "slope": re.compile(rf"^{_NUMBER}\s*dB\b", re.IGNORECASE),
-    "fc": re.compile(rf"\bFc\s+{_NUMBER}\s*(k?Hz)?", re.IGNORECASE),
-    "gain": re.compile(rf"\bGain\s+{_NUMBER}", re.IGNORECASE),
-    "q": re.compile(rf"\bQ\s+{_NUMBER}", re.IGNORECASE),
-    "octaves": re.compile(rf"\bBW\s+Oct\s+{_NUMBER}", re.IGNORECASE),
-}
-_THOUSANDS = re.compile(r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +62,7 @@ class Settings:
     curves: list[list[tuple[float, float]]] = dataclasses.field(default_factory=list)
 
     def response_db(
-        self, frequencies: npt.ArrayLike, sample_rate: float = _NOMINAL_RATE
+        self, frequencies: npt.ArrayLike, sample_rate: float = NOMINAL_RATE
     ) -> npt.NDArray[np.float64]:
         """Return the level at frequencies in Hz, in dB, as designed: curves as they are given."""
         hz = np.asarray(frequencies, np.float64)
@@ -160,7 +121,7 @@ class Preset:
         """Add a ``preamp`` (dB), a ``band`` or a ``curve`` (points)."""
         self._said.append((channels, kind, value))
 
-    def headroom_db(self, sample_rate: float = _NOMINAL_RATE, channels: int = 2) -> float:
+    def headroom_db(self, sample_rate: float = NOMINAL_RATE, channels: int = 2) -> float:
         """Return how far below 0 dB the highest point of the response stays (below 0: above)."""
         hz = np.geomspace(10.0, 0.499 * sample_rate, 4000)
         return -max(
@@ -168,7 +129,7 @@ class Preset:
         )
 
     def processors(
-        self, channels: int = 2, fitted: bool = False, sample_rate: float = _NOMINAL_RATE
+        self, channels: int = 2, fitted: bool = False, sample_rate: float = NOMINAL_RATE
     ) -> list[Any]:
         """Return new processors that apply it, in order; put them into a chain.
 
@@ -269,10 +230,6 @@ def _decoded(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-class _Unapplied(Exception):
-    """Why a line is not applied."""
-
-
 class _Reader:
     def __init__(self, preset: Preset) -> None:
         self._preset = preset
@@ -296,7 +253,7 @@ class _Reader:
                 continue
             try:
                 channels = self._take(stripped, path, channels, depth)
-            except _Unapplied as why:
+            except Unapplied as why:
                 self._preset.skipped.append(Skipped(str(path), number, stripped[:80], str(why)))
 
     def _take(
@@ -305,146 +262,31 @@ class _Reader:
         """Apply a line; returns the channels that the next ones are said of."""
         match = _COMMAND.match(line)
         if not match:
-            raise _Unapplied("it is not a command")
+            raise Unapplied("it is not a command")
         name, value = match.group(1).strip().lower(), match.group(3).partition("#")[0].strip()
         if name == "channel":
-            return _channels(value)
+            return channels_of(value)
         if name == "preamp":
-            self._preset.add(channels, "preamp", _limited(value, "a gain", _GAIN_LIMIT_DB))
+            self._preset.add(channels, "preamp", gain_of(value))
         elif name == "filter":
             self._filters += 1
             if self._filters > _MOST_FILTERS:
-                raise _Unapplied(f"more than {_MOST_FILTERS} filters")
-            self._preset.add(channels, "band", _band(value))
+                raise Unapplied(f"more than {_MOST_FILTERS} filters")
+            self._preset.add(channels, "band", band_of(value))
         elif name == "graphiceq":
-            self._preset.add(channels, "curve", _points(value))
+            self._preset.add(channels, "curve", points_of(value))
         elif name == "include":
             self._include(path, value, channels, depth)
         else:
-            raise _Unapplied(f"the command {match.group(1).strip()!r} is not supported")
+            raise Unapplied(f"the command {match.group(1).strip()!r} is not supported")
         return channels
 
     def _include(self, path: Path, value: str, channels: frozenset[int] | None, depth: int) -> None:
         if depth >= _DEPTH:
-            raise _Unapplied(f"files include each other more than {_DEPTH} deep")
+            raise Unapplied(f"files include each other more than {_DEPTH} deep")
         if not value or "\0" in value:
-            raise _Unapplied("it names no file")
+            raise Unapplied("it names no file")
         try:
             self.read(path.parent / value.replace("\\", "/"), channels, depth + 1)
         except SourceError as error:
-            raise _Unapplied(str(error)) from None
-
-
-def _number(text: str, is_frequency: bool = False) -> float:
-    """Return a number with a decimal point or comma; in Hz, ``1,000`` is a thousand."""
-    plain = text
-    if is_frequency and _THOUSANDS.match(text):
-        plain = text.replace(",", "")
-    elif "," in text and "." in text:
-        plain = text.replace("," if text.rindex(".") > text.rindex(",") else ".", "")
-    try:
-        number = float(plain.replace(",", "."))
-    except ValueError:
-        raise _Unapplied(f"{text[:20]!r} is not a number") from None
-    if not math.isfinite(number):
-        raise _Unapplied(f"{text[:20]!r} is not a number")
-    return number
-
-
-def _limited(value: str, what: str, limit: float) -> float:
-    match = re.match(rf"^{_NUMBER}\s*(dB)?$", value, re.IGNORECASE)
-    if not match:
-        raise _Unapplied(f"{value[:20]!r} is not {what}")
-    number = _number(match.group(1))
-    if abs(number) > limit:
-        raise _Unapplied(f"{number:g} dB is beyond {limit:g} dB")
-    return number
-
-
-def _channels(value: str) -> frozenset[int] | None:
-    names = value.upper().split()
-    if "ALL" in names:
-        return None
-    unknown = [name for name in names if name not in _CHANNELS]
-    if unknown or not names:
-        raise _Unapplied(f"{' '.join(unknown)[:20] or 'nothing'} names no channel")
-    return frozenset(_CHANNELS[name] for name in names)
-
-
-def _band(value: str) -> Band:
-    match = _FILTER.match(value)
-    if not match:
-        raise _Unapplied("it is neither ON nor OFF, with a kind of filter")
-    state, name, rest = match.group(1).upper(), match.group(2).upper(), match.group(3)
-    if state == "OFF":
-        raise _Unapplied("it is switched off")
-    if name not in _KINDS:
-        raise _Unapplied(f"filters of kind {match.group(2)[:20]!r} are not supported")
-    found = {key: pattern.search(rest) for key, pattern in _VALUES.items()}
-    if not found["fc"]:
-        raise _Unapplied("it has no frequency (Fc)")
-    numbers = {key: _number(m.group(1), is_frequency=key == "fc") for key, m in found.items() if m}
-    if (found["fc"].group(2) or "").lower() == "khz":
-        numbers["fc"] *= 1000.0
-    return _checked(_KINDS[name], name, numbers)
-
-
-def _checked(kind: str, name: str, numbers: dict[str, float]) -> Band:
-    hz, gain = numbers["fc"], numbers.get("gain", 0.0)
-    has_gain = kind in ("peaking", "lowshelf", "highshelf")
-    if has_gain and "gain" not in numbers:
-        raise _Unapplied("it has no gain")
-    if not _HZ_LIMITS[0] <= hz <= _HZ_LIMITS[1]:
-        raise _Unapplied(f"{hz:g} Hz is not within {_HZ_LIMITS[0]:g} and {_HZ_LIMITS[1]:g} Hz")
-    if abs(gain) > _GAIN_LIMIT_DB:
-        raise _Unapplied(f"{gain:g} dB is beyond {_GAIN_LIMIT_DB:g} dB")
-    try:
-        q = _q_of(kind, name, numbers, hz, gain)
-    except UsageError as error:
-        raise _Unapplied(str(error)) from None
-    if not _Q_LIMITS[0] <= q <= _Q_LIMITS[1]:
-        raise _Unapplied(f"a Q of {q:g} is not within {_Q_LIMITS[0]:g} and {_Q_LIMITS[1]:g}")
-    if name in ("LS", "HS") and "q" not in numbers:
-        slope = numbers["slope"] / 12 if "slope" in numbers else _SHELF_SLOPE
-        shift = 10 ** (abs(gain) / 80 / slope)  # from where it begins to its centre
-        hz = hz * shift if name == "LS" else hz / shift
-    return kind, hz, q, gain if has_gain else 0.0
-
-
-def _q_of(kind: str, name: str, numbers: dict[str, float], hz: float, gain: float) -> float:
-    if "q" in numbers and name not in ("LP", "HP"):
-        return numbers["q"]
-    if "octaves" in numbers:
-        return q_of_bandwidth(numbers["octaves"], min(hz, 0.4 * _NOMINAL_RATE), _NOMINAL_RATE)
-    if kind in ("lowshelf", "highshelf"):
-        return q_of_slope(numbers["slope"] / 12 if "slope" in numbers else _SHELF_SLOPE, gain)
-    if name in ("LP", "HP"):
-        return _BUTTERWORTH_Q
-    if kind == "notch":
-        return _NOTCH_Q
-    raise _Unapplied("it has neither Q nor BW Oct")
-
-
-def _points(value: str) -> list[tuple[float, float]]:
-    points = []
-    for hz, gain in _pairs(value):
-        if not _HZ_LIMITS[0] <= hz <= _HZ_LIMITS[1] or abs(gain) > _GAIN_LIMIT_DB:
-            raise _Unapplied(f"{hz:g} Hz {gain:g} dB is out of range")
-        points.append((hz, gain))
-    if not points:
-        raise _Unapplied("it has no points")
-    if len(points) > _MOST_POINTS:
-        raise _Unapplied(f"more than {_MOST_POINTS} points")
-    if len({hz for hz, _ in points}) < len(points):
-        raise _Unapplied("it has two points at one frequency")
-    return points
-
-
-def _pairs(value: str) -> Iterator[tuple[float, float]]:
-    for piece in value.split(";"):
-        if not piece.strip():
-            continue
-        words = piece.split()
-        if len(words) != 2:
-            raise _Unapplied(f"{piece.strip()[:20]!r} is not a frequency and a gain")
-        yield _number(words[0], is_frequency=True), _number(words[1])
+            raise Unapplied(str(error)) from None

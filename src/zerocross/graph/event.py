@@ -1,8 +1,9 @@
 """Events: notes and changes of parameters at certain frames.
 
-Python writes an event into a free slot of a processor's queue and raises a counter; the audio
-side looks through the slots that it has not taken yet, so events need not come in order. Before
-each event the block is cut: what `process` finds in ``block.events`` happens at its first frame.
+The control thread writes an event into a free slot of a processor's queue and raises a counter;
+the audio side looks through the slots that it has not taken yet, so events need not come in
+order. Before each event the block is cut: what `process` finds in ``block.events`` happens at its
+first frame.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def frames_to_next(queue: Any, position: Any, frames: Any) -> Any:
 
 
 class EventQueue:
-    """The control world's end: posts events for one processor."""
+    """The control thread's end: posts events for one processor."""
 
     def __init__(self) -> None:
         self.record = Record(QUEUE)

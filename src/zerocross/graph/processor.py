@@ -1,305 +1,32 @@
 """Processors: Python classes that run on the audio thread.
 
-A class declares parameters (`param`), state (numbers with their first values) and one
-``process(self, block)``; ``prepare`` makes its arrays. `processor` turns the class into one
-whose objects hold their fields in a record that compiled code and Python both see, and whose
-``process`` is compiled for exactly that record, proven, and reached by its address.
+A class declares parameters (`graph.params`), state (numbers with their first values) and one
+``process(self, block)``; ``prepare`` makes its arrays. `graph.decorator` turns the class into one
+whose objects hold their fields in a record that compiled code and Python both see
+(`graph.state`), and whose ``process`` is compiled for exactly that record, proven, and reached by
+its address (`graph.build`).
 
-In ``process``, ``self.name`` is a field of the record and ``block`` a `Block`. The output is
-another array than the input, and every frame of it has to be written.
+In ``process``, ``self.name`` is a field of the record and ``block`` a `graph.block.Block`. The
+output is another array than the input, and every frame of it has to be written.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-import functools
-import hashlib
-import inspect
-import math
-from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from zerocross.compiler import (
-    Entry,
-    Kernel,
-    float32_array,
-    float32_rows,
-    kernel,
-    record_at,
-    records_at,
-)
-from zerocross.compiler.proof.verdict import Verdict, prove
+from zerocross.compiler import Entry, Kernel
+from zerocross.compiler.proof.verdict import Verdict
 from zerocross.errors import UsageError
-from zerocross.graph.event import CHANGE, EVENT, NOTE_OFF, NOTE_ON, EventQueue
-from zerocross.graph.program import BLOCK
-from zerocross.memory import Record, layout
-from zerocross.memory.arena import ARENA, arena_take
+from zerocross.graph.build import build
+from zerocross.graph.event import CHANGE, NOTE_OFF, NOTE_ON, EventQueue
+from zerocross.graph.params import Param
+from zerocross.graph.state import HIDDEN, NUMBERS, copied, fill_state, state_dtype
+from zerocross.memory import Record
 
-__all__ = ["NOTE_OFF", "NOTE_ON", "Block", "Param", "Processor", "param", "processor", "set_fields"]
-
-
-class Block(NamedTuple):
-    """What ``process`` gets.
-
-    Attributes
-    ----------
-    input, output : array, shape (channels, frames), float32
-        Not the same memory. The output holds whatever was there: write all of it.
-    frames, channels : int
-        At most what ``prepare`` was told.
-    sample_rate : float
-        In Hz.
-    position : int
-        Frames since the chain was prepared, of the first frame.
-    events : array of records
-        Notes that begin and end at the first frame: ``kind`` (`NOTE_ON` or `NOTE_OFF`), ``note``
-        (MIDI's number), ``velocity``. Blocks are cut so that it is the first.
-
-    """
-
-    input: Any
-    output: Any
-    frames: int
-    channels: int
-    sample_rate: float
-    position: int
-    arena: Any
-    events: Any
-
-    def scratch(self, *shape: int) -> Any:
-        """Return a float32 array for this block, shape (n,) or (rows, n); not cleared."""
-        return np.zeros(shape, np.float32)
-
-
-@kernel
-def _scratch(block: Any, samples: Any) -> Any:
-    return float32_array(arena_take(record_at(block.arena, ARENA), 4 * samples), samples)
-
-
-@kernel
-def _scratch_rows(block: Any, rows: Any, samples: Any) -> Any:
-    address = arena_take(record_at(block.arena, ARENA), 4 * rows * samples)
-    return float32_rows(address, rows, samples)
-
-
-@kernel
-def _endless_scratch(block: Any, samples: Any) -> Any:
-    return float32_array(np.int64(block.arena), samples)
-
-
-@kernel
-def _endless_scratch_rows(block: Any, rows: Any, samples: Any) -> Any:
-    return float32_rows(np.int64(block.arena), rows, samples)
-
-
-def _scratch_for(arena_is_whole: bool, dimensions: int) -> Kernel[Any]:
-    """Return what ``block.scratch`` is: for the proof, one that cannot run out."""
-    if arena_is_whole:
-        return _scratch if dimensions == 1 else _scratch_rows
-    return _endless_scratch if dimensions == 1 else _endless_scratch_rows
-
-
-@functools.cache
-def _teach_compiler() -> None:
-    from zerocross.compiler import numba_bridge
-
-    numba_bridge.give_method(Block, "scratch", "arena", _scratch_for)
-
-
-# --- parameters -------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class Param:
-    """A parameter: set from Python at any time, read smoothed on the audio side; see `param`."""
-
-    default: float
-    min: float
-    max: float
-    unit: str
-    smoothing: float
-
-    def check(self, name: str, value: float) -> float:
-        """Return a value that is in range; raises UsageError."""
-        number = float(value)
-        if not self.min <= number <= self.max:
-            unit = f" {self.unit}" if self.unit else ""
-            raise UsageError(f"{name}={value}: give {self.min:g} to {self.max:g}{unit}")
-        return number
-
-
-def param(
-    default: float,
-    min: float = 0.0,  # noqa: A002  the words that users know
-    max: float = 1.0,  # noqa: A002
-    unit: str = "",
-    smoothing: float = 0.02,
-) -> Any:
-    """Declare a parameter of a processor.
-
-    Parameters
-    ----------
-    default, min, max : float
-        First value and range; a value outside is refused.
-    unit : str
-        For people, such as ``dB``.
-    smoothing : float
-        Seconds in which a new value is reached, in a straight line, a step each frame; 0 for
-        at once.
-
-    """
-    if not (math.isfinite(min) and math.isfinite(max) and min <= default <= max and smoothing >= 0):
-        raise UsageError(
-            f"param({default}, {min}, {max}): give a default within a finite range, and a "
-            "smoothing of 0 or more seconds"
-        )
-    return Param(float(default), float(min), float(max), unit, float(smoothing))
-
-
-@kernel
-def _head_for(state: Any, k: Any, goal: Any) -> None:
-    """Let a parameter move to a value."""
-    state._goal[k] = goal
-    state._left[k] = state._frames[k]
-    if state._left[k] > 0:
-        state._step[k] = (goal - state._value[k]) / state._left[k]
-    else:
-        state._value[k] = goal
-
-
-@kernel
-def smooth(state: Any, frames: Any) -> Any:
-    """Move the parameters on; returns for how many frames they now stand still.
-
-    A frame at a time while one moves, so any split into blocks gives the same bits.
-    """
-    moving = 0
-    for k in range(state._target.size):
-        target = state._target[k]
-        if target != state._seen[k]:
-            state._seen[k] = target
-            _head_for(state, k, target)
-        moving |= state._left[k] > 0
-    if moving == 0:
-        return frames
-    for k in range(state._target.size):
-        if state._left[k] > 0:
-            state._left[k] -= 1
-            state._value[k] += state._step[k]
-            if state._left[k] == 0:
-                state._value[k] = state._goal[k]
-    return 1
-
-
-@kernel
-def _change(state: Any, changes: Any, count: Any) -> None:
-    """Let parameters head for what events say."""
-    events = records_at(changes, count, EVENT)
-    for k in range(count):
-        if 0 <= events[k].note < state._goal.size:
-            _head_for(state, events[k].note, events[k].velocity)
-
-
-# --- compiling --------------------------------------------------------------------------------
-
-
-def _make_entry(
-    name: str,
-    process: Kernel[Any],
-    dtype: np.dtype[Any],
-    channels: int,
-    smoothed: bool,
-    whole: bool,
-) -> Entry:
-    """Return the entry around a process: it cuts the block where parameters move.
-
-    It is made for a number of channels, so that loops over them are unrolled.
-    """
-
-    def run(state_address: int, block_address: int) -> int:
-        state = record_at(state_address, dtype)
-        b = record_at(block_address, BLOCK)
-        if smoothed:
-            _change(state, b.changes, b.change_count)
-        notes = b.note_count
-        done = 0
-        while done < b.frames:
-            frames = smooth(state, b.frames - done) if smoothed else b.frames
-            arena = b.arena if whole else np.float64(b.arena)
-            process(
-                state,
-                Block(
-                    float32_rows(b.input + 4 * done, channels, b.row_frames),
-                    float32_rows(b.output + 4 * done, channels, b.row_frames),
-                    frames,
-                    channels,
-                    b.sample_rate,
-                    b.position + done,
-                    arena,
-                    records_at(b.notes, notes, EVENT),
-                ),
-            )
-            notes = 0
-            done += frames
-        return 0
-
-    run.__name__ = f"process_{name}"
-    made = Entry(run, ("int64", "int64"))
-    made.typed_memory = True
-    return made
-
-
-_HIDDEN = ("_queue", "_target", "_seen", "_value", "_goal", "_step", "_left", "_frames")
-_NUMBERS = (bool, int, float, np.integer, np.floating)
-
-
-def _state_dtype(params: dict[str, Param], fields: dict[str, Any]) -> np.dtype[Any]:
-    """Lay out a processor's record: targets apart from all that the audio side writes.
-
-    The first field's name is made of all the others: Numba takes a record whose first fields are
-    those of another for a kind of it, and would run a kernel that was made for the other.
-    """
-    count = (max(1, len(params)),)
-    shape = [(name, _kind_of(value), _shape_of(value)) for name, value in fields.items()]
-    mark = "_" + hashlib.sha256(repr((list(params), shape)).encode()).hexdigest()[:16]
-    made = layout(
-        control=[mark, "_queue", ("_target", "f8", count)],
-        audio=[
-            *((name, "f8", count) for name in ("_value", "_seen", "_goal", "_step")),
-            *((name, "i8", count) for name in ("_left", "_frames")),
-            *((name, kind, *size) for name, kind, size in shape),
-        ],
-    )
-    found: Any = made.fields
-    first = found["_value"][1]
-    names = [*made.names, *params]  # type: ignore[misc]
-    return np.dtype(
-        {
-            "names": names,
-            "formats": [*(found[n][0] for n in made.names or ()), *["f8"] * len(params)],
-            "offsets": [
-                *(found[n][1] for n in made.names or ()),
-                *(first + 8 * k for k in range(len(params))),
-            ],
-            "itemsize": made.itemsize,
-        }
-    )
-
-
-def _kind_of(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return str(value.dtype.str)
-    return "i8" if isinstance(value, bool | int | np.integer) else "f8"
-
-
-def _shape_of(value: Any) -> tuple[Any, ...]:
-    return (value.shape,) if isinstance(value, np.ndarray) else ()
-
-
-# --- the class --------------------------------------------------------------------------------
+__all__ = ["Processor", "set_fields"]
 
 
 class Processor:
@@ -316,8 +43,10 @@ class Processor:
 
     _params: ClassVar[dict[str, Param]] = {}
     _defaults: ClassVar[dict[str, Any]] = {}
-    _process: ClassVar[Callable[..., Any]]
+    #: What runs: a kernel of the state and the block.
     _kernel: ClassVar[Kernel[Any]]
+    #: What the user wrote: the same for a class; for a function, the kernel of the block inside.
+    _written: ClassVar[Kernel[Any]]
     _entries: ClassVar[dict[Any, tuple[Entry, Verdict]]]
     is_instrument: ClassVar[bool] = False
 
@@ -325,9 +54,9 @@ class Processor:
         made = super().__new__(cls)
         state = made.__dict__
         state["record"], state["verdict"], state["entry"] = None, None, None
-        state["_events"] = None
+        state["_events"], state["_connection"] = None, None
         state["_targets"] = {name: p.default for name, p in cls._params.items()}
-        state.update({name: _copied(value) for name, value in cls._defaults.items()})
+        state.update({name: copied(value) for name, value in cls._defaults.items()})
         return made
 
     def __init__(self, **values: Any) -> None:
@@ -358,7 +87,7 @@ class Processor:
         if name in type(self)._params:
             return state["_targets"][name]
         record = state.get("record")
-        if record is not None and name in (record.dtype.names or ()) and name not in _HIDDEN:
+        if record is not None and name in (record.dtype.names or ()) and name not in HIDDEN:
             value = record[name]
             return value if isinstance(value, np.ndarray) else value.item()
         raise AttributeError(f"{type(self).__name__} has no field {name!r}")
@@ -391,23 +120,52 @@ class Processor:
         """
         state = self.__dict__
         state["record"] = None
-        first = state.setdefault("_first", self._fields())
-        state.update({name: _copied(value) for name, value in first.items()})
-        self.prepare(sample_rate, channels, max_block)
-        fields = self._fields()
-        dtype = _state_dtype(self._params, fields)
+        state["_format"] = sample_rate, channels, max_block
+        fields = self._fields_at_rest()
+        dtype = state_dtype(self._params, fields)
         record = Record(dtype)
-        for name, value in fields.items():
-            record[name] = value
+        fill_state(record, fields, self._params, self._targets, sample_rate)
+        for name in fields:
             del state[name]  # from here on it is in the record
-        for k, (name, p) in enumerate(self._params.items()):
-            for hidden in ("_target", "_seen", "_value", "_goal"):
-                record[hidden][k] = self._targets[name]
-            record["_frames"][k] = round(p.smoothing * sample_rate)
-        state["entry"], state["verdict"] = self._compiled(dtype, channels, debug)
+        state["entry"], state["verdict"] = self._built(dtype, channels, debug)
         if self._events is not None:
             record["_queue"] = self._events.record.address
         state["record"] = record
+
+    def reset(self) -> None:
+        """Put the state back to what `prepare` made of it; parameters jump to their values.
+
+        The record stays where it is. Before the first preparation there is nothing to do.
+
+        Raises
+        ------
+        UsageError
+            If a chain plays that it is part of: the audio thread is writing its state.
+
+        """
+        state, record = self.__dict__, self.record
+        if self._connection is not None and self._connection.plays:
+            raise UsageError(f"{self!r} plays; stop it before a reset, or replace it by a new one")
+        if record is None:
+            return
+        state["record"] = None  # prepare makes attributes, as the first time
+        try:
+            fields = self._fields_at_rest()
+            if state_dtype(self._params, fields) != record.dtype:
+                raise UsageError(f"{self!r} prepares other fields than before; prepare its chain")
+            fill_state(record, fields, self._params, self._targets, state["_format"][0])
+        finally:
+            for name in record.dtype.names or ():
+                state.pop(name, None)
+            state["record"] = record
+
+    def _fields_at_rest(self) -> dict[str, Any]:
+        """Prepare from the first values; returns the state that this gives."""
+        state = self.__dict__
+        first = state.setdefault("_first", self._fields())
+        state.update({name: copied(value) for name, value in first.items()})
+        self.prepare(*state["_format"])
+        return self._fields()
 
     # --- events -------------------------------------------------------------------------------
 
@@ -457,24 +215,20 @@ class Processor:
     def _fields(self) -> dict[str, Any]:
         """Return the state: every public number and array of the object."""
         return {
-            name: _copied(value)
+            name: copied(value)
             for name, value in self.__dict__.items()
             if not name.startswith("_")
             and name not in ("record", "verdict", "entry")
-            and isinstance(value, (*_NUMBERS, np.ndarray))
+            and isinstance(value, (*NUMBERS, np.ndarray))
         }
 
     @classmethod
-    def _compiled(cls, dtype: np.dtype[Any], channels: int, debug: bool) -> tuple[Entry, Verdict]:
+    def _built(cls, dtype: np.dtype[Any], channels: int, debug: bool) -> tuple[Entry, Verdict]:
         key = (repr(dtype.fields), dtype.itemsize, channels, debug)
         if key not in cls._entries:
-            make = functools.partial(
-                _make_entry, cls.__name__, cls._kernel, dtype, channels, bool(cls._params)
+            cls._entries[key] = build(
+                cls.__name__, cls._kernel, cls._written, dtype, channels, bool(cls._params), debug
             )
-            entry = make(True)
-            entry.checked = debug
-            proven = prove(entry, cls._process, cls._kernel, make(False), _teach_compiler)
-            cls._entries[key] = entry, proven
         return cls._entries[key]
 
 
@@ -497,74 +251,3 @@ def _checked_note(note: int) -> int:
     if not 0 <= int(note) <= 127:
         raise UsageError(f"note {note}: give 0 to 127; 69 is A4, 440 Hz")
     return int(note)
-
-
-def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, np.ndarray) else value
-
-
-def processor(made: Any = None, *, instrument: bool = False) -> Any:
-    """Turn a class, or a function of a block, into a processor.
-
-    Parameters
-    ----------
-    made : class or function
-        A class with ``process(self, block)``, or a function ``f(block)`` without state.
-    instrument : bool
-        Whether it makes sound by itself: a fault then leaves silence, not its input.
-
-    Raises
-    ------
-    UsageError
-        If there is no ``process``, or a field cannot be part of a record.
-
-    """
-    if made is None:
-        return functools.partial(processor, instrument=instrument)
-    if inspect.isfunction(made):
-        return _from_function(made, instrument)
-    process = getattr(made, "process", None)
-    if not inspect.isfunction(process) or len(inspect.signature(process).parameters) != 2:
-        raise UsageError(f"{made.__name__}: a processor needs a method process(self, block)")
-    params: dict[str, Param] = {}
-    defaults: dict[str, Any] = {}
-    others: dict[str, Any] = {}
-    for owner in reversed(made.__mro__[:-1]):
-        for name, value in vars(owner).items():
-            if isinstance(value, Param):
-                params[name] = value
-            elif not name.startswith("_") and isinstance(value, (*_NUMBERS, np.ndarray)):
-                defaults[name] = value
-            elif name not in {"__dict__", "__weakref__", "process"}:
-                others[name] = value
-    namespace = others | {
-        "_params": params,
-        "_defaults": defaults,
-        "_process": staticmethod(process),
-        "_kernel": Kernel(process),
-        "_entries": {},
-        "is_instrument": instrument,
-        "process": process,
-    }
-    return type(made.__name__, (Processor,), namespace)
-
-
-def _from_function(function: Callable[[Any], None], instrument: bool) -> Any:
-    if len(inspect.signature(function).parameters) != 1:
-        raise UsageError(f"{function.__name__}: a processor function takes one block")
-    of_block = Kernel(function)
-
-    def process(self: Any, block: Any) -> None:  # noqa: ARG001
-        of_block(block)
-
-    namespace = {
-        "_params": {},
-        "_defaults": {},
-        "_process": staticmethod(function),
-        "_kernel": Kernel(process),
-        "_entries": {},
-        "is_instrument": instrument,
-        "__doc__": function.__doc__,
-        "__module__": function.__module__,
-    }
-    return type(function.__name__, (Processor,), namespace)

@@ -3,12 +3,13 @@
 A program is a list of steps over planar buffers. A processor is called by the address of its
 proven code, and what it did is looked at before the next step:
 
-- a status that is not 0, or an output that is not finite: the processor is left at once. In
+- a status that is not 0, or an output that is not finite: the processor is bypassed at once. In
   its place its input is heard (an instrument's: silence), beginning where the output was last,
   so that there is no step;
 - three blocks in a row over its share of the time: its output is faded over one block.
 
-The rest of the program goes on. `graph.chain` makes programs.
+The rest of the program goes on. `graph.assemble` makes programs. The kernels stand in the order
+in which a block passes them.
 """
 
 from __future__ import annotations
@@ -26,48 +27,25 @@ from zerocross.compiler import (
     load_acquire,
     monotonic_ns,
     record_at,
+    store_release,
 )
-from zerocross.graph.block import MAX_BLOCK, MAX_CHANNELS
+from zerocross.dsp.crossfade import smooth_step
+from zerocross.graph.block import BLOCK, MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.event import HEAD, QUEUE, frames_to_next, take_due
 from zerocross.memory import layout
 from zerocross.memory.arena import ARENA, arena_reset
 from zerocross.memory.copy import copy_samples
 
-__all__ = [
-    "BLOCK",
-    "CLOCK",
-    "NODE",
-    "PROGRAM",
-    "STEP",
-    "run_program",
-    "run_program_over",
-]
-
-#: What a processor is given, as a record.
-BLOCK = layout(
-    audio=[
-        "input",
-        "output",
-        "row_frames",
-        "frames",
-        ("sample_rate", "f8"),
-        "position",
-        "arena",
-        "notes",
-        "note_count",
-        "changes",
-        "change_count",
-    ]
-)
-
-_STRIKES = 3
+__all__ = ["CLOCK", "NODE", "PROGRAM", "STEP", "run_program", "run_program_over"]
 
 #: Kinds of steps.
 PROCESS, CLEAR, MIX, FADE = range(4)
 #: What a node does: its work, or what is heard in its place.
 RUNNING, BYPASSED, SILENT = range(3)
-#: Why a processor was left.
-CAUSES = ("", "a fault status", "an output that is not finite", "its time budget")
+#: Why a processor was bypassed or silenced; 0 while nothing was wrong.
+FAULT_STATUS, NOT_FINITE, OVER_BUDGET = 1, 2, 3
+#: Blocks in a row over the budget after which a processor is bypassed.
+_STRIKES = 3
 
 #: A step of a program; buffers are numbers.
 STEP = np.dtype(
@@ -121,67 +99,111 @@ PROGRAM = layout(
 )
 
 
+@entry("int64", "int64", "int64", "int64", "int64", dispatches=True)
+def run_program_over(
+    program_address: int, source: int, target: int, row_frames: int, frames: int
+) -> int:
+    """Run any number of planar frames, rows ``row_frames`` apart, block by block.
+
+    Source and target may be the same.
+    """
+    program = record_at(program_address, PROGRAM)
+    done = 0
+    while done < frames:
+        count = min(frames - done, MAX_BLOCK)
+        rows = float32_rows(source + 4 * done, program.channels, row_frames)
+        wanted = float32_rows(target + 4 * done, program.channels, row_frames)
+        result = run_program(program, rows, count)
+        if program.step_count > 0 or source != target:
+            for c in range(program.channels):
+                copy_samples(wanted[c], result[c], count)
+        done += count
+    return done
+
+
+@kernel
+def run_program(program: Any, rows: Any, frames: Any) -> Any:
+    """Run planar frames, at most `MAX_BLOCK`, through a program; returns the rows that result.
+
+    They are ``rows`` themselves if there is nothing to run, else a buffer of the program, which
+    it writes again with the next block. Either may be written to.
+
+    Real-time: safe; all that it calls was proven.
+    """
+    result = rows
+    if program.step_count > 0:
+        first = _buffer(program, 0, 0, program.channels)  # its rows lie as steps expect them
+        for c in range(program.channels):
+            copy_samples(first[c], rows[c], frames)
+        for k in range(program.step_count):
+            _run_step(program, record_at(program.steps + k * _STEP_SIZE, STEP), frames)
+        result = _buffer(program, program.result, 0, program.channels)
+        if program.stopped:
+            _clear(result, frames)
+    record_at(program.clock, CLOCK).frames += frames
+    return result
+
+
 @kernel
 def _buffer(program: Any, number: Any, first_channel: Any, channels: Any) -> Any:
-    at = (number * program.channels + first_channel) * MAX_BLOCK
-    return float32_rows(program.buffers + 4 * at, channels, MAX_BLOCK)
+    return float32_rows(_buffer_address(program, number, first_channel), channels, MAX_BLOCK)
 
 
 @kernel
-def _is_finite(rows: Any, frames: Any) -> Any:
-    bad = 0
-    for c in range(rows.shape[0]):
-        row = rows[c]
-        for i in range(frames):
-            bad += row[i] - row[i] != np.float32(0.0)
-    return bad == 0
+def _buffer_address(program: Any, number: Any, first_channel: Any) -> Any:
+    return program.buffers + 4 * MAX_BLOCK * (number * program.channels + first_channel)
 
 
 @kernel
-def _leave(node: Any, cause: Any, status: Any) -> None:
-    node.mode = node.on_fault
-    node.cause = cause
-    node.status = status
-    node.faults += 1
+def _run_step(program: Any, step: Any, frames: Any) -> None:
+    if step.kind == PROCESS:
+        _run_node(program, step, frames)
+    elif step.kind == FADE:
+        _crossfade(program, step, frames)
+    elif step.kind == CLEAR:
+        _clear(_buffer(program, step.target, 0, program.channels), frames)
+    else:
+        _mix(program, step, frames)
 
 
 @kernel
-def _pass_by(node: Any, source: Any, target: Any, frames: Any) -> None:
-    """Write what is heard in a processor's place."""
+def _run_node(program: Any, step: Any, frames: Any) -> None:
+    """Run a processor over a block, unless it failed, and look at what it did."""
+    node = record_at(step.node, NODE)
+    source = _buffer(program, step.source, step.first_channel, step.channels)
+    target = _buffer(program, step.target, step.first_channel, step.channels)
+    if node.mode != RUNNING:
+        _stand_in(node, source, target, frames)
+        return
+    started = monotonic_ns()
+    status = _run_pieces(program, step, node, frames)
+    elapsed = monotonic_ns() - started
+    node.blocks += 1
+    node.total_ns += elapsed
+    node.longest_ns = max(node.longest_ns, elapsed)
+    if status != 0 or not _is_finite(target, frames):
+        _fail(node, FAULT_STATUS if status != 0 else NOT_FINITE, status)
+        _stand_in(node, source, target, frames)
+        _bridge(node, target, frames)
+    elif program.budget_share * frames * 1e9 < elapsed * program.sample_rate:
+        node.strikes += 1
+        if node.strikes >= _STRIKES and program.budget_share > 0.0:
+            _fail(node, OVER_BUDGET, elapsed)
+            _fade_away(node, source, target, frames)
+    else:
+        node.strikes = 0
+    if node.mode != RUNNING and node.stops:
+        program.stopped = 1
     for c in range(target.shape[0]):
-        if node.mode == SILENT:
-            for i in range(frames):
-                target[c, i] = np.float32(0.0)
-        else:
-            copy_samples(target[c], source[c], frames)
-
-
-@kernel
-def _bridge(node: Any, target: Any, frames: Any) -> None:
-    """Lead from the last good sample into what follows, within the block."""
-    for c in range(target.shape[0]):
-        step = node.held[c] - target[c, 0]
-        for i in range(frames):
-            target[c, i] += step * np.float32((frames - i) / (frames + 1.0))
-
-
-@kernel
-def _fade_away(node: Any, source: Any, target: Any, frames: Any) -> None:
-    """Fade from a good output to what is heard in its place."""
-    for c in range(target.shape[0]):
-        for i in range(frames):
-            w = np.float32((i + 1.0) / frames)
-            instead = source[c, i] if node.mode == BYPASSED else np.float32(0.0)
-            target[c, i] += w * (instead - target[c, i])
+        node.held[c] = target[c, frames - 1]
 
 
 @kernel
 def _run_pieces(program: Any, step: Any, node: Any, frames: Any) -> Any:
     """Run a processor over a block, cut before each of its events; returns its status."""
     block = record_at(program.block, BLOCK)
-    first = step.first_channel * MAX_BLOCK
-    source = program.buffers + 4 * (step.source * program.channels * MAX_BLOCK + first)
-    target = program.buffers + 4 * (step.target * program.channels * MAX_BLOCK + first)
+    source = _buffer_address(program, step.source, step.first_channel)
+    target = _buffer_address(program, step.target, step.first_channel)
     start = record_at(program.clock, CLOCK).frames
     block.row_frames = MAX_BLOCK
     block.sample_rate = program.sample_rate
@@ -210,34 +232,49 @@ def _run_pieces(program: Any, step: Any, node: Any, frames: Any) -> Any:
 
 
 @kernel
-def _run_node(program: Any, step: Any, frames: Any) -> None:
-    node = record_at(step.node, NODE)
-    source = _buffer(program, step.source, step.first_channel, step.channels)
-    target = _buffer(program, step.target, step.first_channel, step.channels)
-    if node.mode != RUNNING:
-        _pass_by(node, source, target, frames)
-        return
-    started = monotonic_ns()
-    status = _run_pieces(program, step, node, frames)
-    elapsed = monotonic_ns() - started
-    node.blocks += 1
-    node.total_ns += elapsed
-    node.longest_ns = max(node.longest_ns, elapsed)
-    if status != 0 or not _is_finite(target, frames):
-        _leave(node, 1 if status != 0 else 2, status)
-        _pass_by(node, source, target, frames)
-        _bridge(node, target, frames)
-    elif program.budget_share * frames * 1e9 < elapsed * program.sample_rate:
-        node.strikes += 1
-        if node.strikes >= _STRIKES and program.budget_share > 0.0:
-            _leave(node, 3, elapsed)
-            _fade_away(node, source, target, frames)
-    else:
-        node.strikes = 0
-    if node.mode != RUNNING and node.stops:
-        program.stopped = 1
+def _is_finite(rows: Any, frames: Any) -> Any:
+    bad = 0
+    for c in range(rows.shape[0]):
+        row = rows[c]
+        for i in range(frames):
+            bad += row[i] - row[i] != np.float32(0.0)
+    return bad == 0
+
+
+@kernel
+def _fail(node: Any, cause: Any, status: Any) -> None:
+    """Bypass or silence a processor from here on, and tell."""
+    node.mode = node.on_fault
+    node.cause = cause
+    node.status = status
+    store_release(node, "faults", node.faults + 1)
+
+
+@kernel
+def _stand_in(node: Any, source: Any, target: Any, frames: Any) -> None:
+    """Write what is heard in a processor's place."""
     for c in range(target.shape[0]):
-        node.held[c] = target[c, frames - 1]
+        for i in range(frames):
+            target[c, i] = source[c, i] if node.mode == BYPASSED else np.float32(0.0)
+
+
+@kernel
+def _bridge(node: Any, target: Any, frames: Any) -> None:
+    """Lead from the last good sample into what follows, within the block."""
+    for c in range(target.shape[0]):
+        step = node.held[c] - target[c, 0]
+        for i in range(frames):
+            target[c, i] += step * np.float32((frames - i) / (frames + 1.0))
+
+
+@kernel
+def _fade_away(node: Any, source: Any, target: Any, frames: Any) -> None:
+    """Fade from a good output to what is heard in its place."""
+    for c in range(target.shape[0]):
+        for i in range(frames):
+            w = np.float32((i + 1.0) / frames)
+            instead = source[c, i] if node.mode == BYPASSED else np.float32(0.0)
+            target[c, i] += w * (instead - target[c, i])
 
 
 @kernel
@@ -248,7 +285,7 @@ def _crossfade(program: Any, step: Any, frames: Any) -> None:
     target = _buffer(program, step.target, 0, program.channels)
     for i in range(frames):
         t = min(1.0, (program.fade_done + i) / program.fade_frames)
-        done = t * t * t * (t * (6.0 * t - 15.0) + 10.0)  # no kink where it begins and ends
+        done = smooth_step(t)
         a = np.float32(math.cos(0.5 * math.pi * done))
         b = np.float32(math.sin(0.5 * math.pi * done))
         for c in range(program.channels):
@@ -257,59 +294,16 @@ def _crossfade(program: Any, step: Any, frames: Any) -> None:
 
 
 @kernel
-def _run_step(program: Any, step: Any, frames: Any) -> None:
-    if step.kind == PROCESS:
-        _run_node(program, step, frames)
-        return
-    if step.kind == FADE:
-        _crossfade(program, step, frames)
-        return
-    source = _buffer(program, step.source, 0, program.channels)
-    target = _buffer(program, step.target, 0, program.channels)
-    for c in range(program.channels):
-        if step.kind == CLEAR:
-            for i in range(frames):
-                target[c, i] = np.float32(0.0)
-        else:
-            for i in range(frames):
-                target[c, i] += np.float32(step.gain) * source[c, i]
+def _clear(target: Any, frames: Any) -> None:
+    for c in range(target.shape[0]):
+        for i in range(frames):
+            target[c, i] = np.float32(0.0)
 
 
 @kernel
-def run_program(program: Any, source: Any, target: Any, frames: Any) -> None:
-    """Run planar frames, at most `MAX_BLOCK`, through a program.
-
-    Real-time: safe; all that it calls was proven. Source and target may be the same.
-    """
-    first = _buffer(program, 0, 0, program.channels)
+def _mix(program: Any, step: Any, frames: Any) -> None:
+    source = _buffer(program, step.source, 0, program.channels)
+    target = _buffer(program, step.target, 0, program.channels)
     for c in range(program.channels):
-        copy_samples(first[c], source[c], frames)
-    for k in range(program.step_count):
-        _run_step(program, record_at(program.steps + k * _STEP_SIZE, STEP), frames)
-    last = _buffer(program, program.result, 0, program.channels)
-    for c in range(program.channels):
-        if program.stopped:
-            for i in range(frames):
-                target[c, i] = np.float32(0.0)
-        else:
-            copy_samples(target[c], last[c], frames)
-    record_at(program.clock, CLOCK).frames += frames
-
-
-@entry("int64", "int64", "int64", "int64", "int64", dispatches=True)
-def run_program_over(
-    program_address: int, source: int, target: int, row_frames: int, frames: int
-) -> int:
-    """Run any number of planar frames, rows ``row_frames`` apart, block by block."""
-    program = record_at(program_address, PROGRAM)
-    done = 0
-    while done < frames:
-        count = min(frames - done, MAX_BLOCK)
-        run_program(
-            program,
-            float32_rows(source + 4 * done, program.channels, row_frames),
-            float32_rows(target + 4 * done, program.channels, row_frames),
-            count,
-        )
-        done += count
-    return done
+        for i in range(frames):
+            target[c, i] += np.float32(step.gain) * source[c, i]

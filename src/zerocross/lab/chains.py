@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.effects import Compressor, Convolver, Oscillator, Tap
+from zerocross.effects import Compressor, Convolver, Oscillator, TapPoint
 from zerocross.eq import Equalizer
 from zerocross.graph.chain import Chain
-from zerocross.graph.processor import param, processor
+from zerocross.graph.decorator import processor
+from zerocross.graph.params import param
 
 __all__ = ["full_chain", "plain_chain"]
 
@@ -49,9 +50,9 @@ def full_chain(sample_rate: int) -> Chain:
     return Chain(
         Oscillator("saw", frequency=220.0),
         Equalizer(8),
-        Tap(),
+        TapPoint(),
         Compressor(),
         Convolver(response),
         Tremolo(),
-        Tap(),
+        TapPoint(),
     )

@@ -6,7 +6,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,8 @@ import numpy as np
 from zerocross.engine.counters import bucket_limits_ns
 from zerocross.engine.live_stream import LiveStream
 from zerocross.graph.chain import Chain
-from zerocross.picture import new_figure, save_figure
 
-__all__ = ["Listened", "draw", "listen"]
+__all__ = ["Listened", "listen"]
 
 _CURES = {
     "preempted": "other programs were let run first: give the stream real-time priority (see "
@@ -39,7 +37,9 @@ class Listened:
     report : dict
         As `LiveStream.report` has it.
     durations, arrivals : ndarray, int
-        Histograms over `bucket_limits_ns`: time of callbacks, distance from when they were due.
+        Histograms: time that callbacks took, distance from when they were due.
+    limits_ns : ndarray
+        The upper limit of each count of both, in nanoseconds.
     verdict : list of str
         In plain words.
 
@@ -48,6 +48,7 @@ class Listened:
     report: dict[str, Any]
     durations: np.ndarray[Any, Any]
     arrivals: np.ndarray[Any, Any]
+    limits_ns: np.ndarray[Any, Any]
     verdict: list[str]
 
 
@@ -78,7 +79,7 @@ def listen(
             time.sleep(min(0.1, seconds - past))
         report = stream.report()
         durations, arrivals = stream.histograms()
-    return Listened(report, durations, arrivals, _words(report))
+    return Listened(report, durations, arrivals, bucket_limits_ns(), _words(report))
 
 
 def _words(report: dict[str, Any]) -> list[str]:
@@ -111,36 +112,3 @@ def _words(report: dict[str, Any]) -> list[str]:
     refused = [g for g in report["realtime"] if not g["granted"]]
     said += [f"{g['what']}: {g['detail']}" for g in refused]
     return said
-
-
-def draw(heard: Listened, path: str | Path) -> None:
-    """Draw both histograms, with the time of a block as a line.
-
-    Raises
-    ------
-    MissingDependency
-        Without matplotlib.
-    ZerocrossError
-        If the file cannot be written.
-
-    """
-    figure = new_figure(8, 6)
-    limits = bucket_limits_ns() / 1e3
-    deadline = heard.report["deadline_ns"] / 1e3
-    both = (
-        (heard.durations, "time that a callback took", "C0"),
-        (heard.arrivals, "distance from when it was due", "C1"),
-    )
-    for ax, (counts, words, color) in zip(figure.subplots(2, 1, sharex=True), both, strict=True):
-        shown = counts > 0
-        low, high = np.r_[0.5, limits[:-1]][shown], limits[shown]
-        ax.bar(np.maximum(low, 0.1), counts[shown], high - low, align="edge", color=color)
-        ax.axvline(deadline, color="C3", label=f"a block: {deadline / 1e3:.2f} ms")
-        ax.set_yscale("log")
-        ax.set_xscale("log")
-        ax.set_ylabel("callbacks")
-        ax.set_title(words, loc="left")
-        ax.grid(alpha=0.3)
-        ax.legend()
-    ax.set_xlabel("microseconds")
-    save_figure(figure, path)

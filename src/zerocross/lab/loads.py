@@ -16,7 +16,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-__all__ = ["LOADS"]
+__all__ = ["LOADS", "Load"]
+
+Load = Callable[[], contextlib.AbstractContextManager[None]]
 
 _GC_OBJECTS = 1_000_000
 _HELD_S, _EVERY_S = 0.1, 1.0
@@ -107,7 +109,7 @@ def _half_of_free_memory() -> int:
 
 
 #: Loads by name, with the words for people.
-LOADS: dict[str, tuple[str, Callable[[], contextlib.AbstractContextManager[None]]]] = {
+LOADS: dict[str, tuple[str, Load]] = {
     "idle": ("nothing", _idle),
     "python": ("a busy Python thread", lambda: _thread(_spin)),
     "gc": ("garbage collection of a million objects", lambda: _thread(_collect)),

@@ -12,21 +12,19 @@ import os
 import shutil
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from zerocross.devices.discovery import find_devices
 from zerocross.engine.live_stream import LiveStream
-from zerocross.errors import DeviceError, MissingDependency, UsageError, ZerocrossError
+from zerocross.errors import DeviceError, MissingDependency, UsageError
 from zerocross.graph.chain import Chain
-from zerocross.lab.contestants import CONTESTANTS, RATE, is_installed
+from zerocross.lab.contestants import CONTESTANTS, is_installed, needs
+from zerocross.lab.deadlines import RATE
 from zerocross.lab.loads import LOADS
-from zerocross.picture import new_figure, save_figure
 
-__all__ = ["BLOCKS", "draw", "private_jack", "torture"]
+__all__ = ["BLOCKS", "private_jack", "torture"]
 
 #: Block sizes in frames.
 BLOCKS = (64, 128, 512)
@@ -81,7 +79,7 @@ def torture(
         with _device(device, block) as name:
             for load in under:
                 for contestant in wanted:
-                    what = f"{CONTESTANTS[contestant].title}, {block} frames, {LOADS[load][0]}"
+                    what = f"{CONTESTANTS[contestant].name}, {block} frames, {LOADS[load][0]}"
                     progress(len(results), total, what)
                     results.append(_run_apart(contestant, block, seconds, load, name))
     progress(total, total, "")
@@ -93,8 +91,8 @@ def _known(names: Sequence[str] | None, default: list[str], there: dict[str, Any
         if name not in there:
             raise UsageError(f"{name!r} is not known; there are: {', '.join(there)}")
         if there is CONTESTANTS and not is_installed(name):
-            needs = ", ".join(CONTESTANTS[name].needs)
-            raise MissingDependency(f"{name} needs {needs}; pip install zerocross[torture]")
+            modules = ", ".join(needs(name))
+            raise MissingDependency(f"{name} needs {modules}; pip install zerocross[torture]")
     return list(names) if names else default
 
 
@@ -130,32 +128,42 @@ def private_jack(block: int) -> Iterator[None]:
             "hardware, or name a --device"
         )
     name = f"zerocross-lab{os.getpid() % 4}"
-    before = {key: os.environ.get(key) for key in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")}
-    os.environ |= {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
-    process = None
-    try:
+    changes = {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+    with _environment(changes), contextlib.ExitStack() as stack:
         for priority in (["-R", "-P", "70"], ["-r"]):
             command = [program, *priority, "-n", name, "-d", "dummy"]
             command += ["-r", str(RATE), "-p", str(block)]
             process = subprocess.Popen(
                 command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
+            stack.callback(_end, process)
             if _answers(process):
                 break
         else:
             raise DeviceError("jackd does not come up; try: jackd -r -d dummy")
         yield
+
+
+@contextlib.contextmanager
+def _environment(changes: dict[str, str]) -> Iterator[None]:
+    """Set environment variables, and put them back."""
+    before = {key: os.environ.get(key) for key in changes}
+    os.environ |= changes
+    try:
+        yield
     finally:
-        if process:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-            process.kill()
-            process.wait()
         for key, value in before.items():
             os.environ.pop(key)
             if value is not None:
                 os.environ[key] = value
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    process.kill()
+    process.wait()
 
 
 def _answers(process: subprocess.Popen[bytes]) -> bool:
@@ -192,61 +200,3 @@ def _run_apart(contestant: str, block: int, seconds: float, load: str, device: s
         said = done.stderr.strip().splitlines()
         result["error"] = said[-1] if said else f"it died (exit status {done.returncode})"
     return result | {"device": device}
-
-
-def draw(results: Sequence[Result], path: str | Path) -> None:
-    """Draw who missed how much under what: a picture for each block size, in one file.
-
-    Raises
-    ------
-    MissingDependency
-        Without matplotlib.
-    ZerocrossError
-        If the file cannot be written.
-
-    """
-    blocks = list(dict.fromkeys(r["block"] for r in results))
-    figure = new_figure(9, 1.6 + 2.6 * len(blocks))
-    axes = figure.subplots(len(blocks), 1, squeeze=False)[:, 0]
-    ran = {r["contestant"] for r in results if "missed" in r}
-    names = [name for name in CONTESTANTS if name in ran]
-    absent = [name for name in CONTESTANTS if name not in ran and _took_part(results, name)]
-    if not names:
-        raise ZerocrossError(f"{path}: nothing ran, so there is nothing to draw")
-    loads = list(dict.fromkeys(r["load"] for r in results))
-    width = 0.8 / len(names)
-    for ax, block in zip(axes, blocks, strict=True):
-        for k, name in enumerate(names):
-            shares = [_share(results, name, block, load) for load in loads]
-            places = [i + (k - (len(names) - 1) / 2) * width for i in range(len(loads))]
-            ax.bar(
-                places,
-                [max(share, 0.002) for share in shares],
-                width,
-                label=CONTESTANTS[name].title,
-                color=f"C{k}",
-            )
-        ax.set_yscale("symlog", linthresh=0.1)
-        ax.set_ylim(0, 130)
-        ax.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
-        ax.set_ylabel("missed deadlines, %")
-        ax.set_title(f"{block} frames, {1e3 * block / RATE:.2f} ms", loc="left")
-        ax.set_xticks(range(len(loads)), [textwrap.fill(LOADS[load][0], 16) for load in loads])
-        ax.grid(axis="y", alpha=0.3)
-    if absent:
-        words = ", ".join(CONTESTANTS[name].title for name in absent)
-        axes[-1].set_xlabel(f"did not run here: {words}")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    save_figure(figure, path)
-
-
-def _took_part(results: Sequence[Result], name: str) -> bool:
-    return any(r["contestant"] == name for r in results)
-
-
-def _share(results: Sequence[Result], name: str, block: int, load: str) -> float:
-    """Return the share of missed deadlines in %; what did not run counts as none."""
-    for r in results:
-        if (r["contestant"], r["block"], r["load"]) == (name, block, load) and "missed" in r:
-            return float(min(100.0, 100.0 * r["missed"] / max(1, r["due"])))
-    return 0.0

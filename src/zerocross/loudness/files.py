@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zerocross.dsp.loudness import Loudness
+from zerocross.dsp.r128 import Loudness
 from zerocross.sources.file import open_source
 
 __all__ = ["REPLAYGAIN_LUFS", "Measured", "measure"]

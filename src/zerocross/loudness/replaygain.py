@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from zerocross.errors import UsageError
+from zerocross.units import db_to_gain
 
 __all__ = ["MODES", "GainTags", "gain_for", "read_gain_tags"]
 
@@ -99,5 +100,5 @@ def gain_for(tags: GainTags, mode: str) -> float:
     gain_db, peak = first if first[0] is not None else second
     if gain_db is None:
         return 1.0
-    factor = 10 ** (gain_db / 20)
+    factor = db_to_gain(gain_db)
     return min(factor, 1 / peak) if peak else factor

@@ -18,6 +18,8 @@ from zerocross.closing import Closes
 from zerocross.errors import MemoryRefused, UsageError
 from zerocross.system import pages
 from zerocross.system.grant import Grant
+from zerocross.system.locking import keep_in_memory
+from zerocross.system.numa import bind
 
 __all__ = ["AlignedBuffer", "aligned_zeros"]
 
@@ -65,9 +67,9 @@ class AlignedBuffer(Closes):
     prefault : bool
         Touch every page now, so that the audio thread takes no page fault.
     lock : bool
-        Keep the pages in memory (``mlock``); implies `prefault`.
+        Keep the pages in memory (``mlock``, ``VirtualLock``); implies `prefault`.
     node : int or None
-        Bind the pages to a NUMA node (Linux).
+        Bind the pages to a NUMA node (Linux; Windows: written, not yet run).
 
     Attributes
     ----------
@@ -117,12 +119,11 @@ class AlignedBuffer(Closes):
         wanted = rows * self.row_bytes
         margin = pages.HUGE_PAGE if huge_pages else 0
         try:
-            self._pages = mmap.mmap(
-                -1, -(-wanted // mmap.PAGESIZE) * mmap.PAGESIZE + margin, **pages.PRIVATE
-            )
+            whole_pages = -(-wanted // mmap.PAGESIZE) * mmap.PAGESIZE
+            self._pages = pages.Pages(whole_pages + margin, node)
         except (OSError, ValueError, OverflowError, MemoryError) as error:
             raise MemoryRefused(wanted, error) from None
-        whole = np.frombuffer(self._pages, np.uint8)
+        whole = np.frombuffer(self._pages.buffer, np.uint8)
         self._start = -whole.ctypes.data % pages.HUGE_PAGE if huge_pages else 0
         used = whole[self._start : self._start + wanted]
         self._shape, self._kind, self.nbytes = sizes, kind, wanted
@@ -132,7 +133,7 @@ class AlignedBuffer(Closes):
 
     def _view(self) -> npt.NDArray[Any]:
         strides = (self.row_bytes, self._kind.itemsize)[-len(self._shape) :]
-        whole = np.frombuffer(self._pages, np.uint8)  # keeps the pages from being closed
+        whole = np.frombuffer(self._pages.buffer, np.uint8)  # keeps the pages from being closed
         items = whole[self._start : self._start + self.nbytes].view(self._kind)
         return np.lib.stride_tricks.as_strided(items, self._shape, strides)
 
@@ -147,13 +148,13 @@ class AlignedBuffer(Closes):
         """Ask in the order in which it works: node and page size before the first touch."""
         grants: list[Grant] = []
         if node is not None:
-            grants.append(pages.bind(self.address, self.nbytes, node))
+            grants.append(bind(self.address, self.nbytes, node))
         if huge_pages:
             pages.advise_huge(self.address, self.nbytes)
         if prefault or lock:
             used[:: mmap.PAGESIZE] = 0
         if lock:
-            grants.append(pages.lock(self.address, self.nbytes))
+            grants.append(keep_in_memory([(self.address, self.nbytes)]))
         if huge_pages:
             grants.append(pages.huge_pages_of(self.address, self.nbytes))
         return tuple(grants)

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import entry, float32_array, kernel, record_at, uint8_array
-from zerocross.dsp.fft import make_real_fft, real_fft
-from zerocross.dsp.level import magnitude_spectrum, power_to_db
+from zerocross.dsp.fft import real_fft
+from zerocross.dsp.fft_plan import REAL_FFT, make_real_fft
+from zerocross.dsp.spectra import magnitude_spectrum, power_to_db
 from zerocross.dsp.window import apply_window, design_window
 from zerocross.errors import UsageError
 from zerocross.memory import Record, aligned_zeros, layout
@@ -29,7 +30,7 @@ _SIZES = (32, 32_768)
 _TRIES = 100
 
 _ANALYSER = layout(
-    setup=["size", "window", "tables", "table_size", "work", "time", "windowed", "re", "im"],
+    setup=["size", "window", "plan", "time", "windowed", "re", "im"],
     outputs=["smoothed", "decibels", "bytes", "time_bytes"],
     control=[("smoothing", "f8"), ("min_db", "f8"), ("max_db", "f8")],
 )
@@ -74,13 +75,7 @@ def _take_frequencies(address: int, smoothing: float) -> None:
     windowed = float32_array(a.windowed, a.size)
     re, im = float32_array(a.re, bins + 1), float32_array(a.im, bins + 1)
     apply_window(float32_array(a.time, a.size), float32_array(a.window, a.size), windowed)
-    real_fft(
-        windowed,
-        re,
-        im,
-        float32_array(a.tables, a.table_size),
-        float32_array(a.work, 4 * a.size),
-    )
+    real_fft(record_at(a.plan, REAL_FFT), windowed, re, im)
     magnitudes = windowed[:bins]
     magnitude_spectrum(re[:bins], im[:bins], 1.0 / a.size, magnitudes)
     smoothed, decibels = float32_array(a.smoothed, bins), float32_array(a.decibels, bins)
@@ -196,9 +191,7 @@ class Analyser:
         self._record.fill(
             size=size,
             window=self._window.ctypes.data,
-            tables=self._plan.tables.ctypes.data,
-            table_size=self._plan.tables.size,
-            work=self._plan.work.ctypes.data,
+            plan=self._plan.address,
             min_db=self._min_db,
             max_db=self._max_db,
             **{name: buffer.ctypes.data for name, buffer in self._buffers.items()},

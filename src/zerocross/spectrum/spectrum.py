@@ -1,38 +1,31 @@
 """A calibrated band spectrum over a tap: what analysers and visualisers read.
 
-A frame is one compiled call: frames from the tap, mixed and windowed, transformed, added up in
-bands, in dB, smoothed, with peaks. Levels are dBFS: a full-scale sine reads 0 with any window and
-size.
+A frame is one compiled call (`spectrum.frame`). Levels are dBFS: a full-scale sine reads 0 with any
+window and size.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.compiler import (
-    entry,
-    float32_array,
-    float32_rows,
-    float64_rows,
-    int64_array,
-    kernel,
-    record_at,
-)
-from zerocross.compiler.primitives.vector import f32x16, load_first, multiply_add, splat, sum_lanes
-from zerocross.dsp.fft import make_real_fft, real_fft
-from zerocross.dsp.level import power_spectrum, power_to_db
-from zerocross.dsp.window import apply_window, design_window
+from zerocross.dsp.fft_plan import make_real_fft
+from zerocross.dsp.window import design_window
 from zerocross.errors import UsageError
-from zerocross.memory import Record, aligned_zeros, layout
-from zerocross.spectrum.analyser import mix_window
+from zerocross.memory import Record, aligned_zeros
 from zerocross.spectrum.bands import Bands, Weights, design_scale, design_weights
-from zerocross.sync.tap import TAP, Tap
+from zerocross.spectrum.frame import (
+    FLOOR_DB,
+    NO_FRAME_BEFORE_S,
+    SPECTRUM,
+    TRANSFORM,
+    spectrum_frame,
+)
+from zerocross.sync.tap import Tap
 
-__all__ = ["MIXES", "SPECTRUM", "Spectrum", "spectrum_frame", "spectrum_of_tap"]
+__all__ = ["MIXES", "Spectrum"]
 
 #: Rows of a spectrum by name, as gains of left and right.
 MIXES: dict[str, tuple[tuple[float, float], ...]] = {
@@ -40,129 +33,9 @@ MIXES: dict[str, tuple[tuple[float, float], ...]] = {
     "stereo": ((1.0, 0.0), (0.0, 1.0)),
     "mid-side": ((0.5, 0.5), (0.5, -0.5)),
 }
-_FLOOR_DB = -200.0
 _TRIES = 100
 #: Bands narrower than so many bins of the short transform are taken from the long one.
 _NARROW = 4.0
-
-_TRANSFORM = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            "size",
-            "window",
-            "tables",
-            "table_size",
-            "work",
-            "re",
-            "im",
-            "power",
-            "first_band",
-            "bands",
-            "bins",
-            "starts",
-            "counts",
-            "weights",
-            "weight_count",
-        )
-    ]
-)
-_TRANSFORM_SIZE = _TRANSFORM.itemsize
-
-SPECTRUM = layout(
-    setup=["transforms", "transform_count", "samples", "rows", "bands", "gains", "channels"],
-    outputs=["now", "levels", "peaks", "ages"],
-    control=[
-        ("attack_s", "f8"),
-        ("decay_s", "f8"),
-        ("hold_s", "f8"),
-        ("fall_db", "f8"),
-    ],
-)
-
-
-@kernel
-def _add_up(power: Any, t: Any, out: Any) -> None:
-    """Add bins up to bands, and write them in dB."""
-    bins, starts = int64_array(t.bins, t.bands), int64_array(t.starts, t.bands)
-    counts = int64_array(t.counts, t.bands)
-    weights = float32_array(t.weights, t.weight_count)
-    for b in range(t.bands):
-        first, start, count = bins[b], starts[b], counts[b]
-        sums = splat(f32x16, np.float32(0.0))
-        for k in range(0, count, 16):
-            left = count - k
-            sums = multiply_add(
-                load_first(f32x16, weights, start + k, left),
-                load_first(f32x16, power, first + k, left),
-                sums,
-            )
-        out[t.first_band + b] = sum_lanes(sums)
-    mine = out[t.first_band : t.first_band + t.bands]
-    power_to_db(mine, mine)
-
-
-@kernel
-def _follow(s: Any, row: Any, dt: Any) -> None:
-    """Move levels and peaks on by a time: the same whatever the pieces it comes in."""
-    now, levels = float32_rows(s.now, s.rows, s.bands), float64_rows(s.levels, s.rows, s.bands)
-    peaks, ages = float64_rows(s.peaks, s.rows, s.bands), float64_rows(s.ages, s.rows, s.bands)
-    rise = 1.0 - math.exp(-dt / s.attack_s) if s.attack_s > 0.0 else 1.0
-    sink = 1.0 - math.exp(-dt / s.decay_s) if s.decay_s > 0.0 else 1.0
-    for b in range(s.bands):
-        wanted = max(_FLOOR_DB, np.float64(now[row, b]))
-        level = levels[row, b]
-        level += (wanted - level) * (rise if wanted > level else sink)
-        levels[row, b] = level
-        if level >= peaks[row, b]:
-            peaks[row, b] = level
-            ages[row, b] = 0.0
-        else:
-            age = ages[row, b] + dt
-            ages[row, b] = age
-            if age > s.hold_s:
-                peaks[row, b] = max(level, peaks[row, b] - s.fall_db * min(dt, age - s.hold_s))
-
-
-@kernel
-def spectrum_of_tap(s: Any, tap: Any, end: Any, dt: Any) -> Any:
-    """Make a frame of the tap's frames before ``end``; returns whether they were intact.
-
-    Real-time: safe.
-    """
-    gains = float32_rows(s.gains, s.rows, s.channels)
-    now = float32_rows(s.now, s.rows, s.bands)
-    intact = True
-    for row in range(s.rows):
-        for number in range(s.transform_count):
-            t = record_at(s.transforms + number * _TRANSFORM_SIZE, _TRANSFORM)
-            samples = float32_array(s.samples, t.size)
-            intact = mix_window(tap, end, gains[row], samples) and intact
-            apply_window(samples, float32_array(t.window, t.size), samples)
-            half = t.size // 2 + 1
-            re, im, power = (
-                float32_array(t.re, half),
-                float32_array(t.im, half),
-                float32_array(t.power, half),
-            )
-            real_fft(
-                samples,
-                re,
-                im,
-                float32_array(t.tables, t.table_size),
-                float32_array(t.work, 4 * t.size),
-            )
-            power_spectrum(re, im, 1.0, power)
-            _add_up(power, t, now[row])
-        _follow(s, row, dt)
-    return intact
-
-
-@entry("int64", "int64", "int64", "float64")
-def spectrum_frame(address: int, tap_address: int, end: int, dt: float) -> int:
-    """Make a frame of a `SPECTRUM`; returns 1, or 0 if the writer was faster."""
-    made = spectrum_of_tap(record_at(address, SPECTRUM), record_at(tap_address, TAP), end, dt)
-    return 1 if made else 0
 
 
 class Spectrum:
@@ -250,7 +123,7 @@ class Spectrum:
         self._samples = aligned_zeros(max(sizes))
         self._kept: list[Any] = []
         parts = self._divide(sizes)
-        self._transforms = aligned_zeros(len(parts), _TRANSFORM)
+        self._transforms = aligned_zeros(len(parts), TRANSFORM)
         for place, (size, first, some) in zip(self._transforms, parts, strict=True):
             self._fill(place, size, first, some, window)
         self._last_end: int | None = None
@@ -295,8 +168,7 @@ class Spectrum:
         bins = aligned_zeros((3, size // 2 + 1))
         self._kept += [plan, shape, weights, bins]
         place["size"], place["first_band"], place["bands"] = size, first, len(bands)
-        place["tables"], place["table_size"] = plan.tables.ctypes.data, plan.tables.size
-        place["work"], place["window"] = plan.work.ctypes.data, shape.ctypes.data
+        place["plan"], place["window"] = plan.address, shape.ctypes.data
         for name, row in zip(("re", "im", "power"), bins, strict=True):
             place[name] = row.ctypes.data
         for name in ("bins", "starts", "counts", "weights"):
@@ -329,7 +201,7 @@ class Spectrum:
             if not 0 <= stop <= written:
                 raise UsageError(f"frame {stop} of a tap that has seen {written}")
             last = self._last_end
-            passed = math.inf if last is None else max(0, stop - last) / self.sample_rate
+            passed = NO_FRAME_BEFORE_S if last is None else max(0, stop - last) / self.sample_rate
             self._last_end = stop
             if spectrum_frame(self.record.address, self.source.record.address, stop, passed):
                 break
@@ -337,7 +209,7 @@ class Spectrum:
 
     def reset(self) -> None:
         """Forget all that was seen."""
-        self._now[:] = self._levels[:] = self._peaks[:] = _FLOOR_DB
+        self._now[:] = self._levels[:] = self._peaks[:] = FLOOR_DB
         self._ages[:] = 0.0
         self._last_end = None
 

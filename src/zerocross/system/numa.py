@@ -1,21 +1,22 @@
-"""Where threads run and where memory lies: NUMA nodes, CPU affinity.
+"""NUMA nodes: processors, and the memory that is near to them.
 
-Read from the system (Linux: ``/sys/devices/system/node``); where there is one node, or the
-system does not say, everything works and there is nothing to decide.
+Read from the system; where there is one node, or the system does not say, everything works and
+there is nothing to decide.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import dataclasses
 import os
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from zerocross.system.grant import Grant
-from zerocross.system.pages import bind, libc
+from zerocross.system import linux, windows
+from zerocross.system.grant import Answer, Grant, ask, here
 
-__all__ = ["Node", "current_node", "node_of_cpu", "pin", "place_here", "topology"]
+__all__ = ["Node", "bind", "current_node", "node_of_cpu", "place_here", "topology"]
 
 _NODES = Path("/sys/devices/system/node")
 
@@ -58,9 +59,16 @@ def topology(root: Path = _NODES) -> tuple[Node, ...]:
     Parameters
     ----------
     root : Path
-        Where the system describes its nodes.
+        Where Linux describes its nodes.
 
     """
+    nodes: tuple[Node, ...] = ()
+    with contextlib.suppress(OSError):
+        nodes = here(linux=_nodes_on_linux, windows=_nodes_on_windows)(root)
+    return nodes or (Node(0, frozenset(range(os.cpu_count() or 1))),)
+
+
+def _nodes_on_linux(root: Path) -> tuple[Node, ...]:
     nodes = []
     for folder in sorted(root.glob("node[0-9]*"), key=lambda path: int(path.name[4:])):
         cpus = parse_cpu_list((folder / "cpulist").read_text())
@@ -69,7 +77,11 @@ def topology(root: Path = _NODES) -> tuple[Node, ...]:
             if "MemTotal:" in line:
                 memory = int(line.split()[-2]) * 1024
         nodes.append(Node(int(folder.name[4:]), cpus, memory))
-    return tuple(nodes) or (Node(0, frozenset(range(os.cpu_count() or 1))),)
+    return tuple(nodes)
+
+
+def _nodes_on_windows(_root: Path) -> tuple[Node, ...]:
+    return tuple(Node(number, cpus) for number, cpus in windows.nodes().items())
 
 
 def node_of_cpu(cpu: int, nodes: tuple[Node, ...] | None = None) -> int:
@@ -80,8 +92,8 @@ def node_of_cpu(cpu: int, nodes: tuple[Node, ...] | None = None) -> int:
 def current_node(nodes: tuple[Node, ...]) -> int:
     """Return the node that the calling thread runs on now."""
     try:
-        cpu = int(libc().sched_getcpu())
-    except (AttributeError, OSError):
+        cpu = here(linux=linux.current_cpu, windows=windows.current_cpu)()
+    except OSError:
         return nodes[0].number
     return node_of_cpu(cpu, nodes)
 
@@ -102,33 +114,44 @@ def place_here(
     nodes = nodes or topology()
     if len(nodes) < 2:
         return []
-    here = current_node(nodes)
-    return [bind(address, size, here) for address, size in regions]
+    node = current_node(nodes)
+    return [bind(address, size, node) for address, size in regions]
 
 
-def pin(thread: threading.Thread | int | None, cpus: Iterable[int]) -> Grant:
-    """Let a thread run on some CPUs only; the answer is read back from the system.
+def bind(address: int, size: int, node: int) -> Grant:
+    """Bind pages to a NUMA node, and read back where the first one lies.
 
     Parameters
     ----------
-    thread : Thread, int or None
-        A running thread, a native thread number, or None for the calling one.
-    cpus : iterable of int
-        The CPUs.
+    address, size : int
+        The range, in bytes.
+    node : int
+        Its number.
+
+    Notes
+    -----
+    Windows binds no pages that are there already: `Pages` takes them on a node, and otherwise the
+    first touch decides. Written, not yet run.
 
     """
-    wanted = frozenset(cpus)
-    what = "affinity to CPU " + ",".join(map(str, sorted(wanted)))
-    if not hasattr(os, "sched_setaffinity"):
-        return Grant(what, False, "this system has no affinity that can be set")
-    number = thread.native_id if isinstance(thread, threading.Thread) else thread
-    if isinstance(thread, threading.Thread) and not thread.is_alive():
-        return Grant(what, False, "the thread is not running")
+    return ask(f"memory on node {node}", address, size, node, linux=_on_linux, windows=_on_windows)
+
+
+def _on_linux(address: int, size: int, node: int) -> Answer:
     try:
-        os.sched_setaffinity(number or 0, wanted)
-        found = os.sched_getaffinity(number or 0)
-    except (OSError, ValueError, OverflowError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        there = ",".join(map(str, sorted(os.sched_getaffinity(0))))
-        return Grant(what, False, f"{reason}; this process may use CPU {there}")
-    return Grant(what, found == wanted, "CPU " + ",".join(map(str, sorted(found))) + ", read back")
+        linux.bind(address, size, node)
+    except OSError as error:
+        return (
+            False,
+            f"{error.strerror.lower() if error.strerror else error}; the first touch decides",
+        )
+    ctypes.memset(address, 0, 1)
+    found = linux.node_of(address)
+    return found == node, f"the first page lies on node {found}, read back"
+
+
+def _on_windows(address: int, _size: int, node: int) -> Answer:
+    ctypes.memset(address, 0, 1)
+    found = windows.node_of(address)
+    detail = f"the first page lies on node {found}, read back"
+    return found == node, detail if found == node else detail + "; the first touch decides"

@@ -1,8 +1,7 @@
-"""What the audio thread needs of the system: priority, memory that stays, a processor of its own.
+"""What the audio thread needs of the system: to be let run first, and a name to be seen by.
 
 Everything is asked for, read back, and reported as a `Grant`; nothing here fails. Linux: run.
-On Windows and macOS miniaudio asks for MMCSS and the time-constraint policy by itself; nothing is
-read back there (written, not yet run).
+Windows and macOS: written, not yet run.
 
 RealtimeKit is the desktop's service that gives ordinary users real-time priority; it is asked over
 D-Bus where the extra ``[realtimekit]`` is installed (https://github.com/heftig/rtkit, README).
@@ -11,17 +10,15 @@ D-Bus where the extra ``[realtimekit]`` is installed (https://github.com/heftig/
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import sys
-from collections.abc import Iterable
+import threading
 from pathlib import Path
 from typing import Any
 
-from zerocross.system import Grant
-from zerocross.system.pages import libc
+from zerocross.system import macos, windows
+from zerocross.system.grant import Answer, Grant, ask
 
-__all__ = ["AUDIO_PRIORITY", "elevate", "keep_in_memory", "name_thread"]
+__all__ = ["AUDIO_PRIORITY", "elevate", "name_thread"]
 
 #: SCHED_FIFO's number for the audio thread: below JACK's own 70, above everything ordinary.
 AUDIO_PRIORITY = 60
@@ -32,39 +29,101 @@ _CURE = (
     "add your user to the audio group with an rtprio limit in /etc/security/limits.d, "
     "or run the stream with a larger --block"
 )
+_CURE_ON_WINDOWS = (
+    "let the service Multimedia Class Scheduler run, or run the stream with a larger --block"
+)
+#: macOS is promised half of every such period: 128 frames at 48 kHz.
+_PERIOD_NS = 128 * 1_000_000_000 // 48_000
 
 
 def elevate(thread: int, priority: int = AUDIO_PRIORITY) -> Grant:
-    """Ask for SCHED_FIFO for a thread of this process; else RealtimeKit; else for a nice of -11.
+    """Ask for real-time priority for a thread of this process, and read it back.
+
+    Linux: SCHED_FIFO, else RealtimeKit, else a nice of -11. Windows: MMCSS's ``Pro Audio`` for the
+    calling thread, and the highest ordinary priority for another one, as MMCSS can only be joined
+    by the thread itself. macOS: the time-constraint policy, unless the thread has it already.
 
     Parameters
     ----------
     thread : int
         Native number, as ``threading.get_native_id`` gives it.
     priority : int
-        From 1 to 99.
+        Linux's, from 1 to 99.
+
+    Notes
+    -----
+    Real-time: no. Windows and macOS: written, not yet run.
 
     """
-    what = "real-time priority"
-    if sys.platform != "linux":
-        return Grant(what, False, "left to miniaudio on this system, and not read back")
+    return ask(
+        "real-time priority",
+        thread,
+        priority,
+        linux=_on_linux,
+        windows=_on_windows,
+        macos=_on_macos,
+    )
+
+
+def _on_linux(thread: int, priority: int) -> Answer:
     try:
         policy = _policy_of(thread)
         if policy in (os.SCHED_FIFO, os.SCHED_RR):
             found = os.sched_getparam(thread).sched_priority
-            return Grant(what, True, f"{_policy(policy)} {found} already, read back")
+            return True, f"{_policy(policy)} {found} already, read back"
         os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(priority))
     except OSError as error:
         reason = (error.strerror or "refused").lower()
         kit = _ask_realtime_kit(thread)
         if kit:
-            return Grant(what, False, f"{reason}; {kit}; {_nice(thread)}; {_CURE}")
+            return False, f"{reason}; {kit}; {_nice(thread)}; {_CURE}"
         policy, found = _policy_of(thread), os.sched_getparam(thread).sched_priority
         granted = policy in (os.SCHED_FIFO, os.SCHED_RR)
-        return Grant(what, granted, f"{_policy(policy)} {found} from RealtimeKit, read back")
+        return granted, f"{_policy(policy)} {found} from RealtimeKit, read back"
     policy, found = _policy_of(thread), os.sched_getparam(thread).sched_priority
     granted = policy == os.SCHED_FIFO and found == priority
-    return Grant(what, granted, f"{_policy(policy)} {found}, read back")
+    return granted, f"{_policy(policy)} {found}, read back"
+
+
+def _on_windows(thread: int, _priority: int) -> Answer:
+    if thread == threading.get_native_id():
+        try:
+            task = windows.join_pro_audio()
+        except OSError as error:
+            return False, f"{error}; {_CURE_ON_WINDOWS}"
+        found = windows.priority_of(thread)
+        return task > 0, f"MMCSS Pro Audio, task {task}; thread priority {found}, read back"
+    found = windows.priority_of(thread)
+    if found >= windows.TIME_CRITICAL:
+        return True, f"thread priority {found} already, read back; MMCSS is the thread's to join"
+    try:
+        windows.set_priority(thread, windows.TIME_CRITICAL)
+    except OSError as error:
+        return False, f"{error}; thread priority {found} as before; {_CURE_ON_WINDOWS}"
+    found = windows.priority_of(thread)
+    granted = found >= windows.TIME_CRITICAL
+    return granted, f"thread priority {found}, read back; MMCSS is the thread's to join"
+
+
+def _on_macos(thread: int, _priority: int) -> Answer:
+    found = macos.time_constraint_of(thread)
+    if found:
+        return True, f"{_constraint(found)} already, read back"
+    try:
+        macos.set_time_constraint(thread, _PERIOD_NS, _PERIOD_NS // 2, _PERIOD_NS)
+    except OSError as error:
+        return False, f"{error}; run the stream with a larger --block"
+    found = macos.time_constraint_of(thread)
+    if not found:
+        return False, "not there when read back; run the stream with a larger --block"
+    return True, f"{_constraint(found)}, read back"
+
+
+def _constraint(policy: tuple[int, int, int]) -> str:
+    period, computation, constraint = (ns / 1e6 for ns in policy)
+    return (
+        f"time constraint of {computation:.2f} ms within {constraint:.2f} ms, every {period:.2f} ms"
+    )
 
 
 def _policy_of(thread: int) -> int:
@@ -122,31 +181,3 @@ def name_thread(thread: int, name: str) -> None:
     """Give a thread a name that ``top`` and ``ps`` show, of up to 15 bytes (Linux)."""
     with contextlib.suppress(OSError):
         Path(f"/proc/self/task/{thread}/comm").write_text(name[:15])
-
-
-def keep_in_memory(regions: Iterable[tuple[int, int]]) -> Grant:
-    """Lock memory, and read back how much more of the process is locked."""
-    what, wanted = "locked memory", list(regions)
-    if sys.platform != "linux":
-        return Grant(what, False, "not asked on this system")
-    size = sum(length for _, length in wanted)
-    before = _locked_kib()
-    reasons = {
-        os.strerror(ctypes.get_errno()).lower()
-        for address, length in wanted
-        if libc().mlock(ctypes.c_void_p(address), ctypes.c_size_t(length)) != 0
-    }
-    locked = _locked_kib() - before
-    if reasons:
-        return Grant(
-            what,
-            False,
-            f"{', '.join(sorted(reasons))} after {locked} of {size // 1024} KiB; raise memlock in "
-            "/etc/security/limits.d",
-        )
-    return Grant(what, locked * 1024 >= size, f"{locked} KiB more than before, read back")
-
-
-def _locked_kib() -> int:
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmLck:")[2].split()[0])

@@ -14,19 +14,57 @@ import platform
 from collections.abc import Callable
 from typing import Any
 
+from zerocross.compiler.primitives.pointer import float32_array
 from zerocross.compiler.primitives.primitive import Primitive
 from zerocross.errors import CompileError
 
-__all__ = ["assembly", "scale_blocks_avx"]
+__all__ = ["Assembly", "assembly", "scale_blocks_avx"]
 
 _MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(
     platform.machine().lower(), platform.machine().lower()
 )
 
 
+class Assembly(Primitive):
+    """A primitive that is a template of machine code; made by `assembly`.
+
+    Attributes
+    ----------
+    arguments : str
+        One letter for each argument.
+
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        templates: dict[str, tuple[str, str]],
+        arguments: str,
+    ) -> None:
+        super().__init__(function)
+        self._templates = templates
+        self.arguments = arguments
+
+    def template(self) -> tuple[str, str]:
+        """Return the template for this machine, and LLVM's constraints for it.
+
+        Raises
+        ------
+        CompileError
+            If there is none.
+
+        """
+        if _MACHINE not in self._templates:
+            raise CompileError(
+                f"{self.name}: no assembly for {_MACHINE}, only for "
+                f"{', '.join(self._templates)}; use the plain kernel"
+            )
+        return self._templates[_MACHINE]
+
+
 def assembly(
     templates: dict[str, tuple[str, str]], arguments: str
-) -> Callable[[Callable[..., Any]], Primitive]:
+) -> Callable[[Callable[..., Any]], Assembly]:
     """Decorate a Python body with its machine code.
 
     Parameters
@@ -39,41 +77,10 @@ def assembly(
 
     """
 
-    def decorate(reference: Callable[..., Any]) -> Primitive:
-        def build() -> Any:
-            if _MACHINE not in templates:
-                raise CompileError(
-                    f"{reference.__name__}: no assembly for {_MACHINE}, only for "
-                    f"{', '.join(templates)}; use the plain kernel"
-                )
-            return _intrinsic(*templates[_MACHINE], arguments)
-
-        return Primitive(reference, build)
+    def decorate(function: Callable[..., Any]) -> Assembly:
+        return Assembly(function, templates, arguments)
 
     return decorate
-
-
-def _intrinsic(template: str, constraints: str, arguments: str) -> Any:
-    from llvmlite import ir
-    from numba.core import types
-    from numba.extending import intrinsic
-
-    native = {"l": ir.IntType(64), "f": ir.FloatType(), "d": ir.DoubleType()}
-    kinds = {"l": types.int64, "f": types.float32, "d": types.float64}
-    typed = types.Tuple([kinds[letter] for letter in arguments])
-
-    @intrinsic
-    def run(_context: Any, *values: Any) -> Any:
-        def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-            operands = [builder.extract_value(args[0], i) for i in range(len(arguments))]
-            kind = ir.FunctionType(ir.VoidType(), [native[letter] for letter in arguments])
-            code = ir.InlineAsm(kind, template, constraints, side_effect=True)
-            builder.call(code, operands)
-            return context.get_dummy_value()
-
-        return types.none(typed), lower
-
-    return run
 
 
 @assembly(
@@ -107,6 +114,4 @@ def _intrinsic(template: str, constraints: str, arguments: str) -> Any:
 )
 def scale_blocks_avx(address: int, blocks: int, gain: float) -> None:
     """Multiply blocks of 32 float32 that begin at an address by a gain (AVX)."""
-    from zerocross.compiler.primitives.pointer import float32_array
-
     float32_array(address, 32 * blocks)[:] *= gain

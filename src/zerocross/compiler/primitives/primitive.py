@@ -1,47 +1,77 @@
-"""Primitives: the few operations that kernels need and Python does not have.
-
-A primitive has two bodies. The Python body runs when the compiler is off and serves as the
-reference; the compiled body is a Numba intrinsic, built when the first kernel that uses the
-primitive is compiled. Like kernels, primitives import nothing of Numba by themselves.
-"""
+"""What a primitive is, and how a lowering is tied to it; the rule is in the package's docstring."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["Primitive", "primitive"]
+from zerocross.compiler.callee import Callee
+
+__all__ = ["Primitive", "lowers", "lowers_each", "primitive"]
+
+T = TypeVar("T")
+P = TypeVar("P", bound="Primitive")
+
+#: For each class of stubs that are made at run time: what makes the intrinsic of one.
+_builders: dict[type[Primitive], Callable[[Any], Any]] = {}
 
 
-class Primitive:
-    """An operation with a Python body and a compiled body; made by `primitive`."""
+class Primitive(Callee):
+    """An operation that kernels need and Python does not have; made by `primitive`.
 
-    def __init__(self, reference: Callable[..., Any], build: Callable[[], Any]) -> None:
-        self.reference = reference
-        self.name = reference.__name__
-        self.__doc__ = reference.__doc__
-        self.__name__ = reference.__name__
-        self.__module__ = reference.__module__
-        self._build = build
-        self._compiled: Any = None
+    Attributes
+    ----------
+    name : str
+    function : callable
+        The Python body.
+    lowering : object or None
+        The Numba intrinsic, once the front end was imported.
+
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.name = self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        self.lowering: Any = None
 
     def __call__(self, *args: Any) -> Any:
-        return self.reference(*args)
+        return self.function(*args)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
-    def compiled(self) -> Any:
-        """Return the Numba intrinsic, building it on first use."""
-        if self._compiled is None:
-            self._compiled = self._build()
-        return self._compiled
+    def for_numba(self) -> Any:
+        if self.lowering is None:
+            self.lowering = _builders[type(self)](self)
+        return self.lowering
+
+    @property
+    def content(self) -> str:
+        return self.name
 
 
-def primitive(build: Callable[[], Any]) -> Callable[[Callable[..., Any]], Primitive]:
-    """Decorate a Python body; `build` makes the Numba intrinsic when it is needed."""
+def primitive(function: Callable[..., Any]) -> Primitive:
+    """Turn a Python body into a primitive; its lowering is registered with `lowers`."""
+    return Primitive(function)
 
-    def decorate(reference: Callable[..., Any]) -> Primitive:
-        return Primitive(reference, build)
 
-    return decorate
+def lowers(stub: Primitive) -> Callable[[T], T]:
+    """Decorate the Numba intrinsic that a stub becomes in compiled code."""
+
+    def register(intrinsic: T) -> T:
+        stub.lowering = intrinsic
+        return intrinsic
+
+    return register
+
+
+def lowers_each(kind: type[P]) -> Callable[[Callable[[P], T]], Callable[[P], T]]:
+    """Decorate a function that makes the intrinsic of each stub of a class, on first use."""
+
+    def register(build: Callable[[P], T]) -> Callable[[P], T]:
+        _builders[kind] = build
+        return build
+
+    return register

@@ -29,15 +29,26 @@ Real-time: all safe.
 
 from __future__ import annotations
 
-import importlib
-import operator
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from zerocross.compiler.primitives.primitive import Primitive
+from zerocross.compiler.primitives.primitive import primitive
+from zerocross.compiler.primitives.vector_value import (
+    Vector,
+    VectorKind,
+    f32x4,
+    f32x8,
+    f32x16,
+    f64x2,
+    f64x4,
+    f64x8,
+    i16x8,
+    i16x16,
+    i32x4,
+    i32x8,
+    i32x16,
+)
 
 __all__ = [
     "Vector",
@@ -82,141 +93,16 @@ __all__ = [
 ]
 
 
-class VectorKind:
-    """An item type and a number of lanes, such as ``f32x8``."""
-
-    def __init__(self, name: str, dtype: npt.DTypeLike, lanes: int) -> None:
-        self.name, self.dtype, self.lanes = name, np.dtype(dtype), lanes
-
-    def __repr__(self) -> str:
-        return self.name
-
-    def with_dtype(self, dtype: np.dtype[Any]) -> VectorKind:
-        """Return the kind with as many lanes of another type."""
-        letter = {"f": "f", "i": "i"}[dtype.kind]
-        return VectorKind(f"{letter}{8 * dtype.itemsize}x{self.lanes}", dtype, self.lanes)
-
-
-f32x4, f32x8, f32x16 = (VectorKind(f"f32x{n}", np.float32, n) for n in (4, 8, 16))
-f64x2, f64x4, f64x8 = (VectorKind(f"f64x{n}", np.float64, n) for n in (2, 4, 8))
-i32x4, i32x8, i32x16 = (VectorKind(f"i32x{n}", np.int32, n) for n in (4, 8, 16))
-i16x8, i16x16 = (VectorKind(f"i16x{n}", np.int16, n) for n in (8, 16))
-
-
-class Vector:
-    """A vector outside compiled code: the same arithmetic on a NumPy array.
-
-    Attributes
-    ----------
-    kind : VectorKind
-    lanes : ndarray, shape (kind.lanes,)
-
-    """
-
-    def __init__(self, kind: VectorKind, lanes: npt.ArrayLike) -> None:
-        self.kind = kind
-        with np.errstate(all="ignore"):
-            self.lanes = np.broadcast_to(np.asarray(lanes), (kind.lanes,)).astype(kind.dtype)
-
-    #: NumPy scalars leave arithmetic with vectors to the vector.
-    __array_ufunc__ = None
-
-    def __repr__(self) -> str:
-        return f"{self.kind}({self.lanes.tolist()})"
-
-    def _with(self, other: Any, function: Callable[[Any, Any], Any]) -> Vector:
-        value = other.lanes if isinstance(other, Vector) else self.kind.dtype.type(other)
-        with np.errstate(all="ignore"):
-            return Vector(self.kind, function(self.lanes, value))
-
-    def _compare(self, other: Any, function: Callable[[Any, Any], Any]) -> npt.NDArray[np.bool_]:
-        value = other.lanes if isinstance(other, Vector) else self.kind.dtype.type(other)
-        mask: npt.NDArray[np.bool_] = function(self.lanes, value)
-        return mask
-
-    def __add__(self, other: Any) -> Vector:
-        return self._with(other, operator.add)
-
-    def __sub__(self, other: Any) -> Vector:
-        return self._with(other, operator.sub)
-
-    def __mul__(self, other: Any) -> Vector:
-        return self._with(other, operator.mul)
-
-    def __truediv__(self, other: Any) -> Vector:
-        return self._with(other, operator.truediv)
-
-    def __radd__(self, other: Any) -> Vector:
-        return Vector(self.kind, other) + self
-
-    def __rsub__(self, other: Any) -> Vector:
-        return Vector(self.kind, other) - self
-
-    def __rmul__(self, other: Any) -> Vector:
-        return Vector(self.kind, other) * self
-
-    def __rtruediv__(self, other: Any) -> Vector:
-        return Vector(self.kind, other) / self
-
-    def __and__(self, other: Any) -> Vector:
-        return self._with(other, operator.and_)
-
-    def __or__(self, other: Any) -> Vector:
-        return self._with(other, operator.or_)
-
-    def __xor__(self, other: Any) -> Vector:
-        return self._with(other, operator.xor)
-
-    def __lshift__(self, other: Any) -> Vector:
-        return self._with(other, operator.lshift)
-
-    def __rshift__(self, other: Any) -> Vector:
-        return self._with(other, operator.rshift)
-
-    def __neg__(self) -> Vector:
-        return Vector(self.kind, -self.lanes)
-
-    def __lt__(self, other: Any) -> npt.NDArray[np.bool_]:
-        return self._compare(other, operator.lt)
-
-    def __le__(self, other: Any) -> npt.NDArray[np.bool_]:
-        return self._compare(other, operator.le)
-
-    def __gt__(self, other: Any) -> npt.NDArray[np.bool_]:
-        return self._compare(other, operator.gt)
-
-    def __ge__(self, other: Any) -> npt.NDArray[np.bool_]:
-        return self._compare(other, operator.ge)
-
-    def __eq__(self, other: object) -> Any:
-        return self._compare(other, operator.eq)
-
-    def __ne__(self, other: object) -> Any:
-        return self._compare(other, operator.ne)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _vector(function: Callable[..., Any]) -> Primitive:
-    """Make a primitive whose compiled body has the same name in `vector_numba`."""
-
-    def build() -> Any:
-        room = importlib.import_module("zerocross.compiler.primitives.vector_lowering")
-        return getattr(room, function.__name__)
-
-    return Primitive(function, build)
-
-
 # --- memory -------------------------------------------------------------------------------
 
 
-@_vector
+@primitive
 def load(kind: VectorKind, array: Any, index: int) -> Any:
     """Return the lanes that begin at an index; any alignment."""
     return Vector(kind, array[index : index + kind.lanes])
 
 
-@_vector
+@primitive
 def load_aligned(kind: VectorKind, array: Any, index: int) -> Any:
     """Return the lanes that begin at an address that is a multiple of the vector's size.
 
@@ -225,7 +111,7 @@ def load_aligned(kind: VectorKind, array: Any, index: int) -> Any:
     return Vector(kind, array[index : index + kind.lanes])
 
 
-@_vector
+@primitive
 def load_first(kind: VectorKind, array: Any, index: int, count: int) -> Any:
     """Return the first ``count`` lanes, and 0 in the others; touches nothing beyond them."""
     lanes = np.zeros(kind.lanes, kind.dtype)
@@ -234,32 +120,32 @@ def load_first(kind: VectorKind, array: Any, index: int, count: int) -> Any:
     return Vector(kind, lanes)
 
 
-@_vector
+@primitive
 def store(array: Any, index: int, value: Any) -> None:
     """Write all lanes from an index on; any alignment."""
     array[index : index + value.kind.lanes] = value.lanes
 
 
-@_vector
+@primitive
 def store_aligned(array: Any, index: int, value: Any) -> None:
     """Write all lanes to an address that is a multiple of the vector's size."""
     array[index : index + value.kind.lanes] = value.lanes
 
 
-@_vector
+@primitive
 def store_streaming(array: Any, index: int, value: Any) -> None:
     """Write all lanes past the caches, to an address that is a multiple of the vector's size."""
     array[index : index + value.kind.lanes] = value.lanes
 
 
-@_vector
+@primitive
 def store_first(array: Any, index: int, value: Any, count: int) -> None:
     """Write the first ``count`` lanes; touches nothing beyond them."""
     count = max(0, min(count, value.kind.lanes))
     array[index : index + count] = value.lanes[:count]
 
 
-@_vector
+@primitive
 def prefetch(array: Any, index: int) -> None:
     """Ask for the cache line of an item ahead of its use; a wish, never a fault."""
 
@@ -267,19 +153,19 @@ def prefetch(array: Any, index: int) -> None:
 # --- making, taking apart -----------------------------------------------------------------
 
 
-@_vector
+@primitive
 def splat(kind: VectorKind, value: Any) -> Any:
     """Return a vector with one value in all lanes."""
     return Vector(kind, kind.dtype.type(value))
 
 
-@_vector
+@primitive
 def lane(value: Any, index: int) -> Any:
     """Return one lane."""
     return value.lanes[index]
 
 
-@_vector
+@primitive
 def with_lane(value: Any, index: int, item: Any) -> Any:
     """Return the vector with one lane replaced."""
     lanes = value.lanes.copy()
@@ -287,24 +173,20 @@ def with_lane(value: Any, index: int, item: Any) -> Any:
     return Vector(value.kind, lanes)
 
 
-@_vector
+@primitive
 def shuffle(a: Any, b: Any, indices: tuple[int, ...]) -> Any:
     """Return lanes picked from two vectors: 0 is the first of `a`, ``lanes`` the first of `b`.
 
     The indices are a constant tuple with as many entries as the result has lanes.
     """
     picked = np.concatenate([a.lanes, b.lanes])[list(indices)]
-    return Vector(_kind_of(a.kind.dtype, len(indices)), picked)
-
-
-def _kind_of(dtype: np.dtype[Any], lanes: int) -> VectorKind:
-    return VectorKind("", dtype, lanes).with_dtype(dtype)
+    return Vector(a.kind.with_lanes(len(indices)), picked)
 
 
 # --- arithmetic ---------------------------------------------------------------------------
 
 
-@_vector
+@primitive
 def fma(a: Any, b: Any, c: Any) -> Any:
     """Return ``a * b + c`` rounded once (slow where the processor has no such instruction)."""
     wide = np.longdouble
@@ -312,44 +194,44 @@ def fma(a: Any, b: Any, c: Any) -> Any:
     return Vector(a.kind, total)
 
 
-@_vector
+@primitive
 def multiply_add(a: Any, b: Any, c: Any) -> Any:
     """Return ``a * b + c``, rounded once or twice, whichever is fast on the target."""
     return a * b + c
 
 
-@_vector
+@primitive
 def minimum(a: Any, b: Any) -> Any:
     """Return the smaller lanes; `b` where a lane of either is NaN (one x86 instruction)."""
     return Vector(a.kind, np.where(a.lanes < b.lanes, a.lanes, b.lanes))
 
 
-@_vector
+@primitive
 def maximum(a: Any, b: Any) -> Any:
     """Return the larger lanes; `b` where a lane of either is NaN (one x86 instruction)."""
     return Vector(a.kind, np.where(a.lanes > b.lanes, a.lanes, b.lanes))
 
 
-@_vector
+@primitive
 def absolute(a: Any) -> Any:
     """Return magnitudes of floating-point lanes."""
     return Vector(a.kind, np.abs(a.lanes))
 
 
-@_vector
+@primitive
 def square_root(a: Any) -> Any:
     """Return square roots of floating-point lanes, correctly rounded."""
     with np.errstate(invalid="ignore"):
         return Vector(a.kind, np.sqrt(a.lanes))
 
 
-@_vector
+@primitive
 def round_even(a: Any) -> Any:
     """Round floating-point lanes to integers, half to even."""
     return Vector(a.kind, np.rint(a.lanes))
 
 
-@_vector
+@primitive
 def select(mask: Any, a: Any, b: Any) -> Any:
     """Return the lanes of `a` where the mask is true, else those of `b`."""
     return Vector(a.kind, np.where(mask, a.lanes, b.lanes))
@@ -358,7 +240,7 @@ def select(mask: Any, a: Any, b: Any) -> Any:
 # --- conversion ---------------------------------------------------------------------------
 
 
-@_vector
+@primitive
 def convert(kind: VectorKind, a: Any) -> Any:
     """Return the same numbers in another item type (as many lanes).
 
@@ -369,7 +251,7 @@ def convert(kind: VectorKind, a: Any) -> Any:
         return Vector(kind, a.lanes.astype(kind.dtype))
 
 
-@_vector
+@primitive
 def saturate(kind: VectorKind, a: Any) -> Any:
     """Return integers that are rounded half to even and saturated; NaN becomes 0."""
     limits = np.iinfo(kind.dtype)
@@ -378,7 +260,7 @@ def saturate(kind: VectorKind, a: Any) -> Any:
     return Vector(kind, clean.astype(np.int64).astype(kind.dtype))
 
 
-@_vector
+@primitive
 def bit_cast(kind: VectorKind, a: Any) -> Any:
     """Return the same bits as lanes of another type of the same size."""
     return Vector(kind, a.lanes.view(kind.dtype))
@@ -387,7 +269,7 @@ def bit_cast(kind: VectorKind, a: Any) -> Any:
 # --- across lanes -------------------------------------------------------------------------
 
 
-@_vector
+@primitive
 def sum_lanes(a: Any) -> Any:
     """Return the sum of all lanes, added in pairs: halves, quarters and so on."""
     lanes = a.lanes
@@ -397,13 +279,13 @@ def sum_lanes(a: Any) -> Any:
     return lanes[0]
 
 
-@_vector
+@primitive
 def max_lanes(a: Any) -> Any:
     """Return the largest lane; without NaN."""
     return a.lanes.max()
 
 
-@_vector
+@primitive
 def min_lanes(a: Any) -> Any:
     """Return the smallest lane; without NaN."""
     return a.lanes.min()

@@ -1,9 +1,8 @@
-"""The real-time check: reads the final code of an entry point and refuses what may wait.
+"""The allow-list: reads the final code of an entry point and refuses what may wait.
 
 Because an entry is optimised as a closed world, every function that its final IR still
-declares is one that it really calls. The check allows a short list of them: LLVM's own
-operations, the C library's arithmetic and memory functions, and what `external` declared.
-Everything else (the allocator, the GIL, Python's errors) is refused, and so is any call
+declares is one that it really calls. The allow-list has few of them: LLVM's own operations,
+the C library's arithmetic and memory functions, and what `external` declared. Everything else (the allocator, the GIL, Python's errors) is refused, and so is any call
 through a pointer.
 """
 
@@ -13,7 +12,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from zerocross.compiler.primitives.external import EXTERNALS, INVOKER
+from zerocross.compiler.primitives.call import INVOKER
+from zerocross.compiler.primitives.external import EXTERNALS
 from zerocross.errors import RealtimeError
 
 __all__ = ["NEVER_WAITS", "check", "refused"]
@@ -99,8 +99,12 @@ def refused(ir: str, also: Collection[str] = EXTERNALS) -> list[str]:
     ``also`` are allowed beside the arithmetic: for the engine's own entries what `external`
     declared, which may wait; for processors only what cannot.
     """
-    called = sorted(n for n in _DECLARED.findall(ir) if not n.startswith("llvm."))
-    return [n for n in called if n not in _ARITHMETIC and n not in also]
+    return [name for name in _called(ir) if name not in _ARITHMETIC and name not in also]
+
+
+def _called(ir: str) -> list[str]:
+    """Return the C functions that a final module calls, LLVM's own operations left out."""
+    return sorted(name for name in _DECLARED.findall(ir) if not name.startswith("llvm."))
 
 
 def check(ir: str, name: str, dispatches: bool = False) -> dict[str, Any]:
@@ -126,7 +130,6 @@ def check(ir: str, name: str, dispatches: bool = False) -> dict[str, Any]:
         If it calls anything outside the allow-list, or through a pointer.
 
     """
-    called = sorted(n for n in _DECLARED.findall(ir) if not n.startswith("llvm."))
     unknown = refused(ir)
     if unknown:
         raise RealtimeError(
@@ -138,4 +141,4 @@ def check(ir: str, name: str, dispatches: bool = False) -> dict[str, Any]:
         raise RealtimeError(
             f"{name}: calls through a pointer ({indirect.group().strip()}); call kernels by name"
         )
-    return {"calls": called, "instructions": len(_INSTRUCTION.findall(ir))}
+    return {"calls": _called(ir), "instructions": len(_INSTRUCTION.findall(ir))}

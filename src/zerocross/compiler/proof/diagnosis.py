@@ -1,308 +1,21 @@
-"""Why a user's function cannot run on the audio thread, in words, with the line.
+"""The second reader: the line behind a refusal by Numba or by the real-time check.
 
-Two readers. The first reads the source and knows what never works: it gives the best words.
-The second is told by the real-time check or by Numba that something is wrong, and finds the
-line in code that was compiled once more with line numbers.
+It is told that something is wrong, and finds the line in the error's text or in code that was
+compiled once more with line numbers.
 """
 
 from __future__ import annotations
 
-import ast
-import dataclasses
 import inspect
+import os
 import re
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Finding", "find_in_source", "loops_to_warn_of", "refusal_in_ir", "refusal_of_numba"]
+from zerocross.compiler.proof.finding import CONTROL, FIELD, LOOP, Finding, finding_at
+from zerocross.compiler.proof.forbidden import MODULES
 
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """What stands against a function.
-
-    Attributes
-    ----------
-    file : str
-        Of the function.
-    line : int
-        In that file.
-    expression : str
-        The source at that line; empty where there is none.
-    reason, cure : str
-        What is wrong and what to do.
-
-    """
-
-    file: str
-    line: int
-    expression: str
-    reason: str
-    cure: str
-
-    def __str__(self) -> str:
-        shown = f" `{self.expression}`" if self.expression else ""
-        return f"{self.file}:{self.line}:{shown} {self.reason}; {self.cure}"
-
-
-_LOOP = "write a loop over frames, or make the array in prepare()"
-_FIELD = "keep numbers in fields of the class, and arrays made in prepare()"
-_CONTROL = "do it in Python, outside process(); set a parameter or a field from there"
-
-_NODES: dict[type[ast.AST], tuple[str, str]] = {
-    ast.Raise: ("raises an exception", "set a field and look at it from Python"),
-    ast.Assert: ("may raise an exception", "test the condition in Python, or set a field"),
-    ast.Try: ("handles exceptions", "nothing may raise here: test the condition with if"),
-    ast.With: ("enters a context manager", _CONTROL),
-    ast.AsyncWith: ("waits", _CONTROL),
-    ast.AsyncFor: ("waits", _CONTROL),
-    ast.Await: ("waits", _CONTROL),
-    ast.Yield: ("is a generator", "process the whole block and return"),
-    ast.YieldFrom: ("is a generator", "process the whole block and return"),
-    ast.GeneratorExp: ("makes a generator, which allocates", _LOOP),
-    ast.ListComp: ("makes a list, which allocates", _LOOP),
-    ast.SetComp: ("makes a set, which allocates", _LOOP),
-    ast.DictComp: ("makes a dict, which allocates", _LOOP),
-    ast.List: ("makes a list, which allocates", _FIELD),
-    ast.Dict: ("makes a dict, which allocates", _FIELD),
-    ast.Set: ("makes a set, which allocates", _FIELD),
-    ast.JoinedStr: ("makes a string, which allocates", _CONTROL),
-    ast.Lambda: ("makes a function at run time", "write a @zerocross.kernel beside the class"),
-    ast.FunctionDef: ("makes a function at run time", "write a @zerocross.kernel beside the class"),
-    ast.ClassDef: ("makes a class at run time", "write it beside the class"),
-    ast.Import: ("imports a module", "import at the top of the file"),
-    ast.ImportFrom: ("imports a module", "import at the top of the file"),
-    ast.Global: ("writes a global variable", _FIELD),
-    ast.Nonlocal: ("writes a variable of another function", _FIELD),
-    ast.Delete: ("deletes", "leave it; fields live as long as the processor"),
-    ast.NamedExpr: ("assigns inside an expression", "assign on a line of its own"),
-    ast.Starred: ("unpacks at run time", "write the arguments out"),
-}
-if hasattr(ast, "TryStar"):
-    _NODES[ast.TryStar] = _NODES[ast.Try]
-if hasattr(ast, "Match"):
-    _NODES[ast.Match] = ("matches patterns", "write if and elif")
-
-_BUILTINS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        ["print", "input", "open", "exec", "eval", "compile", "__import__", "breakpoint"],
-        ("calls the interpreter or the system", _CONTROL),
-    ),
-    **dict.fromkeys(
-        ["list", "dict", "set", "frozenset", "bytearray", "bytes", "str", "repr", "format", "chr"],
-        ("makes an object, which allocates", _FIELD),
-    ),
-    **dict.fromkeys(
-        ["sorted", "map", "filter", "iter", "next", "vars", "dir", "globals", "locals"],
-        ("needs Python objects", _LOOP),
-    ),
-    **dict.fromkeys(
-        ["getattr", "setattr", "delattr", "hasattr", "type", "super", "id", "hash"],
-        ("needs Python objects", "name the field directly"),
-    ),
-}
-#: Modules of which nothing may be called on the audio thread.
-_MODULES: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        ["os", "io", "sys", "subprocess", "socket", "pathlib", "shutil", "logging", "json"],
-        ("calls the system, which may wait", _CONTROL),
-    ),
-    **dict.fromkeys(
-        ["time", "threading", "asyncio", "queue", "multiprocessing", "concurrent"],
-        ("may wait", _CONTROL),
-    ),
-    **dict.fromkeys(
-        ["ctypes", "cffi"], ("calls foreign code that nothing was proven of", _CONTROL)
-    ),
-    **dict.fromkeys(
-        ["random", "secrets"],
-        (
-            "draws from a generator that allocates or locks",
-            "keep a seed in a field: see zerocross.dsp.noise",
-        ),
-    ),
-    "gc": ("calls the interpreter", _CONTROL),
-}
-_ARRAY_MAKERS = frozenset(
-    [
-        "zeros",
-        "ones",
-        "empty",
-        "full",
-        "array",
-        "asarray",
-        "ascontiguousarray",
-        "arange",
-        "linspace",
-        "logspace",
-        "concatenate",
-        "stack",
-        "vstack",
-        "hstack",
-        "zeros_like",
-        "ones_like",
-        "empty_like",
-        "full_like",
-        "copy",
-        "repeat",
-        "tile",
-        "outer",
-        "convolve",
-        "interp",
-        "cumsum",
-        "diff",
-        "where",
-        "sort",
-        "argsort",
-        "unique",
-        "roll",
-        "flip",
-        "eye",
-        "meshgrid",
-        "dot",
-        "matmul",
-    ]
-)
-_OBJECT_METHODS = frozenset(
-    [
-        "append",
-        "extend",
-        "insert",
-        "pop",
-        "remove",
-        "update",
-        "add",
-        "clear",
-        "copy",
-        "astype",
-        "tolist",
-        "tobytes",
-        "flatten",
-        "ravel",
-        "reshape",
-        "repeat",
-        "sort",
-        "format",
-        "join",
-        "split",
-        "encode",
-        "decode",
-        "items",
-        "keys",
-        "values",
-        "setdefault",
-    ]
-)
-
-
-def _source_tree(function: Callable[..., Any]) -> ast.FunctionDef | None:
-    """Return the function's syntax tree with the file's line numbers; None without source."""
-    try:
-        lines, first = inspect.getsourcelines(function)
-    except (OSError, TypeError):
-        return None
-    try:
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-    except SyntaxError:
-        return None
-    ast.increment_lineno(tree, first - 1)
-    found = tree.body[0]
-    return found if isinstance(found, ast.FunctionDef) else None
-
-
-def _finding(function: Callable[..., Any], node: ast.AST, reason: str, cure: str) -> Finding:
-    line = getattr(node, "lineno", function.__code__.co_firstlineno)
-    try:
-        expression = ast.unparse(node).splitlines()[0]
-    except (AttributeError, ValueError):
-        expression = ""
-    return Finding(function.__code__.co_filename, line, expression[:80], reason, cure)
-
-
-def _dotted(node: ast.AST) -> str:
-    """Return ``np.random.rand`` for the expression of that name, else an empty string."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        base = _dotted(node.value)
-        return f"{base}.{node.attr}" if base else ""
-    return ""
-
-
-def _call_finding(node: ast.Call, function: Callable[..., Any]) -> tuple[str, str] | None:
-    name = _dotted(node.func)
-    root, _, rest = name.partition(".")
-    module = getattr(function.__globals__.get(root), "__name__", "").partition(".")[0]
-    if name in {function.__name__, f"self.{function.__name__}"}:
-        return "calls itself; the depth of a recursion is not known", "write a loop"
-    if not rest and root in _BUILTINS and root not in function.__globals__:
-        return _BUILTINS[root]
-    if rest and (module or root) in _MODULES:
-        return _MODULES[module or root]
-    if rest and (module == "numpy" or root in {"np", "numpy"}):
-        if rest.startswith("random."):
-            return _MODULES["random"]
-        if rest.split(".")[-1] in _ARRAY_MAKERS:
-            return "makes an array, which allocates", "use block.scratch(n), or " + _LOOP
-    if root == "self" and rest.count(".") == 0 and rest:
-        return "calls a method of the class", "write a @zerocross.kernel that takes self"
-    attribute = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-    if attribute in _OBJECT_METHODS and root not in {"math", "np", "numpy"}:
-        return "grows or copies an object, which allocates", _FIELD
-    return None
-
-
-def _walk(function: Callable[..., Any], tree: ast.FunctionDef) -> Iterator[Finding]:
-    docstring = ast.get_docstring(tree, clean=False) is not None
-    body = tree.body[1:] if docstring else tree.body
-    for statement in body:
-        for node in ast.walk(statement):
-            words = _NODES.get(type(node))
-            if words is None and isinstance(node, ast.Call):
-                words = _call_finding(node, function)
-            elif words is None and isinstance(node, ast.Constant):
-                if isinstance(node.value, str | bytes):
-                    words = ("uses a string", _CONTROL)
-                elif isinstance(node.value, int) and abs(node.value) >= 1 << 63:
-                    words = ("needs an integer of more than 64 bits", "use a float")
-            if words:
-                yield _finding(function, node, *words)
-
-
-def find_in_source(function: Callable[..., Any]) -> Finding | None:
-    """Return the first thing in a function's source that never works, or None."""
-    tree = _source_tree(function)
-    if tree is None:
-        return None
-    found = sorted(_walk(function, tree), key=lambda finding: finding.line)
-    return found[0] if found else None
-
-
-def loops_to_warn_of(function: Callable[..., Any]) -> list[Finding]:
-    """Return the loops whose length depends on data: they may take longer than a block."""
-    tree = _source_tree(function)
-    found = []
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, ast.While):
-            where, what = node.test, "end"
-        elif isinstance(node, ast.For) and _depends_on_data(node.iter):
-            where, what = node.iter, "length"
-        else:
-            continue
-        reason = f"is a loop whose {what} depends on data"
-        found.append(_finding(function, where, reason, "bound it by a constant or by block.frames"))
-    return found
-
-
-def _depends_on_data(iterated: ast.AST) -> bool:
-    """Return whether a loop's range contains an element of an array."""
-    return any(
-        isinstance(node, ast.Subscript)
-        and not (isinstance(node.value, ast.Attribute) and node.value.attr == "shape")
-        for node in ast.walk(iterated)
-    )
-
+__all__ = ["refusal_in_ir", "refusal_of_numba"]
 
 # --- what the compiler said -----------------------------------------------------------------
 
@@ -318,14 +31,14 @@ _NUMBA_WORDS = (
         "uses the field {0}, which the class does not have",
         "declare it: a number with its first value in the class, an array in prepare()",
     ),
-    (r"reflected list|list\(", "uses a list", _FIELD),
-    (r"unicode_type|Literal\[str\]", "uses a string", _CONTROL),
+    (r"reflected list|list\(", "uses a list", FIELD),
+    (r"unicode_type|Literal\[str\]", "uses a string", CONTROL),
     (
         r"Cannot unify",
         "gives one variable two types",
         "use one type for it: 0.0 and not 0 for a float",
     ),
-    (r"not supported|Unsupported|unsupported", "is not supported in compiled code", _LOOP),
+    (r"not supported|Unsupported|unsupported", "is not supported in compiled code", LOOP),
 )
 
 
@@ -350,9 +63,9 @@ def refusal_of_numba(error: Exception, function: Callable[..., Any]) -> Finding:
             name = next((group for group in match.groups() if group), "")
             if name and not inside:
                 line = _line_with(function, name) or line
-            return Finding(file, line, _line_of(file, line), reason.format(name), cure)
+            return finding_at(file, line, reason.format(name), cure)
     said = next((part for part in text.splitlines() if part.strip()), type(error).__name__)
-    return Finding(file, line, _line_of(file, line), f"cannot be compiled ({said.strip()})", _LOOP)
+    return finding_at(file, line, f"cannot be compiled ({said.strip()})", LOOP)
 
 
 def _line_with(function: Callable[..., Any], name: str) -> int | None:
@@ -366,19 +79,11 @@ def _line_with(function: Callable[..., Any], name: str) -> int | None:
 
 
 def _short(file: str) -> str:
-    import os
-
     try:
         relative = os.path.relpath(file)
     except ValueError:
         return file
     return relative if not relative.startswith("..") else file
-
-
-def _line_of(file: str, line: int) -> str:
-    import linecache
-
-    return linecache.getline(file, line).strip()[:80]
 
 
 # --- what the real-time check said ----------------------------------------------------------
@@ -396,9 +101,9 @@ _REFUSED_WORDS = (
         "allocates (an array expression or an object)",
         "write a loop, or use block.scratch(n)",
     ),
-    (("PyGILState", "numba_gil", "Py_"), "calls the interpreter", _CONTROL),
-    (("get_np_random", "get_py_random", "numba_rnd"), *_MODULES["random"]),
-    (("numba_xgemm", "numba_xdot", "numba_xgemv"), "calls a matrix library", _LOOP),
+    (("PyGILState", "numba_gil", "Py_"), "calls the interpreter", CONTROL),
+    (("get_np_random", "get_py_random", "numba_rnd"), *MODULES["random"]),
+    (("numba_xgemm", "numba_xdot", "numba_xgemv"), "calls a matrix library", LOOP),
 )
 
 
@@ -419,30 +124,37 @@ def refusal_in_ir(
         What it must not call; empty if it may raise.
 
     """
+    numbers = _lines_towards(ir, symbol, set(refused))
+    file, first = function.__code__.co_filename, function.__code__.co_firstlineno
+    line = min((n for n in numbers if n > first), default=first)
+    return finding_at(file, line, *_words_for(refused))
+
+
+def _lines_towards(ir: str, symbol: str, refused: set[str]) -> list[int]:
+    """Return the lines of a function whose calls lead to what is refused, or to a raise."""
     bodies = {m.group(1).strip('"'): m.group() for m in _DEFINED.finditer(ir)}
     calls = {
         name: [(callee.strip('"'), where) for callee, where in _CALLED.findall(body)]
         for name, body in bodies.items()
     }
-    bad = set(refused)
-    if not refused:
-        bad = {name for name, body in bodies.items() if _RAISES.search(body) and name != symbol}
+    bad = refused or {n for n, body in bodies.items() if _RAISES.search(body) and n != symbol}
     while True:
         more = {n for n, found in calls.items() if any(c in bad for c, _ in found)} - bad
         if not more:
             break
-        bad |= more
+        bad = bad | more
     lines = dict(_LOCATION.findall(ir))
-    file, first = function.__code__.co_filename, function.__code__.co_firstlineno
     numbers = [int(lines[w]) for c, w in calls.get(symbol, []) if c in bad and w in lines]
     if not refused and not numbers:
         numbers = [int(lines[w]) for w in _RAISES.findall(bodies.get(symbol, "")) if w in lines]
-    line = min((n for n in numbers if n > first), default=first)
-    reason, cure = f"calls {', '.join(refused)}, which may allocate, lock or wait", _LOOP
+    return numbers
+
+
+def _words_for(refused: list[str]) -> tuple[str, str]:
+    """Return the reason and the cure for calls that are refused; for none, a raise."""
     if not refused:
-        reason, cure = "may raise an exception", "make the sizes fit, and test with if"
-    for names, words, help_ in _REFUSED_WORDS:
+        return "may raise an exception", "make the sizes fit, and test with if"
+    for names, reason, cure in _REFUSED_WORDS:
         if any(part in call for call in refused for part in names):
-            reason, cure = words, help_
-            break
-    return Finding(file, line, _line_of(file, line), reason, cure)
+            return reason, cure
+    return f"calls {', '.join(refused)}, which may allocate, lock or wait", LOOP

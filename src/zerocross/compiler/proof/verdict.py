@@ -3,11 +3,19 @@
 After the whole module was optimised as a closed world, the proof is what can be read off it:
 
 - it cannot raise: the entry returns the constant 0 on every path;
-- it cannot allocate, lock or wait: every call is on the list of `compiler.realtime`;
+- it cannot allocate, lock or wait: every call is on the allow-list (`proof.allow_list`);
 - no call goes through a pointer, and no function calls itself, directly or round about;
 - its stack is of a fixed size, which is reported.
 
-What fails is told with the user's file and line, by `compiler.diagnosis`.
+That it cannot raise is proven in two steps, because scratch memory may run out: a fault that is
+allowed, since it is contained while playing, but which stands in the code as any other.
+
+1. The entry as it will run. If it returns only 0, it takes no scratch memory, or less than there
+   surely is: done.
+2. Else its *twin*: the same function, compiled with an infallible allocator in the place of the
+   arena. Whatever the twin can still return is a fault of the function itself: it is refused.
+
+The twin is never run. What fails is told with the user's file and line, by `proof.diagnosis`.
 """
 
 from __future__ import annotations
@@ -22,15 +30,11 @@ from typing import Any
 from zerocross.compiler import cache, target
 from zerocross.compiler.entry import Entry
 from zerocross.compiler.kernel import Kernel
-from zerocross.compiler.primitives.external import INVOKER
+from zerocross.compiler.primitives.call import INVOKER
 from zerocross.compiler.proof import allow_list
-from zerocross.compiler.proof.diagnosis import (
-    Finding,
-    find_in_source,
-    loops_to_warn_of,
-    refusal_in_ir,
-    refusal_of_numba,
-)
+from zerocross.compiler.proof.diagnosis import refusal_in_ir, refusal_of_numba
+from zerocross.compiler.proof.finding import Finding, finding_of_whole
+from zerocross.compiler.proof.source_reader import find_in_source, loops_to_warn_of
 from zerocross.errors import CompileError, RealtimeError
 
 __all__ = ["MOST_STACK", "Verdict", "prove"]
@@ -71,25 +75,18 @@ class Verdict:
 
 
 def prove(
-    made: Entry,
-    function: Callable[..., Any],
-    process: Kernel[Any],
-    endless: Entry,
-    teach: Callable[[], None],
+    made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry], teach: Callable[[], None]
 ) -> Verdict:
     """Compile an entry, prove it, and load it.
 
     Parameters
     ----------
     made : Entry
-        The entry; its code calls the user's function.
-    function : callable
-        The user's function, for the words.
-    process : Kernel
-        What the function is compiled as, for finding lines.
-    endless : Entry
-        The same with scratch memory that cannot run out. Running out is the one fault that an
-        accepted function may have (it is contained); this one must have none at all.
+        The entry as it will run; its code calls the user's function.
+    written : Kernel
+        The user's function itself, as a kernel.
+    make_twin : callable
+        Returns the same entry with an infallible allocator, for the second step.
     teach : callable
         Called before anything is compiled.
 
@@ -102,7 +99,7 @@ def prove(
         If it cannot be compiled.
 
     """
-    chosen = target.active()
+    function, chosen = written.function, target.active()
     key = made.key(chosen)
     known = cache.load(key, "verdict")
     if known is not None:
@@ -111,19 +108,11 @@ def prove(
     if finding:
         raise RealtimeError(str(finding), finding)
     teach()
-    try:
-        emitted = made.emit(chosen)
-    except CompileError:
-        raise
-    except Exception as error:  # Numba has many; all mean that it cannot be compiled
-        if not (type(error).__module__.startswith("numba") or isinstance(error, KeyError)):
-            raise
-        finding = refusal_of_numba(error, function)
-        raise RealtimeError(str(finding), finding) from None
+    emitted = _emit(made, function, chosen)
     refused = allow_list.refused(emitted.ir, allow_list.NEVER_WAITS)
     refused += [INVOKER] if f"@{INVOKER}(" in emitted.ir else []
-    if refused or not (made.checked or _cannot_raise(emitted.ir, made, endless, chosen)):
-        finding = _find_line(endless, function, process, refused)
+    if refused or not (made.checked or _cannot_raise(emitted.ir, made, make_twin, chosen)):
+        finding = _find_line(make_twin(), written, refused)
         raise RealtimeError(str(finding), finding)
     facts = allow_list.check(emitted.ir, made.name)
     _check_recursion(emitted.ir, function)
@@ -131,6 +120,19 @@ def prove(
     made.adopt(emitted, facts, chosen)
     cache.store(key, "verdict", json.dumps(facts).encode())
     return _verdict(function, facts)
+
+
+def _emit(made: Entry, function: Callable[..., Any], chosen: target.Target) -> target.Emitted:
+    """Compile the entry; what Numba refuses is told in words, with the user's line."""
+    try:
+        return made.emit(chosen)
+    except CompileError:
+        raise
+    except Exception as error:  # Numba has many; all mean that it cannot be compiled
+        if not (type(error).__module__.startswith("numba") or isinstance(error, KeyError)):
+            raise
+        finding = refusal_of_numba(error, function)
+        raise RealtimeError(str(finding), finding) from None
 
 
 def _verdict(function: Callable[..., Any], facts: dict[str, Any]) -> Verdict:
@@ -147,25 +149,28 @@ def _verdict(function: Callable[..., Any], facts: dict[str, Any]) -> Verdict:
     )
 
 
-def _find_line(
-    made: Entry, function: Callable[..., Any], process: Kernel[Any], refused: list[str]
-) -> Finding:
-    """Compile once more with line numbers, and look for the line that leads there."""
-    from zerocross.compiler import numba_bridge
+def _find_line(twin: Entry, written: Kernel[Any], refused: list[str]) -> Finding:
+    """Compile once more with line numbers, and look for the line that leads there.
+
+    The twin, because running out of scratch memory is not what it was refused for.
+    """
+    from zerocross.compiler import frontend
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Numba has no source of what it makes itself
-        ir, _, _ = numba_bridge.portable_ir(made.kernel, list(made.argument_types), "lines")
-    if function is not process.function:  # the function form: one kernel deeper
-        process = process.function.__closure__[0].cell_contents  # type: ignore[index]
-    symbols = numba_bridge.symbols_of(process, "lines")
-    return refusal_in_ir(ir, function, symbols[-1] if symbols else "", refused)
+        ir, _, _ = frontend.portable_ir(twin.kernel, list(twin.argument_types), "lines")
+    symbols = frontend.symbols_of(written, "lines")
+    return refusal_in_ir(ir, written.function, symbols[-1] if symbols else "", refused)
 
 
-def _cannot_raise(ir: str, made: Entry, endless: Entry, chosen: target.Target) -> bool:
-    return _returns_zero_only(ir, made.name) or _returns_zero_only(
-        endless.emit(chosen).ir, endless.name
-    )
+def _cannot_raise(
+    ir: str, made: Entry, make_twin: Callable[[], Entry], chosen: target.Target
+) -> bool:
+    """Return whether nothing but scratch memory can run out; see the two steps above."""
+    if _returns_zero_only(ir, made.name):
+        return True
+    twin = make_twin()
+    return _returns_zero_only(twin.emit(chosen).ir, twin.name)
 
 
 def _returns_zero_only(ir: str, name: str) -> bool:
@@ -191,13 +196,8 @@ def _check_recursion(ir: str, function: Callable[..., Any]) -> None:
         while waiting:
             name = waiting.pop()
             if name == start:
-                code = function.__code__
-                finding = Finding(
-                    code.co_filename,
-                    code.co_firstlineno,
-                    function.__name__,
-                    "calls itself, directly or through others",
-                    "write a loop",
+                finding = finding_of_whole(
+                    function, "calls itself, directly or through others", "write a loop"
                 )
                 raise RealtimeError(str(finding), finding)
             if name not in seen:
@@ -205,21 +205,26 @@ def _check_recursion(ir: str, function: Callable[..., Any]) -> None:
                 waiting |= calls.get(name, set())
 
 
+#: What takes stack: on x86-64 a subtraction and pushes; on AArch64 a subtraction (in units of 4096
+#: with a shift), and a store that moves the stack pointer first.
+_X86_FRAME = re.compile(r"\bsubq?\s+\$(\d+), %rsp")
+_X86_PUSH = re.compile(r"\bpushq?\s")
+_ARM_FRAME = re.compile(r"\bsub\s+sp, sp, #(\d+)(, lsl #12)?")
+_ARM_PUSH = re.compile(r"\[sp, #-(\d+)\]!")
+
+
 def _stack_bytes(assembly: str, function: Callable[..., Any]) -> int:
     """Return an upper limit of the stack: the frames of all functions of the module.
 
     There is no recursion, so no path holds more than all of them.
     """
-    frames = sum(int(n) for n in re.findall(r"\bsubq?\s+\$(\d+), %rsp", assembly))
-    frames += sum(int(n) for n in re.findall(r"\bsub\s+sp, sp, #(\d+)", assembly))
-    frames += 8 * len(re.findall(r"\bpushq?\s", assembly))
-    frames += 16 * len(re.findall(r"\bstp\s[^\n]*\[sp, #-\d+\]!", assembly))
+    frames = sum(int(n) for n in _X86_FRAME.findall(assembly))
+    frames += 8 * len(_X86_PUSH.findall(assembly))
+    frames += sum(int(n) << (12 if shift else 0) for n, shift in _ARM_FRAME.findall(assembly))
+    frames += sum(int(n) for n in _ARM_PUSH.findall(assembly))
     if frames > MOST_STACK:
-        code = function.__code__
-        finding = Finding(
-            code.co_filename,
-            code.co_firstlineno,
-            function.__name__,
+        finding = finding_of_whole(
+            function,
             f"needs {frames} bytes of stack, more than {MOST_STACK}",
             "make large arrays in prepare(), or use block.scratch(n)",
         )

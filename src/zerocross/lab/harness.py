@@ -4,6 +4,8 @@ A contestant that is timed inside compiled code is an entry point which repeats 
 and returns the nanoseconds; one that is timed as a call from Python is a function. Rounds
 alternate between the contestants, so that a machine that slows down slows all of them; the
 median over the rounds is the result, the 10th and 90th percentile its spread.
+
+A contestant of the torture is not timed but plays in real time, and what it missed is counted.
 """
 
 from __future__ import annotations
@@ -12,18 +14,44 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from zerocross.lab.loads import Load
+
+__all__ = ["Bar", "Case", "Contestant", "Play", "measure"]
 
 ROUNDS = 31
 ROUND_NS = 1_500_000
 
 
+class Play(Protocol):
+    """Play in real time for some seconds under a load, and return what was counted."""
+
+    def __call__(self, block: int, seconds: float, load: Load, device: str) -> dict[str, Any]: ...
+
+
 @dataclasses.dataclass
 class Contestant:
-    """Something that does the work.
+    """Someone who does the work, in one of three ways.
 
-    ``call`` does it once; ``repeat(n)`` does it n times and returns the nanoseconds, which
-    is by default a loop around ``call`` in Python. ``check`` raises if the result is wrong.
+    Attributes
+    ----------
+    name : str
+        For people: who it is, and by which call.
+    call : callable or None
+        Does the work once; it is repeated by a loop in Python.
+    repeat : callable or None
+        Does the work so many times and returns the nanoseconds.
+    check : callable or None
+        Raises if the result is wrong; called before the timing.
+    prepare : callable or None
+        Called before every round, outside the time.
+    calls_in_one : float
+        Units of work (frames, transforms of a batch) in one call; times are of one unit.
+    play : Play or None
+        Plays in real time (see `zerocross.lab.torture`).
+
     """
 
     name: str
@@ -32,8 +60,10 @@ class Contestant:
     check: Callable[[], None] | None = None
     prepare: Callable[[], None] | None = None
     calls_in_one: float = 1.0
+    play: Play | None = None
 
     def run(self, times: int) -> int:
+        """Do the work so many times; returns the nanoseconds."""
         if self.repeat:
             return self.repeat(times)
         assert self.call
@@ -66,7 +96,14 @@ class Case:
 
 
 def measure(case: Case) -> list[dict[str, Any]]:
-    """Check, time in turns, and return a row for each contestant."""
+    """Check, time in turns, and return a row for each contestant.
+
+    Raises
+    ------
+    AssertionError
+        If a contestant's result is wrong: nothing is timed then.
+
+    """
     counts: dict[str, int] = {}
     for contestant in case.contestants:
         if contestant.check:
@@ -96,32 +133,31 @@ def _calibrate(contestant: Contestant) -> int:
 
 
 def _rows(case: Case, times: dict[str, list[float]]) -> list[dict[str, Any]]:
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    ours = case.contestants[0].name
     limits = {bar.against: bar.limit for bar in case.bars}
+    ours = statistics.median(times[case.contestants[0].name])
     rows = []
     for name, values in times.items():
         tenths = statistics.quantiles(values, n=10)
-        ratio = medians[ours] / medians[name]
-        limit = limits.get(name)
-        rows.append(
-            {
-                "work": case.work,
-                "size": case.size,
-                "contestant": name,
-                "median_ns": medians[name],
-                "p10_ns": tenths[0],
-                "p90_ns": tenths[-1],
-                "ratio": ratio,
-                "bar": limit,
-                "met": None if limit is None else ratio <= limit,
-            }
-        )
+        spread = tenths[0], statistics.median(values), tenths[-1]
+        rows.append(_row(case, name, ours, spread, limits.get(name)))
     if case.limit_ns is not None:
-        ratio = medians[ours] / case.limit_ns
-        given = dict.fromkeys(("median_ns", "p10_ns", "p90_ns"), case.limit_ns)
-        rows.append(
-            {"work": case.work, "size": case.size, "contestant": "the bar", **given}
-            | {"ratio": ratio, "bar": 1.0, "met": ratio <= 1.0}
-        )
+        rows.append(_row(case, "the bar", ours, (case.limit_ns,) * 3, 1.0))
     return rows
+
+
+def _row(
+    case: Case, name: str, ours_ns: float, spread: tuple[float, float, float], limit: float | None
+) -> dict[str, Any]:
+    p10, median, p90 = spread
+    ratio = ours_ns / median
+    return {
+        "work": case.work,
+        "size": case.size,
+        "contestant": name,
+        "median_ns": median,
+        "p10_ns": p10,
+        "p90_ns": p90,
+        "ratio": ratio,
+        "bar": limit,
+        "met": None if limit is None else ratio <= limit,
+    }

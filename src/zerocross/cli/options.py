@@ -1,0 +1,59 @@
+"""Options that commands share, and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+__all__ = ["BLOCK", "JSON", "equalizer_chain", "sound_options", "with_options"]
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+#: Frames in a callback, as click's type.
+BLOCK = click.IntRange(16, 65_536)
+
+JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+_EQ = click.option(
+    "--eq",
+    type=click.Path(),
+    metavar="FILE",
+    help="An equaliser preset: Equalizer APO, AutoEq.",
+)
+_REPLAYGAIN = click.option(
+    "--replaygain",
+    type=click.Choice(["track", "album", "off"]),
+    default="off",
+    show_default=True,
+    help="Apply the files' ReplayGain, without clipping.",
+)
+
+
+def with_options(*options: Decorator) -> Decorator:
+    """Return a decorator that adds options in the order that help shows them."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+#: Options of everything that makes sound of files.
+sound_options = with_options(_EQ, _REPLAYGAIN)
+
+
+def equalizer_chain(preset_path: str | None) -> Any:
+    """Return a chain that applies a preset, or None; says which lines are not applied."""
+    if preset_path is None:
+        return None
+    from zerocross.eq.presets import read_preset
+    from zerocross.graph.chain import Chain
+
+    preset = read_preset(preset_path)
+    for skipped in preset.skipped:
+        click.echo(f"warning: {skipped}", err=True)
+    return Chain(*preset.processors())

@@ -1,0 +1,196 @@
+"""Commands that play: play, demo."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zerocross.cli import interrupt
+from zerocross.cli.command import Command, console, print_error
+from zerocross.cli.options import BLOCK, equalizer_chain, sound_options, with_options
+from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.units import format_time
+
+if TYPE_CHECKING:
+    from zerocross.player import Event, Player
+
+__all__ = ["COMMANDS", "print_event", "print_event_or_track"]
+
+_INTERRUPTED = 130
+
+_playing_options = with_options(
+    click.option(
+        "--volume",
+        type=click.FloatRange(0, 1),
+        default=1.0,
+        show_default=True,
+        help="Gain, 0 to 1.",
+    ),
+    click.option(
+        "--start",
+        type=click.FloatRange(0),
+        default=0.0,
+        metavar="SECONDS",
+        help="Where the first track begins.",
+    ),
+    click.option(
+        "--duration",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Stop after so much audio.",
+    ),
+    click.option(
+        "--device",
+        metavar="NAME|null",
+        help="A device, a part of its name, a backend, or null for no sound.",
+    ),
+    click.option(
+        "--block",
+        type=BLOCK,
+        metavar="FRAMES",
+        help="Frames in a callback.  [default: 512, or 2048 on PulseAudio]",
+    ),
+    click.option(
+        "--report",
+        type=click.Path(dir_okay=False),
+        metavar="FILE.json",
+        help="Write what was counted.",
+    ),
+    click.option("--no-ui", is_flag=True, help="No status line and no keys."),
+    sound_options,
+)
+
+
+@click.command(
+    cls=Command,
+    epilog="""
+    zerocross play song.flac
+    zerocross play album/ more.m3u8 --device null
+    zerocross play song.ogg --start 60 --duration 30 --report report.json
+    zerocross play song.flac --eq headphones.txt --replaygain track
+    """,
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
+@_playing_options
+def play(paths: tuple[str, ...], **options: Any) -> int:
+    """Play files, directories and playlists (.m3u, .m3u8).
+
+    Keys: space pauses, left and right go 5 seconds, up and down change the volume, n and p
+    the track, m mutes, q quits.
+    """
+    from zerocross.cli.paths import expand
+
+    files, problems = expand(paths)
+    for problem in problems:
+        print_error(problem)
+    if not files:
+        return 1
+    return _play_files(files, problems, **options)
+
+
+@click.command(
+    cls=Command,
+    epilog="""
+    zerocross demo
+    zerocross demo --device null --duration 5 --no-ui
+    """,
+)
+@_playing_options
+def demo(**options: Any) -> int:
+    """Play a short piece of music that Zerocross composes and synthesises itself."""
+    from zerocross.demo import composed_file
+
+    return _play_files([str(composed_file())], [], **options)
+
+
+def _play_files(files: list[str], problems: Sequence[SourceError], **options: Any) -> int:
+    """Play files with the status line and the report; returns the exit code."""
+    from zerocross.cli.warmup import warm_up
+    from zerocross.player import Player
+
+    report = options["report"]
+    if report and not Path(report).absolute().parent.is_dir():
+        raise UsageError(f"{report}: no such directory; make it first")
+    show = not options["no_ui"] and sys.stdout.isatty()
+    warm_up(with_spectrum=show)
+    effects = equalizer_chain(options["eq"])
+    with Player(
+        options["device"],
+        options["block"],
+        options["volume"],
+        effects,
+        options["replaygain"],
+    ) as player:
+        player.events.subscribe(print_event if show else print_event_or_track)
+        try:
+            with contextlib.suppress(SourceError):  # told as an event
+                interrupt.check()
+                player.play(*files, start_s=options["start"], duration_s=options["duration"])
+            _wait(player, show)
+            code = 0
+        except KeyboardInterrupt:
+            click.echo(f"stopped at {player.position:.1f} s", err=True)
+            code = _INTERRUPTED
+        finally:
+            player.stop()
+            if report:
+                _write_report(report, player, problems)
+    failed = problems or any(track.error for track in player.queue)
+    return code or (1 if failed else 0)
+
+
+def _wait(player: Player, show: bool) -> None:
+    """Wait until the player stops, with the status line where there is a terminal."""
+    if show and player.state != "stopped":
+        from zerocross.cli.status_line import run_status_line
+
+        run_status_line(player, console())
+        counted = player.report()
+        click.echo(
+            f"played {format_time(counted['seconds'])}, {counted['underruns']} underruns, "
+            f"{counted['late_callbacks']} of {counted['callbacks']} callbacks late"
+        )
+        return
+    while not player.wait(0.2):
+        interrupt.check()
+
+
+def print_event(event: Event) -> None:
+    """Print the events that a listener should know of."""
+    if event.kind in ("error", "warning", "fault", "notice", "underrun"):
+        click.echo(f"{event.kind}: {event.message}", err=True)
+
+
+def print_event_or_track(event: Event) -> None:
+    """Print the same, and each track, where there is no status line."""
+    print_event(event)
+    if event.kind == "track":
+        click.echo(event.message)
+
+
+def _write_report(report: str, player: Player, problems: Sequence[SourceError]) -> None:
+    content = player.report()
+    content["tracks"] += [
+        {"path": p.path, "frames": 0, "status": "failed", "error": p.reason} for p in problems
+    ]
+    part = f"{report}.part"
+    try:
+        Path(part).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        os.replace(part, report)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise ZerocrossError(
+            f"{report}: the report cannot be written ({error.strerror}); give another file"
+        ) from None
+
+
+#: The commands of this file.
+COMMANDS: list[click.Command] = [play, demo]

@@ -1,0 +1,109 @@
+"""The command that renders files into one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zerocross.cli.command import (
+    Command,
+    print_error,
+    progress_bar,
+    progress_callback,
+    refuse_to_replace,
+)
+from zerocross.cli.options import equalizer_chain, sound_options
+
+if TYPE_CHECKING:
+    from zerocross.offline import Rendered
+
+__all__ = ["COMMANDS"]
+
+
+@click.command(
+    cls=Command,
+    epilog="""
+    zerocross render song.mp3 song.wav
+    zerocross render part1.flac part2.flac whole.flac --bits 24
+    zerocross render song.flac song48.wav --rate 48000
+    zerocross render album/ album.flac --replaygain album --eq headphones.txt
+    """,
+)
+@click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
+@click.argument("output", metavar="OUT", type=click.Path())
+@click.option(
+    "--volume", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Gain, 0 to 1."
+)
+@click.option(
+    "--start",
+    "start_s",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Where the first file begins.",
+)
+@click.option(
+    "--duration",
+    "duration_s",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Render so much.",
+)
+@click.option("--channels", type=click.IntRange(1, 2), help="1 or 2.  [default: as the files]")
+@click.option(
+    "--bits",
+    type=click.Choice(["16", "24", "float"]),
+    help="Sample format.  [default: 16 for 16-bit files, else float or, in FLAC, 24]",
+)
+@click.option(
+    "--rate",
+    "sample_rate",
+    type=click.IntRange(8000, 384_000),
+    metavar="HZ",
+    help="Sample rate of OUT.  [default: the first file's]",
+)
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
+@sound_options
+def render(
+    inputs: tuple[str, ...], output: str, force: bool, eq: str | None, **options: Any
+) -> int:
+    """Render files through the playing path into one WAV or FLAC file, without a gap."""
+    from zerocross.cli.paths import expand
+    from zerocross.offline import render as render_files
+
+    refuse_to_replace(output, force)
+    effects = equalizer_chain(eq)
+    files, problems = expand(inputs)
+    for problem in problems:
+        print_error(problem)
+    if not files:
+        return 1
+    with progress_bar("rendering") as show:
+        done = render_files(
+            files, output, progress=progress_callback(show), effects=effects, **options
+        )
+    _tell(done)
+    return 1 if done.errors or problems else 0
+
+
+def _tell(done: Rendered) -> None:
+    """Print what was rendered, and what is wrong with it."""
+    for line in done.errors:
+        print_error(line)
+    if done.clipped:
+        click.echo(
+            f"warning: {done.clipped} samples were beyond full scale and saturated; "
+            "lower --volume or use --bits float",
+            err=True,
+        )
+    seconds = done.frames / done.sample_rate
+    click.echo(
+        f"{done.path}: {seconds:.2f} s, {done.sample_rate} Hz, "
+        f"{'mono' if done.channels == 1 else 'stereo'}, "
+        f"{done.bits if done.bits == 'float' else done.bits + ' bit'}"
+    )
+
+
+#: The commands of this file.
+COMMANDS: list[click.Command] = [render]

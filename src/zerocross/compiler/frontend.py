@@ -1,0 +1,156 @@
+"""The front end: from Python functions to unoptimised LLVM IR, by way of Numba.
+
+Imported only when something has to be compiled: a warm start never gets here. It teaches Numba
+that kernels and primitives are functions, makes dispatchers with the one set of options, and
+hands IR to the back end in `compiler.target`. Numba is imported here and in
+`compiler.primitives.lowering`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numba
+from numba.core import caching, config, sigutils, types
+from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
+from numba.extending import overload_method, typeof_impl
+
+from zerocross.compiler import cache
+from zerocross.compiler.callee import Callee
+from zerocross.compiler.mode import CompilationMode, compiling_as
+from zerocross.compiler.primitives import lowering  # noqa: F401  ties each primitive to its own
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["give_method", "make_dispatcher", "portable_ir", "symbols_of"]
+
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
+
+
+@typeof_impl.register(Callee)
+def _typeof_callee(value: Callee, _context: Any) -> Any:
+    found = value.for_numba()
+    if isinstance(found, Dispatcher):
+        return types.Dispatcher(found)
+    context = cpu_target.typing_context
+    context.refresh()  # an intrinsic built just now is not known yet
+    return context.resolve_value_type(found)
+
+
+class _ContentLocator(caching._CacheLocator):
+    """Keeps Numba's files in our cache, keyed by the content of all that a kernel calls.
+
+    Numba's own key looks at one source file only, so a change in a kernel that is called
+    from another file would go unseen.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def get_cache_path(self) -> str:
+        return str(cache.directory() / "numba")
+
+    def get_source_stamp(self) -> str:
+        return self._key
+
+    def get_disambiguator(self) -> str:
+        return self._key[:16]
+
+    @classmethod
+    def from_function(cls, py_func: Any, _py_file: str) -> _ContentLocator:
+        return cls(cache.content_key(py_func))
+
+
+class _KernelCacheImpl(caching.CompileResultCacheImpl):
+    _locator_classes = (_ContentLocator,)
+
+
+class _KernelCache(caching.FunctionCache):
+    _impl_class = _KernelCacheImpl
+
+
+def make_dispatcher(function: Callable[..., Any], mode: CompilationMode) -> Any:
+    """Return a Numba dispatcher for a Python function in one compilation mode."""
+    if mode != "host":
+        options = _OPTIONS | {"debug": mode == "lines", "boundscheck": mode == "checked"}
+        return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)
+    dispatcher = numba.njit(**_OPTIONS)(function)
+    dispatcher._cache = _KernelCache(function)
+    return dispatcher
+
+
+@contextmanager
+def _unoptimised() -> Iterator[None]:
+    before = config.OPT
+    config.OPT = config._OptLevel("0")
+    try:
+        yield
+    finally:
+        config.OPT = before
+
+
+def portable_ir(
+    kernel: Callee, argument_types: list[str], mode: CompilationMode = "portable"
+) -> tuple[str, str, str]:
+    """Compile a kernel to unoptimised LLVM IR.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The kernel; everything that it calls is compiled into the same module.
+    argument_types : list of str
+        Numba's names of the argument types, such as ``"int64"``.
+    mode : str
+        ``portable``, or ``scalar`` to take explicit vectors apart.
+
+    Returns
+    -------
+    ir : str
+        The text of the whole module.
+    symbol : str
+        The name of the kernel's native function in it.
+    returned : str
+        Numba's name of the return type.
+
+    """
+    signature, _ = sigutils.normalize_signature(f"({', '.join(argument_types)},)")
+    with compiling_as(mode), _unoptimised():
+        dispatcher = kernel.for_numba()
+        dispatcher.compile(signature)
+        result = dispatcher.overloads[signature]
+    returned = str(types.unliteral(result.signature.return_type))
+    return result.library.get_llvm_str(), result.fndesc.llvm_func_name, returned
+
+
+def symbols_of(kernel: Callee, mode: CompilationMode) -> list[str]:
+    """Return the names of the native functions that a kernel was compiled to so far."""
+    with compiling_as(mode):
+        dispatcher = kernel.for_numba()
+    return [r.fndesc.llvm_func_name for r in dispatcher.overloads.values()]
+
+
+def give_method(name: str, kernels: Mapping[Any, tuple[Any, Any]]) -> None:
+    """Let compiled code call kernels as a method of named tuples.
+
+    Parameters
+    ----------
+    name : str
+        Of the method. Numba looks methods up by name: give each name once, with all its owners.
+    kernels : mapping
+        For each class of named tuple the kernel that a call with one argument means, and the
+        kernel that a call with two means; both get the tuple first.
+
+    """
+
+    @overload_method(types.NamedTuple, name)
+    def method(block, first, second=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        owner = getattr(block, "instance_class", None)
+        if owner not in kernels:
+            return None
+        of_one, of_two = kernels[owner]
+        if second is None or isinstance(second, types.Omitted | types.NoneType):
+            return lambda block, first, second=None: of_one(block, first)  # noqa: ARG005
+        return lambda block, first, second=None: of_two(block, first, second)

@@ -1,0 +1,145 @@
+"""Vectors outside compiled code: the kinds, and a stand-in made of a NumPy array.
+
+`Vector` is the oracle of the tests, and what kernels run on with the compiler off. In compiled
+code the kinds choose LLVM's vector types (`lowering.vector_types`).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Vector",
+    "VectorKind",
+    "f32x4",
+    "f32x8",
+    "f32x16",
+    "f64x2",
+    "f64x4",
+    "f64x8",
+    "i16x8",
+    "i16x16",
+    "i32x4",
+    "i32x8",
+    "i32x16",
+]
+
+
+class VectorKind:
+    """An item type and a number of lanes, such as ``f32x8``."""
+
+    def __init__(self, name: str, dtype: npt.DTypeLike, lanes: int) -> None:
+        self.name, self.dtype, self.lanes = name, np.dtype(dtype), lanes
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def with_lanes(self, lanes: int) -> VectorKind:
+        """Return the kind with another number of lanes of the same type."""
+        name = f"{self.dtype.kind}{8 * self.dtype.itemsize}x{lanes}"
+        return VectorKind(name, self.dtype, lanes)
+
+
+f32x4, f32x8, f32x16 = (VectorKind(f"f32x{n}", np.float32, n) for n in (4, 8, 16))
+f64x2, f64x4, f64x8 = (VectorKind(f"f64x{n}", np.float64, n) for n in (2, 4, 8))
+i32x4, i32x8, i32x16 = (VectorKind(f"i32x{n}", np.int32, n) for n in (4, 8, 16))
+i16x8, i16x16 = (VectorKind(f"i16x{n}", np.int16, n) for n in (8, 16))
+
+
+class Vector:
+    """A vector outside compiled code: the same arithmetic on a NumPy array.
+
+    Attributes
+    ----------
+    kind : VectorKind
+    lanes : ndarray, shape (kind.lanes,)
+
+    """
+
+    def __init__(self, kind: VectorKind, lanes: npt.ArrayLike) -> None:
+        self.kind = kind
+        with np.errstate(all="ignore"):
+            self.lanes = np.broadcast_to(np.asarray(lanes), (kind.lanes,)).astype(kind.dtype)
+
+    #: NumPy scalars leave arithmetic with vectors to the vector.
+    __array_ufunc__ = None
+
+    def __repr__(self) -> str:
+        return f"{self.kind}({self.lanes.tolist()})"
+
+    def _with(self, other: Any, function: Callable[[Any, Any], Any]) -> Vector:
+        value = other.lanes if isinstance(other, Vector) else self.kind.dtype.type(other)
+        with np.errstate(all="ignore"):
+            return Vector(self.kind, function(self.lanes, value))
+
+    def _compare(self, other: Any, function: Callable[[Any, Any], Any]) -> npt.NDArray[np.bool_]:
+        value = other.lanes if isinstance(other, Vector) else self.kind.dtype.type(other)
+        mask: npt.NDArray[np.bool_] = function(self.lanes, value)
+        return mask
+
+    def __add__(self, other: Any) -> Vector:
+        return self._with(other, operator.add)
+
+    def __sub__(self, other: Any) -> Vector:
+        return self._with(other, operator.sub)
+
+    def __mul__(self, other: Any) -> Vector:
+        return self._with(other, operator.mul)
+
+    def __truediv__(self, other: Any) -> Vector:
+        return self._with(other, operator.truediv)
+
+    def __radd__(self, other: Any) -> Vector:
+        return Vector(self.kind, other) + self
+
+    def __rsub__(self, other: Any) -> Vector:
+        return Vector(self.kind, other) - self
+
+    def __rmul__(self, other: Any) -> Vector:
+        return Vector(self.kind, other) * self
+
+    def __rtruediv__(self, other: Any) -> Vector:
+        return Vector(self.kind, other) / self
+
+    def __and__(self, other: Any) -> Vector:
+        return self._with(other, operator.and_)
+
+    def __or__(self, other: Any) -> Vector:
+        return self._with(other, operator.or_)
+
+    def __xor__(self, other: Any) -> Vector:
+        return self._with(other, operator.xor)
+
+    def __lshift__(self, other: Any) -> Vector:
+        return self._with(other, operator.lshift)
+
+    def __rshift__(self, other: Any) -> Vector:
+        return self._with(other, operator.rshift)
+
+    def __neg__(self) -> Vector:
+        return Vector(self.kind, -self.lanes)
+
+    def __lt__(self, other: Any) -> npt.NDArray[np.bool_]:
+        return self._compare(other, operator.lt)
+
+    def __le__(self, other: Any) -> npt.NDArray[np.bool_]:
+        return self._compare(other, operator.le)
+
+    def __gt__(self, other: Any) -> npt.NDArray[np.bool_]:
+        return self._compare(other, operator.gt)
+
+    def __ge__(self, other: Any) -> npt.NDArray[np.bool_]:
+        return self._compare(other, operator.ge)
+
+    def __eq__(self, other: object) -> Any:
+        return self._compare(other, operator.eq)
+
+    def __ne__(self, other: object) -> Any:
+        return self._compare(other, operator.ne)
+
+    __hash__ = None  # type: ignore[assignment]

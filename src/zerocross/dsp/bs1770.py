@@ -1,0 +1,206 @@
+"""What loudness is measured by: ITU-R BS.1770-4's weighting, and energies of 100 ms.
+
+Frames are K-weighted (a shelf and a high pass, designed for any sample rate from the analogue filters
+behind the recommendation's 48 kHz coefficients) and their energy is added up in pieces of 100 ms.
+What is read off the pieces is in `dsp.r128`. Peaks are those of `dsp.true_peak`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.compiler import (
+    float32_rows,
+    float64_array,
+    kernel,
+    load_acquire,
+    record_at,
+    store_release,
+)
+from zerocross.dsp.biquad import CASCADE, cascade, design_cascade, make_cascade
+from zerocross.dsp.state import State
+from zerocross.dsp.true_peak import TRUE_PEAK, make_true_peak, true_peak
+from zerocross.errors import UsageError
+from zerocross.memory import aligned_zeros, layout
+from zerocross.units import db_to_gain
+
+__all__ = [
+    "CHANNEL_WEIGHTS",
+    "LOUDNESS",
+    "MOST_PIECES",
+    "LoudnessState",
+    "design_k_weighting",
+    "make_loudness",
+    "measure_loudness",
+]
+
+#: Weights by number of channels (L R C LFE Ls Rs): surrounds count 1.5 dB more, LFE not at all.
+CHANNEL_WEIGHTS: dict[int, tuple[float, ...]] = {
+    1: (1.0,),
+    2: (1.0, 1.0),
+    3: (1.0, 1.0, 1.0),
+    4: (1.0, 1.0, 1.41, 1.41),
+    5: (1.0, 1.0, 1.0, 1.41, 1.41),
+    6: (1.0, 1.0, 1.0, 0.0, 1.41, 1.41),
+}
+_PIECE_S = 0.1
+#: Pieces that are kept: 14 hours; then the oldest make room.
+MOST_PIECES = 1 << 19
+_BLOCK = 4096
+
+#: A measurement: the weighting filter, the peaks (0 for none), space for a block, and the energies
+#: of the pieces so far, with the sums of the piece that is being filled.
+LOUDNESS = layout(
+    setup=["channels", "piece_frames", "weights", "filter", "peaks"],
+    audio=["weighted", "pieces", "count", "filled", ("sums", "f8", (6,))],
+)
+
+
+def design_k_weighting(sample_rate: float) -> npt.NDArray[np.float64]:
+    """Return the ``sos`` of the K weighting at a sample rate in Hz."""
+    # The analogue shelf and high pass whose bilinear transforms at 48 kHz are those of the text.
+    k = math.tan(math.pi * 1681.974450955533 / sample_rate)
+    q, high = 0.7071752369554196, db_to_gain(3.999843853973347)
+    middle = high**0.4996667741545416
+    a0 = 1 + k / q + k * k
+    shelf = [
+        (high + middle * k / q + k * k) / a0,
+        2 * (k * k - high) / a0,
+        (high - middle * k / q + k * k) / a0,
+        1.0,
+        2 * (k * k - 1) / a0,
+        (1 - k / q + k * k) / a0,
+    ]
+    k, q = math.tan(math.pi * 38.13547087602444 / sample_rate), 0.5003270373238773
+    a0 = 1 + k / q + k * k
+    high_pass = [1.0, -2.0, 1.0, 1.0, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
+    return np.array([shelf, high_pass])
+
+
+@kernel
+def _add_energy(state: Any, rows: Any, first: Any, count: Any) -> None:
+    """Add squares up one after the other, so that any split gives the same bits.
+
+    Each sum waits for itself, so two channels are added up at a time.
+    """
+    channels = state.channels
+    for c in range(0, channels, 2):
+        other = min(c + 1, channels - 1)
+        left, right = rows[c], rows[other]
+        a, b = state.sums[c], state.sums[other]
+        for i in range(first, first + count):
+            x, y = np.float64(left[i]), np.float64(right[i])
+            a += x * x
+            b += y * y
+        state.sums[other] = b
+        state.sums[c] = a
+
+
+@kernel
+def _end_piece(state: Any) -> None:
+    weights = float64_array(state.weights, state.channels)
+    pieces = float64_array(state.pieces, MOST_PIECES)
+    energy = 0.0
+    for c in range(state.channels):
+        energy += weights[c] * state.sums[c]
+        state.sums[c] = 0.0
+    pieces[state.count % MOST_PIECES] = energy / state.piece_frames
+    state.filled = 0
+    store_release(state, "count", load_acquire(state, "count") + 1)
+
+
+@kernel
+def measure_loudness(state: Any, rows: Any, frames: Any) -> None:
+    """Measure planar frames.
+
+    Parameters
+    ----------
+    state : record
+        A `LOUDNESS`, from `make_loudness`.
+    rows : array, shape (channels, at least frames), float32
+        Finite.
+    frames : int
+        How many.
+
+    Notes
+    -----
+    Real-time: safe. Any split into blocks gives the same bits.
+
+    """
+    if state.peaks != 0:
+        true_peak(record_at(state.peaks, TRUE_PEAK), rows, frames)
+    weighted = float32_rows(state.weighted, state.channels, _BLOCK)
+    done = 0
+    while done < frames:
+        count = min(frames - done, _BLOCK)
+        for c in range(state.channels):
+            source = rows[c][done:]
+            for i in range(count):
+                weighted[c, i] = source[i]
+        cascade(record_at(state.filter, CASCADE), weighted, count)
+        at = 0
+        while at < count:
+            part = min(count - at, state.piece_frames - state.filled)
+            _add_energy(state, weighted, at, part)
+            state.filled += part
+            at += part
+            if state.filled == state.piece_frames:
+                _end_piece(state)
+        done += count
+
+
+class LoudnessState(State):
+    """A `LOUDNESS`, with its filter and its peaks.
+
+    Attributes
+    ----------
+    filter : State
+        The `CASCADE` of the weighting.
+    peaks : State or None
+        The `TRUE_PEAK`, where peaks are looked for.
+
+    """
+
+    filter: State
+    peaks: State | None
+
+    def reset(self) -> None:
+        """Forget all that was heard; see `State.reset`."""
+        super().reset()
+        self.filter.reset()
+        if self.peaks is not None:
+            self.peaks.reset()
+
+
+def make_loudness(sample_rate: int, channels: int, peaks: bool = True) -> LoudnessState:
+    """Return a measurement that has heard nothing; parameters as `r128.Loudness`.
+
+    Raises
+    ------
+    UsageError
+        For another number of channels, or another rate.
+
+    """
+    if channels not in CHANNEL_WEIGHTS or not 8_000 <= sample_rate <= 768_000:
+        raise UsageError(
+            f"loudness of {channels} channels at {sample_rate} Hz: give 1 to 6 channels and "
+            "8000 to 768000 Hz"
+        )
+    weighting = make_cascade(design_cascade(design_k_weighting(sample_rate)), channels)
+    between = make_true_peak(channels) if peaks else None
+    made = LoudnessState(
+        LOUDNESS,
+        channels=channels,
+        piece_frames=round(_PIECE_S * sample_rate),
+        weights=np.array(CHANNEL_WEIGHTS[channels], np.float64),
+        filter=weighting,
+        peaks=0 if between is None else between,
+        weighted=aligned_zeros((channels, _BLOCK)),
+        pieces=aligned_zeros(MOST_PIECES, np.float64),
+    )
+    made.filter, made.peaks = weighting, between
+    return made

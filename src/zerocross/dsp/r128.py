@@ -1,0 +1,145 @@
+"""Loudness by EBU R 128: momentary, short-term, integrated, range, peaks.
+
+All follow from the energies of `dsp.bs1770`: momentary is the last four pieces of 100 ms, short-term
+the last thirty, integrated is gated (BS.1770-4, Annex 1), the range is EBU Tech 3342's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.compiler import entry, float32_rows, record_at
+from zerocross.dsp.bs1770 import LOUDNESS, MOST_PIECES, make_loudness, measure_loudness
+from zerocross.errors import UsageError
+from zerocross.units import gain_to_db
+
+__all__ = ["Loudness"]
+
+_OFFSET = -0.691
+_MOMENTARY, _SHORT = 4, 30
+_ABSOLUTE_GATE, _RELATIVE_GATE, _RANGE_GATE = -70.0, -10.0, -20.0
+
+
+@entry("int64", "int64", "int64", "int64")
+def _measure(address: int, rows: int, row_frames: int, frames: int) -> None:
+    state = record_at(address, LOUDNESS)
+    measure_loudness(state, float32_rows(rows, state.channels, row_frames), frames)
+
+
+class Loudness:
+    """A loudness meter: feed it, and read it at any time, from another thread too.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In Hz, 8000 to 768000.
+    channels : int
+        1 to 6, in the order of `CHANNEL_WEIGHTS`.
+    peaks : bool
+        Whether sample and true peaks are looked for.
+
+    """
+
+    def __init__(self, sample_rate: int, channels: int = 2, peaks: bool = True) -> None:
+        self.sample_rate, self.channels = sample_rate, channels
+        self.record = make_loudness(sample_rate, channels, peaks)
+        self._pieces = self.record.arrays["pieces"]
+
+    def reset(self) -> None:
+        """Forget all that was heard; not while it is fed."""
+        self.record.reset()
+
+    def push(self, rows: npt.ArrayLike) -> None:
+        """Measure planar frames, shape (channels, frames), finite; from one thread only."""
+        data = np.ascontiguousarray(np.atleast_2d(np.asarray(rows, np.float32)))
+        if data.shape[0] != self.channels:
+            raise UsageError(f"{data.shape[0]} channels pushed to a meter of {self.channels}")
+        _measure(self.record.address, data.ctypes.data, data.shape[1], data.shape[1])
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def _energies(self) -> npt.NDArray[np.float64]:
+        """Return the energies of the pieces so far, oldest first."""
+        count = self.record.load("count")
+        if count <= MOST_PIECES:
+            return self._pieces[:count]
+        return np.roll(self._pieces, -(count % MOST_PIECES))
+
+    def _windows(self, pieces: int) -> npt.NDArray[np.float64]:
+        """Return the mean energy of every stretch of so many pieces."""
+        energies = self._energies()
+        if len(energies) < pieces:
+            return np.zeros(0)
+        sums = np.concatenate([[0.0], np.cumsum(energies)])
+        found: npt.NDArray[np.float64] = np.maximum(sums[pieces:] - sums[:-pieces], 0.0) / pieces
+        return found
+
+    @property
+    def momentary_lufs(self) -> float:
+        """Of the last 400 ms; minus infinity for silence, or before there are so many."""
+        return _lufs_of_last(self._energies(), _MOMENTARY)
+
+    @property
+    def short_term_lufs(self) -> float:
+        """Of the last 3 seconds."""
+        return _lufs_of_last(self._energies(), _SHORT)
+
+    @property
+    def integrated_lufs(self) -> float:
+        """Of everything, gated."""
+        blocks = self._windows(_MOMENTARY)
+        loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
+        if len(loud) == 0:
+            return -math.inf
+        gate = float(_lufs(loud.mean())) + _RELATIVE_GATE
+        return float(_lufs(loud[_lufs(loud) > gate].mean()))
+
+    @property
+    def range_lu(self) -> float:
+        """The loudness range: from the 10th to the 95th percentile of the short-term loudness."""
+        blocks = self._windows(_SHORT)
+        loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
+        if len(loud) == 0:
+            return 0.0
+        gate = float(_lufs(loud.mean())) + _RANGE_GATE
+        low, high = np.percentile(_lufs(loud[_lufs(loud) > gate]), [10, 95])
+        return float(high - low)
+
+    @property
+    def momentary_max_lufs(self) -> float:
+        """The highest momentary loudness so far, every 100 ms."""
+        return float(_lufs(self._windows(_MOMENTARY)).max(initial=-math.inf))
+
+    @property
+    def short_term_max_lufs(self) -> float:
+        """The highest short-term loudness so far, every 100 ms."""
+        return float(_lufs(self._windows(_SHORT)).max(initial=-math.inf))
+
+    @property
+    def true_peak_dbtp(self) -> float:
+        """The highest true peak of all channels so far, in dBTP; a sample's, if that is higher."""
+        return gain_to_db(max(self._peak("true_peak"), self._peak("sample_peak")))
+
+    @property
+    def sample_peak_dbfs(self) -> float:
+        """The highest sample of all channels so far, in dBFS."""
+        return gain_to_db(self._peak("sample_peak"))
+
+    def _peak(self, name: str) -> float:
+        peaks = self.record.peaks
+        return 0.0 if peaks is None else float(peaks[name])
+
+
+def _lufs(energy: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return _OFFSET + 10 * np.log10(energy)
+
+
+def _lufs_of_last(energies: npt.NDArray[np.float64], pieces: int) -> float:
+    if len(energies) < pieces:
+        return -math.inf
+    return float(_lufs(energies[-pieces:].mean()))

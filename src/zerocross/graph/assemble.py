@@ -1,0 +1,203 @@
+"""Assembling: from a chain's parts to the program that the audio thread runs.
+
+Each part becomes steps over numbered buffers, of which buffer 0 is the input; branches of
+different latency get delays, so that they meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from zerocross.errors import UsageError
+from zerocross.graph.block import BLOCK, MAX_BLOCK
+from zerocross.graph.change import FADE_S, Crossfade, Edit
+from zerocross.graph.groups import Group, Parallel, Split
+from zerocross.graph.nodes import Node, Nodes
+from zerocross.graph.processor import Processor
+from zerocross.graph.program import CLEAR, FADE, MIX, PROCESS, PROGRAM, STEP
+from zerocross.memory import Arena, Record, aligned_zeros
+
+__all__ = ["Program"]
+
+_ARENA_BYTES = 4 << 20
+
+
+class Program:
+    """A chain as the audio thread runs it, with all the memory that this takes.
+
+    Parameters
+    ----------
+    root : Group
+        The chain.
+    nodes : Nodes
+        What it keeps of its processors.
+    clock : Record
+        A `CLOCK`.
+    sample_rate, channels
+        The format.
+    edit : Edit or None
+        A change to be heard while it fades.
+
+    Attributes
+    ----------
+    record : Record
+        A `PROGRAM`.
+    latency_frames : int
+        Of the whole chain.
+    processors : list of Processor
+        All that it runs, those for latency compensation too.
+
+    Raises
+    ------
+    RealtimeError
+        If a processor is refused.
+    UsageError
+        If a processor is in the chain twice, or a split has not a part for each channel.
+
+    """
+
+    def __init__(
+        self,
+        root: Group,
+        nodes: Nodes,
+        clock: Record,
+        sample_rate: float,
+        channels: int,
+        edit: Edit | None = None,
+    ) -> None:
+        self.sample_rate, self.channels = sample_rate, channels
+        self._nodes, self._edit = nodes, edit
+        self._clock = clock
+        self._steps: list[tuple[Any, ...]] = []
+        self._buffers = 1
+        self._kept: list[Node] = []
+        result, self.latency_frames = self._emit(root, 0, 0, channels)
+        self._table = aligned_zeros(max(1, len(self._steps)), STEP)
+        for k, step in enumerate(self._steps):
+            self._table[k] = step
+        self._memory = aligned_zeros((self._buffers, channels, MAX_BLOCK))
+        self._arena = Arena(_ARENA_BYTES)
+        self._block = Record(BLOCK)
+        self.record = Record(PROGRAM)
+        self.record.fill(
+            clock=clock.address,
+            steps=self._table.ctypes.data,
+            step_count=len(self._steps),
+            buffers=self._memory.ctypes.data,
+            channels=channels,
+            sample_rate=sample_rate,
+            arena=self._arena.record.address,
+            block=self._block.address,
+            result=result,
+            fade_frames=max(1, round(FADE_S * sample_rate)),
+        )
+
+    @property
+    def processors(self) -> list[Processor]:
+        """All that it runs, those for latency compensation too."""
+        return [node.processor for node in self._kept]
+
+    def _emit(self, part: Any, source: int, first: int, channels: int) -> tuple[int, int]:
+        """Emit a part for some channels; returns the buffer of its output and its latency."""
+        if isinstance(part, Processor):
+            return self._emit_processor(part, source, first, channels)
+        if isinstance(part, Parallel):
+            return self._emit_parallel(part, source, first, channels)
+        if isinstance(part, Split):
+            return self._emit_split(part, source, first, channels)
+        if isinstance(part, Crossfade):
+            return self._emit_crossfade(part, source, first, channels)
+        latency = 0
+        for inner in self._parts_of(part):
+            source, more = self._emit(inner, source, first, channels)
+            latency += more
+        return source, latency
+
+    def _parts_of(self, group: Group) -> Sequence[Any]:
+        if self._edit and group is self._edit.group:
+            return self._edit.fading
+        return group.parts
+
+    def _new_buffer(self) -> int:
+        self._buffers += 1
+        return self._buffers - 1
+
+    def _step(self, kind: int, source: int, target: int, **more: Any) -> None:
+        values: dict[str, Any] = dict.fromkeys(STEP.names or (), 0)
+        values |= {"kind": kind, "source": source, "target": target} | more
+        self._steps.append(tuple(values.values()))
+
+    def _emit_processor(
+        self, part: Processor, source: int, first: int, channels: int
+    ) -> tuple[int, int]:
+        target = self._new_buffer()
+        self._run(part, source, target, first, channels)
+        return target, part.latency
+
+    def _run(self, part: Processor, source: int, target: int, first: int, channels: int) -> None:
+        if any(part is node.processor for node in self._kept):
+            raise UsageError(f"{part!r} is in the chain twice; make another one of its class")
+        node = self._nodes.node_of(part, self.sample_rate, channels)
+        self._kept.append(node)
+        self._step(
+            PROCESS,
+            source,
+            target,
+            node=node.record.address,
+            first_channel=first,
+            channels=channels,
+        )
+
+    def _emit_parallel(
+        self, group: Parallel, source: int, first: int, channels: int
+    ) -> tuple[int, int]:
+        branches = self._parts_of(group)
+        outputs = [self._emit(branch, source, first, channels) for branch in branches]
+        longest = max(latency for _, latency in outputs)
+        target = self._new_buffer()
+        self._step(CLEAR, target, target)
+        for place, output in enumerate(outputs):
+            ready = self._delayed(group, place, output, longest, first, channels)
+            self._step(MIX, ready, target, gain=group.gains[place])
+        return target, longest
+
+    def _emit_split(self, group: Split, source: int, first: int, channels: int) -> tuple[int, int]:
+        branches = self._parts_of(group)
+        if len(branches) != channels:
+            raise UsageError(
+                f"Split has {len(branches)} parts for {channels} channels; give one for each"
+            )
+        outputs = [self._emit(branch, source, first + c, 1) for c, branch in enumerate(branches)]
+        longest = max(latency for _, latency in outputs)
+        target = self._new_buffer()
+        self._step(CLEAR, target, target)
+        for c, output in enumerate(outputs):
+            ready = self._delayed(group, c, output, longest, first + c, 1)
+            self._run(self._nodes.passing(group, c), ready, target, first + c, 1)
+        return target, longest
+
+    def _delayed(
+        self,
+        group: Group,
+        place: int,
+        output: tuple[int, int],
+        longest: int,
+        first: int,
+        channels: int,
+    ) -> int:
+        """Compensate a branch's latency; returns the buffer in which it meets the others."""
+        buffer, latency = output
+        if latency == longest:
+            return buffer
+        delay = self._nodes.delay_for(group, place, longest - latency)
+        return self._emit_processor(delay, buffer, first, channels)[0]
+
+    def _emit_crossfade(
+        self, fade: Crossfade, source: int, first: int, channels: int
+    ) -> tuple[int, int]:
+        old, _ = self._emit(fade.parts[0], source, first, channels)
+        new, latency = self._emit(fade.parts[1], source, first, channels)
+        target = self._new_buffer()
+        self._step(FADE, old, target, other=new)
+        return target, latency

@@ -1,0 +1,100 @@
+"""Building: from a process that a user wrote to proven code with an address.
+
+The code is made for one record and one number of channels. Around the process it cuts the block
+where parameters move, so that the process sees values that stand still.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from zerocross.compiler import Entry, Kernel, float32_rows, record_at, records_at
+from zerocross.compiler.proof.verdict import Verdict, prove
+from zerocross.graph.block import BLOCK, Block, ProofBlock, teach_compiler
+from zerocross.graph.event import EVENT
+from zerocross.graph.params import change_params, smooth
+
+__all__ = ["build"]
+
+
+def build(
+    name: str,
+    process: Kernel[Any],
+    written: Kernel[Any],
+    dtype: np.dtype[Any],
+    channels: int,
+    smoothed: bool,
+    debug: bool,
+) -> tuple[Entry, Verdict]:
+    """Compile and prove a process.
+
+    Parameters
+    ----------
+    name : str
+        Of the processor.
+    process, written : Kernel
+        What runs, of the state and a `Block`; and what the user wrote, which may be inside it.
+    dtype : numpy.dtype
+        Of the processor's record.
+    channels : int
+        Loops over them are unrolled.
+    smoothed : bool
+        Whether it has parameters.
+    debug : bool
+        Check every index.
+
+    Raises
+    ------
+    RealtimeError
+        If the process is refused, with file, line, reason and cure.
+
+    """
+    make = functools.partial(_make_entry, name, process, dtype, channels, smoothed)
+    entry = make(Block)
+    entry.checked = debug
+    return entry, prove(entry, written, lambda: make(ProofBlock), teach_compiler)
+
+
+def _make_entry(
+    name: str,
+    process: Kernel[Any],
+    dtype: np.dtype[Any],
+    channels: int,
+    smoothed: bool,
+    block_type: type[Block],
+) -> Entry:
+    """Return the entry around a process."""
+
+    def run(state_address: int, block_address: int) -> int:
+        state = record_at(state_address, dtype)
+        b = record_at(block_address, BLOCK)
+        if smoothed:
+            change_params(state, b.changes, b.change_count)
+        notes = b.note_count
+        done = 0
+        while done < b.frames:
+            frames = smooth(state, b.frames - done) if smoothed else b.frames
+            process(
+                state,
+                block_type(
+                    float32_rows(b.input + 4 * done, channels, b.row_frames),
+                    float32_rows(b.output + 4 * done, channels, b.row_frames),
+                    frames,
+                    channels,
+                    b.sample_rate,
+                    b.position + done,
+                    b.arena,
+                    records_at(b.notes, notes, EVENT),
+                ),
+            )
+            notes = 0
+            done += frames
+        return 0
+
+    run.__name__ = f"process_{name}"
+    made = Entry(run, ("int64", "int64"))
+    made.strict_aliasing = True
+    return made

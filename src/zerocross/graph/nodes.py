@@ -1,0 +1,205 @@
+"""Nodes: what a chain keeps of each of its processors, for the audio thread and of it.
+
+A node is made when a program first names its processor and dropped when none does any more. Its
+faults are counted in it, so a processor that runs anew, or that takes another's address in
+memory, begins at none.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import threading
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+
+from zerocross.errors import UsageError
+from zerocross.graph.block import MAX_BLOCK
+from zerocross.graph.connection import Connection
+from zerocross.graph.decorator import processor
+from zerocross.graph.fault import Fault, fault_of
+from zerocross.graph.groups import Group
+from zerocross.graph.processor import Processor
+from zerocross.graph.program import NODE, SILENT
+from zerocross.memory import Record, audit
+
+__all__ = ["Node", "Nodes"]
+
+#: Faults that wait to be asked for; the oldest of more are forgotten.
+_MOST_FAULTS = 1024
+#: What the audio thread writes into a node.
+_SEEN = [placed.field for placed in audit(NODE).fields if placed.writer == "audio"]
+
+
+@processor
+class _Delay:
+    """A delay of whole frames: latency compensation."""
+
+    frames = 0
+    place = 0
+
+    def prepare(self, _sample_rate: float, channels: int, _max_block: int) -> None:
+        self.line = np.zeros((channels, max(1, self.frames)), np.float32)
+
+    def process(self, block: Any) -> None:
+        length = self.line.shape[1]
+        for c in range(block.channels):
+            at = self.place
+            for i in range(block.frames):
+                block.output[c, i] = self.line[c, at]
+                self.line[c, at] = block.input[c, i]
+                at = at + 1 if at + 1 < length else 0
+        self.place = (self.place + block.frames) % length
+
+
+@processor
+def _pass(block: Any) -> None:
+    for c in range(block.channels):
+        for i in range(block.frames):
+            block.output[c, i] = block.input[c, i]
+
+
+@dataclasses.dataclass
+class Node:
+    """A processor in a program, and all that the audio thread reaches through it.
+
+    Attributes
+    ----------
+    processor : Processor
+    record : Record
+        A `NODE`.
+    kept : tuple
+        The processor's record and code, which live as long as a program may run them.
+    told : int
+        How many of its faults were reported.
+
+    """
+
+    processor: Processor
+    record: Record
+    kept: tuple[Any, ...]
+    told: int = 0
+
+
+class Nodes:
+    """The nodes of a chain, and the processors that the chain adds by itself.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the chain plays.
+    debug : bool
+        Compile processors with every index checked.
+    on_fault : int
+        The mode of a node after a fault, of what is not an instrument.
+    stops : bool
+        Whether a fault silences the whole chain.
+
+    """
+
+    def __init__(self, connection: Connection, debug: bool, on_fault: int, stops: bool) -> None:
+        self._connection = connection
+        self._debug, self._on_fault, self._stops = debug, on_fault, stops
+        # By identity, as users may define equality. A node holds its processor, so that no other
+        # one can have its id.
+        self._nodes: dict[int, Node] = {}
+        self._helpers: dict[tuple[Group, int, int], Processor] = {}
+        self._faults: collections.deque[Fault] = collections.deque(maxlen=_MOST_FAULTS)
+        self._lock = threading.Lock()  # held for a moment, never while compiling or fading
+
+    def __getitem__(self, part: Processor) -> Node:
+        return self._nodes[id(part)]
+
+    # --- what a program asks ------------------------------------------------------------------
+
+    def node_of(self, part: Processor, sample_rate: float, channels: int) -> Node:
+        """Return a processor's node; the first time, the processor is compiled and proven.
+
+        Raises
+        ------
+        RealtimeError
+            If the processor is refused.
+        UsageError
+            If it plays in another chain: it has one state.
+
+        """
+        known = self._nodes.get(id(part))
+        if known:
+            return known
+        other = part._connection
+        if other is not None and other is not self._connection and other.plays:
+            raise UsageError(f"{part!r} plays in another chain; make another one of its class")
+        part.make_ready(sample_rate, channels, MAX_BLOCK, self._debug)
+        part._connection = self._connection
+        record = Record(NODE)
+        record.fill(
+            entry=part.entry.address,
+            state=part.record.address,
+            on_fault=SILENT if part.is_instrument else self._on_fault,
+            stops=int(self._stops),
+        )
+        made = Node(part, record, (part.record, part.entry))
+        with self._lock:
+            self._nodes[id(part)] = made
+        return made
+
+    def delay_for(self, owner: Group, place: int, frames: int) -> Processor:
+        """Return the delay that makes a branch meet the others."""
+        made: Any = _Delay
+        return self._helper((owner, place, frames), lambda: made(frames=frames))
+
+    def passing(self, owner: Group, place: int) -> Processor:
+        """Return the part that writes a channel to the common buffer."""
+        return self._helper((owner, place, -1), _pass)
+
+    def _helper(self, key: tuple[Group, int, int], make: Callable[[], Processor]) -> Processor:
+        if key not in self._helpers:
+            self._helpers[key] = make()
+        return self._helpers[key]
+
+    # --- which there are ----------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Begin anew: no processor is ready for anything."""
+        self.keep(())
+
+    def keep(self, parts: Collection[Processor]) -> None:
+        """Drop all other nodes, and the helpers among them; their faults still wait."""
+        kept = {id(part) for part in parts}
+        with self._lock:
+            self._gather()
+            for key in self._nodes.keys() - kept:
+                part = self._nodes.pop(key).processor
+                if part._connection is self._connection:
+                    part._connection = None
+            self._helpers = {k: part for k, part in self._helpers.items() if id(part) in kept}
+
+    def reset(self) -> None:
+        """Put the helpers back to rest, and let processors run again that were bypassed."""
+        for helper in self._helpers.values():
+            helper.reset()
+        with self._lock:
+            self._gather()
+            for node in self._nodes.values():
+                node.told = 0
+                for name in _SEEN:
+                    node.record[name] = 0
+
+    # --- faults -------------------------------------------------------------------------------
+
+    def new_faults(self) -> list[Fault]:
+        """Return the faults since the last call."""
+        with self._lock:
+            self._gather()
+            found = list(self._faults)
+            self._faults.clear()
+        return found
+
+    def _gather(self) -> None:
+        for node in self._nodes.values():
+            count = node.record.load("faults")
+            if count > node.told:
+                node.told = count
+                self._faults.append(fault_of(node.processor, node.record))
