@@ -23,8 +23,9 @@ from zerocross.devices.discovery import NULL_DEVICE
 from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
 from zerocross.offline import render
-from zerocross.player import Events
+from zerocross.player import Events, Queue
 from zerocross.player.budget import Budget
+from zerocross.player.feed import Feed
 from zerocross.player.notifications import Event
 from zerocross.sources.file import open_source
 
@@ -242,6 +243,19 @@ def test_next_previous_stop_play(player, make_file):
     player.next()
     player.next()
     assert player.state == "stopped"
+
+
+def test_play_without_files_resumes_or_begins_the_track_anew(player, make_file):
+    with pytest.raises(UsageError, match="nothing to play; give at least one file"):
+        player.play()
+    player.play(make_file(frames=240_000)[0])
+    wait_for(lambda: player.position > 0.2)
+    player.pause()
+    player.play()
+    assert kinds(player)[-2:] == ["paused", "resumed"]
+    assert (player.state, player.position > 0.2) == ("playing", True)
+    player.play(start_s=2.0)
+    assert player.position == pytest.approx(2.0, abs=0.2)
 
 
 def test_a_track_added_while_playing_is_played(player, make_file):
@@ -568,6 +582,70 @@ def test_a_budget_is_shared_out_once(make_file):
     assert Budget().end_of(0, source, 100) is None
     assert not Budget().is_spent(48_000)
     source.close()
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The sources that players and renderings open, so that no collector closes them."""
+    found = []
+
+    def opening(path):
+        found.append(open_source(path))
+        return found[-1]
+
+    monkeypatch.setattr("zerocross.player.feed.open_source", opening)
+    return found
+
+
+def is_closed(source):
+    return source._file.closed
+
+
+def test_every_file_that_was_opened_is_closed(player, opened, make_file, tmp_path):
+    """Those that were played, those open ahead, those of another rate, those sought in."""
+    paths = [make_file(f"{rate}.wav", frames=6000, sample_rate=rate)[0] for rate in RATES]
+    player.play(*paths)
+    player.seek(0.05)
+    assert player.wait(10)
+    assert len(opened) == 3, "the seek let go of the one of another rate, too"
+    assert all(map(is_closed, opened))
+    player.play(paths[0], paths[1])
+    player.stop()
+    player.play(*paths[:1] * 10)
+    player.play(paths[1])
+    player.close()
+    assert len(opened) > 6
+    assert all(map(is_closed, opened))
+    del opened[:]
+    render(paths, tmp_path / "out.wav")
+    assert len(opened) == 2
+    assert all(map(is_closed, opened))
+
+
+def test_a_file_is_open_until_it_was_heard_and_then_closed(player, opened, make_file):
+    paths = [make_file(f"{i}.wav", frames=24_000)[0] for i in range(3)]
+    player.play(*paths)
+    wait_for(lambda: len(opened) == 3)
+    wait_for(lambda: player.queue.index == 1)
+    wait_for(lambda: is_closed(opened[0]))
+    assert not is_closed(opened[1]), "a seek needs it"
+    player.seek(0.0)
+    assert player.queue.index == 1
+    assert len([s for s in opened if s.location == paths[1]]) == 1, "and finds it open"
+
+
+def test_the_position_of_a_feed(make_file):
+    stream, source = FileStream(48_000), open_source(make_file()[0])
+    queue = Queue()
+    queue.append(source.location)
+    feed = Feed(stream, queue, Budget(), open_track=None, tell=None, ahead=1)
+    assert feed.position_s == 0.0
+    feed.jump(0, source, 0.5)
+    assert feed.position_s == 0.5
+    feed.jump(0, source, 9.5)
+    assert feed.position_s == 1.0, "its end"
+    feed.close()
+    assert is_closed(source)
 
 
 def test_half_a_frame_is_not_posted():

@@ -214,7 +214,6 @@ class Output:
             counters += now
             seconds += now.number("frames_played") / self.stream.sample_rate
             recent = self.stream.recent()
-            self._remember_format()
         rate = self._format.get("sample_rate", 0)
         return {
             "sample_rate": rate,
