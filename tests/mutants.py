@@ -14,6 +14,9 @@ import difflib
 import hashlib
 from collections.abc import Iterator
 
+#: Between what was and what is, in the name of a change.
+ARROW = " -> "
+
 _COMPARISONS = {
     ast.Lt: ("<", "<="),
     ast.LtE: ("<=", "<"),
@@ -46,55 +49,52 @@ class Mutant:
     operator: str
     change: str
     nth: int
-    source: str = dataclasses.field(repr=False)
+    original: str = dataclasses.field(repr=False)
+    span: tuple[int, int, int, int] = dataclasses.field(repr=False)
 
     @property
     def key(self) -> str:
         parts = (self.module, self.where, self.text, self.operator, self.change, str(self.nth))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
-    def diff(self, original: str) -> str:
-        lines = difflib.unified_diff(
-            original.splitlines(), self.source.splitlines(), lineterm="", n=0
-        )
-        return "\n".join(line for line in list(lines)[2:] if not line.startswith("@@"))
+    @property
+    def source(self) -> str:
+        """The module's source with the change (columns are counted in bytes)."""
+        lines = self.original.encode().splitlines(keepends=True)
+        first, start, last, end = self.span
+        head = b"".join(lines[: first - 1]) + lines[first - 1][:start]
+        tail = lines[last - 1][end:] + b"".join(lines[last:])
+        return (head + self.change.rpartition(ARROW)[2].encode() + tail).decode()
+
+    @property
+    def diff(self) -> str:
+        """The lines before and after."""
+        old, new = self.original.splitlines(), self.source.splitlines()
+        lines = list(difflib.unified_diff(old, new, lineterm="", n=0))[2:]
+        return "\n".join(line for line in lines if not line.startswith("@@"))
 
 
 def mutants_of(module: str, source: str) -> list[Mutant]:
-    """Return every mutant of a module that compiles to something else, in order of place."""
-    tree = ast.parse(source)
-    original = ast.dump(ast.parse(source))
+    """Return every mutant of a module, in order of place."""
     found: list[Mutant] = []
     seen: dict[tuple[str, ...], int] = {}
     lines = source.splitlines()
-    for where, node, operator, text in _changes(tree):
-        changed = _replaced(source, node, text)
-        try:
-            if ast.dump(ast.parse(changed)) == original:
-                continue
-        except SyntaxError:
+    for where, node, operator, text in _changes(ast.parse(source)):
+        before = " ".join(ast.unparse(node).split())
+        if before == text:
             continue
-        before = " ".join((ast.get_source_segment(source, node) or "").split())
-        change = f"{before} -> {text}"
-        name = (where, lines[node.lineno - 1].strip(), operator, change)
-        seen[name] = seen.get(name, -1) + 1
         line = node.lineno
+        name = (where, lines[line - 1].strip(), operator, before + ARROW + text)
+        seen[name] = seen.get(name, -1) + 1
+        span = (line, node.col_offset, node.end_lineno or line, node.end_col_offset or 0)
         found.append(
-            Mutant(module, where, line, name[1], operator, change, seen[name], changed)
+            Mutant(module, where, line, name[1], operator, name[3], seen[name], source, span)
         )
     return found
 
 
-def _replaced(source: str, node: ast.AST, text: str) -> str:
-    """Return the source with the text of a node replaced (columns are counted in bytes)."""
-    lines = source.encode().splitlines(keepends=True)
-    first, last = node.lineno - 1, node.end_lineno - 1  # type: ignore[attr-defined]
-    head = b"".join(lines[:first]) + lines[first][: node.col_offset]  # type: ignore[attr-defined]
-    tail = lines[last][node.end_col_offset :] + b"".join(lines[last + 1 :])  # type: ignore[attr-defined]
-    return (head + text.encode() + tail).decode()
-
-
-_Change = tuple[str, ast.AST, str, str]
+_Changeable = ast.stmt | ast.expr
+_Change = tuple[str, _Changeable, str, str]
 
 
 def _changes(tree: ast.Module) -> Iterator[_Change]:
@@ -135,7 +135,7 @@ def _is_left_alone(parent: ast.AST, field: str, child: ast.AST) -> bool:
     return isinstance(parent, ast.arguments) and isinstance(child, ast.Constant)
 
 
-def _of_statement(node: ast.stmt) -> Iterator[tuple[str, ast.AST, str]]:
+def _of_statement(node: ast.stmt) -> Iterator[tuple[str, _Changeable, str]]:
     """Yield what becomes of a statement: left out, or made plain, or another result."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         call = node.value

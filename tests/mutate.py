@@ -405,8 +405,7 @@ def main(arguments: list[str] | None = None) -> int:
         rows.append(row)
         print(f"{row['status']:9} {row['seconds']:6} s  {row['place']}  {row['by']}", flush=True)
         if row["status"] == "survived":
-            original = (project.source / mutant.module).read_text()
-            print(f"    in {mutant.where}, {mutant.operator}\n{mutant.diff(original)}", flush=True)
+            print(f"    in {mutant.where}, {mutant.operator}\n{mutant.diff}", flush=True)
     print(summary(rows))
     if len(rows) < len(mutants):
         print(f"{len(mutants) - len(rows)} are left; run the same again to go on")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -55,7 +54,7 @@ def test_a_planted_mutant_is_killed_and_an_equivalent_one_survives(small, tmp_pa
     assert rows[killed]["status"] == "killed"
     assert rows[killed]["by"] == "tests/test_clip.py::test_clip"
     assert rows[same]["status"] == "survived"
-    assert same.diff(MODULE) == "-    if value < low:\n+    if value <= low:"
+    assert same.diff == "-    if value < low:\n+    if value <= low:"
     assert mutate.summary(list(rows.values())).startswith("1 of 2 killed (50.0%)")
     assert (small.source / "clip.py").read_text() == MODULE, "only the copy was changed"
 
@@ -170,8 +169,7 @@ def test_nine_of_ten_mutants_are_killed():
     for mutant, row in campaign.run(mutants):
         rows.append(row)
         if row["status"] == "survived":
-            original = Path(project.source / mutant.module).read_text()
-            print(row["place"], row["operator"], mutant.diff(original), sep="\n")
+            print(row["place"], row["operator"], mutant.diff, sep="\n")
     print(mutate.summary(rows))
     assert len(rows) == len(mutants), "an hour was not enough: run it again to go on"
     assert sum(row["status"] != "survived" for row in rows) >= 0.9 * len(rows)
