@@ -41,19 +41,23 @@ from pathlib import Path
 from mutants import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[1]
+_ORDERS = ("test_orders",)
+_ORDERED = re.compile(r"\b(load_acquire|store_release|fence_acquire|fence_release)\(")
+_ORDER_CHANGES = {"order", "left out"}
 _MEMORY_BYTES = 24 << 30
 
 #: Which tests are to kill a module's mutants, the most specific first: the first row that fits.
+#: For a memory order `test_orders` comes before them.
 TESTS: dict[str, tuple[str, ...]] = {
-    "sync/*": ("test_orders", "test_sync"),
-    "memory/record.py": ("test_orders", "test_memory", "test_chain"),
-    "memory/*": ("test_orders", "test_memory"),
+    "sync/*": ("test_sync",),
+    "memory/record.py": ("test_memory", "test_chain"),
+    "memory/*": ("test_memory",),
     "system/*": ("test_memory", "test_priority"),
     "units.py": ("test_units",),
     "errors.py": ("test_units", "test_proof", "test_memory", "test_sync"),
     "closing.py": ("test_memory", "test_live"),
     "compiler/primitives/vector*": ("test_vector", "test_neon"),
-    "compiler/primitives/atomic.py": ("test_compiler", "test_orders", "test_sync", "test_memory"),
+    "compiler/primitives/atomic.py": ("test_compiler", "test_sync", "test_memory"),
     "compiler/primitives/pointer.py": ("test_compiler", "test_sync", "test_memory"),
     "compiler/primitives/*": ("test_compiler", "test_sync", "test_live"),
     "compiler/proof/*": ("test_proof", "test_chain"),
@@ -63,11 +67,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "dsp/dc.py": ("test_dynamics", "test_lengths"),
     "dsp/fft.py": ("test_fft", "test_lengths"),
     "dsp/limiter.py": ("test_dynamics", "test_lengths"),
-    "dsp/loudness.py": ("test_orders", "test_loudness"),
+    "dsp/loudness.py": ("test_loudness",),
     "dsp/resample.py": ("test_resample", "test_engine"),
     "dsp/*": ("test_dsp", "test_dynamics", "test_lengths", "test_effects", "test_engine"),
-    "graph/*": ("test_orders", "test_chain", "test_events", "test_proof", "test_effects"),
-    "engine/*": ("test_orders", "test_engine", "test_live", "test_player", "test_chain"),
+    "graph/*": ("test_chain", "test_events", "test_proof", "test_effects"),
+    "engine/*": ("test_engine", "test_live", "test_player", "test_chain"),
     "devices/*": ("test_live", "test_devices", "test_player"),
     "sources/*": ("test_engine", "test_player"),
     "eq/design.py": ("test_eq",),
@@ -116,11 +120,12 @@ class Project:
             raise SystemExit(f"no module {', '.join(missing)} in {self.source}")
         return found if named else every
 
-    def tests_of(self, module: str) -> tuple[str, ...]:
-        """Return the test files of a module."""
+    def tests_of(self, module: str, *, orders: bool = False) -> tuple[str, ...]:
+        """Return the test files of a module; for a memory order, those that count orders."""
         for pattern, names in self.tests.items():
             if fnmatch.fnmatch(module, pattern):
-                return tuple(f"tests/{name}.py" for name in names)
+                first = _ORDERS if orders else ()
+                return tuple(f"tests/{name}.py" for name in (*first, *names))
         raise SystemExit(f"no tests are known for {module}; add it to the table in tests/mutate.py")
 
     def why_equivalent(self, mutant: Mutant) -> str | None:
@@ -208,9 +213,12 @@ class Copy:
                 path.write_bytes(original)
 
     def _run(self, tests: tuple[str, ...], limit_s: float, cache: Path) -> Outcome:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "fastest_first"]
+        command = [sys.executable, "-m", "pytest", *options, *tests]
+        named = hashlib.sha256(" ".join(tests).encode()).hexdigest()[:16]
         environment = os.environ | {
-            "PYTHONPATH": str(self.folder / "src"),
+            "PYTHONPATH": f"{self.folder / 'src'}{os.pathsep}{Path(__file__).parent}",
+            "MUTATE_TIMES": str(self._cache / f"times-{named}.json"),
             "ZEROCROSS_CACHE_DIR": str(cache),
             "PYTHONDONTWRITEBYTECODE": "1",  # a change within a second is a change
             "PYTHONHASHSEED": "0",
@@ -262,17 +270,20 @@ class Results:
 
     def __init__(self, project: Project, path: Path) -> None:
         self._project, self._path, self._lock = project, path, threading.Lock()
+        self._marked: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
         self.rows: dict[str, dict[str, object]] = {}
         if path.exists():
             self.rows = json.loads(path.read_text())
 
     def _marks(self, mutant: Mutant, tests: tuple[str, ...]) -> tuple[str, str]:
-        root = self._project.root
-        helpers = sorted((root / "tests").glob("[!t]*.py"))
-        return (
-            _digest(self._project.source / mutant.module),
-            _digest(*(root / name for name in tests), *helpers),
-        )
+        """Return digests of the module and its tests, as they were when first asked for."""
+        what = mutant.module, tests
+        if what not in self._marked:
+            root = self._project.root
+            helpers = [p for p in sorted((root / "tests").glob("*.py")) if p.name[:5] != "test_"]
+            module = self._project.source / mutant.module
+            self._marked[what] = _digest(module), _digest(*(root / t for t in tests), *helpers)
+        return self._marked[what]
 
     def known(self, mutant: Mutant, tests: tuple[str, ...]) -> dict[str, object] | None:
         """Return what is known already, if it still holds."""
@@ -346,7 +357,8 @@ class Campaign:
                         yield found
 
     def _tests_of(self, mutant: Mutant) -> tuple[str, ...]:
-        return self.tests or self.project.tests_of(mutant.module)
+        orders = _ORDERED.search(mutant.change) is not None and mutant.operator in _ORDER_CHANGES
+        return self.tests or self.project.tests_of(mutant.module, orders=orders)
 
     def _measure(self, mutants: list[Mutant], free: queue.SimpleQueue[Copy]) -> None:
         """Run each set of tests without a mutant: they have to pass, and say how long it takes."""

@@ -53,12 +53,21 @@ def test_the_bare_timer_wakes_every_period():
     assert timer.counts()["wakes"] < 10_000, "it sleeps in between"
 
 
+def seconds_until(until):
+    return int(until[0]) + int(until[1]) / 1e9 - time.monotonic()
+
+
 def test_the_bare_timer_counts_what_it_missed():
+    """Its period is long while it falls asleep and short when it wakes: so it comes too late."""
     with BareTimer(0.001) as timer:
         record = timer._record
         wait_for(lambda: timer.counts()["wakes"] > 10, what="wakes")
-        record["until"][:] = 0
-        assert timer.counts()["missed"] >= 0
+        before = timer.counts()["missed"]
+        record["period_ns"] = 300_000_000
+        wait_for(lambda: seconds_until(record["until"]) > 0.1, what="a long sleep")
+        record["period_ns"] = 1_000_000
+        wait_for(lambda: timer.counts()["missed"] > before, what="a gap")
+        assert timer.counts()["missed"] - before >= 250
 
 
 def test_python_callbacks_stop_with_the_interpreter_and_ours_do_not(tmp_path):

@@ -147,7 +147,7 @@ def test_every_module_has_tests_and_every_rule_still_fits():
     project = mutate.this_project()
     found = []
     for module in project.modules([]):
-        for name in project.tests_of(module):
+        for name in project.tests_of(module, orders=True):
             assert (mutate.ROOT / name).is_file(), f"{module}: {name}"
         found += mutants_of(module, (project.source / module).read_text())
     for rule in project.equivalent:
