@@ -14,8 +14,8 @@ from zerocross.dsp.resample import make_resampler, resample_rows
 from zerocross.engine.decode import ERROR_SHORT
 from zerocross.engine.file_stream import FileStream
 from zerocross.engine.layouts import BUCKETS
-from zerocross.graph.block import MAX_BLOCK
 from zerocross.engine.timing import bucket_limits_ns, percentile_ns
+from zerocross.graph.block import MAX_BLOCK
 from zerocross.sources.file import open_source
 
 RATE = 48_000

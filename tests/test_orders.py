@@ -135,8 +135,10 @@ def _assembly(made, monkeypatch):
         module = target.llvm().parse_assembly(kept)
         module.triple = chosen.triple
         target.target_machine(chosen)  # AArch64 is known from here on
-        machine = target.llvm().Target.from_triple(chosen.triple).create_target_machine(
-            cpu=chosen.cpu, features=chosen.features, opt=0
+        machine = (
+            target.llvm()
+            .Target.from_triple(chosen.triple)
+            .create_target_machine(cpu=chosen.cpu, features=chosen.features, opt=0)
         )
         module.data_layout = str(machine.target_data)
         return machine.emit_assembly(module)
