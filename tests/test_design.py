@@ -19,8 +19,14 @@ from zerocross.eq.design import (
     q_of_bandwidth,
     q_of_slope,
 )
-from zerocross.eq.graphic import GRAPHIC_HZ, curve_db, fit_bands, gains_for, graphic_q
-from zerocross.eq.graphic import minimum_phase
+from zerocross.eq.graphic import (
+    GRAPHIC_HZ,
+    curve_db,
+    fit_bands,
+    gains_for,
+    graphic_q,
+    minimum_phase,
+)
 from zerocross.loudness.replaygain import GainTags, gain_for
 from zerocross.spectrum.bands import Bands, design_scale, design_weights, noise_bandwidth
 
