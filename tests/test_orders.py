@@ -14,14 +14,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from zerocross.dsp.loudness import _measure
+from zerocross.dsp.r128 import _measure
 
 import zerocross
 from test_sync import _watch_tap
 from zerocross import Chain
 from zerocross.compiler import entry, record_at, target
 from zerocross.compiler.entry import Entry
-from zerocross.engine.callback import render_block
+from zerocross.engine.callback import file_callback
 from zerocross.engine.decode import decode_loop
 from zerocross.eq import Equalizer
 from zerocross.lab.timer import BareTimer, _run_timer
@@ -57,26 +57,25 @@ ORDERS = {
     "_note_high_water": (3, 0, ""),  # the other words; high_water at first and after a lost one
     # engine: the decode thread
     "decode_loop": (2, 0, ""),  # stop: a loop's condition is there twice
-    "decode_step": (1, 0, ""),  # generation
-    "drop_old_sources": (1, 2, ""),  # sources_written; sources_taken gives slots back, generation
-    "start_source": (2, 1, ""),  # sources_written before a source, mark_read before a mark's slot
+    "decode_step": (1, 0, ""),  # epoch
+    "drop_old_sources": (1, 2, ""),  # sources_written; sources_taken gives slots back, epoch
+    "start_source": (2, 1, ""),  # sources_written before a source, marks_taken before a mark's slot
     "push_mark": (0, 1, ""),  # marks_written, after the mark
     "push_outcome": (0, 1, ""),  # outcomes_written, after the outcome
     # engine: the audio thread
-    "fetch": (3, 0, ""),  # generation, playing; marks_written: is there more to come
-    "frames_in_piece": (1, 0, ""),  # marks_written, before a mark is read
-    "has_refilled": (1, 0, ""),  # marks_written, before a mark is read
-    "skip_to_generation": (2, 4, ""),  # write before marks_written; read and mark_read on both ways
-    "take_mark": (0, 1, ""),  # mark_read, after the mark was read: the slot is free
-    "count_fill": (1, 0, ""),  # marks_written
-    "process_block": (1, 1, ""),  # program, before it is run; program_running, after
+    "fetch": (2, 0, ""),  # epoch, playing
+    "_marks_written": (1, 0, ""),  # before a mark is read
+    "_jump": (1, 4, ""),  # write before marks_written; read and marks_taken on both ways
+    "_take_mark": (0, 1, ""),  # marks_taken, after the mark was read: the slot is free
+    "_process_block": (1, 1, ""),  # program, before it is run; program_running, after
     # graph
+    "_fail": (0, 1, ""),  # faults, after the cause
     "_run_pieces": (1, 0, ""),  # the queue's address
     "take_due": (1, 0, ""),  # posted, before the events
     "frames_to_next": (1, 0, ""),
     # what others read while it runs
     "_end_piece": (1, 1, ""),  # count, after the piece's energy
-    "_take": (2, 0, "acquire"),  # version before the coefficients, writing after them
+    "_take_posted": (2, 0, "acquire"),  # version before the coefficients, writing after them
     "_run_timer": (2, 0, ""),  # stop: a loop's condition is there twice
 }
 
@@ -119,7 +118,7 @@ ENTRIES = {
     "equaliser": _equaliser_entry,
     "timer": _timer_entry,
     "decode": _decode_entry,
-    "render": render_block,
+    "file_callback": file_callback,
 }
 
 _LOAD, _STORE = re.compile(r"\tldap?u?r\t"), re.compile(r"\tstlu?r\t")
