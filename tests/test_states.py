@@ -123,6 +123,23 @@ def test_a_reset_filter_keeps_the_coefficients_that_were_posted():
     )
 
 
+def test_a_filter_of_another_form_begins_at_rest():
+    """What one form remembers is nothing to the other: the new one fades in from silence."""
+    signal = np.random.default_rng(10).standard_normal((2, 1200)).astype(np.float32)
+    head, tail = np.ascontiguousarray(signal[:, :600]), np.ascontiguousarray(signal[:, 600:])
+    one_by_one, side_by_side = (design_iir(bands(12), form) for form in ("cascade", "parallel"))
+    state = make_fading_iir(one_by_one[None], 2, FRAMES, 600)
+    old, new = make_iir(one_by_one, 2, FRAMES), make_iir(side_by_side, 2, FRAMES)
+    for one, run in ((state, _fading), (old, _iir)):
+        in_place(run)(one, head.copy())
+    state.post(side_by_side[None])
+    out = in_place(_fading)(state, tail.copy())
+    before, after = in_place(_iir)(old, tail.copy()), in_place(_iir)(new, tail.copy())
+    t = np.arange(1, 601) / 600
+    share = t**3 * (t * (6 * t - 15) + 10)
+    assert np.abs(out - (before + share * (after - before))).max() < 1e-6
+
+
 def test_the_forms_of_a_filter_are_told():
     with pytest.raises(UsageError, match="form 'both': give one of auto, cascade, parallel"):
         design_iir(bands(3), "both")
