@@ -222,11 +222,24 @@ def test_a_default_that_refuses_falls_through_and_says_why(monkeypatch, make_fil
         open_device("no such card", stream.client(), 48_000, 2, 64)
 
 
-@pytest.mark.parametrize("number", [-1, -3, -19, -100, -103, -104, -202, -203, -205])
-def test_every_refusal_says_what_to_do(number):
-    words = describe_result(number)
-    assert words and "\n" not in words
-    assert ";" in words or "?" in words
+@pytest.mark.parametrize(
+    ("number", "what", "cure"),
+    [
+        (-1, "unknown error (miniaudio -1)", "choose another --device"),
+        (-3, "settings that it cannot take", "try another --block"),
+        (-19, "it is busy", "close the program"),
+        (-100, "not usable in this format", "choose another --device"),
+        (-103, "no such device", "choose another --device"),
+        (-104, "no sound system", "use --device null"),
+        (-202, "already in use", "close that one"),
+        (-203, "no backend (miniaudio -203)", "choose another --device"),
+    ],
+)
+def test_every_refusal_says_what_to_do(number, what, cure):
+    told, todo = describe_result(number).split("; ", 1)
+    assert what in told
+    assert cure in todo
+    assert describe_result(-205) == "the backend could not start; is its server running?"
 
 
 def test_the_null_device_is_always_listed(cli):

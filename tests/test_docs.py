@@ -75,6 +75,7 @@ def test_the_two_commands_are_what_ci_runs():
 def test_other_commands_shown_are_known():
     """Nothing is shown that no test runs: these are the test suite and the linters themselves."""
     rest = [c for c in shown_commands() if not c.startswith(("zerocross ", "python3 -m venv"))]
+    assert len(rest) >= 3
     assert all(
         c.startswith((".venv/bin/python -m pytest", ".venv/bin/ruff", ".venv/bin/mypy"))
         for c in rest
@@ -106,12 +107,12 @@ def test_examples_run(path, folder, monkeypatch):
     )
     out = run([sys.executable, "-c", script], folder)
     expected = {
-        "ring_between_threads.py": "RMS 1.0",
-        "windows_from_a_tap.py": "0 torn",
-        "spectrum_of_arrays.py": "-20.0 dBFS",
-        "normalise_files.py": "-18.0 LUFS",
+        "ring_between_threads.py": r"^480000 frames, RMS 0\.999$",
+        "windows_from_a_tap.py": r"\b0 torn",
+        "spectrum_of_arrays.py": r"-20\.0 dBFS",
+        "normalise_files.py": r"-18\.0 LUFS",
     }
-    assert expected.get(path.name, "underruns") in out.replace("RMS 0.999", "RMS 1.0")
+    assert re.search(expected.get(path.name, r"\b0 underruns"), out, re.MULTILINE), out
 
 
 @pytest.mark.soak

@@ -26,6 +26,7 @@ from zerocross.effects import (
     TapPoint,
 )
 from zerocross.eq import KINDS, Equalizer, design_band, frequency_response
+from zerocross.graph.program import run_program_over
 
 RATE = 48_000
 SIGNAL = music(24_000)
@@ -77,6 +78,43 @@ def test_any_split_gives_the_same_bits(name):
     assert np.abs(whole).max() > 0.01
     for block in SPLITS:
         assert np.array_equal(Chain(make()).render(SIGNAL, block_size=block), whole), block
+
+
+def run_on(program, signal):
+    """Return what a prepared chain gives, from where it is."""
+    rows = np.ascontiguousarray(signal.T)
+    out = np.zeros_like(rows)
+    run_program_over(
+        program.record.address, rows.ctypes.data, out.ctypes.data, rows.shape[1], rows.shape[1]
+    )
+    return out
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in EVERY if name not in ("sampler", "notes")]
+)  # whose notes are over
+def test_a_reset_effect_gives_the_same_bits_again(name):
+    one = EVERY[name]()
+    chain = Chain(one)
+    program = chain.prepare(RATE, 2)
+    first = run_on(program, SIGNAL)
+    run_on(program, 2 * SIGNAL)
+    run_on(program, SIGNAL[:777])
+    chain.reset()
+    assert np.array_equal(run_on(program, SIGNAL), first)
+
+
+def test_a_reset_equaliser_keeps_its_bands():
+    """Also those that were set last, and in the middle of their fade."""
+    one = Equalizer([("peaking", 1000, 1, 6)])
+    chain = Chain(one)
+    program = chain.prepare(RATE, 2)
+    run_on(program, SIGNAL)
+    one.set_band(0, gain_db=-9.0)
+    run_on(program, SIGNAL[:500])
+    chain.reset()
+    fresh = Chain(Equalizer([("peaking", 1000, 1, -9)])).prepare(RATE, 2)
+    assert np.array_equal(run_on(program, SIGNAL), run_on(fresh, SIGNAL))
 
 
 @pytest.mark.parametrize("name", ["compressor", "delay", "equalizer"])

@@ -350,7 +350,12 @@ def test_public_names():
         "render",
     }
     for name in zerocross.__all__:
-        assert getattr(zerocross, name) is not None
+        value = getattr(zerocross, name)
+        if callable(value):
+            assert value.__name__ == name
+            assert value.__module__.startswith("zerocross.")
+        else:
+            assert isinstance(value, (int, str)), name
 
 
 def test_importing_is_cheap():

@@ -19,7 +19,7 @@ from zerocross.compiler import attempt, entry, record_at
 from zerocross.devices.portaudio import portaudio_callback
 from zerocross.effects import Gain, Oscillator
 from zerocross.engine.counters import LATE_CAUSES
-from zerocross.engine.layouts import CALLBACK_LATE, LOGGED, STREAM
+from zerocross.engine.layouts import CALLBACK_SHORT, LOGGED, STREAM
 from zerocross.engine.timing import remember
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -241,7 +241,7 @@ def test_the_recorder_says_what_it_was_told():
         gap = 3 * period if k == 280 else period
         at += round(gap)
         elapsed = round(2 * period) if late else 1000
-        _remember(record.address, at, elapsed, elapsed, 64, 4 if k == 295 else 0)
+        _remember(record.address, at, elapsed, elapsed, 64, CALLBACK_SHORT if k == 295 else 0)
     report = stream.report()
     assert (report["callbacks"], report["late_callbacks"]) == (300, 1)
     recent = report["recent_callbacks"]
@@ -255,7 +255,6 @@ def test_the_recorder_says_what_it_was_told():
     assert report["share_of_deadline"]["max"] == pytest.approx(2.0, rel=1e-6)
     assert report["arrival_jitter_ns"]["longest_gap"] == pytest.approx(3 * period, abs=2)
     assert report["arrival_jitter_ns"]["p50"] <= 2
-    assert CALLBACK_LATE == 1
 
 
 def test_a_preempted_callback_is_told_from_one_with_too_much_to_do():
@@ -268,10 +267,14 @@ def test_a_preempted_callback_is_told_from_one_with_too_much_to_do():
     record["page_faults"] -= 1
     _remember(record.address, 1_002_666_666, 2_000_000, 2_000_000, 64, 0)
     assert stream.report()["recent_callbacks"][-1]["notes"] == ["late: page fault"]
-    quiet = {name: int(record[name]) for name in ("preemptions", "page_faults")}
-    for worked, words in ((1_000, "held up"), (1_900_000, "own work")):
-        _remember(record.address, 1_004_000_000, 2_000_000, worked, 64, 0)
-        if {name: int(record[name]) for name in quiet} == quiet:  # nothing came in between
-            assert f"late: {words}" in stream.report()["recent_callbacks"][-1]["notes"]
     causes = stream.report()["late_causes"]
     assert (causes["preempted"], causes["page fault"]) == (1, 1)
+    for worked, words in ((1_000, "held up"), (1_900_000, "own work")):
+        for _ in range(1000):  # until nothing of the system's comes in between
+            quiet = {name: int(record[name]) for name in ("preemptions", "page_faults")}
+            _remember(record.address, 1_004_000_000, 2_000_000, worked, 64, 0)
+            if {name: int(record[name]) for name in quiet} == quiet:
+                break
+        else:
+            pytest.fail("the machine came in between a thousand times")
+        assert f"late: {words}" in stream.report()["recent_callbacks"][-1]["notes"]

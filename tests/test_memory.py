@@ -114,9 +114,32 @@ def test_refused_memory_is_told():
 def test_what_is_asked_is_read_back():
     with AlignedBuffer(4 * pages.HUGE_PAGE, "u1", huge_pages=True, lock=True, node=0) as buffer:
         grants = {grant.what: grant for grant in buffer.grants}
+        found, bound = smaps(buffer.address), is_bound(buffer.address)
     assert set(grants) == {"memory on node 0", "locked memory", "huge pages"}
-    assert all("read back" in g.detail or not g.granted for g in grants.values())
+    assert grants["locked memory"].granted == (found["Locked"] * 1024 >= buffer.nbytes)
+    assert grants["huge pages"].granted == (found["AnonHugePages"] > 0)
+    assert grants["memory on node 0"].granted == bound
+    assert all("read back" in g.detail for g in grants.values() if g.granted)
     assert str(grants["locked memory"]).startswith("locked memory: ")
+
+
+def is_bound(address):
+    """Whether the system says that the mapping which begins at an address is bound to a node."""
+    lines = Path("/proc/self/numa_maps").read_text().splitlines()
+    return any(line.startswith(f"{address:x} bind:") for line in lines)
+
+
+def smaps(address):
+    """What the system says of the mapping that an address is in: its fields in KiB."""
+    found, inside = {}, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        head, *rest = line.split()
+        if "-" in head and not head.endswith(":"):
+            first, last = (int(x, 16) for x in head.split("-"))
+            inside = first <= address < last
+        elif inside and rest[-1:] == ["kB"]:
+            found[head[:-1]] = int(rest[0])
+    return found
 
 
 @linux
@@ -514,8 +537,10 @@ def test_memory_is_bound_where_there_is_a_choice():
         region = (buffer.address, buffer.nbytes)
         assert place_here([region], (here,)) == []
         (grant,) = place_here([region], (here, Node(1, frozenset())))
+        bound = is_bound(buffer.address)
     assert grant.what == "memory on node 0"
-    assert grant.granted or "first touch" in grant.detail
+    assert grant.granted == bound
+    assert ("read back" if bound else "first touch") in grant.detail
 
 
 @linux

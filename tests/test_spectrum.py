@@ -344,7 +344,7 @@ def test_the_pipeline_is_the_equaliser_and_its_spectrum():
     alone.push(out[-4096:].T)
     alone.update()
     assert np.abs(pipeline.spectrum.now - alone.now).max() < 0.01
-    assert levels.shape == (32,) and pipeline.spectrum.levels.base is not None
+    assert levels.shape == (32,) and np.shares_memory(levels, pipeline.spectrum.levels)
     stats = pipeline.stats()
     assert (stats.blocks, stats.frames, stats.buffers_available) == (60, 60_000, 16)
     assert stats.allocations_saved == 60 and stats.cache_hits == 59

@@ -34,7 +34,6 @@ from zerocross.graph.block import BLOCK, MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.event import HEAD, QUEUE, frames_to_next, take_due
 from zerocross.memory import layout
 from zerocross.memory.arena import ARENA, arena_reset
-from zerocross.memory.copy import copy_samples
 
 __all__ = ["CLOCK", "NODE", "PROGRAM", "STEP", "run_program", "run_program_over"]
 
@@ -116,7 +115,8 @@ def run_program_over(
         result = run_program(program, rows, count)
         if program.step_count > 0 or source != target:
             for c in range(program.channels):
-                copy_samples(wanted[c], result[c], count)
+                for i in range(count):
+                    wanted[c, i] = result[c, i]
         done += count
     return done
 
@@ -132,9 +132,7 @@ def run_program(program: Any, rows: Any, frames: Any) -> Any:
     """
     result = rows
     if program.step_count > 0:
-        first = _buffer(program, 0, 0, program.channels)  # its rows lie as steps expect them
-        for c in range(program.channels):
-            copy_samples(first[c], rows[c], frames)
+        _take_in(program, rows, frames)
         for k in range(program.step_count):
             _run_step(program, record_at(program.steps + k * _STEP_SIZE, STEP), frames)
         result = _buffer(program, program.result, 0, program.channels)
@@ -142,6 +140,15 @@ def run_program(program: Any, rows: Any, frames: Any) -> Any:
             _clear(result, frames)
     record_at(program.clock, CLOCK).frames += frames
     return result
+
+
+@kernel
+def _take_in(program: Any, rows: Any, frames: Any) -> None:
+    """Copy what comes in to the first buffer: its rows lie as steps expect them."""
+    first = _buffer(program, 0, 0, program.channels)
+    for c in range(program.channels):
+        for i in range(frames):
+            first[c, i] = rows[c, i]
 
 
 @kernel

@@ -1,0 +1,447 @@
+"""Do the tests notice a change? Mutants of a module, each under the tests that are to kill it.
+
+    python tests/mutate.py sync memory/pool.py --seed 1 --count 50
+    python tests/mutate.py units.py --tests tests/test_eq.py     # other tests than the table's
+
+A line is drawn, then one of its mutants (see `mutants`); the same seed draws the same. Each runs
+in a copy of the tree with a cache of compiled code of its own, which begins as that of the tree
+without a change. A failing test kills it, and so does a time limit; what passes all of its tests
+survives and is printed with its diff. Results are kept in a file: a run that was stopped goes on,
+a survivor is tried again once its tests have changed, and a killed one only if its module has.
+
+``equivalent_mutants.toml`` lists changes that no test can see, or none need see, each with a
+reason; they are set aside and not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import contextlib
+import dataclasses
+import fnmatch
+import hashlib
+import json
+import os
+import queue
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from mutants import Mutant, mutants_of
+
+ROOT = Path(__file__).parents[1]
+_ORDERS = ("test_orders",)
+_ORDERED = re.compile(r"\b(load_acquire|store_release|fence_acquire|fence_release)\(")
+_ORDER_CHANGES = {"order", "left out"}
+_MEMORY_BYTES = 24 << 30
+
+#: Which tests are to kill a module's mutants, the most specific first: the first row that fits.
+#: For a memory order `test_orders` comes before them.
+TESTS: dict[str, tuple[str, ...]] = {
+    "sync/*": ("test_sync",),
+    "memory/record.py": ("test_memory", "test_sync"),
+    "memory/*": ("test_memory",),
+    "system/*": ("test_memory", "test_priority"),
+    "units.py": ("test_units",),
+    "errors.py": ("test_units", "test_proof", "test_memory", "test_sync"),
+    "closing.py": ("test_memory", "test_live"),
+    "compiler/primitives/vector*": ("test_vector", "test_neon"),
+    "compiler/primitives/atomic.py": ("test_compiler", "test_sync", "test_memory"),
+    "compiler/primitives/pointer.py": ("test_compiler", "test_sync", "test_memory"),
+    "compiler/primitives/*": ("test_compiler", "test_sync", "test_live"),
+    "compiler/proof/*": ("test_proof", "test_chain"),
+    "compiler/*": ("test_compiler", "test_vector", "test_proof"),
+    "dsp/biquad.py": ("test_biquad", "test_eq"),
+    "dsp/convolve.py": ("test_convolver", "test_lengths"),
+    "dsp/dc.py": ("test_dynamics", "test_lengths"),
+    "dsp/fft.py": ("test_fft", "test_lengths"),
+    "dsp/limiter.py": ("test_dynamics", "test_lengths"),
+    "dsp/loudness.py": ("test_loudness",),
+    "dsp/resample.py": ("test_resample", "test_engine"),
+    "dsp/*": ("test_dsp", "test_dynamics", "test_lengths", "test_effects", "test_engine"),
+    "graph/*": ("test_chain", "test_events", "test_proof", "test_effects"),
+    "engine/*": ("test_engine", "test_live", "test_player", "test_chain"),
+    "devices/*": ("test_live", "test_devices", "test_player"),
+    "sources/*": ("test_engine", "test_player"),
+    "eq/design.py": ("test_design", "test_eq"),
+    "eq/graphic.py": ("test_design", "test_eq"),
+    "eq/presets.py": ("test_eq", "test_cli"),
+    "eq/*": ("test_eq",),
+    "effects/convolver.py": ("test_convolver", "test_effects"),
+    "effects/dynamics.py": ("test_dynamics", "test_effects"),
+    "effects/*": ("test_effects", "test_events", "test_chain"),
+    "spectrum/bands.py": ("test_design", "test_spectrum"),
+    "spectrum/*": ("test_spectrum",),
+    "loudness/replaygain.py": ("test_design", "test_loudness"),
+    "loudness/*": ("test_loudness",),
+    "player/queue.py": ("test_input", "test_player"),
+    "player/*": ("test_player", "test_loudness", "test_cli"),
+    "offline.py": ("test_chain", "test_player", "test_cli"),
+    "render.py": ("test_chain", "test_player", "test_cli"),
+    "pipeline.py": ("test_spectrum",),
+    "picture.py": ("test_analysis",),
+    "lab/*": ("test_lab", "test_benchmarks"),
+    "demo/*": ("test_cli",),
+    "cli/analysis.py": ("test_analysis", "test_cli"),
+    "cli/keys.py": ("test_input", "test_cli"),
+    "cli/paths.py": ("test_input", "test_cli"),
+    "cli/pictures.py": ("test_analysis",),
+    "cli/*": ("test_cli", "test_lab"),
+    "__main__.py": ("test_cli",),
+    "__init__.py": ("test_house", "test_chain"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """A tree with a package, its tests, and which of them belong to which module."""
+
+    root: Path
+    package: str
+    tests: dict[str, tuple[str, ...]]
+    equivalent: tuple[dict[str, str], ...] = ()
+
+    @property
+    def source(self) -> Path:
+        return self.root / "src" / self.package
+
+    def modules(self, named: list[str]) -> list[str]:
+        """Return the modules that names stand for: files, folders, or all for none."""
+        every = sorted(p.relative_to(self.source).as_posix() for p in self.source.rglob("*.py"))
+        wanted = [name.removeprefix(f"src/{self.package}/").rstrip("/") for name in named]
+        found = [m for m in every if any(m == w or m.startswith(f"{w}/") for w in wanted)]
+        missing = [w for w in wanted if not any(m == w or m.startswith(f"{w}/") for m in every)]
+        if missing:
+            raise SystemExit(f"no module {', '.join(missing)} in {self.source}")
+        return found if named else every
+
+    def tests_of(self, module: str, *, orders: bool = False) -> tuple[str, ...]:
+        """Return the test files of a module; for a memory order, those that count orders."""
+        for pattern, names in self.tests.items():
+            if fnmatch.fnmatch(module, pattern):
+                first = _ORDERS if orders else ()
+                return tuple(f"tests/{name}.py" for name in (*first, *names))
+        raise SystemExit(f"no tests are known for {module}; add it to the table in tests/mutate.py")
+
+    def why_equivalent(self, mutant: Mutant) -> str | None:
+        """Return why nothing need notice a mutant, or None."""
+        for rule in self.equivalent:
+            if (
+                fnmatch.fnmatch(mutant.module, rule["module"])
+                and fnmatch.fnmatch(mutant.where, rule.get("where", "*"))
+                and rule.get("text", "") in mutant.text
+                and rule.get("change", "") in mutant.change
+                and rule.get("operator", mutant.operator) == mutant.operator
+            ):
+                return rule["why"]
+        return None
+
+
+def this_project() -> Project:
+    """Return Zerocross with its table and its list."""
+    listed = tomllib.loads((ROOT / "tests" / "equivalent_mutants.toml").read_text())
+    return Project(ROOT, "zerocross", TESTS, tuple(listed["equivalent"]))
+
+
+def draw(project: Project, modules: list[str], seed: int, count: int) -> list[Mutant]:
+    """Return ``count`` mutants that are not set aside: a line is drawn, then one of its changes."""
+    lines: dict[tuple[str, int], list[Mutant]] = {}
+    for module in modules:
+        for mutant in mutants_of(module, (project.source / module).read_text()):
+            if project.why_equivalent(mutant) is None:
+                lines.setdefault((module, mutant.line), []).append(mutant)
+    chance = random.Random(seed)
+    found: list[Mutant] = []
+    while lines and len(found) < count:
+        place = chance.choice(list(lines))
+        found.append(lines[place].pop(chance.randrange(len(lines[place]))))
+        if not lines[place]:
+            del lines[place]
+    return found
+
+
+# --- running ------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What the tests said: ``killed``, ``timed out`` or ``survived``, by which test, how fast."""
+
+    status: str
+    by: str
+    seconds: float
+
+
+class Copy:
+    """A copy of the tree in which one file at a time is changed."""
+
+    def __init__(self, project: Project, folder: Path, cache: Path) -> None:
+        self.project, self.folder, self._cache = project, folder, cache
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "-co", "--exclude-standard"],
+            cwd=project.root,
+            capture_output=True,
+            check=True,
+        )
+        for name in filter(None, listed.stdout.decode().split("\0")):
+            source, target = project.root / name, folder / name
+            if source.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+
+    def run(self, tests: tuple[str, ...], limit_s: float, mutant: Mutant | None) -> Outcome:
+        """Run tests on the tree with a mutant in it, or on the tree as it is, whose code is kept."""
+        if mutant is None:
+            return self._run(tests, limit_s, self._cache)
+        path = self.folder / "src" / self.project.package / mutant.module
+        original = path.read_bytes()
+        with tempfile.TemporaryDirectory(prefix="mutant-cache-") as cache:
+            for file in self._cache.rglob("*.*"):
+                link = Path(cache) / file.relative_to(self._cache)
+                link.parent.mkdir(parents=True, exist_ok=True)
+                with contextlib.suppress(FileNotFoundError):  # another one's, renamed meanwhile
+                    os.link(file, link)
+            path.write_text(mutant.source)
+            try:
+                return self._run(tests, limit_s, Path(cache))
+            finally:
+                path.write_bytes(original)
+
+    def _run(self, tests: tuple[str, ...], limit_s: float, cache: Path) -> Outcome:
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "fastest_first"]
+        command = [sys.executable, "-m", "pytest", *options, *tests]
+        named = hashlib.sha256(" ".join(tests).encode()).hexdigest()[:16]
+        environment = os.environ | {
+            "PYTHONPATH": f"{self.folder / 'src'}{os.pathsep}{Path(__file__).parent}",
+            "MUTATE_TIMES": str(self._cache / f"times-{named}.json"),
+            "ZEROCROSS_CACHE_DIR": str(cache),
+            "PYTHONDONTWRITEBYTECODE": "1",  # a change within a second is a change
+            "PYTHONHASHSEED": "0",
+        }
+        started = time.monotonic()
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        limits = (_MEMORY_BYTES, _MEMORY_BYTES)
+        resource.prlimit(process.pid, resource.RLIMIT_AS, limits)  # an endless list ends here
+        try:
+            said, _ = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            return Outcome("timed out", "", time.monotonic() - started)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its own group: what it left running
+            process.communicate()
+        taken = time.monotonic() - started
+        text = said.decode(errors="replace")
+        if process.returncode == 0:
+            return Outcome("survived", "", taken)
+        failed = re.search(r"^(?:FAILED|ERROR) (\S+)", text, re.MULTILINE)
+        return Outcome("killed", failed[1] if failed else _last_line(text), taken)
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["nothing was said"])[-1]
+
+
+# --- results ------------------------------------------------------------------------------------
+
+
+def _digest(*paths: Path) -> str:
+    made = hashlib.sha256()
+    for path in paths:
+        made.update(path.read_bytes() if path.is_file() else b"")
+    return made.hexdigest()[:16]
+
+
+class Results:
+    """What became of mutants, in a file that is written after each of them."""
+
+    def __init__(self, project: Project, path: Path) -> None:
+        self._project, self._path, self._lock = project, path, threading.Lock()
+        self._marked: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
+        self.rows: dict[str, dict[str, object]] = {}
+        if path.exists():
+            self.rows = json.loads(path.read_text())
+
+    def _marks(self, mutant: Mutant, tests: tuple[str, ...]) -> tuple[str, str]:
+        """Return digests of the module and its tests, as they were when first asked for."""
+        what = mutant.module, tests
+        if what not in self._marked:
+            root = self._project.root
+            helpers = [p for p in sorted((root / "tests").glob("*.py")) if p.name[:5] != "test_"]
+            module = self._project.source / mutant.module
+            self._marked[what] = _digest(module), _digest(*(root / t for t in tests), *helpers)
+        return self._marked[what]
+
+    def known(self, mutant: Mutant, tests: tuple[str, ...]) -> dict[str, object] | None:
+        """Return what is known already, if it still holds."""
+        row = self.rows.get(mutant.key)
+        if row is None:
+            return None
+        source, tested = self._marks(mutant, tests)
+        holds = row["source"] == source and (row["status"] != "survived" or row["tests"] == tested)
+        return row if holds else None
+
+    def add(self, mutant: Mutant, tests: tuple[str, ...], outcome: Outcome) -> dict[str, object]:
+        """Keep an outcome."""
+        source, tested = self._marks(mutant, tests)
+        row: dict[str, object] = {
+            "status": outcome.status,
+            "place": f"{mutant.module}:{mutant.line}",
+            "where": mutant.where,
+            "operator": mutant.operator,
+            "change": mutant.change,
+            "by": outcome.by,
+            "seconds": round(outcome.seconds, 1),
+            "source": source,
+            "tests": tested,
+        }
+        with self._lock:
+            self.rows[mutant.key] = row
+            part = self._path.with_suffix(".part")
+            part.write_text(json.dumps(self.rows, indent=1))
+            part.replace(self._path)
+        return row
+
+
+@dataclasses.dataclass
+class Campaign:
+    """Many mutants, a few at a time."""
+
+    project: Project
+    folder: Path
+    tests: tuple[str, ...] = ()
+    jobs: int = 1
+    minutes: float = 1e9
+
+    def __post_init__(self) -> None:
+        (self.folder / "cache").mkdir(parents=True, exist_ok=True)
+        self.results = Results(self.project, self.folder / "results.json")
+        self._limits: dict[tuple[str, ...], float] = {}
+        self._steady: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._deadline = time.monotonic() + 60 * self.minutes
+
+    def run(self, mutants: list[Mutant]) -> Iterator[tuple[Mutant, dict[str, object]]]:
+        """Yield mutants with what became of them, as known or as found now."""
+        waiting = []
+        for mutant in mutants:
+            known = self.results.known(mutant, self._tests_of(mutant))
+            if known:
+                yield mutant, known
+            else:
+                waiting.append(mutant)
+        if not waiting:
+            return
+        waiting.sort(key=self._tests_of)
+        with tempfile.TemporaryDirectory(prefix="mutate-") as scratch:
+            free: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+            for k in range(self.jobs):
+                free.put(Copy(self.project, Path(scratch) / str(k), self.folder / "cache"))
+            self._measure(waiting, free)
+            with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+                work = [pool.submit(self._try, mutant, free) for mutant in waiting]
+                for future in concurrent.futures.as_completed(work):
+                    found = future.result()
+                    if found:
+                        yield found
+
+    def _tests_of(self, mutant: Mutant) -> tuple[str, ...]:
+        orders = _ORDERED.search(mutant.change) is not None and mutant.operator in _ORDER_CHANGES
+        return self.tests or self.project.tests_of(mutant.module, orders=orders)
+
+    def _measure(self, mutants: list[Mutant], free: queue.SimpleQueue[Copy]) -> None:
+        """Run each set of tests without a mutant: they have to pass, and say how long it takes.
+
+        One that fails among the others and passes alone, as a busy machine makes some, is left out.
+        """
+        copy = free.get()
+        for tests in dict.fromkeys(map(self._tests_of, mutants)):
+            copy.run(tests, 1800, None)  # compiles all that the tests need
+            steady = tests
+            while (plain := copy.run(steady, 1800, None)).status != "survived":
+                leave_out = f"--deselect={plain.by}"
+                alone = (
+                    "::" in plain.by
+                    and leave_out not in steady
+                    and copy.run((plain.by,), 300, None)
+                )
+                if not alone or alone.status != "survived":
+                    said = f"{plain.status} without a mutant: {plain.by}"
+                    raise SystemExit(f"{' '.join(tests)}: {said}")
+                print(f"left out, for it passes alone only: {plain.by}", flush=True)
+                steady = (*steady, leave_out)
+            self._steady[tests], self._limits[tests] = steady, 60 + 4 * plain.seconds
+        free.put(copy)
+
+    def _try(
+        self, mutant: Mutant, free: queue.SimpleQueue[Copy]
+    ) -> tuple[Mutant, dict[str, object]] | None:
+        if time.monotonic() > self._deadline:
+            return None
+        tests, copy = self._tests_of(mutant), free.get()
+        try:
+            outcome = copy.run(self._steady[tests], self._limits[tests], mutant)
+        finally:
+            free.put(copy)
+        return mutant, self.results.add(mutant, tests, outcome)
+
+
+def summary(rows: list[dict[str, object]]) -> str:
+    """Return how many were killed, in a line."""
+    dead = [row for row in rows if row["status"] != "survived"]
+    slow = sum(row["status"] == "timed out" for row in rows)
+    share = len(dead) / len(rows) if rows else 1.0
+    return f"{len(dead)} of {len(rows)} killed ({share:.1%}), {slow} of them by the time limit"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns 1 if something survived."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*", help="files or folders below src/zerocross; all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=20, help="mutants to draw")
+    parser.add_argument("--tests", nargs="+", default=(), help="test files in place of the table's")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".mutation", help="of the results")
+    parser.add_argument("--jobs", type=int, default=1, help="mutants at a time")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no more after so many")
+    parser.add_argument("--list", action="store_true", help="show what would be run, and stop")
+    chosen = parser.parse_args(arguments)
+    project = this_project()
+    mutants = draw(project, project.modules(chosen.modules), chosen.seed, chosen.count)
+    if chosen.list:
+        for mutant in mutants:
+            print(f"{mutant.module}:{mutant.line} {mutant.operator}: {mutant.change}")
+        return 0
+    campaign = Campaign(project, chosen.folder, tuple(chosen.tests), chosen.jobs, chosen.minutes)
+    rows = []
+    for mutant, row in campaign.run(mutants):
+        rows.append(row)
+        print(f"{row['status']:9} {row['seconds']:6} s  {row['place']}  {row['by']}", flush=True)
+        if row["status"] == "survived":
+            print(f"    in {mutant.where}, {mutant.operator}\n{mutant.diff}", flush=True)
+    print(summary(rows))
+    if len(rows) < len(mutants):
+        print(f"{len(mutants) - len(rows)} are left; run the same again to go on")
+    return int(any(row["status"] == "survived" for row in rows))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

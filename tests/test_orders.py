@@ -1,0 +1,235 @@
+"""Memory orders, counted in the code for AArch64, where each is an instruction of its own.
+
+On x86-64 a plain store is a release and a plain load an acquire, so a kernel that forgot its order
+works here and is torn elsewhere. Each entry is compiled for AArch64 without inlining, so that every
+kernel stands by itself, and its acquiring loads (``ldar``), releasing stores (``stlr``) and fences
+(``dmb``) are counted. A kernel that has any must be in the table, with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from zerocross.dsp.loudness import _measure
+
+import zerocross
+from test_sync import _watch_tap
+from zerocross import Chain
+from zerocross.compiler import entry, record_at, target
+from zerocross.compiler.entry import Entry
+from zerocross.engine.callback import render_block
+from zerocross.engine.decode import decode_loop
+from zerocross.eq import Equalizer
+from zerocross.lab.timer import BareTimer, _run_timer
+from zerocross.memory.pool import pool_take
+from zerocross.memory.record import shared_load, shared_store
+from zerocross.sources.file import provide_libsndfile
+from zerocross.sync.latest import latest_read
+from zerocross.sync.ring import RING, readable, ring_pop, ring_push, writable
+from zerocross.sync.tap import tap_begin, tap_push
+
+#: Acquiring loads, releasing stores, and fences ("acquire" or "release") of every kernel that has
+#: any. `python tests/test_orders.py` prints what is there now.
+ORDERS = {
+    # sync/ring: each side publishes its index after the samples, and loads the other's before them.
+    "readable": (1, 0, ""),  # write, before the samples are read
+    "writable": (1, 0, ""),  # read, before samples are overwritten
+    "readable_of": (1, 0, ""),
+    "writable_of": (1, 0, ""),
+    "commit_write": (0, 1, ""),  # write, after the samples were written
+    "commit_read": (0, 1, ""),  # read, after the samples were taken
+    # sync/tap
+    "tap_write": (0, 2, "release"),  # begin, then its fence, before the samples; write after them
+    "tap_is_intact": (1, 0, "acquire"),  # the samples are read before begin is
+    "tap_begin": (1, 0, "acquire"),
+    # sync/latest: odd before the words (fence), even after them
+    "latest_begin": (0, 0, "release"),
+    "latest_end": (0, 1, ""),
+    "latest_read": (2, 0, "acquire"),  # the sequence before the words, and after them
+    # memory
+    "shared_load": (1, 0, ""),
+    "shared_store": (0, 1, ""),
+    "pool_acquire": (3, 0, ""),  # a word at first, again after a lost exchange; the first word
+    "_note_high_water": (3, 0, ""),  # the other words; high_water at first and after a lost one
+    # engine: the decode thread
+    "decode_loop": (2, 0, ""),  # stop: a loop's condition is there twice
+    "decode_step": (1, 0, ""),  # generation
+    "drop_old_sources": (1, 2, ""),  # sources_written; sources_taken gives slots back, generation
+    "start_source": (2, 1, ""),  # sources_written before a source, mark_read before a mark's slot
+    "push_mark": (0, 1, ""),  # marks_written, after the mark
+    "push_outcome": (0, 1, ""),  # outcomes_written, after the outcome
+    # engine: the audio thread
+    "fetch": (3, 0, ""),  # generation, playing; marks_written: is there more to come
+    "frames_in_piece": (1, 0, ""),  # marks_written, before a mark is read
+    "has_refilled": (1, 0, ""),  # marks_written, before a mark is read
+    "skip_to_generation": (2, 4, ""),  # write before marks_written; read and mark_read on both ways
+    "take_mark": (0, 1, ""),  # mark_read, after the mark was read: the slot is free
+    "count_fill": (1, 0, ""),  # marks_written
+    "process_block": (1, 1, ""),  # program, before it is run; program_running, after
+    # graph
+    "_run_pieces": (1, 0, ""),  # the queue's address
+    "take_due": (1, 0, ""),  # posted, before the events
+    "frames_to_next": (1, 0, ""),
+    # what others read while it runs
+    "_end_piece": (1, 1, ""),  # count, after the piece's energy
+    "_take": (2, 0, "acquire"),  # version before the coefficients, writing after them
+    "_run_timer": (2, 0, ""),  # stop: a loop's condition is there twice
+}
+
+
+@entry("int64")
+def _both_ends(address):
+    ring = record_at(address, RING)
+    return readable(ring) + writable(ring)
+
+
+def _equaliser_entry():
+    equaliser = Equalizer()
+    Chain(equaliser).prepare(48_000, 2)
+    return equaliser.entry
+
+
+def _decode_entry():
+    provide_libsndfile()
+    return decode_loop
+
+
+def _timer_entry():
+    BareTimer(0.1).close()
+    return _run_timer
+
+
+#: Entries, as themselves or as functions that make them; together they hold all kernels above.
+ENTRIES = {
+    "ring_push": ring_push,
+    "ring_pop": ring_pop,
+    "both_ends": _both_ends,
+    "tap_push": tap_push,
+    "tap_begin": tap_begin,
+    "tap_is_intact": _watch_tap,
+    "latest_read": latest_read,
+    "shared_load": shared_load,
+    "shared_store": shared_store,
+    "pool_take": pool_take,
+    "loudness": _measure,
+    "equaliser": _equaliser_entry,
+    "timer": _timer_entry,
+    "decode": _decode_entry,
+    "render": render_block,
+}
+
+_LOAD, _STORE = re.compile(r"\tldap?u?r\t"), re.compile(r"\tstlu?r\t")
+_FENCES = {"ishld": "acquire", "ish": "release"}
+
+
+def _assembly(made, monkeypatch):
+    """Return an entry's code for AArch64, every kernel a function of its own."""
+
+    def without_inlining(ir, chosen):
+        # The processor's float mode is set by x86's own instructions, which are left out.
+        kept = "\n".join(line for line in ir.splitlines() if "@llvm.x86.sse." not in line)
+        module = target.llvm().parse_assembly(kept)
+        module.triple = chosen.triple
+        target.target_machine(chosen)  # AArch64 is known from here on
+        machine = (
+            target.llvm()
+            .Target.from_triple(chosen.triple)
+            .create_target_machine(cpu=chosen.cpu, features=chosen.features, opt=0)
+        )
+        module.data_layout = str(machine.target_data)
+        return machine.emit_assembly(module)
+
+    monkeypatch.setattr(target, "emit", without_inlining)
+    return made.emit(target.level("neon"))
+
+
+def orders_of(made, monkeypatch):
+    """Return the orders of an entry's kernels that have some or should, by the kernel's name."""
+    found, name = {}, ""
+    counts = {}
+    for line in _assembly(made, monkeypatch).splitlines():
+        if label := re.match(r"([A-Za-z_$][\w.$]*):", line):
+            name = label[1]
+        counts.setdefault(name, [0, 0, ""])
+        counts[name][0] += bool(_LOAD.search(line))
+        counts[name][1] += bool(_STORE.search(line))
+        if fence := re.search(r"\tdmb\t(\w+)", line):
+            counts[name][2] = f"{counts[name][2]} {_FENCES[fence[1]]}".strip()
+    for name, counted in counts.items():
+        kernel = _kernel_of(name)
+        if any(counted) or kernel in ORDERS:
+            assert found.setdefault(kernel, tuple(counted)) == tuple(counted), name
+    return found
+
+
+def _kernel_of(symbol):
+    """Return the last part of a mangled name: ``_ZN4sync4ring8readableB3v26...`` is readable."""
+    rest, name = symbol.removeprefix("_ZN"), symbol
+    while number := re.match(r"\d+", rest):
+        length = int(number[0])
+        name, rest = rest[number.end() :][:length], rest[number.end() + length :]
+    return name
+
+
+_found = {}
+
+
+def _orders_in(name, monkeypatch):
+    if name not in _found:
+        made = ENTRIES[name]
+        found = orders_of(made if isinstance(made, Entry) else made(), monkeypatch)
+        found.pop("_watch_tap", None)  # the test's own
+        _found[name] = found
+    return _found[name]
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_kernel_has_its_orders(name, monkeypatch):
+    found = _orders_in(name, monkeypatch)
+    assert found, "an entry without any order need not be here"
+    assert found == {kernel: ORDERS.get(kernel) for kernel in found}
+
+
+def test_every_kernel_is_in_an_entry(monkeypatch):
+    assert set().union(*(_orders_in(name, monkeypatch) for name in ENTRIES)) == set(ORDERS)
+
+
+def test_a_forgotten_order_is_counted(monkeypatch):
+    """The twin: the same kernel with and without."""
+
+    @entry("int64")
+    def _forgets(address):
+        ring = record_at(address, RING)
+        ring.write = ring.write + 1
+        return readable(ring)
+
+    assert orders_of(_forgets, monkeypatch) == {"readable": (1, 0, "")}
+
+
+def _users_of_orders():
+    """Return the kernels of the package that load, store or fence in order, by how often."""
+    found = Counter()
+    for path in Path(zerocross.__file__).parent.rglob("*.py"):
+        if "primitives" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                called = [ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)]
+                if {"load_acquire", "store_release", "fence_acquire", "fence_release"} & {*called}:
+                    found[node.name] += 1
+    return found
+
+
+def test_no_kernel_is_left_out():
+    """A kernel that uses an order is in the table, and once: the counts go by its name."""
+    assert _users_of_orders() == Counter(list(ORDERS))
+
+
+if __name__ == "__main__":
+    with pytest.MonkeyPatch.context() as patch:
+        for item in ENTRIES:
+            print(*_orders_in(item, patch).items(), sep="\n")
