@@ -245,6 +245,29 @@ def test_next_previous_stop_play(player, make_file):
     assert player.state == "stopped"
 
 
+def test_a_file_of_another_rate_takes_another_stream_at_once(player, make_file):
+    for rate in RATES:
+        player.play(make_file(f"{rate}.wav", frames=96_000, sample_rate=rate)[0])
+        assert player.sample_rate == rate
+    assert kinds(player).count("device") == 2
+
+
+def test_a_fault_of_the_callback_is_told_once(player, make_file):
+    player.play(make_file(frames=480_000)[0])
+    wait_for(lambda: player.position > 0.05)
+    record = player._output.stream.record
+    sample_format = int(record["sample_format"])
+    record["sample_format"] = 77  # one that no open stream has
+    wait_for(lambda: "fault" in kinds(player))
+    record["sample_format"] = sample_format
+    faults = [event.message for event in player.seen if event.kind == "fault"]
+    assert all(re.fullmatch(r"the audio kernel reported fault status \d+", f) for f in faults)
+    wait_for(lambda: player.report()["faults"] == player._output.told.number("faults") > 0)
+    told = kinds(player).count("fault")
+    time.sleep(0.1)
+    assert kinds(player).count("fault") == told
+
+
 def test_play_without_files_resumes_or_begins_the_track_anew(player, make_file):
     with pytest.raises(UsageError, match="nothing to play; give at least one file"):
         player.play()
@@ -494,6 +517,7 @@ def test_next_past_bad_items_does_not_raise(player, make_file, tmp_path):
     player.play(good, tmp_path / "gone.wav")
     player.next()
     assert player.state == "stopped"
+    assert player.device == "", "what played before is let go of"
     assert player.queue[1].status == "failed"
 
 
