@@ -42,12 +42,10 @@ SAME_FLOOR = {
     ("eq", "effects"): "a preset may be an impulse response, which Convolver plays",
 }
 
-#: Circles of packages that still stand, each with what will undo it.
-STANDING_CIRCLES: dict[str, str] = {}
-
 #: Files that import a module whose name is not written out in the call, each with its reason.
 BY_A_VARIABLE = {
     "__init__.py": "public names when they are first used; the strings of its table are read here",
+    "lab/peers/__init__.py": "rivals are other people's packages, imported only where installed",
 }
 
 #: Who may import the compilers: the front end, the lowerings, and for LLVM the back end.
@@ -229,7 +227,7 @@ def test_there_is_no_circle_of_files():
 
 def test_there_is_no_circle_of_packages():
     rooms = between_rooms(arrows_of(all_files(), types_too=True))
-    assert circles(rooms) == list(STANDING_CIRCLES)
+    assert circles(rooms) == []
 
 
 def test_circles_are_found():
@@ -352,7 +350,7 @@ def test_public_names():
     for name in zerocross.__all__:
         value = getattr(zerocross, name)
         if callable(value):
-            assert value.__name__ == name
+            assert value.__name__ == {"Stream": "LiveStream"}.get(name, name)
             assert value.__module__.startswith("zerocross.")
         else:
             assert isinstance(value, (int, str)), name

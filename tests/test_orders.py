@@ -14,13 +14,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from zerocross.dsp.r128 import _measure
 
 import zerocross
 from test_sync import _watch_tap
 from zerocross import Chain
 from zerocross.compiler import entry, record_at, target
 from zerocross.compiler.entry import Entry
+from zerocross.dsp.r128 import _measure
 from zerocross.engine.callback import file_callback
 from zerocross.engine.decode import decode_loop
 from zerocross.eq import Equalizer

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from zerocross.closing import keep_for_parent
 from zerocross.devices.discovery import (
     NULL_DEVICE,
     DeviceInfo,
@@ -27,12 +28,11 @@ from zerocross.errors import DeviceError, DeviceNotFound, UsageError
 from zerocross.graph.chain import Chain
 from zerocross.graph.processor import Processor
 from zerocross.system import Grant
+from zerocross.units import checked_volume
 
 __all__ = ["LiveStream"]
 
 _WATCH_S = 0.05
-# In a forked child: memory and devices that must not be let go of by anyone.
-_forgotten: list[ChainHost] = []
 
 
 class LiveStream(ChainStream):
@@ -89,8 +89,6 @@ class LiveStream(ChainStream):
     ) -> None:
         if not (input or output):
             raise UsageError("input=False, output=False: give at least one of them")
-        if not 0.0 <= volume <= 1.0:
-            raise UsageError(f"volume={volume}: give 0 to 1")
         self.notice = ""
         self._candidates = _candidates(input, output, device)
         self._target, self._input = self._candidates[0]
@@ -99,7 +97,7 @@ class LiveStream(ChainStream):
         self._pin = pin
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
-        super().__init__(chain, sample_rate, channels, block_size, volume)
+        super().__init__(chain, sample_rate, channels, block_size, checked_volume(volume))
 
     # --- running ----------------------------------------------------------------------------
 
@@ -159,7 +157,7 @@ class LiveStream(ChainStream):
 
     def forget(self) -> None:
         """In a forked child: begin anew, without a device."""
-        _forgotten.append(self._host)
+        keep_for_parent(self._host)
         self._host = ChainHost(live_callback, self._host.sample_rate, self._host.channels)
         self._watcher = None
 
@@ -180,9 +178,7 @@ class LiveStream(ChainStream):
 
     @volume.setter
     def volume(self, value: float) -> None:
-        if not 0.0 <= value <= 1.0:
-            raise UsageError(f"volume={value}: give 0 to 1")
-        self._host.set_volume(value)
+        self._host.set_volume(checked_volume(value))
 
     # --- what is going on -------------------------------------------------------------------
 
