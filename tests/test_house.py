@@ -360,3 +360,23 @@ def test_importing_is_cheap():
     """Neither Numba nor NumPy is imported before it is needed."""
     script = "import sys, zerocross; print(sorted({'numba', 'numpy', 'rich'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"
+
+
+# --- the picture ----------------------------------------------------------------------------------
+
+
+def floors_in(text: str) -> list[set[str]]:
+    """Return the floors of a picture, from the ground up: names that stand beside each other."""
+    picture = text.partition("```text\n")[2].partition("```")[0]
+    known = set().union(*FLOORS)
+    drawn = [set(line[:36].split()) & known for line in picture.splitlines()]
+    return [floor for floor in reversed(drawn) if floor]
+
+
+def test_the_picture_in_contributing_is_true():
+    drawn = floors_in((SOURCE.parents[1] / "CONTRIBUTING.md").read_text())
+    assert drawn == [floor for floor in FLOORS if not {"__init__", "__main__"} & floor]
+
+
+def test_a_picture_that_is_not_true_is_found():
+    assert floors_in("```text\n  cli\n   |\n  engine   dsp\n```") == [{"engine", "dsp"}, {"cli"}]
