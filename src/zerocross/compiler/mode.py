@@ -6,7 +6,7 @@ portable
     Unoptimised LLVM IR, the starting point from which `compiler.entry` makes machine code
     for any target.
 scalar
-    The same with explicit vectors taken apart into single lanes: the `scalar` level.
+    The same with explicit vectors split into single lanes: the `scalar` level.
 lines
     Portable with line numbers, to find what a refusal is about.
 checked

@@ -1,7 +1,7 @@
 """A client of a device: whom it calls for the next frames, and with what.
 
-Whoever plays gives an address: that of a compiled ``process(stream, exchange)``. The adapters of
-this room (`miniaudio`, `portaudio`, `jack`) translate each library's callback into that one call,
+Whoever plays gives an address: that of a compiled ``process(stream, exchange)``. The adapters
+beside it (`miniaudio`, `portaudio`, `jack`) translate each library's callback into that one call,
 so a device knows no callback of ours, and a callback knows no device.
 """
 

@@ -56,7 +56,7 @@ def miniaudio_callback(device: int, output: int, source: int, frames: int) -> No
 
 @entry("int64")
 def miniaudio_notification(notification: int) -> None:
-    """Miniaudio's notification callback: counts for the control world to find."""
+    """Miniaudio's notification callback: counts for the control thread to find."""
     device = int64_array(notification, 1)[0]
     kind = int32_array(notification + _EVENT_TYPE, 1)[0]
     client = record_at(int64_array(device + _USER_DATA, 1)[0], CLIENT)

@@ -1,1 +1,1 @@
-"""The dsp room: kernels over arrays. Planar float32 inside, interleaved at the edges."""
+"""Kernels over arrays. Planar float32 inside, interleaved at the edges."""

@@ -1,7 +1,7 @@
 """Fast Fourier transforms, powers of two, for the audio thread.
 
 A transform is planned once (`fft_plan`), and run with its plan. A real transform of n samples is a
-complex one of n / 2, taken apart at the end (Sorensen et al., 1987). Those of float32 go by vectors
+complex one of n / 2, split at the end (Sorensen et al., 1987). Those of float32 go by vectors
 (`fft_passes`); those in float64 by plain loops.
 """
 

@@ -1,4 +1,4 @@
-"""Levels: the peak meter of the live line, and the guard against samples that are no numbers."""
+"""Levels: the peak meter of the status line, and the guard against samples that are no numbers."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def resample_rows(resampler: int, rows: int, frames: int, out: int, room: int) -
 
 
 def resample_signal(rows: npt.ArrayLike, rate_in: int, rate_out: int) -> npt.NDArray[np.float32]:
-    """Resample a whole signal, shape (channels, frames); allocates, for the control world.
+    """Resample a whole signal, shape (channels, frames); allocates, for the control thread.
 
     The result has ``ceil(frames * rate_out / rate_in)`` frames and does not lag.
     """

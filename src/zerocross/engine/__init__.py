@@ -1,1 +1,1 @@
-"""The engine room: the audio thread, the decode thread that feeds it, and devices."""
+"""The engine: the audio thread, the decode thread that feeds it, streams, and what is counted."""

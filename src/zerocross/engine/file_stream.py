@@ -1,4 +1,4 @@
-"""A stream of files: a ring and a decode thread before a chain's host, and the control side of both.
+"""A stream of files: a ring and a decode thread before a chain's host, and the control thread's side of both.
 
 Sources are posted in order; a jump starts a new epoch. The format is fixed for life; sources of
 another sample rate are resampled on the decode thread.

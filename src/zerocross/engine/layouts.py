@@ -46,7 +46,7 @@ LOGGED = 256
 MARKS = 64
 #: Sources that can wait for the decode thread.
 SOURCES = 16
-#: Results of sources kept for the control world.
+#: Results of sources kept for the control thread.
 OUTCOMES = 64
 
 #: A mark: from ``ring_frame`` on, the frames are those of the source ``serial`` from its

@@ -1,8 +1,8 @@
 """Timing: what every callback took, when it came, and why it was late.
 
-The audio side (`remember`) is always on: two histograms, a few counters and the last 256
+The audio thread (`remember`) is always on: two histograms, a few counters and the last 256
 callbacks one by one, for one clock reading and, on Linux, one ``getrusage`` of its own thread.
-The control side makes numbers for people of them.
+The control thread makes numbers for people of them.
 
 A late callback is one that took longer than its block. Its cause is what the system says of
 the thread since the callback before: it waited for a page (``ru_majflt``), it was preempted
@@ -42,7 +42,7 @@ _PREEMPTED, _FAULTED, _HELD_UP, _OWN_WORK, _WOKEN_LATE = range(len(LATE_CAUSES))
 _getrusage = external("getrusage", "il", lambda _who, _usage: 0)
 
 
-# --- the audio side -----------------------------------------------------------------------------
+# --- the audio thread -----------------------------------------------------------------------------
 
 
 @kernel
@@ -111,7 +111,7 @@ def remember(
     stream.histogram[bucket_of(elapsed)] += 1
 
 
-# --- the control side ---------------------------------------------------------------------------
+# --- the control thread ---------------------------------------------------------------------------
 
 
 def recent_callbacks(

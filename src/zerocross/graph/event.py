@@ -1,7 +1,7 @@
 """Events: notes and changes of parameters at certain frames.
 
 The control thread writes an event into a free slot of a processor's queue and raises a counter;
-the audio side looks through the slots that it has not taken yet, so events need not come in
+the audio thread looks through the slots that it has not taken yet, so events need not come in
 order. Before each event the block is cut: what `process` finds in ``block.events`` happens at its
 first frame.
 """

@@ -1,6 +1,6 @@
-"""Parameters: set from Python at any time, smoothed on the audio side.
+"""Parameters: set from Python at any time, smoothed on the audio thread.
 
-Python writes a target with one store. The audio side sees it at the next frame and moves the
+Python writes a target with one store. The audio thread sees it at the next frame and moves the
 value there in a straight line, a step each frame.
 """
 
@@ -19,7 +19,7 @@ __all__ = ["Param", "change_params", "param", "smooth"]
 
 @dataclasses.dataclass(frozen=True)
 class Param:
-    """A parameter: set from Python at any time, read smoothed on the audio side; see `param`."""
+    """A parameter: set from Python at any time, read smoothed on the audio thread; see `param`."""
 
     default: float
     min: float

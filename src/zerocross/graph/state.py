@@ -1,8 +1,8 @@
 """A processor's record: its fields as compiled code and Python both see them.
 
-Python owns the targets of the parameters and the address of the events; the audio side owns all
+Python owns the targets of the parameters and the address of the events; the audio thread owns all
 else. Python may still write a number of the state while it plays: it is one store, which is heard
-from the next block on, and where the audio side writes the field as well, the last write stays.
+from the next block on, and where the audio thread writes the field as well, the last write stays.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NUMBERS = (bool, int, float, np.integer, np.floating)
 
 
 def state_dtype(params: dict[str, Param], fields: dict[str, Any]) -> np.dtype[Any]:
-    """Lay out a processor's record: targets apart from all that the audio side writes.
+    """Lay out a processor's record: targets apart from all that the audio thread writes.
 
     The first field's name is made of all the others: Numba takes a record whose first fields are
     those of another for a kind of it, and would run a kernel that was made for the other.

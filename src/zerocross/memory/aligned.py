@@ -40,7 +40,7 @@ def aligned_zeros(
 
     Notes
     -----
-    Real-time: no; allocate in the control world and hand the address over.
+    Real-time: no; allocate on the control thread and hand the address over.
 
     """
     kind = np.dtype(dtype)

@@ -139,14 +139,14 @@ def pool_buffer(pool: Any, index: Any) -> Any:
 
 @entry("int64")
 def pool_take(address: int) -> int:
-    """`pool_acquire` for the control world and for threads that have the address."""
+    """`pool_acquire` for the control thread and for threads that have the address."""
     index: int = pool_acquire(record_at(address, POOL))
     return index
 
 
 @entry("int64", "int64")
 def pool_give(address: int, index: int) -> int:
-    """`pool_release` for the control world and for threads that have the address."""
+    """`pool_release` for the control thread and for threads that have the address."""
     status: int = pool_release(record_at(address, POOL), index)
     return status
 

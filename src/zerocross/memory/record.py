@@ -1,4 +1,4 @@
-"""Shared records: named numbers that the control world and the audio world both see.
+"""Shared records: named numbers that the control thread and the audio thread both see.
 
 A record's fields are declared in groups by who writes them. Each group begins on a stretch of
 memory of its own, so two writers never fight over a cache line; `audit` prints who writes

@@ -1,4 +1,4 @@
-"""The player room: a queue of tracks, played through a stream."""
+"""The player: a queue of tracks, played through a stream."""
 
 from zerocross.player.notifications import Event, Events
 from zerocross.player.player import Player

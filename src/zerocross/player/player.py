@@ -1,4 +1,4 @@
-"""The player: the control world's side of playing a queue of files.
+"""The player: the control thread's side of playing a queue of files.
 
 `Player` says what is to be heard; the decode thread and the callback do it. Behind it are the
 `Playback` (the state and the ways from track to track), the `Feed` (what a stream gets to play),
@@ -56,7 +56,7 @@ class Player(ClosesAtExit):
 
     Notes
     -----
-    All methods may be called from any thread of the control world, listeners to events
+    All methods may be called from any control thread, listeners to events
     included. None is real-time safe.
 
     """

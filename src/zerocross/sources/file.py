@@ -1,7 +1,7 @@
 """Files: opening them, what they are, and what is wrong with them.
 
 libsndfile (through the soundfile package) reads WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 and
-more. The control world opens a file; the decode thread reads it through libsndfile's own
+more. The control thread opens a file; the decode thread reads it through libsndfile's own
 functions, whose addresses this module hands to the linker.
 """
 
@@ -113,7 +113,7 @@ class OpenSource:
         return design_mix(self.channels, outputs, self.order) * np.float32(self.gain)
 
     def chunks(self, frames: int) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
-        """Yield the file's samples, shape (up to frames, channels), in the control world.
+        """Yield the file's samples, shape (up to frames, channels), on the control thread.
 
         Raises
         ------

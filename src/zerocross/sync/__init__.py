@@ -1,4 +1,4 @@
-"""The sync room: where two threads meet without waiting for each other."""
+"""Where two threads meet without waiting for each other."""
 
 from zerocross.sync.latest import Latest
 from zerocross.sync.ring import Ring

@@ -234,7 +234,7 @@ class Ring:
     Notes
     -----
     One thread may write (`push`, `write_chunk`), one may read (`pop`, `read_chunk`); they
-    may be the same. Nothing here waits. The methods are for the control world; compiled
+    may be the same. Nothing here waits. The methods are for the control thread; compiled
     code works on ``record.address`` with the kernels of this module.
 
     """

@@ -1,6 +1,6 @@
 """C functions that kernels may call by name, the system's clocks and its sleep among them.
 
-`external` declares a C function; the library that has it is opened in the control world,
+`external` declares a C function; the library that has it is opened on the control thread,
 which gives the address to the linker before code that needs it is loaded.
 """
 
@@ -32,7 +32,7 @@ _addresses: dict[str, int] = {}
 
 
 def provide(name: str, address: int) -> None:
-    """Tell the linker where a C function is (control world, before the code is loaded)."""
+    """Tell the linker where a C function is (control thread, before the code is loaded)."""
     if _addresses.get(name) != address:
         target.llvm().add_symbol(name, address)
         _addresses[name] = address

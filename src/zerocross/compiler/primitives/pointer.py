@@ -1,6 +1,6 @@
 """Memory by address: how kernels see records and arrays that Python laid out.
 
-The control world allocates NumPy arrays and records and hands their addresses over as
+The control thread allocates NumPy arrays and records and hands their addresses over as
 integers. Inside a kernel these primitives turn an address back into something typed. They
 check nothing: an address is a promise that the memory lives as long as the kernel runs.
 """
