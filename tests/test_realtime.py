@@ -73,12 +73,12 @@ def play_under(load, seconds, device, path, decoded):
         time.sleep(0.4)
         stream = player._output.stream
         first = int(stream.record["callbacks"])
-        before = stream._latest.read()  # frames and time as one: Python may pause in between
+        before = stream._position.read()  # frames and time as one: Python may pause in between
         stream.record["longest_gap_ns"] = 0
         load(seconds)
         gap = int(stream.record["longest_gap_ns"]) / 1e9
         calls = int(stream.record["callbacks"]) - first
-        after = stream._latest.read()
+        after = stream._position.read()
         played = after["frames_played"] - before["frames_played"]
         elapsed = (after["time_ns"] - before["time_ns"]) / 1e9
         underruns = int(stream.record["underruns"])
