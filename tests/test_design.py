@@ -244,6 +244,7 @@ def test_fitted_bands_are_those_below_the_end_and_follow():
 
 def test_scales_and_their_limits():
     assert len(design_scale()) == 32
+    assert design_scale().edges[[0, -1]] == pytest.approx([20.0, 20_000.0], rel=1e-12)
     made = design_scale("linear", 4, 100.0, 500.0)
     assert made.edges.tolist() == [100.0, 200.0, 300.0, 400.0, 500.0]
     assert made.centres == pytest.approx(np.sqrt([2e4, 6e4, 12e4, 20e4]))
