@@ -50,7 +50,7 @@ _MEMORY_BYTES = 24 << 30
 #: For a memory order `test_orders` comes before them.
 TESTS: dict[str, tuple[str, ...]] = {
     "sync/*": ("test_sync",),
-    "memory/record.py": ("test_memory", "test_sync"),
+    "memory/record.py": ("test_memory", "test_layouts", "test_sync"),
     "memory/*": ("test_memory",),
     "system/*": ("test_memory", "test_priority"),
     "units.py": ("test_units",),
