@@ -170,6 +170,7 @@ def test_a_slope_of_one_is_the_steepest_without_a_bump():
     a = 10 ** (6 / 40)
     assert q_of_slope(0.5, 6.0) == pytest.approx(1 / math.sqrt((a + 1 / a) * (1 / 0.5 - 1) + 2))
     assert q_of_slope(0.5, -6.0) == pytest.approx(q_of_slope(0.5, 6.0))
+    assert q_of_slope(4.0, 0.0) == pytest.approx(math.sqrt(2))
     for slope in (0.0, -1.0, 1e6):
         with pytest.raises(UsageError, match="cannot have a slope"):
             q_of_slope(slope, 40.0)
@@ -187,6 +188,9 @@ def test_a_curve_is_straight_over_the_logarithm_and_flat_beyond():
 @pytest.mark.parametrize(("bands", "octaves"), [(10, 1.0), (15, 2 / 3), (31, 1 / 3)])
 def test_graphic_bands_are_as_wide_as_they_are_apart(bands, octaves):
     assert len(GRAPHIC_HZ[bands]) == bands
+    series = {100, 125, 160, 200, 250, 315, 400, 500, 630, 800}  # ISO 266
+    places = [round(100 * hz / 10 ** math.floor(math.log10(hz)), 9) for hz in GRAPHIC_HZ[bands]]
+    assert set(places) <= series
     assert np.diff(np.log2(GRAPHIC_HZ[bands])) == pytest.approx(octaves, abs=0.12)
     q = graphic_q(bands)
     assert 2 * math.asinh(0.5 / q) / math.log(2) == pytest.approx(octaves)
@@ -240,6 +244,7 @@ def test_fitted_bands_are_those_below_the_end_and_follow():
 
 def test_scales_and_their_limits():
     assert len(design_scale()) == 32
+    assert design_scale().edges[[0, -1]] == pytest.approx([20.0, 20_000.0], rel=1e-12)
     made = design_scale("linear", 4, 100.0, 500.0)
     assert made.edges.tolist() == [100.0, 200.0, 300.0, 400.0, 500.0]
     assert made.centres == pytest.approx(np.sqrt([2e4, 6e4, 12e4, 20e4]))

@@ -160,6 +160,9 @@ def test_keys_on_windows(monkeypatch, terminal):
     keys = Keys()
     monkeypatch.setattr(keys_room.os, "name", "nt")
     assert keys.read(0.0) == ["a", "up", "left", "b"]
+    started = time.monotonic()
+    assert keys.read(0.05) == []
+    assert time.monotonic() - started >= 0.05
 
 
 # --- the queue ----------------------------------------------------------------------------------

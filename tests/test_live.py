@@ -82,7 +82,7 @@ def test_start_and_stop_and_volume():
         ({"output": False}, "give at least one"),
         ({"channels": 9}, "1 to 8 channels"),
         ({"sample_rate": 1}, "a rate from 8000"),
-        ({"volume": 2.0}, "give 0 to 1"),
+        ({"volume": 2.0}, "from 0 to 1"),
         ({"pin": [9999]}, ""),
     ],
 )

@@ -20,7 +20,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import zerocross
 from conftest import wait_for
-from zerocross.compiler import attempt, entry, int64_array, load_acquire, record_at, store_release
+from zerocross.compiler import (
+    attempt,
+    entry,
+    float32_array,
+    int64_array,
+    load_acquire,
+    record_at,
+    store_release,
+)
 from zerocross.devices.client import CLIENT
 from zerocross.engine.file_stream import FileStream
 from zerocross.engine.layouts import DECODER, STREAM, TRANSPORT
@@ -43,6 +51,7 @@ from zerocross.memory.arena import (
     scratch_int64,
     scratch_rows,
 )
+from zerocross.memory.copy import copy_samples
 from zerocross.memory.pool import (
     _WORD,
     DOUBLE_RELEASE,
@@ -299,6 +308,13 @@ def test_an_arena_gives_aligned_scratch_and_takes_it_back():
     assert int(arena.record["resets"]) == 5
 
 
+def test_an_arena_has_at_least_a_byte():
+    for size in (0, -1):
+        with pytest.raises(UsageError, match=f"arena of {size} bytes: give 1 or more"):
+            Arena(size)
+    assert Arena(1).size == 1
+
+
 def test_what_does_not_fit_is_a_fault_that_names_the_size():
     arena = Arena(4096)
     assert _take_too_much(arena.record.address, 1100) != 0
@@ -316,6 +332,23 @@ def test_every_thread_has_its_own_arena():
     other.start()
     other.join()
     assert found[0].record.address != mine.record.address
+
+
+# --- copies -----------------------------------------------------------------------------------
+
+
+@entry("int64", "int64", "int64")
+def _copy(target, source, samples):
+    copy_samples(float32_array(target, samples + 1), float32_array(source, samples), samples)
+
+
+def test_every_sample_is_copied_and_no_more():
+    source = np.arange(1, 301, dtype=np.float32)
+    for samples in range(300):
+        target = np.zeros(301, np.float32)
+        _copy(target.ctypes.data, source.ctypes.data, samples)
+        assert np.array_equal(target[:samples], source[:samples])
+        assert not target[samples:].any()
 
 
 # --- pool -------------------------------------------------------------------------------------
