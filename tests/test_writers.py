@@ -40,11 +40,15 @@ DECLARED = {
     "levels": "an address; the callback writes what lies there",
     "lead_frames": AT_REST,
     "low_water_frames": AT_REST,
+    "is_parallel": AT_REST,
+    "memory": "an address; the kernel writes what lies there",
     "now": "an address; the callback writes what lies there",
     "output": "one callback's exchange, before it runs",
     "peaks": "an address; the callback writes what lies there",
+    "seen": f"an equaliser's coefficients: {AT_REST}",
     "state": "an address, or words of a pool that nobody uses yet",
     "stopped": AT_REST,
+    "sums": "an address; the kernel writes what lies there",
     "thread": AT_REST,
 }
 #: Functions that write fields whose names are only known when they run, and why that is sound.
