@@ -397,7 +397,8 @@ class Campaign:
                     raise SystemExit(f"{' '.join(tests)}: {said}")
                 print(f"left out, for it passes alone only: {plain.by}", flush=True)
                 steady = (*steady, leave_out)
-            slowest = max(json.loads(copy.times(tests).read_text()).values())
+            known = copy.times(tests)
+            slowest = max(json.loads(known.read_text()).values()) if known.exists() else 10.0
             # By a thread: a compiled loop that does not end hears no signal.
             each = (f"--timeout={20 + 5 * slowest:.0f}", "--timeout-method=thread")
             self._steady[tests] = (*steady, *each)
