@@ -218,13 +218,17 @@ class Copy:
             finally:
                 path.write_bytes(original)
 
+    def times(self, tests: tuple[str, ...]) -> Path:
+        """Return where `fastest_first` keeps the times of tests."""
+        files = " ".join(name for name in tests if not name.startswith("--"))
+        return self._cache / f"times-{hashlib.sha256(files.encode()).hexdigest()[:16]}.json"
+
     def _run(self, tests: tuple[str, ...], limit_s: float, cache: Path) -> Outcome:
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "fastest_first"]
         command = [sys.executable, "-m", "pytest", *options, *tests]
-        named = hashlib.sha256(" ".join(tests).encode()).hexdigest()[:16]
         environment = os.environ | {
             "PYTHONPATH": f"{self.folder / 'src'}{os.pathsep}{Path(__file__).parent}",
-            "MUTATE_TIMES": str(self._cache / f"times-{named}.json"),
+            "MUTATE_TIMES": str(self.times(tests)),
             "ZEROCROSS_CACHE_DIR": str(cache),
             "PYTHONDONTWRITEBYTECODE": "1",  # a change within a second is a change
             "PYTHONHASHSEED": "0",
@@ -253,6 +257,8 @@ class Copy:
         text = said.decode(errors="replace")
         if process.returncode == 0:
             return Outcome("survived", "", taken)
+        if "+++ Timeout +++" in text:
+            return Outcome("timed out", "", taken)
         failed = re.search(r"^(?:FAILED|ERROR) (\S+)", text, re.MULTILINE)
         return Outcome("killed", failed[1] if failed else _last_line(text), taken)
 
@@ -391,7 +397,12 @@ class Campaign:
                     raise SystemExit(f"{' '.join(tests)}: {said}")
                 print(f"left out, for it passes alone only: {plain.by}", flush=True)
                 steady = (*steady, leave_out)
-            self._steady[tests], self._limits[tests] = steady, 60 + 4 * plain.seconds
+            known = copy.times(tests)
+            slowest = max(json.loads(known.read_text()).values()) if known.exists() else 10.0
+            # By a thread: a compiled loop that does not end hears no signal.
+            each = (f"--timeout={20 + 5 * slowest:.0f}", "--timeout-method=thread")
+            self._steady[tests] = (*steady, *each)
+            self._limits[tests] = 60 + 4 * plain.seconds
         free.put(copy)
 
     def _try(

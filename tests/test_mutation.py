@@ -88,8 +88,9 @@ def test_a_mutant_that_never_ends_is_killed(small, tmp_path):
     source = MODULE.replace("    if value < low", "    while True: pass\n    if value < low")
     endless = of("clip.py", "default", "high=10", source)
     copy = mutate.Copy(small, tmp_path / "copy", campaign.folder / "cache")
-    outcome = copy.run(("tests/test_clip.py",), 3.0, endless)
-    assert outcome.status == "timed out"
+    assert copy.run(("tests/test_clip.py",), 3.0, endless).status == "timed out"
+    one = ("tests/test_clip.py", "--timeout=1", "--timeout-method=thread")
+    assert copy.run(one, 60.0, endless).status == "timed out"
 
 
 def test_tests_that_fail_without_a_mutant_are_told(small, tmp_path):

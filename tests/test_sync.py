@@ -411,6 +411,7 @@ def test_a_window_of_a_tap_is_the_taps_own_memory():
     tap.push(np.arange(1500)[None])
     window = tap.window(1024)
     assert tap.is_mirrored
+    assert tap.record["is_mirrored"] == 1, "whole pieces are written, not sample by sample"
     assert window.start == 476
     assert window.rows[0].ctypes.data == tap.regions[0][0] + 4 * 476
     assert window.rows[0].tolist() == list(range(476, 1500))
