@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from zerocross.cli import interrupt
 from zerocross.compiler.entry import Entry, announce
 
 __all__ = ["warm_up"]
@@ -51,5 +52,6 @@ def warm_up(with_spectrum: bool = False) -> None:
     with announce(tell):
         for item in needed:
             _ = item.address
+            interrupt.check()  # Python may have dropped the exception of a Ctrl-C meanwhile
     if compiled:
         print(f"  done in {time.monotonic() - started:.1f} s", file=sys.stderr)
