@@ -15,6 +15,7 @@ import sys
 import termios
 import time
 
+import click
 import numpy as np
 import pexpect
 import pytest
@@ -774,3 +775,16 @@ def test_live_takes_a_file_at_every_save(tmp_path, make_file):
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130
+
+
+def test_every_command_is_where_the_table_says():
+    from zerocross.cli.main import _HOMES, cli
+
+    there = {}
+    for module in sorted(set(_HOMES.values())):
+        commands = importlib.import_module(f"zerocross.cli.{module}").COMMANDS
+        there |= {command.name: module for command in commands}
+    assert there == _HOMES
+    context = click.Context(cli)
+    assert [cli.get_command(context, name).name for name in _HOMES] == list(_HOMES)
+    assert cli.get_command(context, "no such command") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +26,24 @@ __all__ = [
 
 
 class CommandGroup(click.Group):
-    """A group whose help keeps the examples' lines as they are."""
+    """A group that imports a command when it is asked for, by a table of names and modules.
+
+    Its help keeps the examples' lines as they are.
+    """
+
+    def __init__(self, *args: Any, homes: dict[str, str] | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._homes = homes or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._homes})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self._homes and cmd_name not in self.commands:
+            module = importlib.import_module(f"zerocross.cli.{self._homes[cmd_name]}")
+            for command in module.COMMANDS:
+                self.add_command(command)
+        return super().get_command(ctx, cmd_name)
 
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _write_epilog(self.epilog, formatter)

@@ -8,17 +8,32 @@ import sys
 import click
 
 from zerocross import __version__
-from zerocross.cli import analysis, live, machine, play, prove, render, torture
 from zerocross.cli.command import Command, CommandGroup, print_error
 from zerocross.errors import UsageError, ZerocrossError
 
 __all__ = ["cli", "run"]
 
 _INTERRUPTED = 130
+#: In which module each command is; see `CommandGroup`.
+_HOMES = {
+    "play": "play",
+    "demo": "play",
+    "render": "render",
+    "devices": "machine",
+    "doctor": "machine",
+    "torture": "torture",
+    "prove": "prove",
+    "live": "live",
+    "eq": "analysis",
+    "loudness": "analysis",
+    "spectrum": "analysis",
+    "spectrogram": "analysis",
+}
 
 
 @click.group(
     cls=CommandGroup,
+    homes=_HOMES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""
     zerocross demo
@@ -51,11 +66,6 @@ def completion(shell: str) -> int:
         raise UsageError(f"{shell}: no completion for this shell; use bash, zsh or fish")
     click.echo(kind(cli, {}, "zerocross", "_ZEROCROSS_COMPLETE").source())
     return 0
-
-
-for module in (play, render, machine, torture, prove, live, analysis):
-    for command in module.COMMANDS:
-        cli.add_command(command)
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,7 @@ from zerocross.engine.counters import COUNTED, Counters
 from zerocross.engine.layouts import CALLBACK, LOGGED, STREAM
 from zerocross.engine.timing import recent_callbacks
 from zerocross.errors import DeviceError
-from zerocross.graph.assemble import Program
 from zerocross.graph.block import MAX_BLOCK
-from zerocross.graph.chain import Chain
 from zerocross.memory import Record, aligned_zeros
 from zerocross.sync import Tap
 from zerocross.system import Grant
@@ -32,6 +30,10 @@ from zerocross.system.affinity import pin
 from zerocross.system.locking import keep_in_memory
 from zerocross.system.numa import place_here
 from zerocross.system.priority import elevate, name_thread
+
+if TYPE_CHECKING:
+    from zerocross.graph.assemble import Program
+    from zerocross.graph.chain import Chain
 
 __all__ = ["ChainHost"]
 

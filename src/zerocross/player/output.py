@@ -13,17 +13,19 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zerocross.devices.discovery import NULL_DEVICE, DeviceInfo, find_devices
 from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
 from zerocross.engine.layouts import PLAYED_CHANNELS
 from zerocross.errors import UsageError, ZerocrossError
-from zerocross.graph.chain import Chain
 from zerocross.sources.file import OpenSource
 from zerocross.system import Grant
 from zerocross.units import checked_volume
+
+if TYPE_CHECKING:
+    from zerocross.graph.chain import Chain
 
 __all__ = ["Output"]
 

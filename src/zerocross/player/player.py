@@ -15,11 +15,10 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zerocross.closing import ClosesAtExit
 from zerocross.errors import SourceError, UsageError
-from zerocross.graph.chain import Chain
 from zerocross.player.notifications import Event, Events
 from zerocross.player.output import Output
 from zerocross.player.playback import Playback
@@ -28,6 +27,9 @@ from zerocross.player.supervisor import Supervisor
 from zerocross.sources.file import PathLike
 from zerocross.sync import Tap
 from zerocross.system import Grant
+
+if TYPE_CHECKING:
+    from zerocross.graph.chain import Chain
 
 __all__ = ["Player"]
 
