@@ -136,6 +136,11 @@ def test_impossible_bands_are_refused(frequency, q, gain_db, rate):
             design_band("peaking", frequency, rate, q, gain_db, "webaudio")
 
 
+def test_unknown_kinds_are_refused():
+    with pytest.raises(UsageError, match="no band of kind 'x'; there are: lowpass, highpass"):
+        design_band("x", 1000, RATE)
+
+
 def test_orders_from_one_to_many():
     for order in (1, 2, 3, 64):
         made = design_butterworth("lowpass", order, 1000, RATE)

@@ -13,6 +13,17 @@ import zerocross
 from conftest import music, wait_for
 from test_effects import EVERY
 from zerocross import Chain, Player, Stream
+from zerocross.compiler import (
+    compare_exchange,
+    entry,
+    exchange,
+    fetch_add,
+    fetch_or,
+    load_acquire,
+    record_at,
+    records_at,
+    store_release,
+)
 from zerocross.effects import Gain, Oscillator
 from zerocross.graph.event import HEAD
 from zerocross.memory import Record, layout
@@ -79,6 +90,40 @@ def test_what_is_stored_in_order_is_an_int64_in_place():
         record.store(field, value)
         assert record.load(field) == int(record[field]) == value
     assert record["level"] == 0.0
+
+
+# --- by address -----------------------------------------------------------------------------------
+
+_PAIR = layout(control=["n"], audio=["word", ("x", "f8")])
+
+
+def _atomics(address, count):
+    """Every atomic once; what each gave and left is added up with a weight of its own."""
+    pair = record_at(address, _PAIR)
+    store_release(pair, "word", 12)
+    total = load_acquire(pair, "word")
+    total += 100 * fetch_or(pair, "word", 3) + 10_000 * pair.word
+    total += 1_000_000 * fetch_add(pair, "word", -5) + 100_000_000 * pair.word
+    total += 10**10 * exchange(pair, "word", 7) + 10**12 * pair.word
+    total += 10**13 * compare_exchange(pair, "word", 6, 1) + 10**14 * pair.word
+    total += 10**15 * compare_exchange(pair, "word", 7, 2) + 10**16 * pair.word
+    every = records_at(address, count, _PAIR)
+    for i in range(count):
+        total += 10**17 * every[i].n
+    return total
+
+
+_compiled_atomics = entry("int64", "int64")(_atomics)
+
+
+@pytest.mark.parametrize("run", [_atomics, _compiled_atomics], ids=["plain", "compiled"])
+def test_atomics_and_records_in_plain_python_and_compiled(run):
+    made = Record(_PAIR, 3)
+    for k in range(3):
+        made.item(k)["n"] = k + 1
+    expected = 12 + 100 * 12 + 10_000 * 15 + 1_000_000 * 15 + 100_000_000 * 10
+    expected += 10**10 * 10 + 10**12 * 7 + 10**14 * 7 + 10**15 + 10**16 * 2 + 10**17 * 6
+    assert run(made.address, 3) == expected
 
 
 # --- who writes -----------------------------------------------------------------------------------

@@ -245,6 +245,19 @@ def test_where_mapping_is_refused_plain_memory_does(monkeypatch):
 
 
 @linux
+def test_memory_of_another_that_cannot_be_mapped_is_told(tmp_path):
+    """A file that was opened for reading only: neither half of it is left mapped."""
+    (tmp_path / "read").write_bytes(bytes(mirror_room.granularity()))
+    before = mappings()
+    with (tmp_path / "read").open("rb") as file:
+        with pytest.raises(PermissionError):
+            mirror_room._map_file_twice(file.fileno(), mirror_room.granularity())
+        with pytest.raises(MemoryRefused):
+            MirroredBuffer.from_fd(file.fileno())
+    assert mappings() == before
+
+
+@linux
 def test_another_process_sees_the_same_memory():
     program = """
     import sys, numpy

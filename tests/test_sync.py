@@ -340,6 +340,7 @@ def test_latest_is_never_torn():
     torn, latest = count_torn(_publish_many, 2_000_000)
     assert torn == 0
     assert latest.read()["a"] == 2_000_000
+    assert int(latest.record["sequence"]) == 2 * 2_000_000, "it only ever rises"
 
 
 @pytest.mark.soak
