@@ -52,6 +52,7 @@ def warm_up(with_spectrum: bool = False) -> None:
     with announce(tell):
         for item in needed:
             _ = item.address
-            interrupt.check()  # Python may have dropped the exception of a Ctrl-C meanwhile
+            if compiled:  # Python may have dropped the exception of a Ctrl-C meanwhile
+                interrupt.check()
     if compiled:
         print(f"  done in {time.monotonic() - started:.1f} s", file=sys.stderr)
