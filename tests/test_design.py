@@ -188,6 +188,7 @@ def test_a_curve_is_straight_over_the_logarithm_and_flat_beyond():
     points = [(1000, 6.0), (100, 0.0)]
     found = curve_db(points, [0, 10, 100, math.sqrt(1e5), 1000, 5000])
     assert np.allclose(found, [0.0, 0.0, 0.0, 3.0, 6.0, 6.0])
+    assert curve_db([(0.01, 0.0), (1.0, 6.0)], [0.1]) == pytest.approx([3.0])
 
 
 @pytest.mark.parametrize(("bands", "octaves"), [(10, 1.0), (15, 2 / 3), (31, 1 / 3)])
