@@ -613,7 +613,8 @@ def test_what_does_not_play_imports_nothing_heavy(arguments):
 def test_every_command_is_in_the_help(cli):
     from zerocross.cli.main import cli as group
 
-    assert set(group.commands) == {
+    names = group.list_commands(click.Context(group))
+    assert set(names) == {
         "completion",
         "demo",
         "devices",
@@ -629,13 +630,13 @@ def test_every_command_is_in_the_help(cli):
         "torture",
     }
     text = cli("--help").stdout.decode()
-    assert all(f"\n  {name} " in text for name in group.commands)
+    assert all(f"\n  {name} " in text for name in names)
 
 
 def test_help_has_examples(cli):
     from zerocross.cli.main import cli as group
 
-    for command in group.commands:
+    for command in group.list_commands(click.Context(group)):
         done = cli(command, "--help")
         assert done.returncode == 0
         assert b"Examples:" in done.stdout and b"zerocross " + command.encode() in done.stdout
