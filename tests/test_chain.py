@@ -744,3 +744,11 @@ def test_two_threads_change_one_chain(tmp_path):
     assert len(chain.parts) == 1
     assert FADE == 3
     assert dataclasses.is_dataclass(zerocross.Fault)
+
+
+@pytest.mark.parametrize(
+    "options", [{"block_size": 0}, {"block_size": -1}, {"tail_s": -1.0}, {"tail_s": float("nan")}]
+)
+def test_impossible_renderings_are_told(options):
+    with pytest.raises(UsageError, match="give a frame or more, and 0 or more seconds"):
+        Chain().render(np.zeros(10), **options)

@@ -825,3 +825,32 @@ def test_closing_leaves_no_threads_and_no_files(make_file):
             time.sleep(0.02)
     assert threading.active_count() == threads
     assert open_files() <= files
+
+
+@pytest.mark.parametrize(
+    ("paths", "options", "words"),
+    [
+        ((["song.wav"],), {}, "is not a path"),
+        ((3,), {}, "is not a path"),
+        ((), {"start_s": float("nan")}, "start_s=nan: give 0 or more seconds"),
+        ((), {"start_s": float("inf")}, "start_s=inf"),
+        ((), {"start_s": -5}, "start_s=-5"),
+        ((), {"duration_s": float("nan")}, "duration_s=nan"),
+        ((), {"duration_s": "x"}, "duration_s='x'"),
+    ],
+)
+def test_impossible_calls_change_nothing(make_file, paths, options, words):
+    path, _ = make_file(frames=48_000 * 3)
+    with Player("null") as player:
+        player.play(path)
+        wait_for(lambda: player.position > 0.05)
+        with pytest.raises(UsageError, match=re.escape(words)):
+            player.play(*(paths or (path,)), **options)
+        for seconds in (float("nan"), float("inf")):
+            with pytest.raises(UsageError, match="0 or more seconds"):
+                player.seek(seconds)
+        with pytest.raises(UsageError, match="is not a path"):
+            player.queue.append(None)
+        at = player.position
+        wait_for(lambda: player.position > at)
+        assert (player.state, len(player.queue)) == ("playing", 1)

@@ -35,7 +35,7 @@ from zerocross.sources.file import (
     open_source,
     printable,
 )
-from zerocross.units import checked_volume
+from zerocross.units import checked_seconds, checked_volume
 
 __all__ = ["Rendered", "render"]
 
@@ -120,10 +120,13 @@ def render(
     SourceError
         If no input can be played.
     UsageError
-        For an output that is neither WAV nor FLAC, or an impossible sample rate.
+        For an output that is neither WAV nor FLAC, or an impossible sample rate, volume or time.
 
     """
     checked_volume(volume)
+    start_s = checked_seconds("start_s", start_s)
+    if duration_s is not None:
+        duration_s = checked_seconds("duration_s", duration_s)
     if sample_rate and not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
         raise UsageError(
             f"sample rate {sample_rate} Hz: give {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"

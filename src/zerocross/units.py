@@ -7,6 +7,7 @@ import math
 from zerocross.errors import UsageError
 
 __all__ = [
+    "checked_seconds",
     "checked_volume",
     "db_to_gain",
     "format_time",
@@ -47,6 +48,24 @@ def format_time(seconds: float) -> str:
     if hours:
         return f"{hours}:{minutes:02}:{whole % 60:02}"
     return f"{minutes}:{whole % 60:02}"
+
+
+def checked_seconds(name: str, value: float) -> float:
+    """Return a time in seconds, 0 or more.
+
+    Raises
+    ------
+    UsageError
+        For anything else, NaN and infinity too.
+
+    """
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not 0.0 <= seconds < math.inf:
+        raise UsageError(f"{name}={value!r}: give 0 or more seconds")
+    return seconds
 
 
 def checked_volume(value: float) -> float:

@@ -1,4 +1,4 @@
-"""Levels: the peak meter of the status line, and the guard against samples that are no numbers."""
+"""Peaks that fall slowly, for the status line's meter, and the guard against samples that are no numbers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A host of a chain: all that a chain needs to run under a callback, in one format.
 
-Streams of files (`engine.file_stream`), live streams and others' callbacks have one each. It holds
+A stream of files (`engine.file_stream`) is one; a live stream and a callback for others have one. It holds
 the memory that both worlds see, the chain's program, the device, and what was counted.
 """
 

@@ -168,6 +168,10 @@ class Chain(Group):
         ndarray, shape as the signal's with the tail, float32
 
         """
+        if block_size < 1 or not 0.0 <= tail_s < np.inf:
+            raise UsageError(
+                f"block_size={block_size}, tail_s={tail_s}: give a frame or more, and 0 or more seconds"
+            )
         data, rate = _read(signal, sample_rate)
         flat = data.ndim == 1
         rows = np.ascontiguousarray(np.atleast_2d(data.T), np.float32)

@@ -22,11 +22,12 @@ from zerocross.errors import SourceError, UsageError
 from zerocross.player.notifications import Event, Events
 from zerocross.player.output import Output
 from zerocross.player.playback import Playback
-from zerocross.player.queue import Queue
+from zerocross.player.queue import Queue, check_paths
 from zerocross.player.supervisor import Supervisor
 from zerocross.sources.file import PathLike
 from zerocross.sync import Tap
 from zerocross.system import Grant
+from zerocross.units import checked_seconds
 
 if TYPE_CHECKING:
     from zerocross.graph.chain import Chain
@@ -110,11 +111,17 @@ class Player(ClosesAtExit):
         ------
         SourceError
             If none of the files can be played.
+        UsageError
+            For what is no path or no time; then everything is as it was.
         DeviceNotFound, DeviceError
             If the device cannot be opened.
 
         """
         playback = self._playback
+        check_paths(*paths)
+        start_s = checked_seconds("start_s", start_s)
+        if duration_s is not None:
+            duration_s = checked_seconds("duration_s", duration_s)
         with self._lock:
             playback.check_open()
             if not paths and playback.state == "paused":
@@ -157,7 +164,8 @@ class Player(ClosesAtExit):
             self._playback.check_open()
             if self.state == "stopped":
                 raise UsageError("nothing is playing; call play() before seek()")
-            self._jump_to(self.queue.index, max(0.0, float(seconds)))
+            at = checked_seconds("seconds", seconds) if not seconds < 0 else 0.0
+            self._jump_to(self.queue.index, at)
             self._playback.publish("seeked", f"at {seconds:.2f} s")
 
     def next(self) -> None:

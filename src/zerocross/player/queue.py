@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 
+from zerocross.errors import UsageError
 from zerocross.sources.file import PathLike, printable
 
-__all__ = ["Queue", "Track"]
+__all__ = ["Queue", "Track", "check_paths"]
 
 
 @dataclasses.dataclass(eq=False)
@@ -51,6 +53,13 @@ class Track:
         }
 
 
+def check_paths(*paths: object) -> None:
+    """Raise UsageError if something is no path: a text, bytes, or an object that stands for one."""
+    for path in paths:
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            raise UsageError(f"{path!r} is not a path; give each file by its name")
+
+
 class Queue:
     """The tracks of a player. Tracks may be added while it plays.
 
@@ -75,7 +84,15 @@ class Queue:
         return self._tracks[index]
 
     def append(self, path: PathLike) -> Track:
-        """Add a file at the end; returns its track."""
+        """Add a file at the end; returns its track.
+
+        Raises
+        ------
+        UsageError
+            For what is no path.
+
+        """
+        check_paths(path)
         track = Track(path)
         self._tracks.append(track)
         return track

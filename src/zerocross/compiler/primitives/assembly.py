@@ -1,4 +1,4 @@
-"""Inline assembly for kernels, and the seed's hand-written gain loop done right.
+"""Inline assembly for kernels, and a hand-written gain loop done right.
 
 `assembly` makes a primitive from a template for each architecture, in LLVM's syntax: AT&T
 operand order on x86-64, ``$0`` for the first operand, ``$$`` for a literal dollar. The
