@@ -752,3 +752,12 @@ def test_two_threads_change_one_chain(tmp_path):
 def test_impossible_renderings_are_told(options):
     with pytest.raises(UsageError, match="give a frame or more, and 0 or more seconds"):
         Chain().render(np.zeros(10), **options)
+
+
+@pytest.mark.parametrize("name", ["reset", "note_on", "record", "entry"])
+def test_a_field_named_like_something_of_every_processor_is_refused(name):
+    def process(self, block):
+        block.output[0, 0] = 0.0
+
+    with pytest.raises(UsageError, match=f"Named.{name}: every processor has something of this"):
+        zerocross.processor(type("Named", (), {name: 1.5, "process": process}))

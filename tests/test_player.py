@@ -854,3 +854,19 @@ def test_impossible_calls_change_nothing(make_file, paths, options, words):
         at = player.position
         wait_for(lambda: player.position > at)
         assert (player.state, len(player.queue)) == ("playing", 1)
+
+
+@pytest.mark.parametrize("kind", ["stopped", "paused", "seeked"])
+def test_a_listener_closes_the_player_within_a_call(make_file, kind):
+    """The call holds the lock that the supervising thread wants; neither waits for the other."""
+    path, _ = make_file(frames=48_000 * 20)
+    player = Player("null")
+    player.events.subscribe(lambda e: player.close() if e.kind == kind else None)
+    player.play(path)
+    wait_for(lambda: player.position > 0.05)
+    call = {"stopped": player.stop, "paused": player.pause, "seeked": lambda: player.seek(1.0)}
+    thread = threading.Thread(target=call[kind], daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert player.state == "stopped"

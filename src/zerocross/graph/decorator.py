@@ -17,6 +17,9 @@ from zerocross.graph.state import NUMBERS
 
 __all__ = ["processor"]
 
+#: What every object has beside its class's names.
+_ATTRIBUTES = ("record", "verdict", "entry")
+
 
 def processor(made: Any = None, *, instrument: bool = False) -> Any:
     """Turn a class, or a function of a block, into a processor.
@@ -64,7 +67,8 @@ def _declared(made: type) -> tuple[dict[str, Param], dict[str, Any], dict[str, A
         for name, value in vars(owner).items():
             is_field = not name.startswith("_") and isinstance(value, (*NUMBERS, np.ndarray))
             if is_field or isinstance(value, Param):
-                if name in vars(Processor) and not issubclass(owner, Processor):
+                taken = name in vars(Processor) or name in _ATTRIBUTES
+                if taken and not issubclass(owner, Processor):
                     raise UsageError(
                         f"{made.__name__}.{name}: every processor has something of this name; "
                         "choose another"

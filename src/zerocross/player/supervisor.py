@@ -67,17 +67,21 @@ class Supervisor:
     def _tick(self) -> bool:
         """Look once; returns whether to go on."""
         playback = self._playback
-        with playback.lock:
+        while not playback.lock.acquire(timeout=_PERIOD_S):
+            if self._wake.is_set():  # who closes the player may hold the lock and wait for us
+                return False
+        try:
             if playback.closed:
                 return False
-            try:
-                self.look()
-            except Exception as error:  # noqa: BLE001  else it would hang in wait()
-                _log.exception("the player stopped: its supervision failed")
-                playback.close_stream()
-                playback.publish("error", f"internal: {error!r}")
-                playback.set_state("stopped", "stopped")
-            return True
+            self.look()
+        except Exception as error:  # noqa: BLE001  else it would hang in wait()
+            _log.exception("the player stopped: its supervision failed")
+            playback.close_stream()
+            playback.publish("error", f"internal: {error!r}")
+            playback.set_state("stopped", "stopped")
+        finally:
+            playback.lock.release()
+        return True
 
     def look(self) -> None:
         """Look at what the audio world reports, and do what follows. Under the lock."""
