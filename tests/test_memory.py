@@ -251,7 +251,7 @@ def test_memory_of_another_that_cannot_be_mapped_is_told(tmp_path):
     before = mappings()
     with (tmp_path / "read").open("rb") as file:
         with pytest.raises(PermissionError):
-            mirror_room._map_file_twice(file.fileno(), mirror_room.granularity())
+            mirror_room.map_file_twice(file.fileno(), mirror_room.granularity())
         with pytest.raises(MemoryRefused):
             MirroredBuffer.from_fd(file.fileno())
     assert mappings() == before
