@@ -233,6 +233,10 @@ class ChainHost:
         """Return what the callback counted so far."""
         return Counters.read(stream=self.record)
 
+    def count(self, field: str) -> int:
+        """Return one of the callback's counters that is a number, without the histograms."""
+        return int(self.record[field])
+
     def recent(self) -> list[dict[str, Any]]:
         """Return the last 256 callbacks, oldest first; see docs/report.md."""
         return recent_callbacks(self._log, self.record.load("callbacks"), self.sample_rate)

@@ -45,8 +45,8 @@ class Output:
     ----------
     stream : FileStream or None
         What plays; None where nothing does.
-    told : Counters
-        Of the stream, those that events have told of.
+    told : tuple of (int, int)
+        Underruns and faults of the stream that events have told of.
     grants : dict
         What was asked of the system, by its words.
     capture_s : float
@@ -71,7 +71,7 @@ class Output:
         self._pin, self._pin_decoder = pin, pin_decoder
         self.stream: FileStream | None = None
         self._target = NULL_DEVICE
-        self.told = Counters()
+        self.told = (0, 0)
         self.grants: dict[str, Grant] = {}
         self.capture_s = 0.0
         self.captures: list[FileStream] = []
@@ -113,7 +113,7 @@ class Output:
         if self.effects:
             stream.set_program(self.effects.prepare(rate, PLAYED_CHANNELS))
             self.effects.connect(stream.set_program)
-        self.stream, self.told = stream, Counters()
+        self.stream, self.told = stream, (0, 0)
         self.grants.update({grant.what: grant for grant in stream.grants})
         for grant in stream.start_decoding(self._pin_decoder):
             self.grants[f"decode thread: {grant.what}"] = grant

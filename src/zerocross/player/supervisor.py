@@ -134,13 +134,13 @@ class Supervisor:
 
     def _tell_counts(self, feed: Feed) -> None:
         """Turn new underruns and faults into events."""
-        output, now = self._playback.output, feed.stream.counters()
-        before, output.told = output.told, now
-        count = now.number("underruns") - before.number("underruns")
-        if count > 0:
-            self._playback.publish("underrun", f"{count} underrun(s)")
-        if now.number("faults") > before.number("faults"):
-            words = f"the audio kernel reported fault status {now.number('fault_status')}"
+        output, stream = self._playback.output, feed.stream
+        underruns, faults = stream.count("underruns"), stream.count("faults")
+        before, output.told = output.told, (underruns, faults)
+        if underruns > before[0]:
+            self._playback.publish("underrun", f"{underruns - before[0]} underrun(s)")
+        if faults > before[1]:
+            words = f"the audio kernel reported fault status {stream.count('fault_status')}"
             self._playback.publish("fault", words)
 
     def _tell_chain_faults(self, _feed: Feed) -> None:
