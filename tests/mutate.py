@@ -343,6 +343,55 @@ class Results:
         return row
 
 
+class Measured:
+    """How each set of tests does on the tree as it is, in a file, while nothing there changes."""
+
+    def __init__(self, project: Project, path: Path) -> None:
+        sources, tests = project.source.rglob("*.py"), (project.root / "tests").glob("*.py")
+        self._tree = _digest(*sorted([*sources, *tests]))
+        self._path, self._lock = path, threading.Lock()
+        self._each: dict[tuple[str, ...], threading.Lock] = {}
+        self._known: dict[str, dict[str, object]] = {}
+        if path.exists():
+            self._known = json.loads(path.read_text())
+
+    def of(self, tests: tuple[str, ...], copy: Copy) -> tuple[tuple[str, ...], float]:
+        """Return a set's tests with their options, and its limit; the first time, it is run."""
+        name = " ".join(tests)
+        with self._lock:
+            mine = self._each.setdefault(tests, threading.Lock())
+        with mine:
+            row = self._known.get(name, {})
+            if row.get("tree") != self._tree:
+                steady, limit_s = _measure(tests, copy)
+                row = {"tree": self._tree, "steady": steady, "limit_s": limit_s}
+                with self._lock:
+                    self._known[name] = row
+                    self._path.write_text(json.dumps(self._known, indent=1))
+        return tuple(row["steady"]), float(row["limit_s"])  # type: ignore[arg-type]
+
+
+def _measure(tests: tuple[str, ...], copy: Copy) -> tuple[tuple[str, ...], float]:
+    """Run a set of tests without a mutant: they have to pass, and say how long it takes.
+
+    One that fails among the others and passes alone, as a busy machine makes some, is left out.
+    """
+    steady = tests
+    while (plain := copy.run(steady, 1800, None)).status != "survived":
+        leave_out = f"--deselect={plain.by}"
+        alone = "::" in plain.by and leave_out not in steady and copy.run((plain.by,), 300, None)
+        if not alone or alone.status != "survived":
+            said = f"{plain.status} without a mutant: {plain.by}"
+            raise SystemExit(f"{' '.join(tests)}: {said}")
+        print(f"left out, for it passes alone only: {plain.by}", flush=True)
+        steady = (*steady, leave_out)
+    known = copy.times(tests)
+    slowest = max(json.loads(known.read_text()).values()) if known.exists() else 10.0
+    # By a thread: a compiled loop that does not end hears no signal.
+    each = (f"--timeout={20 + 5 * slowest:.0f}", "--timeout-method=thread")
+    return (*steady, *each), 60 + 4 * plain.seconds
+
+
 @dataclasses.dataclass
 class Campaign:
     """Many mutants, a few at a time."""
@@ -356,8 +405,7 @@ class Campaign:
     def __post_init__(self) -> None:
         (self.folder / "cache").mkdir(parents=True, exist_ok=True)
         self.results = Results(self.project, self.folder / "results.json")
-        self._limits: dict[tuple[str, ...], float] = {}
-        self._steady: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._measured = Measured(self.project, self.folder / "measured.json")
         self._deadline = time.monotonic() + 60 * self.minutes
 
     def run(self, mutants: list[Mutant]) -> Iterator[tuple[Mutant, dict[str, object]]]:
@@ -376,7 +424,6 @@ class Campaign:
             free: queue.SimpleQueue[Copy] = queue.SimpleQueue()
             for k in range(self.jobs):
                 free.put(Copy(self.project, Path(scratch) / str(k), self.folder / "cache"))
-            self._measure(waiting, free)
             with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
                 work = [pool.submit(self._try, mutant, free) for mutant in waiting]
                 try:
@@ -391,43 +438,15 @@ class Campaign:
         orders = _ORDERED.search(mutant.change) is not None and mutant.operator in _ORDER_CHANGES
         return self.tests or self.project.tests_of(mutant.module, orders=orders)
 
-    def _measure(self, mutants: list[Mutant], free: queue.SimpleQueue[Copy]) -> None:
-        """Run each set of tests without a mutant: they have to pass, and say how long it takes.
-
-        One that fails among the others and passes alone, as a busy machine makes some, is left out.
-        """
-        copy = free.get()
-        for tests in dict.fromkeys(map(self._tests_of, mutants)):
-            copy.run(tests, 1800, None)  # compiles all that the tests need
-            steady = tests
-            while (plain := copy.run(steady, 1800, None)).status != "survived":
-                leave_out = f"--deselect={plain.by}"
-                alone = (
-                    "::" in plain.by
-                    and leave_out not in steady
-                    and copy.run((plain.by,), 300, None)
-                )
-                if not alone or alone.status != "survived":
-                    said = f"{plain.status} without a mutant: {plain.by}"
-                    raise SystemExit(f"{' '.join(tests)}: {said}")
-                print(f"left out, for it passes alone only: {plain.by}", flush=True)
-                steady = (*steady, leave_out)
-            known = copy.times(tests)
-            slowest = max(json.loads(known.read_text()).values()) if known.exists() else 10.0
-            # By a thread: a compiled loop that does not end hears no signal.
-            each = (f"--timeout={20 + 5 * slowest:.0f}", "--timeout-method=thread")
-            self._steady[tests] = (*steady, *each)
-            self._limits[tests] = 60 + 4 * plain.seconds
-        free.put(copy)
-
     def _try(
         self, mutant: Mutant, free: queue.SimpleQueue[Copy]
     ) -> tuple[Mutant, dict[str, object]] | None:
-        if time.monotonic() > self._deadline:
-            return None
         tests, copy = self._tests_of(mutant), free.get()
         try:
-            outcome = copy.run(self._steady[tests], self._limits[tests], mutant)
+            if time.monotonic() > self._deadline:
+                return None
+            steady, limit_s = self._measured.of(tests, copy)
+            outcome = copy.run(steady, limit_s, mutant)
         finally:
             free.put(copy)
         return mutant, self.results.add(mutant, tests, outcome)
