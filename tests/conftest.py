@@ -116,7 +116,8 @@ class Server:
 def jack(monkeypatch):
     """Run JACK's dummy driver with 64 frames at 48 kHz."""
     need("jackd")
-    name = f"zerocross{os.getpid() % 4}"  # JACK has room for eight servers, dead or alive
+    worker = os.environ.get("PYTEST_XDIST_WORKER", f"gw{os.getpid()}")
+    name = f"zerocross{int(worker[2:]) % 4}"  # JACK has room for eight servers, dead or alive
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
     command = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"]
