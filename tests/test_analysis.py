@@ -16,6 +16,7 @@ from zerocross.cli.file_spectrum import spectrogram_of_file, spectrum_of_file
 from zerocross.cli.pictures import plot_text, preset_figure, spectrogram_figure, spectrum_figure
 from zerocross.effects import Convolver
 from zerocross.eq import Equalizer, read_preset
+from zerocross.spectrum import Spectrum
 
 RATE = 48_000
 PRESET = """Preamp: -6.0 dB
@@ -172,6 +173,22 @@ def test_a_spectrum_of_many_channels(tmp_path):
     soundfile.write(tmp_path / "six.wav", signal, RATE, "FLOAT")
     found = spectrum_of_file(tmp_path / "six.wav")
     assert found.peak_dbfs[0].max() == pytest.approx(20 * np.log10(1 / 6), abs=0.3)
+
+
+def test_the_average_is_over_spectra_2048_frames_apart(tmp_path):
+    noise = music(30_000, 1, seed=3)
+    soundfile.write(tmp_path / "noise.wav", noise, RATE, "FLOAT")
+    spectrum = Spectrum(
+        scale="octave", fraction=3, fft_size=4096, long_fft_size=32_768, decay_s=0, channels=1
+    )
+    found = spectrum_of_file(tmp_path / "noise.wav")
+    powers = []
+    for start in range(0, 30_000, 2048):
+        spectrum.push(noise[start : start + 2048].T)
+        spectrum.update()
+        powers.append(10 ** (spectrum.now.astype(float) / 10))
+    assert np.allclose(found.average_dbfs, 10 * np.log10(np.mean(powers, axis=0)), atol=1e-9)
+    assert np.allclose(found.peak_dbfs, 10 * np.log10(np.max(powers, axis=0)), atol=1e-5)
 
 
 def test_a_curve_as_text():
