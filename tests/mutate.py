@@ -97,7 +97,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "loudness/*": ("test_loudness",),
     "player/queue.py": ("test_input",),
     "player/*": ("test_player", "test_loudness", "test_cli"),
-    "offline.py": ("test_chain", "test_player", "test_cli"),
+    "offline.py": ("test_offline", "test_chain", "test_player", "test_cli"),
     "pipeline.py": ("test_spectrum",),
     "lab/*": ("test_lab", "test_benchmarks"),
     "demo/*": ("test_cli",),
