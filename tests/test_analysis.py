@@ -253,7 +253,7 @@ def test_the_status_line_has_a_spectrum(make_file):
             time.sleep(0.05)
             text = cells.text(player)
         assert len(text) == 10 and set(text) & set("▁▂▃▄▅▆▇█")
-        for width in (40, 80, 120):
+        for width in (40, 80, 99, 100, 120):
             console = Console(width=width, record=True, file=io.StringIO())
             console.print(status_line(player, width, text))
             (line,) = console.export_text().splitlines()
