@@ -15,12 +15,15 @@
     |   `-- RealtimeError   a kernel that may allocate, lock, raise or wait
     `-- KernelFault         a compiled kernel ended with a fault status
 
+``CacheWarning``, a warning, tells of compiled code that cannot be kept, or was damaged.
+
 All messages are one line that says what happened and what to do next.
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "CacheWarning",
     "CompileError",
     "DeviceError",
     "DeviceNotFound",
@@ -38,6 +41,10 @@ __all__ = [
 
 class ZerocrossError(Exception):
     """Base of all errors raised by Zerocross."""
+
+
+class CacheWarning(UserWarning):
+    """Compiled code that cannot be kept or was damaged: it costs time, once in a process."""
 
 
 class UsageError(ZerocrossError):

@@ -48,8 +48,10 @@ class Primitive(Callee):
         return self.lowering
 
     @property
-    def content(self) -> str:
-        return self.name
+    def content(self) -> Any:
+        """Its name where its lowering is ours, whose text is in all keys; a user's is opaque."""
+        ours = self.__module__.startswith("zerocross.compiler.")
+        return f"{self.__module__}.{self.name}" if ours else None
 
 
 def primitive(function: Callable[..., Any]) -> Primitive:
