@@ -42,10 +42,7 @@ def two(x):
 @kernel
 def with_default(x, gain=40):
     return x + gain
-@kernel
-def with_keyword(x, *, gain=50):
-    return x + gain
-third = one
+x_third = one
 """,
     "left.py": """
 from numba.core import types
@@ -66,7 +63,7 @@ import json, sys
 import numpy as np
 import settings, deep.inner, helpers
 from settings import GRID, LONG, ORDER, PAIR, WORDS, ZERO, Mode
-from helpers import one, two, third, with_default, with_keyword
+from helpers import one, two, x_third, with_default
 from zerocross.compiler import entry, kernel
 
 def made_with(modules):
@@ -87,9 +84,6 @@ def kernel_by_module(x):
 @entry("int64")
 def default(x):
     return with_default(x)
-@entry("int64")
-def keyword(x):
-    return with_keyword(x)
 @entry("int64")
 def shape(x):
     return x + 10 * GRID.shape[0] + GRID.shape[1]
@@ -113,7 +107,7 @@ def enumeration(x):
     return x + (1 if Mode.FAST == 3 else 0)
 @entry("int64")
 def same_again(x):
-    return 100 * one(x) + 10 * two(x) + third(x)
+    return 100 * one(x) + 10 * two(x) + x_third(x)
 by_closure = made_with(deep)
 if "without intrinsic" not in sys.argv:
     from left import answer
@@ -131,7 +125,6 @@ EDITED = {
     "by_closure": ("deep/inner.py", "GAIN = 20", "GAIN = 21", 20, 21),
     "kernel_by_module": ("helpers.py", "x + 30", "x + 31", 30, 31),
     "default": ("helpers.py", "gain=40", "gain=41", 40, 41),
-    "keyword": ("helpers.py", "gain=50", "gain=51", 50, 51),
     "shape": ("settings.py", "reshape(2, 3)", "reshape(3, 2)", 23, 32),
     "dtype": ("settings.py", "[1, 0, 7, 0], np.int32)", "[1, 7], np.int64)", 5, 3),
     "strides": ("settings.py", "[[1, 2], [3, 4]], np.int64", "[[1, 2], [3, 4]], np.int64, order='F'", 16, 8),
@@ -139,7 +132,7 @@ EDITED = {
     "zero": ("settings.py", "ZERO = 0.0", "ZERO = -0.0", 0, 1),
     "named_tuple": ("settings.py", "    left: int\n    right: int", "    right: int\n    left: int", 45, 54),
     "enumeration": ("settings.py", "FAST = 3", "FAST = 4", 1, 0),
-    "same_again": ("helpers.py", "third = one", "third = two", 121, 122),
+    "same_again": ("helpers.py", "x_third = one", "x_third = two", 121, 122),
     "intrinsic": ("main.py", "from left", "from right", 60, 61),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@
     |-- SourceError         a file that cannot be played; ``path`` names it
     |-- DeviceError         a device that is there and refuses
     |-- MemoryRefused       the system has no memory, or allows no more
+    |-- CacheRefused        the folder of compiled code cannot be used; code is compiled anew
     |-- PoolEmpty           a buffer pool has nothing left
     |-- MissingDependency   an optional package is not installed; names the extra
     |-- CompileError        a kernel that cannot be compiled
@@ -23,6 +24,7 @@ All messages are one line that says what happened and what to do next.
 from __future__ import annotations
 
 __all__ = [
+    "CacheRefused",
     "CacheWarning",
     "CompileError",
     "DeviceError",
@@ -98,6 +100,10 @@ class MemoryRefused(ZerocrossError):
             f"{size / 1e6:.1f} MB of memory were refused ({reason.lower()}); ask for less, close "
             "other programs, or raise the limit (ulimit -v)"
         )
+
+
+class CacheRefused(ZerocrossError):
+    """A cache directory that cannot be used; names it, and the way to another."""
 
 
 class PoolEmpty(ZerocrossError):

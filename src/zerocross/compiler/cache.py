@@ -21,7 +21,7 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ import platformdirs
 
 from zerocross.compiler.cache_file import Folder, Refused, Stored, pack, unpack
 from zerocross.compiler.content import content_of
-from zerocross.errors import CacheWarning
+from zerocross.errors import CacheRefused, CacheWarning
 
 __all__ = ["File", "clear", "content_key", "directory", "inventory", "load", "store"]
 
@@ -51,9 +51,24 @@ _pruned: set[Path] = set()
 
 
 def directory() -> Path:
-    """Return the cache directory: ``ZEROCROSS_CACHE_DIR``, else the user's own."""
+    """Return the cache directory: ``ZEROCROSS_CACHE_DIR``, else the user's own.
+
+    Raises
+    ------
+    CacheRefused
+        If the user has no home directory.
+
+    """
     chosen = os.environ.get("ZEROCROSS_CACHE_DIR")
-    return Path(chosen).absolute() if chosen else Path(platformdirs.user_cache_dir("zerocross"))
+    if chosen:
+        return Path(chosen).absolute()
+    try:
+        own = Path(platformdirs.user_cache_dir("zerocross"))
+    except RuntimeError:
+        own = Path("~")
+    if not own.is_absolute():
+        raise CacheRefused("there is no home directory; set ZEROCROSS_CACHE_DIR to a folder")
+    return own
 
 
 # --- keys -------------------------------------------------------------------------------------
@@ -126,8 +141,8 @@ def load(key: str | None) -> Stored | None:
             return _loaded(folder, key)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        _tell("folder", _in_words(error))
+    except CacheRefused as error:
+        _tell("folder", f"{error}; compiled code is not kept")
         return None
 
 
@@ -163,26 +178,27 @@ def store(key: str | None, facts: dict[str, Any], code: bytes) -> None:
             if folder.path not in _pruned:
                 _pruned.add(folder.path)
                 _prune(folder)
-    except OSError as error:
-        _tell("folder", _in_words(error))
+    except CacheRefused as error:
+        _tell("folder", f"{error}; compiled code is not kept")
 
 
 def _name(key: str) -> str:
     return f"{_package_key()[:16]}-{key}.zxc"
 
 
-def _folder(create: bool = False) -> Folder:
+@contextlib.contextmanager
+def _folder(create: bool = False) -> Iterator[Folder]:
+    """Open the folder of entries; what fails meanwhile is told with its name and the way out."""
     path = directory() / "code"
-    if not path.is_absolute():
-        raise OSError("there is no home directory")
-    return Folder(path, create)
-
-
-def _in_words(error: OSError) -> str:
-    return (
-        f"{directory()}: {_reason(error)}; compiled code is not kept, set ZEROCROSS_CACHE_DIR to a folder "
-        "of your own"
-    )
+    try:
+        with Folder(path, create) as folder:
+            yield folder
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not create:
+            raise
+        raise CacheRefused(
+            f"{path}: {_reason(error)}; set ZEROCROSS_CACHE_DIR to a folder of your own"
+        ) from error
 
 
 def _reason(error: OSError) -> str:
@@ -193,7 +209,8 @@ def _tell(kind: str, message: str) -> None:
     """Warn, once in a process for each kind of trouble."""
     if kind not in _told:
         _told.add(kind)
-        warnings.warn(message, CacheWarning, stacklevel=2)
+        # With a place that has no source: a line of code below it would tell the user nothing.
+        warnings.warn_explicit(message, CacheWarning, "zerocross", 0, "zerocross")
 
 
 # --- what is there ----------------------------------------------------------------------------
@@ -225,7 +242,7 @@ def inventory() -> list[File]:
 
     Raises
     ------
-    OSError
+    CacheRefused
         If there is a folder that cannot be read, or is not the user's.
 
     """
@@ -241,7 +258,7 @@ def clear() -> list[File]:
 
     Raises
     ------
-    OSError
+    CacheRefused
         As `inventory`; or if a file cannot be removed.
 
     """
