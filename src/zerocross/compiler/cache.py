@@ -25,8 +25,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import platformdirs
 
+from zerocross.compiler import target
 from zerocross.compiler.cache_file import Folder, Refused, Stored, pack, unpack
 from zerocross.compiler.content import content_of
 from zerocross.errors import CacheRefused, CacheWarning
@@ -83,19 +85,17 @@ def _package_key() -> str:
     for path in sources:
         text = path.read_bytes()
         digest.update(f"{path.relative_to(here).as_posix()} {len(text)} ".encode() + text)
-    for package in ("numba", "llvmlite", "numpy"):
-        digest.update(f"{package}={importlib.metadata.version(package)};".encode())
-    digest.update(sys.version.encode())
+    numba = importlib.metadata.version("numba")  # not imported in a warm start
+    digest.update(repr((numba, target.llvm_version(), np.__version__, sys.version)).encode())
     return digest.hexdigest() if sources else ""
 
 
 def _settings() -> str:
     """Return Numba's settings, which it takes from the environment and from a file."""
     chosen = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
-    try:
-        text = Path(".numba_config.yaml").read_bytes()
-    except OSError:
-        text = b""
+    file, text = Path(".numba_config.yaml"), b""
+    with contextlib.suppress(OSError):
+        text = file.read_bytes() if file.is_file() else b""
     return repr((chosen, text))
 
 
