@@ -9,6 +9,8 @@ no address, no order of a set.
 What cannot be hashed is *opaque*, such as a module that is handed on, or an intrinsic of the
 user's: only its identity is known, so that the digest holds within this process, and code that is
 made of it is never stored. Whatever is not known to be sound is opaque; this costs time only.
+
+One file, because how each kind of value is read is one table, to be judged as a whole.
 """
 
 from __future__ import annotations
