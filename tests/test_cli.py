@@ -615,6 +615,7 @@ def test_every_command_is_in_the_help(cli):
 
     names = group.list_commands(click.Context(group))
     assert set(names) == {
+        "cache",
         "completion",
         "demo",
         "devices",

@@ -32,6 +32,7 @@ from zerocross.compiler import (
     store_release,
     target,
 )
+from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.primitives.primitive import Primitive, primitive
 from zerocross.errors import CompileError, KernelFault, RealtimeError
 from zerocross.memory import Record, layout
@@ -98,7 +99,11 @@ def test_kernel_without_the_compiler_gives_the_same(monkeypatch):
 
 def test_host_kernels_are_cached_in_our_own_directory():
     halve(np.ones(4, np.float32))
-    assert list((cache.directory() / "numba").glob("*.nbc"))
+    stored = len(list((cache.directory() / "code").glob("*.zxc")))
+    twin = Kernel(halve.function)  # as another process has it
+    twin(np.ones(4, np.float32))
+    assert sum(twin.dispatcher().stats.cache_hits.values()) == 1
+    assert len(list((cache.directory() / "code").glob("*.zxc"))) == stored
 
 
 def test_a_fault_leaves_an_entry_as_a_number():

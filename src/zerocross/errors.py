@@ -9,11 +9,14 @@
     |-- SourceError         a file that cannot be played; ``path`` names it
     |-- DeviceError         a device that is there and refuses
     |-- MemoryRefused       the system has no memory, or allows no more
+    |-- CacheRefused        the folder of compiled code cannot be used; code is compiled anew
     |-- PoolEmpty           a buffer pool has nothing left
     |-- MissingDependency   an optional package is not installed; names the extra
     |-- CompileError        a kernel that cannot be compiled
     |   `-- RealtimeError   a kernel that may allocate, lock, raise or wait
     `-- KernelFault         a compiled kernel ended with a fault status
+
+``CacheWarning``, a warning, tells of compiled code that cannot be kept, or was damaged.
 
 All messages are one line that says what happened and what to do next.
 """
@@ -21,6 +24,8 @@ All messages are one line that says what happened and what to do next.
 from __future__ import annotations
 
 __all__ = [
+    "CacheRefused",
+    "CacheWarning",
     "CompileError",
     "DeviceError",
     "DeviceNotFound",
@@ -38,6 +43,10 @@ __all__ = [
 
 class ZerocrossError(Exception):
     """Base of all errors raised by Zerocross."""
+
+
+class CacheWarning(UserWarning):
+    """Compiled code that cannot be kept or was damaged: it costs time, once in a process."""
 
 
 class UsageError(ZerocrossError):
@@ -91,6 +100,10 @@ class MemoryRefused(ZerocrossError):
             f"{size / 1e6:.1f} MB of memory were refused ({reason.lower()}); ask for less, close "
             "other programs, or raise the limit (ulimit -v)"
         )
+
+
+class CacheRefused(ZerocrossError):
+    """A cache directory that cannot be used; names it, and the way to another."""
 
 
 class PoolEmpty(ZerocrossError):

@@ -13,6 +13,7 @@ import soundfile
 
 from zerocross.compiler import cache, target
 from zerocross.devices.discovery import list_devices
+from zerocross.errors import CacheRefused
 from zerocross.memory import AlignedBuffer, MirroredBuffer
 from zerocross.memory.record import LINE
 from zerocross.system import Grant, topology
@@ -146,6 +147,9 @@ def _ranges(cpus: frozenset[int]) -> str:
 
 
 def _cache() -> dict[str, str]:
-    folder = cache.directory()
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return {"compiled code": str(folder), "size": f"{size / 1e6:.1f} MB"}
+    try:
+        files = cache.inventory()
+    except CacheRefused as error:
+        return {"compiled code": str(error)}
+    size = sum(file.size for file in files)
+    return {"compiled code": str(cache.directory()), "size": f"{size / 1e6:.1f} MB"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import Any
 
 import click
 
@@ -21,6 +23,7 @@ _HOMES = {
     "render": "render",
     "devices": "machine",
     "doctor": "machine",
+    "cache": "cache",
     "torture": "torture",
     "prove": "prove",
     "live": "live",
@@ -74,6 +77,17 @@ def run(arguments: list[str] | None = None) -> int:
     debug = "--debug" in arguments
     if debug:  # takes effect wherever it stands
         arguments = [a for a in arguments if a != "--debug"]
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        return _run(arguments, debug)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning as the line that it is, without the place in the code."""
+    click.echo(f"warning: {message}", err=True)
+
+
+def _run(arguments: list[str], debug: bool) -> int:
     try:
         code = cli.main(arguments, prog_name="zerocross", standalone_mode=False)
         return int(code or 0)

@@ -1,9 +1,11 @@
 """Python functions become machine code: the only package that imports Numba or LLVM.
 
 From the bottom up, each file standing on those before it: `mode` and `callee`, `primitives`,
-`cache`, `frontend` (Numba), `kernel`, `target` (LLVM), `proof.allow_list`, `entry`, `proof`.
+`bytecode`, `content`, `cache_file`, `cache`, `frontend` (Numba), `kernel`, `target` (LLVM),
+`proof.allow_list`, `entry`, `proof`.
 """
 
+from zerocross.compiler.callee import give_method
 from zerocross.compiler.entry import Entry, entry
 from zerocross.compiler.kernel import Kernel, kernel
 from zerocross.compiler.primitives.atomic import (
@@ -60,6 +62,7 @@ __all__ = [
     "float64_array",
     "float64_rows",
     "flush_denormals",
+    "give_method",
     "int16_array",
     "int32_array",
     "int64_array",

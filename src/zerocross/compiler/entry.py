@@ -13,7 +13,6 @@ return nothing and contain faults themselves with `attempt`.
 from __future__ import annotations
 
 import ctypes
-import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -90,6 +89,7 @@ class Entry:
         self._engine: Any = None
         self._call: Any = None
         self._verdict: dict[str, Any] = {}
+        self._emitted_of: str | None = None
 
     def __repr__(self) -> str:
         return f"<entry {self.name}({', '.join(self.argument_types)})>"
@@ -138,6 +138,7 @@ class Entry:
         mode: CompilationMode = "portable" if chosen.vectors else "scalar"
         if self.checked:
             mode = "checked"
+        self._emitted_of = self.key(chosen)
         ir, symbol, returned = frontend.portable_ir(self.kernel, list(self.argument_types), mode)
         if returned not in ("int64", "none"):
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
@@ -167,19 +168,29 @@ class Entry:
 
     def _load(self) -> None:
         chosen = self._target or target.active()
-        key = self.key(chosen)
-        code, facts = cache.load(key, "o"), cache.load(key, "json")
-        if code is None or facts is None:
+        stored = cache.load(self.key(chosen))
+        if stored is None:
             for listener in _listeners:
                 listener(self.name)
             emitted = self.emit(chosen)
             self.adopt(emitted, allow_list.check(emitted.ir, self.name, self._dispatches), chosen)
             return
-        self._verdict = json.loads(facts)
-        self._link(code, chosen)
+        self._verdict = stored.facts
+        self._link(stored.code, chosen)
 
-    def key(self, chosen: target.Target) -> str:
-        """Return the key of the entry's code in the cache."""
+    def proven(self, chosen: target.Target) -> dict[str, Any] | None:
+        """Load code that was proven and stored; returns what the proof found, or None."""
+        with _lock:
+            stored = cache.load(self.key(chosen))
+            if stored is None or not stored.facts.get("proven"):
+                return None
+            if not self._address:
+                self._verdict = stored.facts
+                self._link(stored.code, chosen)
+            return stored.facts
+
+    def key(self, chosen: target.Target) -> str | None:
+        """Return the key of the entry's code in the cache; None if it cannot be kept there."""
         return cache.content_key(
             self.kernel.function,
             self.name,
@@ -190,10 +201,13 @@ class Entry:
         )
 
     def adopt(self, emitted: target.Emitted, facts: dict[str, Any], chosen: target.Target) -> None:
-        """Take code that was compiled and checked already: store it and load it."""
+        """Take code that was compiled and checked already: store it and load it.
+
+        It is not stored where a value that it froze has changed since its compilation began.
+        """
         key = self.key(chosen)
-        cache.store(key, "o", emitted.object_code)
-        cache.store(key, "json", json.dumps(facts).encode())
+        if key == self._emitted_of:
+            cache.store(key, facts, emitted.object_code)
         self._verdict = facts
         self._link(emitted.object_code, chosen)
 

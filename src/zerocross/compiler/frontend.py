@@ -8,24 +8,27 @@ hands IR to the back end in `compiler.target`. Numba is imported here and in
 
 from __future__ import annotations
 
+import pickle
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numba
-from numba.core import caching, config, sigutils, types
+from numba.core import caching, config, serialize, sigutils, types
+from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.extending import overload_method, typeof_impl
 
 from zerocross.compiler import cache
-from zerocross.compiler.callee import Callee
+from zerocross.compiler.callee import METHODS, Callee
+from zerocross.compiler.content import content_of, read_once
 from zerocross.compiler.mode import CompilationMode, compiling_as
 from zerocross.compiler.primitives import lowering  # noqa: F401  ties each primitive to its own
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-__all__ = ["give_method", "make_dispatcher", "portable_ir", "symbols_of"]
+__all__ = ["make_dispatcher", "portable_ir", "symbols_of"]
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
@@ -40,45 +43,90 @@ def _typeof_callee(value: Callee, _context: Any) -> Any:
     return context.resolve_value_type(found)
 
 
-class _ContentLocator(caching._CacheLocator):
-    """Keeps Numba's files in our cache, keyed by the content of all that a kernel calls.
+class _HostCache(caching._Cache):
+    """Keeps what Numba compiles for calls from Python in our cache, by content and arguments.
 
-    Numba's own key looks at one source file only, so a change in a kernel that is called
-    from another file would go unseen.
+    Numba's own key looks at one source file only, and it unpickles whatever its files hold.
     """
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._asked: dict[Any, str | None] = {}
 
-    def get_cache_path(self) -> str:
-        return str(cache.directory() / "numba")
+    @property
+    def cache_path(self) -> str:
+        return str(cache.directory())
 
-    def get_source_stamp(self) -> str:
-        return self._key
+    def enable(self) -> None:
+        """Do nothing: it is always enabled."""
 
-    def get_disambiguator(self) -> str:
-        return self._key[:16]
+    disable = flush = enable
 
-    @classmethod
-    def from_function(cls, py_func: Any, _py_file: str) -> _ContentLocator:
-        return cls(cache.content_key(py_func))
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        target_context.refresh()
+        key = self._asked[sig] = self._key(sig, target_context.codegen())
+        stored = cache.load(key)
+        if stored is None:
+            return None
+        try:
+            return CompileResult._rebuild(target_context, *pickle.loads(stored.code))  # noqa: S301
+        except Exception:  # noqa: BLE001  such as a class that has moved: compile again
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        key = self._key(sig, data.codegen)
+        by_address = data.lifted or data.library.has_dynamic_globals
+        if key is None or by_address or key != self._asked.get(sig):
+            return
+        try:
+            code = serialize.dumps(data._reduce())
+        except Exception:  # noqa: BLE001  what cannot be pickled is compiled again
+            return
+        cache.store(key, {}, code)
+
+    def _key(self, sig: Any, codegen: Any) -> str | None:
+        arguments = [_content_of_type(kind) for kind in sigutils.normalize_signature(sig)[0]]
+        if any(content is None for content in arguments):
+            return None
+        function = self._function
+        place = f"{function.__module__}.{function.__qualname__}"
+        return cache.content_key(
+            function, "host", place, repr(codegen.magic_tuple()), *map(str, arguments)
+        )
 
 
-class _KernelCacheImpl(caching.CompileResultCacheImpl):
-    _locator_classes = (_ContentLocator,)
+def _content_of_type(kind: Any) -> str | None:
+    """Return all that an argument's type says, or None if its name does not say it."""
+    if isinstance(kind, types.BaseTuple):
+        parts = [_content_of_type(item) for item in kind]
+        if isinstance(kind, types.BaseNamedTuple):
+            of_class = content_of(kind.instance_class)
+            parts.append(None if of_class.opaque else of_class.digest.hex())
+        return None if None in parts else f"{kind} of {parts}"
+    if isinstance(kind, types.Array | types.NestedArray) and _content_of_type(kind.dtype) is None:
+        return None
+    return str(kind) if isinstance(kind, _TOLD_BY_NAME) else None
 
 
-class _KernelCache(caching.FunctionCache):
-    _impl_class = _KernelCacheImpl
+_TOLD_BY_NAME = (
+    types.Number,
+    types.Boolean,
+    types.NoneType,
+    types.Omitted,
+    types.Literal,
+    types.Record,
+    types.Array,
+)
 
 
 def make_dispatcher(function: Callable[..., Any], mode: CompilationMode) -> Any:
     """Return a Numba dispatcher for a Python function in one compilation mode."""
+    _teach_methods()
     if mode != "host":
         options = _OPTIONS | {"debug": mode == "lines", "boundscheck": mode == "checked"}
         return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)
     dispatcher = numba.njit(**_OPTIONS)(function)
-    dispatcher._cache = _KernelCache(function)
+    dispatcher._cache = _HostCache(function)
     return dispatcher
 
 
@@ -117,7 +165,7 @@ def portable_ir(
 
     """
     signature, _ = sigutils.normalize_signature(f"({', '.join(argument_types)},)")
-    with compiling_as(mode), _unoptimised():
+    with compiling_as(mode), _unoptimised(), read_once():
         dispatcher = kernel.for_numba()
         dispatcher.compile(signature)
         result = dispatcher.overloads[signature]
@@ -132,25 +180,26 @@ def symbols_of(kernel: Callee, mode: CompilationMode) -> list[str]:
     return [r.fndesc.llvm_func_name for r in dispatcher.overloads.values()]
 
 
-def give_method(name: str, kernels: Mapping[Any, tuple[Any, Any]]) -> None:
-    """Let compiled code call kernels as a method of named tuples.
+#: Methods that Numba was told of; it looks them up by name.
+_taught: set[str] = set()
 
-    Parameters
-    ----------
-    name : str
-        Of the method. Numba looks methods up by name: give each name once, with all its owners.
-    kernels : mapping
-        For each class of named tuple the kernel that a call with one argument means, and the
-        kernel that a call with two means; both get the tuple first.
 
-    """
+def _teach_methods() -> None:
+    """Let compiled code call the kernels that were given as methods, see `callee.give_method`."""
+    for name in METHODS.keys() - _taught:
+        _taught.add(name)
+        _teach_method(name)
+
+
+def _teach_method(name: str) -> None:
+    owners = METHODS[name]
 
     @overload_method(types.NamedTuple, name)
     def method(block, first, second=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         owner = getattr(block, "instance_class", None)
-        if owner not in kernels:
+        if owner not in owners:
             return None
-        of_one, of_two = kernels[owner]
+        of_one, of_two = owners[owner]
         if second is None or isinstance(second, types.Omitted | types.NoneType):
             return lambda block, first, second=None: of_one(block, first)  # noqa: ARG005
         return lambda block, first, second=None: of_two(block, first, second)

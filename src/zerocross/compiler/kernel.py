@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zerocross.compiler.callee import Callee
+from zerocross.compiler.content import Content, content_of
 from zerocross.compiler.mode import CompilationMode, compiler_off, current_mode
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Kernel(functools.partial[R], Callee):
         made._call(functools.partial(_call_first_time, made))
         return made
 
-    _dispatchers: dict[CompilationMode, Any]
+    _dispatchers: dict[CompilationMode, tuple[Content, Any]]
 
     def _call(self, run: Callable[..., R]) -> None:
         """Make calls of the kernel calls of a function."""
@@ -59,15 +60,20 @@ class Kernel(functools.partial[R], Callee):
         return f"<kernel {self.function.__module__}.{self.function.__qualname__}>"
 
     def dispatcher(self, mode: CompilationMode | None = None) -> Any:
-        """Return Numba's dispatcher for a compilation mode (by default the current one)."""
+        """Return Numba's dispatcher for a compilation mode (by default the current one).
+
+        It is made anew when what the function names has changed: a dispatcher keeps code in which
+        the values are frozen, and that code must not be stored under a key of others.
+        """
         mode = mode or current_mode.get()
+        content = content_of(self.function)
         found = self._dispatchers.get(mode)
-        if found is None:
+        if found is None or found[0].digest != content.digest:
             from zerocross.compiler import frontend
 
-            found = frontend.make_dispatcher(self.function, mode)
+            found = content, frontend.make_dispatcher(self.function, mode)
             self._dispatchers[mode] = found
-        return found
+        return found[1]
 
     def for_numba(self) -> Any:
         return self.dispatcher()

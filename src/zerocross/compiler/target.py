@@ -17,7 +17,17 @@ from typing import Any
 
 from zerocross.errors import TargetError
 
-__all__ = ["LEVELS", "Emitted", "Target", "active", "available", "emit", "host", "level"]
+__all__ = [
+    "LEVELS",
+    "Emitted",
+    "Target",
+    "active",
+    "available",
+    "emit",
+    "host",
+    "level",
+    "llvm_version",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +77,13 @@ def llvm() -> Any:
     binding.initialize_native_asmprinter()
     binding.initialize_native_asmparser()
     return binding
+
+
+def llvm_version() -> str:
+    """Return the versions of LLVM and of llvmlite."""
+    import llvmlite
+
+    return f"{llvm().llvm_version_info} {llvmlite.__version__}"
 
 
 #: Levels by name: architecture, LLVM's CPU, features, and what a host must have for it.

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from zerocross.compiler import float32_array, float32_rows, kernel, record_at
+from zerocross.compiler import float32_array, float32_rows, give_method, kernel, record_at
 from zerocross.memory import layout
 from zerocross.memory.arena import ARENA, arena_take
 
-__all__ = ["BLOCK", "MAX_BLOCK", "MAX_CHANNELS", "Block", "ProofBlock", "teach_compiler"]
+__all__ = ["BLOCK", "MAX_BLOCK", "MAX_CHANNELS", "Block", "ProofBlock"]
 
 #: Frames that a chain handles at a time; longer blocks are cut into these.
 MAX_BLOCK = 4096
@@ -98,13 +97,10 @@ def _infallible_scratch_rows(block: Any, rows: Any, samples: Any) -> Any:
     return float32_rows(block.arena, rows, samples)
 
 
-@functools.cache
-def teach_compiler() -> None:
-    """Let compiled code call ``block.scratch``; before a process is compiled."""
-    from zerocross.compiler import frontend
-
-    kernels = {
+give_method(
+    "scratch",
+    {
         Block: (_scratch, _scratch_rows),
         ProofBlock: (_infallible_scratch, _infallible_scratch_rows),
-    }
-    frontend.give_method("scratch", kernels)
+    },
+)

@@ -13,7 +13,7 @@ import numpy as np
 
 from zerocross.compiler import Entry, Kernel, float32_rows, record_at, records_at
 from zerocross.compiler.proof.verdict import Verdict, prove
-from zerocross.graph.block import BLOCK, Block, ProofBlock, teach_compiler
+from zerocross.graph.block import BLOCK, Block, ProofBlock
 from zerocross.graph.event import EVENT
 from zerocross.graph.params import change_params, smooth
 
@@ -55,7 +55,7 @@ def build(
     make = functools.partial(_make_entry, name, process, dtype, channels, smoothed)
     entry = make(Block)
     entry.checked = debug
-    return entry, prove(entry, written, lambda: make(ProofBlock), teach_compiler)
+    return entry, prove(entry, written, lambda: make(ProofBlock))
 
 
 def _make_entry(

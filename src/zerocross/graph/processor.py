@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from zerocross.compiler import Entry, Kernel
+from zerocross.compiler.content import content_of
 from zerocross.compiler.proof.verdict import Verdict
 from zerocross.errors import UsageError
 from zerocross.graph.build import build
@@ -224,7 +225,9 @@ class Processor:
 
     @classmethod
     def _built(cls, dtype: np.dtype[Any], channels: int, debug: bool) -> tuple[Entry, Verdict]:
-        key = (repr(dtype.fields), dtype.itemsize, channels, debug)
+        # With what its process names: a kernel may be another by now, such as in a notebook.
+        content = content_of(cls._kernel.function).digest
+        key = (repr(dtype.fields), dtype.itemsize, channels, debug, content)
         if key not in cls._entries:
             cls._entries[key] = build(
                 cls.__name__, cls._kernel, cls._written, dtype, channels, bool(cls._params), debug

@@ -45,6 +45,10 @@ class Assembly(Primitive):
         self._templates = templates
         self.arguments = arguments
 
+    @property
+    def content(self) -> Any:
+        return self.name, self._templates, self.arguments
+
     def template(self) -> tuple[str, str]:
         """Return the template for this machine, and LLVM's constraints for it.
 

@@ -56,6 +56,10 @@ class CFunction(Primitive):
         self.arguments = arguments
         self.__doc__ = f"Call the C function ``{name}``."
 
+    @property
+    def content(self) -> Any:
+        return self.name, self.arguments
+
 
 def external(name: str, arguments: str, reference: Callable[..., Any]) -> CFunction:
     """Declare a C function returning int64 that kernels may call.

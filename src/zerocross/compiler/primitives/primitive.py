@@ -9,6 +9,9 @@ from zerocross.compiler.callee import Callee
 
 __all__ = ["Primitive", "lowers", "lowers_each", "primitive"]
 
+#: How the names of this package's modules begin.
+_COMPILER = __name__.removesuffix("primitives.primitive")
+
 T = TypeVar("T")
 P = TypeVar("P", bound="Primitive")
 
@@ -48,8 +51,10 @@ class Primitive(Callee):
         return self.lowering
 
     @property
-    def content(self) -> str:
-        return self.name
+    def content(self) -> Any:
+        """Its name where its lowering is ours, whose text is in all keys; a user's is opaque."""
+        ours = self.__module__.startswith(_COMPILER)
+        return f"{self.__module__}.{self.name}" if ours else None
 
 
 def primitive(function: Callable[..., Any]) -> Primitive:

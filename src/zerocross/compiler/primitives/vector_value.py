@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zerocross.compiler.callee import HasContent
+
 __all__ = [
     "Vector",
     "VectorKind",
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 
-class VectorKind:
+class VectorKind(HasContent):
     """An item type and a number of lanes, such as ``f32x8``."""
 
     def __init__(self, name: str, dtype: npt.DTypeLike, lanes: int) -> None:
@@ -38,6 +40,10 @@ class VectorKind:
 
     def __repr__(self) -> str:
         return self.name
+
+    @property
+    def content(self) -> Any:
+        return self.name, self.dtype, self.lanes
 
     def with_lanes(self, lanes: int) -> VectorKind:
         """Return the kind with another number of lanes of the same type."""

@@ -21,13 +21,12 @@ The twin is never run. What fails is told with the user's file and line, by `pro
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import warnings
 from collections.abc import Callable
 from typing import Any
 
-from zerocross.compiler import cache, target
+from zerocross.compiler import target
 from zerocross.compiler.entry import Entry
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.primitives.call import INVOKER
@@ -74,9 +73,7 @@ class Verdict:
     warnings: tuple[str, ...]
 
 
-def prove(
-    made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry], teach: Callable[[], None]
-) -> Verdict:
+def prove(made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry]) -> Verdict:
     """Compile an entry, prove it, and load it.
 
     Parameters
@@ -87,8 +84,6 @@ def prove(
         The user's function itself, as a kernel.
     make_twin : callable
         Returns the same entry with an infallible allocator, for the second step.
-    teach : callable
-        Called before anything is compiled.
 
     Raises
     ------
@@ -100,14 +95,12 @@ def prove(
 
     """
     function, chosen = written.function, target.active()
-    key = made.key(chosen)
-    known = cache.load(key, "verdict")
+    known = made.proven(chosen)
     if known is not None:
-        return _verdict(function, json.loads(known))
+        return _verdict(function, known)
     finding = find_in_source(function)
     if finding:
         raise RealtimeError(str(finding), finding)
-    teach()
     emitted = _emit(made, function, chosen)
     refused = allow_list.refused(emitted.ir, allow_list.NEVER_WAITS)
     refused += [INVOKER] if f"@{INVOKER}(" in emitted.ir else []
@@ -117,8 +110,8 @@ def prove(
     facts = allow_list.check(emitted.ir, made.name)
     _check_recursion(emitted.ir, function)
     facts["stack_bytes"] = _stack_bytes(emitted.assembly, function)
+    facts["proven"] = True
     made.adopt(emitted, facts, chosen)
-    cache.store(key, "verdict", json.dumps(facts).encode())
     return _verdict(function, facts)
 
 
