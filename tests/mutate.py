@@ -59,6 +59,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "units.py": ("test_units",),
     "errors.py": ("test_units", "test_proof", "test_memory", "test_sync"),
     "closing.py": ("test_memory", "test_live"),
+    "files.py": ("test_hostile",),
     "compiler/primitives/vector*": ("test_vector", "test_neon"),
     "compiler/primitives/atomic.py": ("test_compiler", "test_layouts", "test_sync", "test_memory"),
     "compiler/primitives/pointer.py": ("test_compiler", "test_layouts", "test_sync", "test_memory"),

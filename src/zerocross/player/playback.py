@@ -23,7 +23,8 @@ from zerocross.player.feed import Feed, open_with_gain
 from zerocross.player.notifications import Event, Events
 from zerocross.player.output import Output
 from zerocross.player.queue import Queue, Track
-from zerocross.sources.file import OpenSource, PathLike
+from zerocross.files import PathLike
+from zerocross.sources.file import OpenSource
 
 __all__ = ["Playback"]
 

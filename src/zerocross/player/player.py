@@ -24,7 +24,7 @@ from zerocross.player.output import Output
 from zerocross.player.playback import Playback
 from zerocross.player.queue import Queue, check_paths
 from zerocross.player.supervisor import Supervisor
-from zerocross.sources.file import PathLike
+from zerocross.files import PathLike
 from zerocross.sync import Tap
 from zerocross.system import Grant
 from zerocross.units import checked_seconds
