@@ -125,7 +125,8 @@ class _Expansion:
 
         Links to folders are not followed.
         """
-        found, bound, waiting = [], "", [(path, 0)]
+        found: list[str] = []
+        bound, waiting = "", [(path, 0)]
         while waiting:
             folder, depth = waiting.pop()
             for entry in _entries(folder):
