@@ -12,8 +12,9 @@ import click
 
 from zerocross.cli import interrupt
 from zerocross.cli.command import Command
-from zerocross.cli.options import BLOCK
+from zerocross.cli.options import BLOCK, LENGTH
 from zerocross.cli.play import print_event_or_track
+from zerocross.cli.printing import say
 from zerocross.errors import SourceError, ZerocrossError
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ Version = tuple[int, int]
 @click.option("--input", "song", required=True, metavar="SONG", help="What goes through it.")
 @click.option("--device", metavar="NAME", help="As of play.")
 @click.option("--block", type=BLOCK, metavar="FRAMES", help="As of play.")
-@click.option(
-    "--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Play so much."
-)
+@click.option("--duration", type=LENGTH, metavar="SECONDS", help="Play so much.")
 def live(file: str, song: str, **options: Any) -> int:
     """Play a song through a file's processors, and take the file anew at every save."""
     from zerocross.cli.user_file import chain_of
@@ -58,7 +57,7 @@ def live(file: str, song: str, **options: Any) -> int:
             interrupt.check()
             return player.state != "stopped"
 
-        watch(file, version, chain, lambda line: click.echo(line, err=True), go_on)
+        watch(file, version, chain, lambda line: say(line, err=True), go_on)
         return 1 if any(track.status == "failed" for track in player.queue) else 0
 
 

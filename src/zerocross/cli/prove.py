@@ -11,6 +11,7 @@ import click
 
 from zerocross.cli.command import Command
 from zerocross.cli.options import JSON
+from zerocross.cli.printing import say
 from zerocross.errors import RealtimeError, UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def prove(file: str, as_json: bool) -> int:
     """Say of every processor in a file whether it may play, and what it costs."""
     found = prove_file(file)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(p) for p in found], indent=2))
+        say(json.dumps([dataclasses.asdict(p) for p in found], indent=2))
     else:
         for p in found:
             _print(p)
@@ -78,16 +79,16 @@ def prove(file: str, as_json: bool) -> int:
 
 def _print(proven: Proven) -> None:
     if not proven.accepted:
-        click.echo(f"refused   {proven.name}: {proven.reason}")
+        say(f"refused   {proven.name}: {proven.reason}")
         return
     cycles = proven.cycles_per_frame
-    click.echo(
+    say(
         f"accepted  {proven.name}: {proven.instructions} instructions, {proven.stack_bytes} bytes "
         f"of stack, at most {proven.ns_per_frame:g} ns a frame"
         + ("" if cycles is None else f" ({cycles:g} cycles)")
     )
     for warning in proven.warnings:
-        click.echo(f"  warning: {warning}")
+        say(f"  warning: {warning}")
 
 
 def prove_file(path: str) -> list[Proven]:
