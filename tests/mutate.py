@@ -84,6 +84,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "graph/*": ("test_chain", "test_events", "test_proof", "test_effects"),
     "engine/*": ("test_engine", "test_live", "test_player", "test_chain"),
     "devices/*": ("test_live", "test_devices", "test_player"),
+    "sources/decoder_notes.py": ("test_hostile",),
     "sources/*": ("test_engine", "test_player"),
     "eq/design.py": ("test_design", "test_eq"),
     "eq/graphic.py": ("test_design", "test_eq"),

@@ -19,6 +19,7 @@ from zerocross.compiler import provide
 from zerocross.dsp.mix import LAYOUT_5_1, design_mix
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import PathLike, check_regular, printable
+from zerocross.sources.decoder_notes import silence_decoder
 
 __all__ = [
     "MAX_SAMPLE_RATE",
@@ -46,9 +47,15 @@ _MAP_NAMES |= dict.fromkeys((9, 14), "left surround") | dict.fromkeys((10, 15), 
 @functools.cache
 def provide_libsndfile() -> None:
     """Tell the linker where libsndfile's functions are."""
-    ffi, library = soundfile._ffi, soundfile._snd
     for name in ("sf_readf_float", "sf_seek", "sf_error"):
-        provide(name, int(ffi.cast("intptr_t", ffi.addressof(library, name))))
+        provide(name, _address_of(name))
+
+
+@functools.cache
+def _address_of(name: str) -> int:
+    """Return the address of one of libsndfile's functions."""
+    ffi, library = soundfile._ffi, soundfile._snd
+    return int(ffi.cast("intptr_t", ffi.addressof(library, name)))
 
 
 def sndfile_error(number: int) -> str:
@@ -141,6 +148,7 @@ def open_source(path: PathLike) -> OpenSource:
     name = printable(path)
     check_regular(path)  # no FIFO is waited for, no device is read
     raw = os.fsencode(path)
+    silence_decoder(_address_of("sf_open"))
     try:
         file = soundfile.SoundFile(raw if os.name != "nt" else os.fsdecode(raw))
     except soundfile.LibsndfileError as error:
