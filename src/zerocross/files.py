@@ -14,6 +14,7 @@ import secrets
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import IO
 
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 
@@ -21,7 +22,7 @@ __all__ = [
     "PathLike",
     "abandon_unfinished",
     "check_output",
-    "check_regular",
+    "open_regular",
     "printable",
     "read_small",
     "written_aside",
@@ -61,20 +62,6 @@ def _shown(letter: str) -> str:
     return ascii(letter)[1:-1]
 
 
-def check_regular(path: PathLike) -> int:
-    """Return the size in bytes of a regular file that can be read and is not empty.
-
-    Raises
-    ------
-    SourceError
-        For anything else, without opening what is no regular file.
-
-    """
-    descriptor, size = _open_regular(path)
-    os.close(descriptor)
-    return size
-
-
 def read_small(path: PathLike, most_bytes: int, what: str) -> bytes:
     """Return the bytes of a regular file that is small.
 
@@ -104,6 +91,21 @@ def read_small(path: PathLike, most_bytes: int, what: str) -> bytes:
             if len(raw) <= most_bytes:
                 return raw
     raise SourceError(printable(path), f"longer than {limit:g} MiB; that is no {what}")
+
+
+@contextlib.contextmanager
+def open_regular(path: PathLike) -> Iterator[IO[bytes]]:
+    """Open a regular file for reading, unbuffered.
+
+    Raises
+    ------
+    SourceError
+        For anything else.
+
+    """
+    descriptor, _ = _open_regular(path)
+    with open(descriptor, "rb", buffering=0) as file:
+        yield file
 
 
 def _open_regular(path: PathLike) -> tuple[int, int]:

@@ -158,7 +158,8 @@ class _Prover:
                 stdin=subprocess.PIPE,  # held by us only: its end tells the child of ours
                 stdout=2,  # a user's prints are no part of the answer
                 pass_fds=[writer],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env=os.environ
+                | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"},
                 start_new_session=True,  # Ctrl-C is ours; and it is ended with all that it started
             )
         finally:

@@ -18,7 +18,7 @@ import soundfile
 from zerocross.compiler import provide
 from zerocross.dsp.mix import LAYOUT_5_1, design_mix
 from zerocross.errors import SourceError, UsageError
-from zerocross.files import PathLike, check_regular, printable
+from zerocross.files import PathLike, open_regular, printable
 from zerocross.sources.decoder_notes import silence_decoder
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 384_000
 
 _WHOLE = 1 << 20
+_ID3_BYTES, _MOST_TAG_BYTES = 10, 32 << 20
 _EVERYTHING = 1 << 62
 _UNKNOWN_LENGTH = (1 << 63) - 1
 _GET_CHANNEL_MAP = 0x1100  # SFC_GET_CHANNEL_MAP_INFO
@@ -146,7 +147,7 @@ def open_source(path: PathLike) -> OpenSource:
 
     """
     name = printable(path)
-    check_regular(path)  # no FIFO is waited for, no device is read
+    _check_tags(path)
     raw = os.fsencode(path)
     silence_decoder(_address_of("sf_open"))
     try:
@@ -162,6 +163,28 @@ def open_source(path: PathLike) -> OpenSource:
         source.close()
         raise SourceError(name, problem)
     return source
+
+
+def _check_tags(path: PathLike) -> None:
+    """Refuse what is no regular file, and ID3 tags so long that the decoder should not read them.
+
+    It reads them into memory whole, the picture in them too.
+    """
+    with open_regular(path) as file:  # no FIFO is waited for, no device is read
+        end = 0
+        while True:
+            file.seek(end)
+            head = file.read(_ID3_BYTES)
+            if len(head) < _ID3_BYTES or not head.startswith(b"ID3"):
+                return
+            end += _ID3_BYTES
+            length = 0
+            for byte in head[6:]:  # seven bits each
+                length = length << 7 | byte & 0x7F
+            end += length
+            if end > _MOST_TAG_BYTES:
+                size = end / (1 << 20)
+                raise SourceError(printable(path), f"{size:.0f} MiB of ID3 tags; remove them")
 
 
 def read_audio(
