@@ -33,6 +33,7 @@ class Keys:
     def __init__(self) -> None:
         self.active = sys.stdin is not None and sys.stdin.isatty()
         self._before: Any = None
+        self._taken = False
         self._undo: list[Callable[[], object]] = []
 
     def __enter__(self) -> Self:
@@ -69,6 +70,7 @@ class Keys:
 
             with contextlib.suppress(*_gone()):
                 tty.setcbreak(sys.stdin)
+            self._taken = True
 
     def _give_back(self) -> None:
         """Put the terminal back, if it is ours now."""
@@ -92,8 +94,11 @@ class Keys:
     def read(self, timeout_s: float) -> list[str]:
         """Return the keys pressed within a time: characters, or ``left right up down``."""
         if not self.active or not _in_foreground():
+            self._taken = False
             time.sleep(timeout_s)
             return []
+        if not self._taken:  # a shell tells nobody that it brought a running job to the front
+            self._take()
         return self._read_posix(timeout_s) if os.name == "posix" else self._read_windows(timeout_s)
 
     def _read_posix(self, timeout_s: float) -> list[str]:
