@@ -328,7 +328,7 @@ def test_directories_and_playlists_expand_in_order(tmp_path):
     assert names == ["album/1.flac", "album/2.flac", "album/10.flac", "album/2.flac", "café.ogg"]
     assert [p.reason.split(";")[0] for p in problems] == [
         "is a network address",
-        "playlists in playlists, too deep",
+        "this playlist includes itself",
     ]
 
 
