@@ -536,7 +536,7 @@ with written_aside("out.txt") as part:
         sys.exit()
     while True:
         try:
-            os.write(1, b"ready\n")
+            os.write(1, b"ready" + os.linesep.encode())
             libc.pthread_mutex_lock(mutex)  # in C for ever
         except KeyboardInterrupt:  # it came before
             pass
