@@ -152,8 +152,8 @@ def test_spectra_of_files(cli, tmp_path):
     [
         (["spectrum", "a.wav", "-o", "a.txt"], 2, b".png or .svg or .csv"),
         (["spectrum", "missing.wav", "-o", "a.png"], 1, b"missing.wav"),
-        (["spectrum", "a.wav", "-o", "no/folder.png"], 1, b"cannot be written"),
-        (["spectrum", "a.wav", "-o", "no/folder.csv"], 1, b"cannot be written"),
+        (["spectrum", "a.wav", "-o", "no/folder.png"], 2, b"cannot be written"),
+        (["spectrum", "a.wav", "-o", "no/folder.csv"], 2, b"cannot be written"),
         (["spectrogram", "a.wav", "-o", "a.gif"], 2, b".png or .svg"),
         (["spectrogram", "empty.wav", "-o", "e.png"], 1, b"holds no audio"),
         (["spectrum", "a.wav"], 2, b"-o"),

@@ -401,8 +401,8 @@ def test_includes_are_followed_and_end(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "b.txt").write_text("Preamp: -3 dB\nInclude: b.txt\n")
     preset = read_preset(tmp_path / "a.txt")
-    assert preset.settings().preamp_db == -3.0 * 8
-    assert any("more than 8 deep" in s.reason for s in preset.skipped)
+    assert preset.settings().preamp_db == -3.0
+    assert any("includes itself" in s.reason for s in preset.skipped)
     assert any("missing.txt" in s.reason for s in preset.skipped)
 
 

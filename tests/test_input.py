@@ -54,7 +54,7 @@ def test_a_directory_without_audio_is_told(tmp_path):
 def test_a_playlist_that_is_not_there_is_told(tmp_path):
     names, (reason,) = found(tmp_path, tmp_path / "none.m3u")
     assert names == []
-    assert reason == "cannot be read (No such file or directory); check the name"
+    assert reason == "no such file; check the name"
 
 
 def test_an_empty_playlist_is_told(tmp_path):

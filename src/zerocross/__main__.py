@@ -17,8 +17,10 @@ def main() -> None:
 
         code = run()
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        code = 130
+        from zerocross.cli.printing import say
+
+        say("stopped", err=True)
+        code = interrupt.exit_code()
     sys.exit(code)
 
 

@@ -21,6 +21,7 @@ import soundfile
 from zerocross.dsp.convert import to_integers
 from zerocross.engine.file_stream import FileStream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.files import PathLike, check_output, printable, written_aside
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.graph.chain import Chain
 from zerocross.loudness.replaygain import GainTags, gain_for
@@ -31,9 +32,7 @@ from zerocross.sources.file import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
     OpenSource,
-    PathLike,
     open_source,
-    printable,
 )
 from zerocross.units import checked_seconds, checked_volume
 
@@ -132,6 +131,7 @@ def render(
             f"sample rate {sample_rate} Hz: give {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
         )
     container = _container(output)
+    check_output(output, inputs)
     probed, errors = _probe(inputs)
     form = _form(probed, container, sample_rate, channels, bits)
     gain_for(GainTags(), replaygain)  # complains
@@ -268,36 +268,35 @@ def _write(
     progress: Callable[[float], None] | None,
 ) -> tuple[int, int]:
     """Write blocks into a file; returns frames and clipped samples."""
-    name = os.fsdecode(output)
-    part = name + ".part"
     written = clipped = 0
+    is_float = form.bits == "float"
     try:
-        with soundfile.SoundFile(
-            os.fsencode(part) if os.name != "nt" else part,
-            "w",
-            form.sample_rate,
-            form.channels,
-            _SUBTYPES[form.bits],
-            format=form.container,
-        ) as file:
+        with written_aside(output) as part, _opened(part, form) as file:
             for frames in blocks:
-                is_float = form.bits == "float"
                 data, over = (frames, 0) if is_float else to_integers(frames, int(form.bits))
                 clipped += over
                 file.write(data)
                 written += len(frames)
                 if progress and total:
                     progress(min(1.0, written / total))
-        os.replace(part, name)
-    except (OSError, soundfile.SoundFileError) as error:
-        reason = str(getattr(error, "strerror", "") or getattr(error, "error_string", error))
+    except soundfile.SoundFileError as error:
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
         raise ZerocrossError(
-            f"{printable(output)}: cannot be written ({reason.rstrip('.')}); check the folder and its free space"
+            f"{printable(output)}: cannot be written ({reason}); check the folder and its free space"
         ) from None
-    finally:
-        if os.path.exists(part):
-            os.unlink(part)
     return written, clipped
+
+
+def _opened(part: str, form: _Form) -> soundfile.SoundFile:
+    """Open a file of a form for writing."""
+    return soundfile.SoundFile(
+        os.fsencode(part) if os.name != "nt" else part,
+        "w",
+        form.sample_rate,
+        form.channels,
+        _SUBTYPES[form.bits],
+        format=form.container,
+    )
 
 
 def _blocks(stream: FileStream, feed: Feed, latency: int) -> Iterator[_Frames]:

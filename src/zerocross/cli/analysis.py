@@ -12,15 +12,15 @@ import click
 
 from zerocross.cli.command import (
     Command,
-    console,
-    print_error,
     progress_bar,
     progress_callback,
     refuse_to_replace,
 )
 from zerocross.cli.figure import PICTURES, check_ending, save_figure
 from zerocross.cli.options import JSON
+from zerocross.cli.printing import print_error, say, show
 from zerocross.errors import SourceError
+from zerocross.files import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,7 +57,8 @@ def eq(file: str, output: str | None, rate: int, force: bool, as_json: bool) -> 
     from zerocross.eq.presets import read_preset
 
     if output:
-        refuse_to_replace(output, force)
+        check_ending(output)
+        refuse_to_replace(output, force, [file])
     preset = read_preset(file)
     if output:
         save_figure(preset_figure(preset, rate), output)
@@ -67,11 +68,11 @@ def eq(file: str, output: str | None, rate: int, force: bool, as_json: bool) -> 
             "channels": [dataclasses.asdict(preset.settings(c)) for c in range(2)],
             "skipped": [dataclasses.asdict(s) for s in preset.skipped],
         }
-        click.echo(json.dumps(found, indent=2))
+        say(json.dumps(found, indent=2))
         return 0
     _print_preset(preset, rate)
     for skipped in preset.skipped:
-        click.echo(f"warning: {skipped}", err=True)
+        say(f"warning: {skipped}", err=True)
     return 0
 
 
@@ -87,16 +88,14 @@ def _print_preset(preset: Preset, rate: int) -> None:
     for c, settings in enumerate(channels[:1] if same else channels):
         name = "all channels" if same else ("left", "right")[c]
         curves = "".join(f", a curve of {len(points)} points" for points in settings.curves)
-        click.echo(
-            f"{name}: preamp {settings.preamp_db:+.1f} dB, {len(settings.bands)} bands{curves}"
-        )
+        say(f"{name}: preamp {settings.preamp_db:+.1f} dB, {len(settings.bands)} bands{curves}")
         for line in plot_text(hz, settings.response_db(hz, rate)):
-            click.echo(line)
+            say(line)
     headroom = preset.headroom_db(rate)
     if headroom >= 0:
-        click.echo(f"headroom: {headroom:.2f} dB; nothing gets louder than it was")
+        say(f"headroom: {headroom:.2f} dB; nothing gets louder than it was")
     else:
-        click.echo(
+        say(
             f"headroom: {headroom:.2f} dB; full-scale music can clip, a preamp of "
             f"{channels[0].preamp_db + headroom:.1f} dB would do"
         )
@@ -125,9 +124,9 @@ def loudness(paths: tuple[str, ...], as_json: bool) -> int:
             | {"replaygain_db": m.replaygain_db}
             for m in found
         ]
-        click.echo(json.dumps(listed, indent=2))
+        say(json.dumps(listed, indent=2))
     elif found:
-        console().print(_loudness_table(found))
+        show(_loudness_table(found))
     return 1 if problems else 0
 
 
@@ -136,8 +135,8 @@ def _measure(files: list[str], problems: list[SourceError]) -> list[Measured]:
     from zerocross.loudness.files import measure
 
     found = []
-    with progress_bar("measuring") as show:
-        step = progress_callback(show)
+    with progress_bar("measuring") as bar:
+        step = progress_callback(bar)
         for place, path in enumerate(files):
             try:
                 found.append(measure(path, lambda x, k=place: step((k + x) / len(files))))  # type: ignore[misc]
@@ -202,14 +201,14 @@ def spectrum(file: str, output: str, fraction: int, mix: str, force: bool) -> in
     from zerocross.cli.pictures import spectrum_figure
 
     check_ending(output, (*PICTURES, ".csv"))
-    refuse_to_replace(output, force)
-    with progress_bar("reading") as show:
-        found = spectrum_of_file(file, fraction, mix, progress_callback(show))
+    refuse_to_replace(output, force, [file])
+    with progress_bar("reading") as bar:
+        found = spectrum_of_file(file, fraction, mix, progress_callback(bar))
     if output.lower().endswith(".csv"):
         write_spectrum_csv(found, output)
     else:
-        save_figure(spectrum_figure(found, Path(file).name, fraction), output)
-    click.echo(f"{output}: {len(found.centres)} bands")
+        save_figure(spectrum_figure(found, printable(Path(file).name), fraction), output)
+    say(f"{output}: {len(found.centres)} bands")
     return 0
 
 
@@ -229,12 +228,12 @@ def spectrogram(file: str, output: str, force: bool) -> int:
     from zerocross.cli.file_spectrum import spectrogram_of_file
     from zerocross.cli.pictures import spectrogram_figure
 
-    refuse_to_replace(output, force)
     check_ending(output)
-    with progress_bar("reading") as show:
-        found = spectrogram_of_file(file, progress=progress_callback(show))
+    refuse_to_replace(output, force, [file])
+    with progress_bar("reading") as bar:
+        found = spectrogram_of_file(file, progress=progress_callback(bar))
     save_figure(spectrogram_figure(found), output)
-    click.echo(output)
+    say(output)
     return 0
 
 

@@ -6,19 +6,19 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
 
 from zerocross.cli import interrupt
+from zerocross.cli.printing import has_screen
 from zerocross.errors import UsageError
+from zerocross.files import check_output, printable
 
 __all__ = [
     "Command",
     "CommandGroup",
-    "console",
-    "print_error",
     "progress_bar",
     "progress_callback",
     "refuse_to_replace",
@@ -63,17 +63,10 @@ def _write_epilog(epilog: str | None, formatter: click.HelpFormatter) -> None:
                 formatter.write(f"  {line.strip()}\n")
 
 
-def console() -> Any:
-    """Return a console for tables."""
-    from rich.console import Console
-
-    return Console(highlight=False)
-
-
 @contextlib.contextmanager
 def progress_bar(words: str) -> Iterator[Callable[[float], None] | None]:
     """Show a progress bar on a terminal's standard error; yields what sets it, or None."""
-    if not sys.stderr.isatty():
+    if not has_screen(sys.stderr):
         yield None
         return
     from rich.console import Console
@@ -95,12 +88,10 @@ def progress_callback(show: Callable[[float], None] | None) -> Callable[[float],
     return step
 
 
-def print_error(error: object) -> None:
-    """Print an error's line."""
-    click.echo(f"error: {error}", err=True)
-
-
-def refuse_to_replace(output: str, force: bool) -> None:
-    """Raise where a file is in the way and is not to be replaced."""
+def refuse_to_replace(output: str, force: bool, inputs: Iterable[str] = ()) -> None:
+    """Raise where a file cannot be written, is read too, or is in the way and is to stay."""
+    check_output(output, inputs)
     if os.path.exists(output) and not force:
-        raise UsageError(f"{output}: exists already; give another name, or --force to replace it")
+        raise UsageError(
+            f"{printable(output)}: exists already; give another name, or --force to replace it"
+        )

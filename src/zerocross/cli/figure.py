@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from zerocross.errors import MissingDependency, UsageError, ZerocrossError
+from zerocross.files import printable, written_aside
 
 __all__ = ["PICTURES", "check_ending", "new_figure", "save_figure"]
 
@@ -36,7 +38,7 @@ def new_figure(width: float, height: float) -> Any:
 def check_ending(path: str | os.PathLike[str], endings: Sequence[str] = PICTURES) -> None:
     """Refuse a file's name that does not say what is to be drawn."""
     if Path(path).suffix.lower() not in endings:
-        raise UsageError(f"{os.fspath(path)}: the name must end in {' or '.join(endings)}")
+        raise UsageError(f"{printable(path)}: the name must end in {' or '.join(endings)}")
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
@@ -51,13 +53,11 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
 
     """
     check_ending(path)
-    part = f"{os.fspath(path)}.part"
     try:
-        figure.savefig(part, dpi=120, format=Path(path).suffix[1:].lower())
-        os.replace(part, path)
-    except (OSError, ValueError) as error:
-        Path(part).unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error)
+        with written_aside(path) as part, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # letters of a name that the font does not have
+            figure.savefig(part, dpi=120, format=Path(path).suffix[1:].lower())
+    except ValueError as error:  # matplotlib's, of a size that it cannot draw
         raise ZerocrossError(
-            f"{os.fspath(path)}: cannot be written ({reason.lower()}); check the folder"
+            f"{printable(path)}: cannot be drawn ({printable(str(error))}); give another file"
         ) from None

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.errors import ZerocrossError
+from zerocross.files import written_aside
 from zerocross.sources.file import OpenSource, open_source
 from zerocross.spectrum import Spectrum
 
@@ -180,17 +181,11 @@ def write_spectrum_csv(found: FileSpectrum, path: str | os.PathLike[str]) -> Non
     head = ["centre_hz"]
     for row in found.rows:
         head += [f"{row}_average_dbfs", f"{row}_peak_dbfs"]
-    try:
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(head)
-            for b, centre in enumerate(found.centres):
-                values = []
-                for k in range(len(found.rows)):
-                    values += [found.average_dbfs[k, b], found.peak_dbfs[k, b]]
-                writer.writerow([f"{centre:.2f}", *(f"{value:.2f}" for value in values)])
-    except OSError as error:
-        raise ZerocrossError(
-            f"{os.fspath(path)}: cannot be written ({(error.strerror or '').lower()}); check the "
-            "folder"
-        ) from None
+    with written_aside(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for b, centre in enumerate(found.centres):
+            values = []
+            for k in range(len(found.rows)):
+                values += [found.average_dbfs[k, b], found.peak_dbfs[k, b]]
+            writer.writerow([f"{centre:.2f}", *(f"{value:.2f}" for value in values)])

@@ -1,29 +1,52 @@
-"""Ctrl-C and SIGTERM, so that none is lost.
+"""Ctrl-C, SIGTERM and SIGHUP: none is lost, and none waits.
 
-Python drops an exception that is raised inside a weak reference's callback or a destructor,
-and while modules are being imported such callbacks run all the time: a Ctrl-C in the first
-moments could vanish. The handler here also leaves a note, and loops that wait ask for it.
+The first one becomes a KeyboardInterrupt, so that everything is closed in order, with the ramp;
+the exit code is 128 and the signal's number. Two things can come between. Python drops an exception
+that is raised inside a weak reference's callback or a destructor, and while modules are imported
+such callbacks run all the time: the handler also leaves a note, and loops that wait ask for it. And
+a handler of Python's does not run while C code does, which may compile for seconds or wait for a
+sound server for ever: a thread of its own hears of the signal at once, and ends the process if it
+is still there after `PATIENCE_S`; what was half written is removed, the terminal is put back.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
+import threading
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from zerocross.files import abandon_unfinished
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-__all__ = ["check", "install"]
+__all__ = ["PATIENCE_S", "at_forced_end", "check", "exit_code", "install"]
 
-_noted = False
+#: How long an orderly end may take.
+PATIENCE_S = 1.5
+
+_noted = 0
+_last_acts: list[Callable[[], None]] = []
 
 
 def install() -> None:
-    """Turn SIGINT and SIGTERM into KeyboardInterrupt, with a note."""
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Turn SIGINT, SIGTERM and SIGHUP into KeyboardInterrupt, with a note and a time limit.
+
+    A SIGHUP that is ignored stays so: that is what ``nohup`` is for.
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
+        signal.signal(number, _interrupt)
     sys.unraisablehook = _tell_unless_interrupt
+    if os.name == "posix":
+        _watch(frozenset(numbers))
 
 
 def check() -> None:
@@ -32,10 +55,53 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
-def _interrupt(_signal: int, _frame: object) -> None:
+def exit_code() -> int:
+    """Return 128 and the number of the signal that ended us; 0 if none did."""
+    return 128 + _noted if _noted else 0
+
+
+def at_forced_end(act: Callable[[], None]) -> Callable[[], None]:
+    """Have something done where there is no time for order; returns what takes it back."""
+    _last_acts.append(act)
+    return lambda: _last_acts.remove(act)
+
+
+def _interrupt(number: int, _frame: object) -> None:
     global _noted  # noqa: PLW0603  a signal handler has nowhere else to leave it
-    _noted = True
+    if _noted:
+        return  # everything is being closed; an exception now would come between
+    _noted = number
     raise KeyboardInterrupt
+
+
+def _watch(numbers: frozenset[int]) -> None:
+    """Start the thread that hears of signals from C."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    # A forked child shares the pipe: its signals are not ours.
+    os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+    threading.Thread(
+        target=_end_in_time, args=(reader, numbers), name="zerocross signals", daemon=True
+    ).start()
+
+
+def _end_in_time(reader: int, numbers: frozenset[int]) -> None:
+    while True:
+        for number in os.read(reader, 64):
+            if number in numbers:
+                time.sleep(PATIENCE_S)
+                _end_now(number)
+
+
+def _end_now(number: int) -> None:
+    """End the process without unwinding it."""
+    for act in (*_last_acts, abandon_unfinished):
+        with contextlib.suppress(Exception):
+            act()
+    with contextlib.suppress(OSError):
+        os.write(2, b"stopped\n")
+    os._exit(128 + number)
 
 
 def _tell_unless_interrupt(dropped: UnraisableHookArgs) -> None:

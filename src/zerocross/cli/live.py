@@ -12,12 +12,14 @@ import click
 
 from zerocross.cli import interrupt
 from zerocross.cli.command import Command
-from zerocross.cli.options import BLOCK
+from zerocross.cli.options import BLOCK, LENGTH
 from zerocross.cli.play import print_event_or_track
+from zerocross.cli.printing import say
 from zerocross.errors import SourceError, ZerocrossError
 
 if TYPE_CHECKING:
     from zerocross.graph.chain import Chain
+    from zerocross.player import Event
 
 __all__ = ["COMMANDS", "file_version", "watch"]
 
@@ -38,9 +40,7 @@ Version = tuple[int, int]
 @click.option("--input", "song", required=True, metavar="SONG", help="What goes through it.")
 @click.option("--device", metavar="NAME", help="As of play.")
 @click.option("--block", type=BLOCK, metavar="FRAMES", help="As of play.")
-@click.option(
-    "--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Play so much."
-)
+@click.option("--duration", type=LENGTH, metavar="SECONDS", help="Play so much.")
 def live(file: str, song: str, **options: Any) -> int:
     """Play a song through a file's processors, and take the file anew at every save."""
     from zerocross.cli.user_file import chain_of
@@ -49,8 +49,15 @@ def live(file: str, song: str, **options: Any) -> int:
 
     version = file_version(file)
     chain = Chain(chain_of(file))
+    faults: list[str] = []
+
+    def note(event: Event) -> None:
+        print_event_or_track(event)
+        if event.kind == "fault":
+            faults.append(event.message)
+
     with Player(options["device"], options["block"], effects=chain) as player:
-        player.events.subscribe(print_event_or_track)
+        player.events.subscribe(note)
         with contextlib.suppress(SourceError):  # told as an event
             player.play(song, duration_s=options["duration"])
 
@@ -58,8 +65,8 @@ def live(file: str, song: str, **options: Any) -> int:
             interrupt.check()
             return player.state != "stopped"
 
-        watch(file, version, chain, lambda line: click.echo(line, err=True), go_on)
-        return 1 if any(track.status == "failed" for track in player.queue) else 0
+        watch(file, version, chain, lambda line: say(line, err=True), go_on)
+        return 1 if faults or any(track.error for track in player.queue) else 0
 
 
 def watch(
@@ -95,13 +102,15 @@ def watch(
 
 def _take(path: str, chain: Chain) -> str:
     """Replace the chain's part by the file's chain; returns the line about it."""
-    from zerocross.cli.user_file import chain_of
+    from zerocross.cli.user_file import chain_of, words_of
 
     try:
         new: Any = chain_of(path)
         chain.replace(chain.parts[0], new)
     except ZerocrossError as error:
         return f"not taken: {error}"
+    except Exception as error:  # noqa: BLE001  its processors' __init__ or prepare
+        return f"not taken: {words_of(error)}"
     return f"taken: {', '.join(type(p).__name__ for p in new.processors())}"
 
 

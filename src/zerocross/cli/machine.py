@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zerocross.cli.command import Command, console, progress_bar, progress_callback
+from zerocross.cli.command import Command, progress_bar, progress_callback, refuse_to_replace
 from zerocross.cli.figure import check_ending
-from zerocross.cli.options import BLOCK, JSON
+from zerocross.cli.options import BLOCK, JSON, finite
+from zerocross.cli.printing import say, show
 from zerocross.errors import UsageError
+from zerocross.files import printable
 
 if TYPE_CHECKING:
     from zerocross.devices.discovery import DeviceInfo
@@ -36,17 +38,18 @@ def devices(as_json: bool) -> int:
     inputs, _ = list_devices(inputs=True)
     if as_json:
         listed = {"devices": list(map(_as_dict, outputs)), "inputs": list(map(_as_dict, inputs))}
-        click.echo(json.dumps({**listed, "unavailable": reasons}, indent=2))
+        say(json.dumps({**listed, "unavailable": reasons}, indent=2))
         return 0
     from rich.table import Table
 
     table = Table("backend", "device", "for", "default", "native formats")
     for kind, found in (("output", outputs), ("input", inputs)):
         for d in found:
-            table.add_row(d.backend, d.name, kind, "yes" if d.is_default else "", _formats(d))
+            default = "yes" if d.is_default else ""
+            table.add_row(d.backend, printable(d.name), kind, default, _formats(d))
     for backend, reason in reasons.items():
-        table.add_row(backend, f"none: {reason}", "", "", "", style="dim")
-    console().print(table)
+        table.add_row(backend, f"none: {printable(reason)}", "", "", "", style="dim")
+    show(table)
     return 0
 
 
@@ -77,7 +80,7 @@ def _formats(device: DeviceInfo) -> str:
 @click.option(
     "--listen",
     "seconds",
-    type=click.FloatRange(0, 3600, min_open=True),
+    type=finite(0, 3600, min_open=True),
     metavar="SECONDS",
     help="Play silence for so long, and say how punctual this machine is.",
 )
@@ -95,16 +98,17 @@ def doctor(as_json: bool, seconds: float | None, **options: Any) -> int:
 
     found = examine()
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        say(json.dumps(found, indent=2))
         return 0
     from rich.table import Table
+    from rich.text import Text
 
     table = Table.grid(padding=(0, 2, 0, 0))
     for topic, entries in found.items():
-        table.add_row(f"[bold]{topic}[/bold]", "")
+        table.add_row(Text(topic, style="bold"), "")
         for name, value in entries.items():
-            table.add_row(f"  {name}", str(value))
-    console().print(table)
+            table.add_row(f"  {name}", printable(str(value)))
+    show(table)
     return 0
 
 
@@ -117,24 +121,25 @@ def _listen(
 
     if output:
         check_ending(output)  # before the minutes, not after them
-    with progress_bar("listening") as show:
-        heard = listen(seconds, device, block, progress_callback(show))
+        refuse_to_replace(output, force=True)
+    with progress_bar("listening") as bar:
+        heard = listen(seconds, device, block, progress_callback(bar))
     if output:
         from zerocross.cli.figure import save_figure
         from zerocross.cli.lab_pictures import listened_figure
 
         save_figure(listened_figure(heard), output)
     if as_json:
-        click.echo(json.dumps({"verdict": heard.verdict, **heard.report}, indent=2))
+        say(json.dumps({"verdict": heard.verdict, **heard.report}, indent=2))
         return 0
     for title, counts in (
         ("time that callbacks took", heard.durations),
         ("how far from when they were due callbacks began", heard.arrivals),
     ):
         table = histogram_table(title, counts, heard.limits_ns, heard.report["deadline_ns"])
-        console().print(table)
+        show(table)
     for line in heard.verdict:
-        click.echo(line)
+        say(line)
     return 0
 
 

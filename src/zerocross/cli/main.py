@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import errno
+import io
 import sys
 import warnings
 from typing import Any
@@ -10,12 +11,16 @@ from typing import Any
 import click
 
 from zerocross import __version__
-from zerocross.cli.command import Command, CommandGroup, print_error
+from zerocross.cli import interrupt
+from zerocross.cli.command import Command, CommandGroup
+from zerocross.cli.printing import lose, lost_output, prepare, print_error, say
 from zerocross.errors import UsageError, ZerocrossError
 
 __all__ = ["cli", "run"]
 
 _INTERRUPTED = 130
+#: What writing to standard output fails with.
+_STREAM = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF}
 #: In which module each command is; see `CommandGroup`.
 _HOMES = {
     "play": "play",
@@ -67,13 +72,21 @@ def completion(shell: str) -> int:
     kind = get_completion_class(shell)
     if kind is None:
         raise UsageError(f"{shell}: no completion for this shell; use bash, zsh or fish")
-    click.echo(kind(cli, {}, "zerocross", "_ZEROCROSS_COMPLETE").source())
+    say(kind(cli, {}, "zerocross", "_ZEROCROSS_COMPLETE").source())
     return 0
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0, 1 failure, 2 usage, 130 interrupted."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    """Run the command line.
+
+    Returns the exit code: 0, 1 failure, 2 usage, 130 interrupted, 143 terminated, 129 hung up.
+    """
+    prepare()
+    code = _run(sys.argv[1:] if arguments is None else arguments)
+    return (1 if lost_output() else 0) if code == 0 else code
+
+
+def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     if debug:  # takes effect wherever it stands
         arguments = [a for a in arguments if a != "--debug"]
@@ -93,20 +106,25 @@ def _run(arguments: list[str], debug: bool) -> int:
         return int(code or 0)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
-    except click.Abort:
-        return _INTERRUPTED
+    except (click.Abort, KeyboardInterrupt):
+        say("stopped", err=True)
+        return interrupt.exit_code() or _INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        lines = io.StringIO()
+        error.show(lines)
+        say(lines.getvalue().rstrip("\n"), err=True)
         return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except ZerocrossError as error:
         if debug:
             raise
         print_error(error)
         return 2 if isinstance(error, UsageError) else 1
     except Exception as error:
+        if interrupt.exit_code():  # the terminal went away, and its device with it
+            return interrupt.exit_code()
+        if isinstance(error, OSError) and error.filename is None and error.errno in _STREAM:
+            lose(sys.stdout, error)
+            return 0  # until it is asked whether all was written
         if debug:
             raise
         print_error(f"{type(error).__name__}: {error}; run again with --debug for details")

@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-__all__ = ["BLOCK", "JSON", "equalizer_chain", "sound_options", "with_options"]
+from zerocross.cli.printing import say
+
+__all__ = [
+    "BLOCK",
+    "JSON",
+    "LENGTH",
+    "SECONDS",
+    "VOLUME",
+    "equalizer_chain",
+    "finite",
+    "sound_options",
+    "with_options",
+]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_MOST_S = 1e9  # thirty years
+
+
+class _FiniteRange(click.FloatRange):
+    """A range that NaN is not in: no comparison with it is true."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+def finite(low: float, high: float, min_open: bool = False) -> click.FloatRange:
+    """Return click's type for finite numbers within limits."""
+    return _FiniteRange(low, high, min_open=min_open)
+
+
+#: A time, how long something is, and a gain, as click's types.
+SECONDS, LENGTH, VOLUME = finite(0, _MOST_S), finite(0, _MOST_S, min_open=True), finite(0, 1)
 
 #: Frames in a callback, as click's type.
 BLOCK = click.IntRange(16, 65_536)
@@ -55,5 +91,5 @@ def equalizer_chain(preset_path: str | None) -> Any:
 
     preset = read_preset(preset_path)
     for skipped in preset.skipped:
-        click.echo(f"warning: {skipped}", err=True)
+        say(f"warning: {skipped}", err=True)
     return Chain(*preset.processors())

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.cli.figure import new_figure
+from zerocross.files import printable
 
 if TYPE_CHECKING:
     from zerocross.cli.file_spectrum import FileSpectrogram, FileSpectrum
@@ -45,7 +46,8 @@ def preset_figure(preset: Preset, sample_rate: float = 48_000.0, channels: int =
     ax.set_ylim(min(-6.0, math.floor(low) - 1), max(3.0, math.ceil(high) + 1))
     _frequency_axis(ax)
     ax.set_ylabel("level in dB")
-    ax.set_title(f"{Path(preset.name).name} (preamp included)", loc="left")
+    title = printable(Path(preset.name).name)
+    ax.set_title(f"{title} (preamp included)", loc="left", parse_math=False)
     ax.legend()
     return figure
 
@@ -72,7 +74,9 @@ def spectrum_figure(found: FileSpectrum, title: str, fraction: int = 3) -> Any:
         ax.set_ylim(bottom, max(6.0, float(found.peak_dbfs.max()) + 3))
         _frequency_axis(ax)
         ax.set_ylabel("level in dBFS")
-        ax.set_title(f"{title}: {found.rows[row]}, 1/{fraction} octaves", loc="left")
+        ax.set_title(
+            f"{title}: {found.rows[row]}, 1/{fraction} octaves", loc="left", parse_math=False
+        )
         ax.legend()
     return figure
 
@@ -97,7 +101,7 @@ def spectrogram_figure(found: FileSpectrogram) -> Any:
     ax.minorticks_off()
     ax.set_xlabel("time in s")
     ax.set_ylabel("frequency in Hz")
-    ax.set_title(found.name, loc="left")
+    ax.set_title(found.name, loc="left", parse_math=False)
     figure.colorbar(mesh, label="level in dBFS", pad=0.01)
     return figure
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +12,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zerocross.cli import interrupt
-from zerocross.cli.command import Command, console, print_error
-from zerocross.cli.options import BLOCK, equalizer_chain, sound_options, with_options
-from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.cli.command import Command
+from zerocross.cli.options import (
+    BLOCK,
+    LENGTH,
+    SECONDS,
+    VOLUME,
+    equalizer_chain,
+    sound_options,
+    with_options,
+)
+from zerocross.cli.printing import console, has_screen, print_error, say
+from zerocross.errors import SourceError
+from zerocross.files import check_output, written_aside
 from zerocross.units import format_time
 
 if TYPE_CHECKING:
@@ -23,26 +32,24 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "print_event", "print_event_or_track"]
 
-_INTERRUPTED = 130
-
 _playing_options = with_options(
     click.option(
         "--volume",
-        type=click.FloatRange(0, 1),
+        type=VOLUME,
         default=1.0,
         show_default=True,
         help="Gain, 0 to 1.",
     ),
     click.option(
         "--start",
-        type=click.FloatRange(0),
+        type=SECONDS,
         default=0.0,
         metavar="SECONDS",
         help="Where the first track begins.",
     ),
     click.option(
         "--duration",
-        type=click.FloatRange(0, min_open=True),
+        type=LENGTH,
         metavar="SECONDS",
         help="Stop after so much audio.",
     ),
@@ -59,7 +66,7 @@ _playing_options = with_options(
     ),
     click.option(
         "--report",
-        type=click.Path(dir_okay=False),
+        type=click.Path(),
         metavar="FILE.json",
         help="Write what was counted.",
     ),
@@ -116,9 +123,9 @@ def _play_files(files: list[str], problems: Sequence[SourceError], **options: An
     from zerocross.player import Player
 
     report = options["report"]
-    if report and not Path(report).absolute().parent.is_dir():
-        raise UsageError(f"{report}: no such directory; make it first")
-    show = not options["no_ui"] and sys.stdout.isatty()
+    if report:
+        check_output(report, [*files, options["eq"]] if options["eq"] else files)
+    show = not options["no_ui"] and has_screen(sys.stdout)
     warm_up(with_spectrum=show)
     effects = equalizer_chain(options["eq"])
     with Player(
@@ -136,8 +143,8 @@ def _play_files(files: list[str], problems: Sequence[SourceError], **options: An
             _wait(player, show)
             code = 0
         except KeyboardInterrupt:
-            click.echo(f"stopped at {player.position:.1f} s", err=True)
-            code = _INTERRUPTED
+            say(f"stopped at {player.position:.1f} s", err=True)
+            code = interrupt.exit_code() or 130
         finally:
             player.stop()
             if report:
@@ -153,7 +160,7 @@ def _wait(player: Player, show: bool) -> None:
 
         run_status_line(player, console())
         counted = player.report()
-        click.echo(
+        say(
             f"played {format_time(counted['seconds'])}, {counted['underruns']} underruns, "
             f"{counted['late_callbacks']} of {counted['callbacks']} callbacks late"
         )
@@ -165,14 +172,14 @@ def _wait(player: Player, show: bool) -> None:
 def print_event(event: Event) -> None:
     """Print the events that a listener should know of."""
     if event.kind in ("error", "warning", "fault", "notice", "underrun"):
-        click.echo(f"{event.kind}: {event.message}", err=True)
+        say(f"{event.kind}: {event.message}", err=True)
 
 
 def print_event_or_track(event: Event) -> None:
     """Print the same, and each track, where there is no status line."""
     print_event(event)
     if event.kind == "track":
-        click.echo(event.message)
+        say(event.message)
 
 
 def _write_report(report: str, player: Player, problems: Sequence[SourceError]) -> None:
@@ -180,16 +187,8 @@ def _write_report(report: str, player: Player, problems: Sequence[SourceError]) 
     content["tracks"] += [
         {"path": p.path, "frames": 0, "status": "failed", "error": p.reason} for p in problems
     ]
-    part = f"{report}.part"
-    try:
+    with written_aside(report) as part:
         Path(part).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(part, report)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise ZerocrossError(
-            f"{report}: the report cannot be written ({error.strerror}); give another file"
-        ) from None
 
 
 #: The commands of this file.

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Self
 
 import click
 
+from zerocross.cli import interrupt
 from zerocross.cli.command import Command
-from zerocross.cli.options import JSON
-from zerocross.errors import RealtimeError, UsageError
+from zerocross.cli.options import JSON, finite
+from zerocross.cli.printing import say
+from zerocross.errors import UsageError
+from zerocross.files import printable
 
-if TYPE_CHECKING:
-    from zerocross.graph.chain import Chain
-    from zerocross.graph.processor import Processor
+__all__ = ["COMMANDS", "LIMIT_S", "Proven", "prove_file"]
 
-__all__ = ["COMMANDS", "Proven", "prove_file"]
-
-_RATE, _CHANNELS, _BLOCK = 48_000, 2, 512
-_ROUNDS = 40
+#: What running a file, and proving each of its processors, may take, in seconds.
+LIMIT_S = 60.0
+_LOOK_EVERY_S = 0.1
+_MOST_TEXT = 16 << 20
+_NONSENSE = "wrote into descriptors that are not its own; it must not"
+_IN_CHILD = "from zerocross.cli.prover import main; main()"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +73,23 @@ class Proven:
     """,
 )
 @click.argument("file", metavar="FILE.py")
+@click.option(
+    "--limit",
+    type=finite(0, 86_400, min_open=True),
+    default=LIMIT_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="What each processor may take.",
+)
 @JSON
-def prove(file: str, as_json: bool) -> int:
-    """Say of every processor in a file whether it may play, and what it costs."""
-    found = prove_file(file)
+def prove(file: str, limit: float, as_json: bool) -> int:
+    """Say of every processor in a file whether it may play, and what it costs.
+
+    The file is run in a process of its own, with a time limit.
+    """
+    found = prove_file(file, limit)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(p) for p in found], indent=2))
+        say(json.dumps([dataclasses.asdict(p) for p in found], indent=2))
     else:
         for p in found:
             _print(p)
@@ -78,20 +98,30 @@ def prove(file: str, as_json: bool) -> int:
 
 def _print(proven: Proven) -> None:
     if not proven.accepted:
-        click.echo(f"refused   {proven.name}: {proven.reason}")
+        say(f"refused   {proven.name}: {proven.reason}")
         return
     cycles = proven.cycles_per_frame
-    click.echo(
+    say(
         f"accepted  {proven.name}: {proven.instructions} instructions, {proven.stack_bytes} bytes "
         f"of stack, at most {proven.ns_per_frame:g} ns a frame"
         + ("" if cycles is None else f" ({cycles:g} cycles)")
     )
     for warning in proven.warnings:
-        click.echo(f"  warning: {warning}")
+        say(f"  warning: {warning}")
 
 
-def prove_file(path: str) -> list[Proven]:
+def prove_file(path: str, limit_s: float = LIMIT_S) -> list[Proven]:
     """Prove every processor that a file defines, and measure those that are accepted.
+
+    The file is run in a process of its own, and again for what follows a processor that ends it or
+    takes too long: this one answers whatever the file does.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    limit_s : float
+        What the file's import, and each processor, may take.
 
     Raises
     ------
@@ -99,65 +129,98 @@ def prove_file(path: str) -> list[Proven]:
         If the file cannot be run, or defines none.
 
     """
-    from zerocross.cli.user_file import load_file, processors_of
+    found: list[Proven] = []
+    while True:
+        with _Prover(path, len(found), limit_s) as prover:
+            names = prover.names()
+            while len(found) < len(names):
+                answer = prover.next_one()
+                if isinstance(answer, str):  # it did not survive: the rest needs another process
+                    name, line = names[len(found)]
+                    found.append(Proven(name, line, False, f"{printable(path)}:{line}: {answer}"))
+                    break
+                found.append(Proven(**answer))
+        if len(found) == len(names):
+            return found
 
-    found = processors_of(load_file(path))
-    if not found:
-        raise UsageError(f"{path}: defines no processor; decorate a class with zerocross.processor")
-    return [_prove_one(made) for made in found]
+
+class _Prover:
+    """A process that runs a user's file and proves its processors, from one on, in order."""
+
+    def __init__(self, path: str, first: int, limit_s: float) -> None:
+        self._path, self._limit_s = path, limit_s
+        self._answers, writer = os.pipe()
+        self._text = b""
+        command = [sys.executable, "-c", _IN_CHILD, path, str(first), str(writer)]
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,  # held by us only: its end tells the child of ours
+                stdout=2,  # a user's prints are no part of the answer
+                pass_fds=[writer],
+                env=os.environ
+                | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"},
+                start_new_session=True,  # Ctrl-C is ours; and it is ended with all that it started
+            )
+        finally:
+            os.close(writer)
+
+    def names(self) -> list[tuple[str, int]]:
+        """Return the processors and their lines; raises what running the file raised."""
+        answer = self._read()
+        if isinstance(answer, str):
+            raise UsageError(f"{printable(self._path)}: {answer}")
+        if "error" in answer:
+            raise UsageError(answer["error"])
+        return [(name, line) for name, line in answer["names"]]
+
+    def next_one(self) -> dict[str, Any] | str:
+        """Return what was found of the next processor, or why there is no answer."""
+        return self._read()
+
+    def _read(self) -> dict[str, Any] | str:
+        """Return the next answer, or in words what became of the process."""
+        ends = time.monotonic() + self._limit_s
+        while b"\n" not in self._text:
+            left = ends - time.monotonic()
+            if left <= 0:
+                return f"took longer than {self._limit_s:g} s; end its loops, or give --limit"
+            if not select.select([self._answers], [], [], min(left, _LOOK_EVERY_S))[0]:
+                interrupt.check()
+                continue
+            more = os.read(self._answers, 1 << 16)
+            if not more:
+                return _how_it_ended(self._process.wait())
+            self._text += more
+            if len(self._text) > _MOST_TEXT:
+                return _NONSENSE
+        line, _, self._text = self._text.partition(b"\n")
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            return _NONSENSE
+        return answer if isinstance(answer, dict) else _NONSENSE
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._answers)
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
 
 
-def _prove_one(made: type[Processor]) -> Proven:
-    code = made._written.function.__code__
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"ended the process with code {code}; it must not call sys.exit or os._exit"
     try:
-        one = made()
-        chain = _render_noise(one)
-    except RealtimeError as error:
-        line = getattr(error.finding, "line", code.co_firstlineno)
-        return Proven(made.__name__, line, False, str(error))
-    except Exception as error:  # its __init__ or prepare: the user's Python
-        reason = f"{code.co_filename}: {type(error).__name__}: {error}"
-        return Proven(made.__name__, code.co_firstlineno, False, reason)
-    faults = chain.faults()
-    if faults:
-        return Proven(made.__name__, code.co_firstlineno, False, str(faults[0]))
-    verdict = one.verdict
-    assert verdict
-    slowest = chain.longest_ns(one) / _BLOCK
-    clock = _clock_ghz()
-    return Proven(
-        made.__name__,
-        verdict.line,
-        True,
-        "",
-        verdict.instructions,
-        verdict.stack_bytes,
-        round(slowest, 2),
-        round(slowest * clock, 1) if clock else None,
-        list(verdict.warnings),
-    )
-
-
-def _render_noise(one: Any) -> Chain:
-    """Return a chain of a processor that has rendered blocks of noise."""
-    import numpy as np
-
-    from zerocross.graph.chain import Chain
-
-    chain = Chain(one)
-    rng = np.random.default_rng(1)
-    noise = (0.1 * rng.standard_normal((_ROUNDS * _BLOCK, _CHANNELS))).astype(np.float32)
-    chain.render(noise, _RATE, block_size=_BLOCK)
-    return chain
-
-
-def _clock_ghz() -> float | None:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("cpu MHz"):
-                return float(line.partition(":")[2]) / 1000
-    return None
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"crashed the process ({name}); what it does is not safe to run"
 
 
 #: The commands of this file.

@@ -8,12 +8,12 @@ import click
 
 from zerocross.cli.command import (
     Command,
-    print_error,
     progress_bar,
     progress_callback,
     refuse_to_replace,
 )
-from zerocross.cli.options import equalizer_chain, sound_options
+from zerocross.cli.options import LENGTH, SECONDS, VOLUME, equalizer_chain, sound_options
+from zerocross.cli.printing import print_error, say
 
 if TYPE_CHECKING:
     from zerocross.offline import Rendered
@@ -32,13 +32,11 @@ __all__ = ["COMMANDS"]
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
 @click.argument("output", metavar="OUT", type=click.Path())
-@click.option(
-    "--volume", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Gain, 0 to 1."
-)
+@click.option("--volume", type=VOLUME, default=1.0, show_default=True, help="Gain, 0 to 1.")
 @click.option(
     "--start",
     "start_s",
-    type=click.FloatRange(0),
+    type=SECONDS,
     default=0.0,
     metavar="SECONDS",
     help="Where the first file begins.",
@@ -46,7 +44,7 @@ __all__ = ["COMMANDS"]
 @click.option(
     "--duration",
     "duration_s",
-    type=click.FloatRange(0, min_open=True),
+    type=LENGTH,
     metavar="SECONDS",
     help="Render so much.",
 )
@@ -72,7 +70,8 @@ def render(
     from zerocross.cli.paths import expand
     from zerocross.offline import render as render_files
 
-    refuse_to_replace(output, force)
+    given = [*inputs, eq] if eq else [*inputs]
+    refuse_to_replace(output, force, given)
     effects = equalizer_chain(eq)
     files, problems = expand(inputs)
     for problem in problems:
@@ -92,13 +91,13 @@ def _tell(done: Rendered) -> None:
     for line in done.errors:
         print_error(line)
     if done.clipped:
-        click.echo(
+        say(
             f"warning: {done.clipped} samples were beyond full scale and saturated; "
             "lower --volume or use --bits float",
             err=True,
         )
     seconds = done.frames / done.sample_rate
-    click.echo(
+    say(
         f"{done.path}: {seconds:.2f} s, {done.sample_rate} Hz, "
         f"{'mono' if done.channels == 1 else 'stereo'}, "
         f"{done.bits if done.bits == 'float' else done.bits + ' bit'}"

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from zerocross.files import printable
 from zerocross.lab.contestants import CONTESTANTS
 from zerocross.lab.deadlines import RATE
 from zerocross.lab.loads import LOADS
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 __all__ = ["histogram_table", "torture_tables"]
 
@@ -87,10 +89,12 @@ def torture_tables(results: Sequence[dict[str, Any]]) -> Iterable[Table]:
         yield table
 
 
-def _cell(result: dict[str, Any]) -> str:
+def _cell(result: dict[str, Any]) -> Text:
+    from rich.text import Text
+
     if "error" in result:
-        return f"[red]{result['error'][:60]}[/red]"
+        return Text(printable(result["error"][:60]), style="red")
     share = result["missed"] / max(1, result["due"])
     color = "green" if share < 0.001 else "yellow" if share < 0.02 else "red"
     words = f"{result['missed']} of {result['due']} ({result['longest_gap_ms']:.1f})"
-    return f"[{color}]{words}[/{color}]"
+    return Text(words, style=color)

@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from zerocross.cli import interrupt
-from zerocross.cli.command import Command, console, progress_bar
+from zerocross.cli.command import Command, progress_bar, refuse_to_replace
 from zerocross.cli.figure import check_ending, save_figure
-from zerocross.cli.options import BLOCK, JSON
+from zerocross.cli.options import BLOCK, JSON, finite
+from zerocross.cli.printing import say, show
 
 __all__ = ["COMMANDS"]
 
@@ -24,9 +25,7 @@ __all__ = ["COMMANDS"]
     zerocross torture --contestant zerocross --contestant sounddevice --json
     """,
 )
-@click.option(
-    "--seconds", type=click.FloatRange(0.2, 3600), default=5.0, show_default=True, help="Of each."
-)
+@click.option("--seconds", type=finite(0.2, 3600), default=5.0, show_default=True, help="Of each.")
 @click.option(
     "--block",
     "blocks",
@@ -48,30 +47,30 @@ def torture(as_json: bool, output: str | None, blocks: tuple[int, ...], **option
 
     if output:
         check_ending(output)  # before the minutes, not after them
-    with progress_bar("torture") as show:
-        tell = _teller(show, quiet=as_json)
+        refuse_to_replace(output, force=True)
+    with progress_bar("torture") as bar:
+        tell = _teller(bar, quiet=as_json)
         results = run_all(blocks=blocks or BLOCKS, progress=tell, **options)
     if output:
         from zerocross.cli.lab_pictures import torture_figure
 
         save_figure(torture_figure(results), output)
     if as_json:
-        click.echo(json.dumps(results, indent=2))
+        say(json.dumps(results, indent=2))
         return 0
-    for table in torture_tables(results):
-        console().print(table)
+    show(*torture_tables(results))
     return 0
 
 
-def _teller(show: Callable[[float], None] | None, quiet: bool) -> Callable[[int, int, str], None]:
+def _teller(bar: Callable[[float], None] | None, quiet: bool) -> Callable[[int, int, str], None]:
     """Return what is told of each run before it begins: a bar's step, or a line."""
 
     def tell(done: int, total: int, what: str) -> None:
         interrupt.check()
-        if show:
-            show(done / total)
+        if bar:
+            bar(done / total)
         elif what and not quiet:
-            click.echo(f"{done + 1} of {total}: {what}", err=True)
+            say(f"{done + 1} of {total}: {what}", err=True)
 
     return tell
 

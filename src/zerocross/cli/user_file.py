@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 import linecache
 import sys
-from pathlib import Path
 from types import ModuleType
 
-from zerocross.errors import UsageError, ZerocrossError
+from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.files import printable, read_small
 from zerocross.graph.chain import Chain
 from zerocross.graph.processor import Processor
 
-__all__ = ["chain_of", "load_file", "processors_of"]
+__all__ = ["chain_of", "load_file", "processors_of", "words_of"]
 
+_MOST_BYTES = 16 << 20
+_MOST_WORDS = 400
 _numbers = itertools.count(1)
 
 
@@ -26,20 +28,27 @@ def load_file(path: str) -> ModuleType:
         In one line, if there is no such file or it fails.
 
     """
-    if not Path(path).is_file():
-        raise UsageError(f"{path}: no such file; give a Python file with processors")
+    try:
+        text = read_small(path, _MOST_BYTES, "Python file")
+    except SourceError as error:
+        raise UsageError(str(error)) from None
     module = ModuleType(f"zerocross_user_{next(_numbers)}")
     module.__file__ = path
     sys.modules[module.__name__] = module
     linecache.checkcache(path)
     try:  # from its text, not from a cache that may be a save behind
-        exec(compile(Path(path).read_bytes(), path, "exec"), vars(module))  # noqa: S102
+        exec(compile(text, path, "exec"), vars(module))  # noqa: S102
     except ZerocrossError as error:
-        raise UsageError(f"{path}: {error}") from None
-    except Exception as error:  # whatever a user's file does
-        line = _line_in(error, path)
-        raise UsageError(f"{path}:{line}: {type(error).__name__}: {error}; repair it") from None
+        raise UsageError(f"{printable(path)}: {error}") from None
+    except (Exception, SystemExit) as error:  # whatever a user's file does
+        where = f"{printable(path)}:{_line_in(error, path)}"
+        raise UsageError(f"{where}: {words_of(error)}; repair it") from None
     return module
+
+
+def words_of(error: BaseException) -> str:
+    """Return an error's kind and its words, in one line that is not too long."""
+    return printable(f"{type(error).__name__}: {error}")[:_MOST_WORDS]
 
 
 def _line_in(error: BaseException, path: str) -> int:
@@ -81,5 +90,5 @@ def chain_of(path: str) -> Chain:
         return chain
     found = processors_of(module)
     if not found:
-        raise UsageError(f"{path}: defines neither a chain nor a processor")
+        raise UsageError(f"{printable(path)}: defines neither a chain nor a processor")
     return Chain(*(made() for made in found))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from zerocross.cli import interrupt
+from zerocross.cli.printing import say
 from zerocross.compiler.entry import Entry, announce
 
 __all__ = ["warm_up"]
@@ -44,10 +44,10 @@ def warm_up(with_spectrum: bool = False) -> None:
 
     def tell(name: str) -> None:
         if not compiled:
-            print("compiling kernels for this machine (the first run only)", file=sys.stderr)
+            say("compiling kernels for this machine (the first run only)", err=True)
         compiled.append(name)
         done = next(i for i, item in enumerate(needed, 1) if item.name == name)
-        print(f"  {done}/{len(needed)} {name.removeprefix('zerocross_')}", file=sys.stderr)
+        say(f"  {done}/{len(needed)} {name.removeprefix('zerocross_')}", err=True)
 
     with announce(tell):
         for item in needed:
@@ -55,4 +55,4 @@ def warm_up(with_spectrum: bool = False) -> None:
             if compiled:  # Python may have dropped the exception of a Ctrl-C meanwhile
                 interrupt.check()
     if compiled:
-        print(f"  done in {time.monotonic() - started:.1f} s", file=sys.stderr)
+        say(f"  done in {time.monotonic() - started:.1f} s", err=True)

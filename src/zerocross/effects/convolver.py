@@ -61,7 +61,7 @@ class Convolver:
         if self._design:
             self._impulse, self._rate = np.ones((1, 1)), 0
         elif isinstance(impulse, (str, os.PathLike)):
-            self._impulse, self._rate = read_audio(impulse)
+            self._impulse, self._rate = read_audio(impulse, _MAX_S)
         else:
             self._impulse = np.atleast_2d(np.asarray(impulse, np.float64).T)
             self._rate = sample_rate or 0

@@ -172,10 +172,10 @@ def points_of(value: str) -> list[tuple[float, float]]:
         if not _HZ_LIMITS[0] <= hz <= _HZ_LIMITS[1] or abs(gain) > _GAIN_LIMIT_DB:
             raise Unapplied(f"{hz:g} Hz {gain:g} dB is out of range")
         points.append((hz, gain))
+        if len(points) > _MOST_POINTS:
+            raise Unapplied(f"more than {_MOST_POINTS} points")
     if not points:
         raise Unapplied("it has no points")
-    if len(points) > _MOST_POINTS:
-        raise Unapplied(f"more than {_MOST_POINTS} points")
     if len({hz for hz, _ in points}) < len(points):
         raise Unapplied("it has two points at one frequency")
     return points

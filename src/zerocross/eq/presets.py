@@ -31,13 +31,15 @@ from zerocross.eq.preset_values import (
     points_of,
 )
 from zerocross.errors import SourceError
+from zerocross.files import printable, read_small
 
 __all__ = ["Preset", "Settings", "Skipped", "parse_preset", "read_preset"]
 
 _MOST_BYTES = 1 << 20
-_MOST_FILTERS = 512
+_MOST_FILTERS, _MOST_CURVES, _MOST_LINES, _MOST_FILES = 512, 32, 10_000, 64
 _DEPTH = 8
-_COMMAND = re.compile(r"^([A-Za-z][A-Za-z ]*?)\s*(\d*)\s*:\s*(.*)$")
+_LONGEST_COMMAND, _LONGEST_VALUE = 40, 1000
+_COMMAND = re.compile(r"([A-Za-z][A-Za-z ]*?) *\d* *")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,16 +193,17 @@ def read_preset(path: str | os.PathLike[str]) -> Preset:
     Raises
     ------
     SourceError
-        If it cannot be read, is longer than 1 MiB, or nothing in it could be applied.
+        If it cannot be read, is longer than 1 MiB or than 10,000 lines with all that it includes,
+        or nothing in it could be applied.
 
     """
     name = os.fspath(path)
     preset = Preset(name)
-    _Reader(preset).read(Path(path), None)
+    _Reader(preset).read(Path(path))
     if preset.is_empty:
         first = f" ({preset.skipped[0].reason})" if preset.skipped else ""
         raise SourceError(
-            name,
+            printable(name),
             f"nothing in it is a preset{first}; give an Equalizer APO configuration or an AutoEq "
             "file",
         )
@@ -208,9 +211,16 @@ def read_preset(path: str | os.PathLike[str]) -> Preset:
 
 
 def parse_preset(text: str, name: str = "preset") -> Preset:
-    """Read a preset from text; ``Include`` is looked for beside ``name``."""
+    """Read a preset from text; ``Include`` is looked for beside ``name``.
+
+    Raises
+    ------
+    SourceError
+        For more than 10,000 lines, with all that it includes.
+
+    """
     preset = Preset(name)
-    _Reader(preset).parse(text, Path(name), None, 0)
+    _Reader(preset).parse(text, Path(name))
     return preset
 
 
@@ -231,62 +241,85 @@ def _decoded(raw: bytes) -> str:
 
 
 class _Reader:
+    """Reads a preset and what it includes; what is said is counted, so that no file grows."""
+
     def __init__(self, preset: Preset) -> None:
         self._preset = preset
-        self._filters = 0
+        self._filters = self._curves = self._lines = self._files = 0
+        self._inside: list[tuple[int, int]] = []  # the files that include what is read now
+        self._channels: frozenset[int] | None = None
 
-    def read(self, path: Path, channels: frozenset[int] | None, depth: int = 0) -> None:
-        try:
-            with path.open("rb") as file:
-                raw = file.read(_MOST_BYTES + 1)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "cannot be read"
-            raise SourceError(str(path), f"{reason.lower()}; check the name") from None
-        if len(raw) > _MOST_BYTES:
-            raise SourceError(str(path), "longer than 1 MiB; that is no preset")
-        self.parse(_decoded(raw), path, channels, depth)
+    def read(self, path: Path) -> None:
+        """Read a file."""
+        raw = read_small(path, _MOST_BYTES, "preset")
+        status = path.stat()
+        identity = status.st_dev, status.st_ino
+        if identity in self._inside:
+            raise Unapplied("the file includes itself")
+        self._inside.append(identity)
+        self.parse(_decoded(raw), path)
+        self._inside.pop()
 
-    def parse(self, text: str, path: Path, channels: frozenset[int] | None, depth: int) -> None:
+    def parse(self, text: str, path: Path) -> None:
+        """Read the lines of a file; what it says of channels ends with it."""
+        before = self._channels
         for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
             stripped = line.replace("\0", "").strip().lstrip("\ufeff")
             if not stripped or stripped.startswith("#"):
                 continue
+            self._lines += 1
+            if self._lines > _MOST_LINES:
+                raise SourceError(
+                    printable(self._preset.name),
+                    f"more than {_MOST_LINES:,} lines, with what it includes; that is no preset",
+                )
             try:
-                channels = self._take(stripped, path, channels, depth)
+                self._take(stripped, path)
             except Unapplied as why:
-                self._preset.skipped.append(Skipped(str(path), number, stripped[:80], str(why)))
+                self._preset.skipped.append(
+                    Skipped(printable(path), number, stripped[:80], printable(str(why)))
+                )
+        self._channels = before
 
-    def _take(
-        self, line: str, path: Path, channels: frozenset[int] | None, depth: int
-    ) -> frozenset[int] | None:
-        """Apply a line; returns the channels that the next ones are said of."""
-        match = _COMMAND.match(line)
-        if not match:
+    def _take(self, line: str, path: Path) -> None:
+        """Apply a line."""
+        command, colon, rest = line.partition(":")
+        match = _COMMAND.fullmatch(command) if len(command) <= _LONGEST_COMMAND else None
+        if not match or not colon:
             raise Unapplied("it is not a command")
-        name, value = match.group(1).strip().lower(), match.group(3).partition("#")[0].strip()
-        if name == "channel":
-            return channels_of(value)
-        if name == "preamp":
-            self._preset.add(channels, "preamp", gain_of(value))
+        name, value = match.group(1).strip().lower(), rest.partition("#")[0].strip()
+        if name == "graphiceq":
+            self._curves = self._counted(self._curves, _MOST_CURVES, "curves")
+            self._preset.add(self._channels, "curve", points_of(value))
+        elif len(value) > _LONGEST_VALUE:
+            raise Unapplied(f"it is longer than {_LONGEST_VALUE} characters")
+        elif name == "channel":
+            self._channels = channels_of(value)
+        elif name == "preamp":
+            self._preset.add(self._channels, "preamp", gain_of(value))
         elif name == "filter":
-            self._filters += 1
-            if self._filters > _MOST_FILTERS:
-                raise Unapplied(f"more than {_MOST_FILTERS} filters")
-            self._preset.add(channels, "band", band_of(value))
-        elif name == "graphiceq":
-            self._preset.add(channels, "curve", points_of(value))
+            self._filters = self._counted(self._filters, _MOST_FILTERS, "filters")
+            self._preset.add(self._channels, "band", band_of(value))
         elif name == "include":
-            self._include(path, value, channels, depth)
+            self._include(path, value)
         else:
             raise Unapplied(f"the command {match.group(1).strip()!r} is not supported")
-        return channels
 
-    def _include(self, path: Path, value: str, channels: frozenset[int] | None, depth: int) -> None:
-        if depth >= _DEPTH:
+    @staticmethod
+    def _counted(count: int, most: int, of_what: str) -> int:
+        if count >= most:
+            raise Unapplied(f"more than {most} {of_what}")
+        return count + 1
+
+    def _include(self, path: Path, value: str) -> None:
+        if len(self._inside) > _DEPTH:
             raise Unapplied(f"files include each other more than {_DEPTH} deep")
-        if not value or "\0" in value:
+        if not value:
             raise Unapplied("it names no file")
+        self._files = self._counted(self._files, _MOST_FILES, "files are included")
         try:
-            self.read(path.parent / value.replace("\\", "/"), channels, depth + 1)
+            self.read(path.parent / value.replace("\\", "/"))
         except SourceError as error:
+            if self._lines > _MOST_LINES:
+                raise
             raise Unapplied(str(error)) from None

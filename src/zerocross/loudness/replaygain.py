@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import math
 import os
 import re
-from typing import Any
+from typing import IO, Any
 
-from zerocross.errors import UsageError
+from zerocross.errors import SourceError, UsageError
+from zerocross.files import open_regular
 from zerocross.units import db_to_gain
 
 __all__ = ["MODES", "GainTags", "gain_for", "read_gain_tags"]
@@ -16,6 +18,7 @@ __all__ = ["MODES", "GainTags", "gain_for", "read_gain_tags"]
 #: Which gain is applied.
 MODES = ("off", "track", "album")
 _LIMIT_DB = 60.0
+_MOST_BYTES = 16 << 20
 # Opus has its own tags, in 256ths of a dB towards -23 LUFS instead of -18.
 _OPUS_STEP, _OPUS_OFFSET_DB = 256.0, 5.0
 _NUMBER = re.compile(r"^\s*([-+]?\d+(?:[.,]\d+)?)")
@@ -36,8 +39,9 @@ def read_gain_tags(path: str | bytes | os.PathLike[str]) -> GainTags:
     import mutagen
 
     try:
-        file = mutagen.File(os.fsdecode(path))
-    except (mutagen.MutagenError, OSError, ValueError):
+        with open_regular(path) as opened:
+            file = mutagen.File(_Bounded(opened, os.fsdecode(path)))
+    except (mutagen.MutagenError, SourceError, OSError, ValueError):
         return GainTags()
     found: dict[str, str] = {}
     for name, value in _items(file):
@@ -52,6 +56,24 @@ def read_gain_tags(path: str | bytes | os.PathLike[str]) -> GainTags:
         gains[f"{kind}_gain_db"] = gain if gain is not None and abs(gain) <= _LIMIT_DB else None
         gains[f"{kind}_peak"] = peak if peak is not None and peak > 0 else None
     return GainTags(**gains)
+
+
+class _Bounded:
+    """A file of which no more is read than tags need: pictures in them are read, too."""
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self.name = name  # by whose ending mutagen knows some kinds
+        self._file = file
+        self._left = _MOST_BYTES
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """Return what is there, and raise where it is too much."""
+        data = self._file.read(self._left + 1 if size < 0 else min(size, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError(errno.EFBIG, "more than tags are")
+        return data
 
 
 def _items(file: Any) -> list[tuple[str, str]]:

@@ -18,10 +18,11 @@ from collections.abc import Callable
 
 from zerocross.engine.file_stream import FileStream
 from zerocross.engine.heard import Heard, Outcome
+from zerocross.files import PathLike
 from zerocross.loudness.replaygain import gain_for, read_gain_tags
 from zerocross.player.budget import Budget
 from zerocross.player.queue import Queue, Track
-from zerocross.sources.file import OpenSource, PathLike, open_source
+from zerocross.sources.file import OpenSource, open_source
 
 __all__ = ["Feed", "Posting", "open_with_gain"]
 

@@ -17,13 +17,14 @@ from collections.abc import Iterable
 from zerocross.closing import keep_for_parent
 from zerocross.devices.discovery import DeviceInfo
 from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.files import PathLike
 from zerocross.loudness.replaygain import GainTags, gain_for
 from zerocross.player.budget import Budget
 from zerocross.player.feed import Feed, open_with_gain
 from zerocross.player.notifications import Event, Events
 from zerocross.player.output import Output
 from zerocross.player.queue import Queue, Track
-from zerocross.sources.file import OpenSource, PathLike
+from zerocross.sources.file import OpenSource
 
 __all__ = ["Playback"]
 

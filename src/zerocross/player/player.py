@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from zerocross.closing import ClosesAtExit
 from zerocross.errors import SourceError, UsageError
+from zerocross.files import PathLike
 from zerocross.player.notifications import Event, Events
 from zerocross.player.output import Output
 from zerocross.player.playback import Playback
 from zerocross.player.queue import Queue, check_paths
 from zerocross.player.supervisor import Supervisor
-from zerocross.sources.file import PathLike
 from zerocross.sync import Tap
 from zerocross.system import Grant
 from zerocross.units import checked_seconds

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 from zerocross.errors import UsageError
-from zerocross.sources.file import PathLike, printable
+from zerocross.files import PathLike, printable
 
 __all__ = ["Queue", "Track", "check_paths"]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,14 @@ import soundfile
 from zerocross.compiler import provide
 from zerocross.dsp.mix import LAYOUT_5_1, design_mix
 from zerocross.errors import SourceError, UsageError
+from zerocross.files import PathLike, open_regular, printable
+from zerocross.sources.decoder_notes import silence_decoder
 
 __all__ = [
     "MAX_SAMPLE_RATE",
     "MIN_SAMPLE_RATE",
     "OpenSource",
     "open_source",
-    "printable",
     "provide_libsndfile",
     "read_audio",
     "sndfile_error",
@@ -34,9 +34,8 @@ __all__ = [
 #: Sample rates that audio devices are opened at.
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 384_000
 
-PathLike = str | bytes | os.PathLike[str]
-
 _WHOLE = 1 << 20
+_ID3_BYTES, _MOST_TAG_BYTES = 10, 32 << 20
 _EVERYTHING = 1 << 62
 _UNKNOWN_LENGTH = (1 << 63) - 1
 _GET_CHANNEL_MAP = 0x1100  # SFC_GET_CHANNEL_MAP_INFO
@@ -46,18 +45,18 @@ _MAP_NAMES |= dict.fromkeys((4, 7), "centre") | {11: "lfe"}
 _MAP_NAMES |= dict.fromkeys((9, 14), "left surround") | dict.fromkeys((10, 15), "right surround")
 
 
-def printable(path: PathLike) -> str:
-    """Return a path as text that any terminal can print, whatever bytes it holds."""
-    text = os.fsdecode(path)
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 @functools.cache
 def provide_libsndfile() -> None:
     """Tell the linker where libsndfile's functions are."""
-    ffi, library = soundfile._ffi, soundfile._snd
     for name in ("sf_readf_float", "sf_seek", "sf_error"):
-        provide(name, int(ffi.cast("intptr_t", ffi.addressof(library, name))))
+        provide(name, _address_of(name))
+
+
+@functools.cache
+def _address_of(name: str) -> int:
+    """Return the address of one of libsndfile's functions."""
+    ffi, library = soundfile._ffi, soundfile._snd
+    return int(ffi.cast("intptr_t", ffi.addressof(library, name)))
 
 
 def sndfile_error(number: int) -> str:
@@ -148,8 +147,9 @@ def open_source(path: PathLike) -> OpenSource:
 
     """
     name = printable(path)
+    _check_tags(path)
     raw = os.fsencode(path)
-    _check_path(name, raw)
+    silence_decoder(_address_of("sf_open"))
     try:
         file = soundfile.SoundFile(raw if os.name != "nt" else os.fsdecode(raw))
     except soundfile.LibsndfileError as error:
@@ -165,40 +165,69 @@ def open_source(path: PathLike) -> OpenSource:
     return source
 
 
-def read_audio(path: PathLike) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int]:
+def _check_tags(path: PathLike) -> None:
+    """Refuse what is no regular file, and ID3 tags so long that the decoder should not read them.
+
+    It reads them into memory whole, the picture in them too.
+    """
+    with open_regular(path) as file:  # no FIFO is waited for, no device is read
+        end = 0
+        while True:
+            file.seek(end)
+            head = file.read(_ID3_BYTES)
+            if len(head) < _ID3_BYTES or not head.startswith(b"ID3"):
+                return
+            end += _ID3_BYTES
+            length = 0
+            for byte in head[6:]:  # seven bits each
+                length = length << 7 | byte & 0x7F
+            end += length
+            if end > _MOST_TAG_BYTES:
+                size = end / (1 << 20)
+                raise SourceError(printable(path), f"{size:.0f} MiB of ID3 tags; remove them")
+
+
+def read_audio(
+    path: PathLike, most_s: float = 3600.0
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int]:
     """Return a whole file's samples, shape (channels, frames), float32, and its sample rate.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    most_s : float
+        A longer one, in seconds, is refused from its header: all of it would be in memory.
 
     Raises
     ------
     SourceError
-        As `open_source`.
+        As `open_source`, and for a file that is too long.
 
     """
     source = open_source(path)
     try:
-        pieces = list(source.chunks(_WHOLE))
+        pieces = _pieces(source, most_s)
     finally:
         source.close()
     samples = np.concatenate(pieces) if pieces else np.zeros((0, source.channels), np.float32)
     return np.ascontiguousarray(samples.T), source.sample_rate
 
 
-def _check_path(name: str, raw: bytes) -> None:
-    path = Path(os.fsdecode(raw))
-    try:
-        if path.is_dir():
-            raise SourceError(name, "is a directory; give the files in it, or play the directory")
-        if not path.exists():
-            raise SourceError(name, "no such file; check the name")
-        if path.is_file() and path.stat().st_size == 0:
-            raise SourceError(name, "the file is empty (0 bytes); copy it again")
-        with path.open("rb"):
-            pass
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(
-            name, f"cannot be opened ({reason}); check its name and permissions"
-        ) from None
+def _pieces(source: OpenSource, most_s: float) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
+    """Return all of a file, in pieces, if it is no longer than it may be."""
+    pieces, frames, most = [], source.frames or 0, most_s * source.sample_rate
+    if frames <= most:
+        frames = 0
+        for samples in source.chunks(_WHOLE):
+            frames += len(samples)
+            if frames > most:  # its header does not say, or says less
+                break
+            pieces.append(samples)
+    if frames > most:
+        seconds = frames / source.sample_rate
+        raise SourceError(source.path, f"{seconds:.0f} s; up to {most_s:.0f} s fit, cut it first")
+    return pieces
 
 
 def _problem(source: OpenSource) -> str:
