@@ -87,6 +87,7 @@ def test_the_report_has_what_is_promised(player, make_file):
         "callbacks",
         "late_callbacks",
         "underruns",
+        "stalls",
         "deadline_ns",
         "callback_ns",
         "share_of_deadline",
@@ -476,7 +477,7 @@ def test_a_listener_to_errors_may_stop_the_player(player, make_file, tmp_path, g
     assert player.wait(10)
     assert kinds(player)[-2:] == ["error", "stopped"]
     assert [t.status for t in player.queue][good_first:] == ["failed", "waiting"]
-    assert open_files(tmp_path) == 0
+    wait_for(lambda: open_files(tmp_path) == 0, what="the files to be closed")
     player.play(good)
     assert player.state == "playing"
 
@@ -537,14 +538,13 @@ def test_a_lost_device_moves_on_with_the_position(player, make_file):
     player.play(path)
     wait_for(lambda: player.position > 0.2)
     before = player.position
-    player._output.stream.device.client.record.store(
-        "stops", 1
-    )  # what the device's notification does
+    player._output.stream.device.stop()  # as its server would
     wait_for(lambda: "notice" in kinds(player))
     wait_for(lambda: player.position > before + 0.2)
     assert player.position < before + 2
     notice = next(event for event in player.seen if event.kind == "notice")
-    assert "is gone; playing on" in notice.message
+    assert "is gone; playing waits at 0." in notice.message
+    assert kinds(player)[-1] == "device"
     assert player.state == "playing"
 
 
@@ -617,7 +617,7 @@ def opened(monkeypatch):
         found.append(open_source(path))
         return found[-1]
 
-    monkeypatch.setattr("zerocross.player.feed.open_source", opening)
+    monkeypatch.setattr("zerocross.player.opener.open_source", opening)
     return found
 
 
@@ -632,14 +632,14 @@ def test_every_file_that_was_opened_is_closed(player, opened, make_file, tmp_pat
     player.seek(0.05)
     assert player.wait(10)
     assert len(opened) == 3, "the seek let go of the one of another rate, too"
-    assert all(map(is_closed, opened))
+    wait_for(lambda: all(map(is_closed, opened)), what="the files to be closed")
     player.play(paths[0], paths[1])
     player.stop()
     player.play(*paths[:1] * 10)
     player.play(paths[1])
     player.close()
     assert len(opened) > 6
-    assert all(map(is_closed, opened))
+    wait_for(lambda: all(map(is_closed, opened)), what="the files to be closed")
     del opened[:]
     render(paths, tmp_path / "out.wav")
     assert len(opened) == 2
@@ -818,12 +818,13 @@ def test_closing_leaves_no_threads_and_no_files(make_file):
     with Player("null") as player:
         player.play(path)
         player.wait(10)
-    threads, files = threading.active_count(), open_files()
+    wait_for(lambda: threading.active_count() == 1, what="the threads of other tests to end")
+    threads, files = 1, open_files()
     for _ in range(5):
         with Player("null") as player:
             player.play(path)
             time.sleep(0.02)
-    assert threading.active_count() == threads
+    wait_for(lambda: threading.active_count() == threads, what="the threads to end")
     assert open_files() <= files
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "enabled_backends",
     "find_devices",
     "list_devices",
+    "quieten_libraries",
 ]
 
 ffi, lib = _miniaudio.ffi, _miniaudio.lib
@@ -138,7 +139,7 @@ def _ignore_message(a: int, b: int, c: int, d: int, e: int) -> None:
 
 
 @functools.cache
-def _quieten_libraries() -> None:
+def quieten_libraries() -> None:
     """Keep ALSA and JACK from printing on the terminal for all that they cannot open."""
     if sys.platform != "linux":
         return
@@ -165,7 +166,7 @@ class Context:
         config.pulse.pApplicationName = self._name
         config.jack.pClientName = self._name
         only = ffi.new("ma_backend[]", [BACKENDS[backend]])
-        _quieten_libraries()
+        quieten_libraries()
         result = lib.ma_context_init(only, 1, config, self._handle)
         if result != 0:
             raise DeviceError(f"{_TITLES[backend]}: {describe_result(result)}")

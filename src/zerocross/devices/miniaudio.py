@@ -17,13 +17,20 @@ import numpy as np
 from zerocross.closing import Closes
 from zerocross.compiler import entry, fetch_add, int32_array, int64_array, record_at
 from zerocross.devices.client import CLIENT, Client, call_client
-from zerocross.devices.discovery import Context, DeviceInfo, describe_result, find_devices
+from zerocross.devices.discovery import (
+    Context,
+    DeviceInfo,
+    describe_result,
+    find_devices,
+    quieten_libraries,
+)
 from zerocross.dsp.convert import FORMAT_F32, FORMAT_S16, FORMAT_S24, FORMAT_S32
 from zerocross.errors import DeviceError
 
 __all__ = [
     "DEFAULT_BLOCK",
     "Device",
+    "load_callbacks",
     "miniaudio_callback",
     "miniaudio_notification",
     "open_device",
@@ -67,6 +74,12 @@ def miniaudio_notification(notification: int) -> None:
         fetch_add(client, "stops", 1)
     elif kind == _TYPE_REROUTED:
         fetch_add(client, "reroutes", 1)
+
+
+def load_callbacks() -> None:
+    """Compile or load what devices call, so that opening one waits for its sound server alone."""
+    quieten_libraries()
+    _ = miniaudio_callback.address, miniaudio_notification.address
 
 
 class Device(Closes):

@@ -100,6 +100,7 @@ class FileStream(ChainHost):
         ahead = max(round(ring_s * sample_rate), 4 * block, 4 * CHUNK)
         capacity = max(ahead, round(longest_s * sample_rate))
         self.ring = Ring(capacity, channels)
+        _ = file_callback.address, decode.decode_loop.address  # made now, not under a device
         super().__init__(
             file_callback, sample_rate, channels, block_size, volume, (self.ring.region,)
         )

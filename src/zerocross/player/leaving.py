@@ -19,7 +19,7 @@ from zerocross.system.background import BackgroundCall
 
 __all__ = ["Leaving"]
 
-_RAMP_TIMEOUT_S = 0.5
+_RAMP_TIMEOUT_NS = 500_000_000
 _DEVICE_PATIENCE_S = 1.0
 _NAP_S = 0.002
 _LONG_NAP_S = 0.1
@@ -93,10 +93,10 @@ class Leaving:
         stream = self.stream
         if not stream.device:
             return
-        patience = 0.02 + 2 * stream.device.block_size / stream.sample_rate
-        now = time.monotonic()
-        deadline, called, calls = now + _RAMP_TIMEOUT_S, now, stream.count("callbacks")
-        while not stream.is_silent() and time.monotonic() < min(deadline, called + patience):
+        patience_ns = 20_000_000 + 2_000_000_000 * stream.device.block_size // stream.sample_rate
+        began = time.monotonic_ns()
+        while not stream.is_silent():
+            called = int(stream.record["last_ns"]) or began
+            if time.monotonic_ns() > min(began + _RAMP_TIMEOUT_NS, called + patience_ns):
+                return
             time.sleep(_NAP_S)
-            if stream.count("callbacks") != calls:
-                called, calls = time.monotonic(), stream.count("callbacks")

@@ -101,6 +101,13 @@ class Playback:
         track = self.queue.current
         return track.path if track else ""
 
+    @property
+    def heard_state(self) -> str:
+        """What is the case: the wanted state, or what holds it up."""
+        if self.state == "playing" and self.reopening:
+            return "waiting"
+        return self.held_up or self.state
+
     def publish(self, kind: str, message: str = "") -> None:
         """Tell of an event that is about the current track."""
         self.events.publish(Event(kind, self.path, message))

@@ -231,7 +231,7 @@ class Player(ClosesAtExit):
         While buffering nothing is heard because the track's disk is late, while waiting because the
         device is gone, suspended or does not answer; both go on by themselves.
         """
-        return self._playback.held_up or self._playback.state
+        return self._playback.heard_state
 
     @property
     def position(self) -> float:

@@ -14,7 +14,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from zerocross.devices.miniaudio import Device
+from zerocross.devices.miniaudio import Device, load_callbacks
 from zerocross.engine.file_stream import FileStream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.player.feed import Feed
@@ -193,6 +193,8 @@ class Start:
     def _play_on_a_new_stream(self, source: OpenSource) -> None:
         playback, output = self._playback, self._playback.output
         try:
+            self._now(_WORK)
+            load_callbacks()
             self._now(_DEVICE)
             playback.wait_for_the_left()
             candidates = output.find_devices()

@@ -166,7 +166,7 @@ class Supervisor:
         playback = self._playback
         at_s = feed.position_s
         lost = playback.replace_device()
-        playback.held_up = "waiting"
+        playback.held_up = ""  # told here; waiting lasts as long as the search
         words = f"{lost} is gone; playing waits at {at_s:.1f} s for a device, and goes on by itself"
         playback.events.publish(Event("notice", "", words))
 

@@ -14,7 +14,7 @@ from zerocross.engine.file_stream import FileStream
 __all__ = ["HeldUp", "Watch"]
 
 #: A device that has not called for so long, and so many blocks, is told not to answer.
-_SILENT_S, _SILENT_BLOCKS = 0.5, 4
+_SILENT_S, _SILENT_BLOCKS = 1.0, 4
 #: After so long another one is looked for.
 _LOST_S, _LOST_BLOCKS = 2.0, 20
 #: An effect that has not returned for so long is told to hang.
