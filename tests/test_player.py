@@ -629,6 +629,7 @@ def test_every_file_that_was_opened_is_closed(player, opened, make_file, tmp_pat
     """Those that were played, those open ahead, those of another rate, those sought in."""
     paths = [make_file(f"{rate}.wav", frames=6000, sample_rate=rate)[0] for rate in RATES]
     player.play(*paths)
+    wait_for(lambda: player._playback.feed.other_format, what="the other rate to be seen")
     player.seek(0.05)
     assert player.wait(10)
     assert len(opened) == 3, "the seek let go of the one of another rate, too"

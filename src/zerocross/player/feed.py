@@ -89,6 +89,8 @@ class Feed:
         Whether the stream was told that nothing follows.
     other_format : OpenSource or None
         The source that did not suit, open; the feed ended before it.
+    is_left : bool
+        Whether the stream is on its way out: nothing more is opened for it.
 
     Notes
     -----
@@ -114,7 +116,7 @@ class Feed:
         self._is_ready, self._suits = is_ready, suits
         self._ahead, self._seekable = ahead, seekable
         self.next_index = 0
-        self.end_posted = False
+        self.end_posted = self.is_left = False
         self.other_format: OpenSource | None = None
         self._serial = 0
         self._postings: dict[int, Posting] = {}
@@ -148,7 +150,7 @@ class Feed:
     def fill(self) -> None:
         """Post the tracks ahead that are open, until one that does not suit, or the end."""
         epoch = self.stream.epoch
-        while not self.end_posted and self._undecoded() < self._ahead:
+        while not (self.end_posted or self.is_left) and self._undecoded() < self._ahead:
             if not self._has_next():
                 self._post_end()
                 return

@@ -290,6 +290,8 @@ class Playback:
     def leave_stream(self, is_hung: bool = False) -> Leaving | None:
         """Let what plays fade, and let go of stream, device and files, without waiting."""
         feed, self.feed, self.reopening = self.feed, None, None
+        if feed:
+            feed.is_left = True
         self.opener.close()
         stream = self.output.leave_stream()
         if stream is None:

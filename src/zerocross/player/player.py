@@ -319,5 +319,7 @@ def _close(playback: Playback, supervisor: Supervisor) -> None:
         playback.closed = True
     supervisor.stop()
     playback.wait_for_the_end()
+    with playback.lock:
+        playback.settle()
     playback.events.publish(Event("closed"))
     playback.events.close()

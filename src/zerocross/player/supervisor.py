@@ -61,6 +61,7 @@ class Supervisor:
     def stop(self) -> None:
         """End the thread and wait for that, unless this is it. Without the lock."""
         self._wake.set()
+        self._watch = None
         thread = self._thread
         if thread and thread is not threading.current_thread():
             thread.join(_PATIENCE_S)
