@@ -18,8 +18,9 @@ import pytest
 import soundfile
 
 from conftest import music, wait_for
-from zerocross import DeviceNotFound, Player, SourceError, UsageError
+from zerocross import Chain, DeviceNotFound, Player, SourceError, UsageError
 from zerocross.devices.discovery import NULL_DEVICE
+from zerocross.effects import Gain
 from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
 from zerocross.offline import render
@@ -32,9 +33,15 @@ from zerocross.sources.file import open_source
 RATES = (48_000, 44_100)
 
 
+class Seen(Player):
+    """A player that keeps what it tells."""
+
+    seen: list
+
+
 @pytest.fixture
 def player():
-    with Player("null", block_size=64) as made:
+    with Seen("null", block_size=64) as made:
         made.seen = []
         made.events.subscribe(made.seen.append)
         yield made
@@ -872,3 +879,117 @@ def test_a_listener_closes_the_player_within_a_call(make_file, kind):
     thread.join(20)
     assert not thread.is_alive()
     assert player.state == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"device": 3}, "device=3: give a device's name"),
+        ({"device": ""}, "device='': give a device's name"),
+        ({"block_size": "many"}, "block size 'many': give 16 to 65536"),
+        ({"block_size": 64.5}, "block size 64.5: give 16 to 65536"),
+        ({"volume": "loud"}, "volume loud: give a number from 0 to 1"),
+        ({"effects": 5}, "effects=5: give a zerocross.Chain"),
+        ({"replaygain": 7}, "replaygain"),
+        ({"pin": 99}, "pin=99: give numbers of CPUs in a list"),
+        ({"pin": []}, "pin=[]: give numbers"),
+        ({"pin_decoder": [-1]}, "pin_decoder=[-1]: give numbers"),
+    ],
+)
+def test_what_a_player_cannot_be_is_refused_at_the_door(options, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        Player(**options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"channels": 0}, {"channels": 3}, {"ring_s": -1.0}, {"ring_s": float("nan")}]
+)
+def test_what_a_stream_cannot_be_is_refused(options):
+    with pytest.raises(UsageError, match="give 1 or 2 channels and a ring"):
+        FileStream(48_000, **options)
+
+
+def test_a_slip_of_the_pen_is_told():
+    player = Player("null")
+    with pytest.raises(UsageError, match="no 'volum' to set; volume is near"):
+        player.volum = 0.5
+    with pytest.raises(UsageError, match="no 'gain' to set; there are: mute, volume"):
+        player.gain = 0.5
+    player.volume, player.mute = 0.5, True
+    player.close()
+
+
+def test_a_start_after_the_end_is_an_error(player, make_file):
+    path, _ = make_file(frames=48_000)
+    with pytest.raises(UsageError, match=r"start_s=2 is not within .*song.wav: it has 1.00 s"):
+        player.play(path, start_s=2.0)
+    assert player.state == "stopped"
+    player.play(path, start_s=0.5)
+    assert player.wait(10)
+    assert player.queue[0].status == "played"
+
+
+def test_tiny_tracks_are_played_like_others(player, make_file):
+    """Shorter than a callback: several are heard between two looks at the stream."""
+    tiny, _ = make_file("tiny.wav", frames=50)
+    long, _ = make_file("long.wav", frames=48_000)
+    player.play(*[tiny] * 8, long)
+    wait_for(lambda: player.queue.index == 8, what="the last track")
+    assert [track.status for track in player.queue] == ["played"] * 8 + ["playing"]
+    assert [track.frames for track in player.queue][:8] == [50] * 8
+    assert kinds(player).count("track") == 9
+
+
+def test_a_listener_to_errors_plays_something_else(player, make_file, tmp_path):
+    """Inside the play that failed: what it begins is what plays, and the outer one ends nothing."""
+    good, _ = make_file(frames=24_000)
+    player.events.subscribe(lambda e: player.play(good) if e.kind == "error" else None)
+    with contextlib.suppress(SourceError):
+        player.play(tmp_path / "gone.wav")
+    wait_for(lambda: player.position > 0.1, what="the other file")
+    assert [track.path for track in player.queue] == [str(good)]
+    assert player.wait(10)
+    assert kinds(player) == ["error", "device", "track", "finished"]
+
+
+def test_a_listener_to_errors_that_tries_again_ends_with_the_player(player, tmp_path, caplog):
+    """For ever, but neither deeper and deeper nor on more and more threads."""
+    threads = []
+    tries = []
+
+    def again(event):
+        if event.kind == "error" and len(tries) < 300:
+            tries.append(event)
+            threads.append(threading.active_count())
+            player.play(tmp_path / "gone.wav")
+
+    player.events.subscribe(again)
+    with pytest.raises(SourceError):
+        player.play(tmp_path / "gone.wav")
+    wait_for(lambda: len(tries) == 300, what="the tries")
+    player.close()
+    assert caplog.text == ""
+    assert max(threads) - min(threads) < 10
+
+
+def test_a_replacement_that_races_a_stop_leaves_the_chain_whole(make_file):
+    """Whatever comes first, the chain has the user's own parts, and plays again."""
+    path, _ = make_file(frames=480_000)
+    one, other = Gain(gain_db=-3.0), Gain(gain_db=-6.0)
+    chain = Chain(one)
+    with Player("null", effects=chain) as player:
+        for k in range(12):
+            player.play(path)
+            old = chain.parts[0]
+            thread = threading.Thread(
+                target=chain.replace, args=(old, other if old is one else one)
+            )
+            thread.start()
+            time.sleep(0.004 * (k % 6))
+            player.stop()
+            thread.join(10)
+            assert not thread.is_alive()
+            assert [type(part) for part in chain.parts] == [Gain]
+            assert chain.parts[0] is not old
+        player.play(path)
+        wait_for(lambda: player.position > 0.1)

@@ -24,10 +24,16 @@ from zerocross.sources.file import open_source
 CALL_S, CLOSE_S = 5 * 0.05, 5 * 2.0
 
 
+class Seen(Player):
+    """A player that keeps what it tells."""
+
+    seen: list
+
+
 @pytest.fixture
 def player(request):
     """A player that keeps what it tells; its device is the test's parameter or the null device."""
-    with Player(getattr(request, "param", "null")) as made:
+    with Seen(getattr(request, "param", "null")) as made:
         made.seen = []
         made.events.subscribe(made.seen.append)
         yield made
@@ -138,7 +144,9 @@ def test_play_says_that_a_stopped_server_does_not_answer(pulse, make_file):
     path, _ = make_file(frames=44_100, sample_rate=44_100)
     with Player("pulseaudio") as player:
         with Stopped(pulse):
-            with pytest.raises(DeviceError, match="PulseAudio: .* not answered.*restart it") as said:
+            with pytest.raises(
+                DeviceError, match=r"PulseAudio: .* not answered.*restart it"
+            ) as said:
                 player.play(path)
             assert "\n" not in str(said.value)
             assert player.state == "stopped"
@@ -165,7 +173,8 @@ def test_a_server_that_goes_on_is_played_on(pulse, player, make_file):
 
 
 @pytest.mark.parametrize(
-    ("player", "server"), [("pulseaudio", "pulse"), (None, "pulse"), ("jack", "jack")],
+    ("player", "server"),
+    [("pulseaudio", "pulse"), (None, "pulse"), ("jack", "jack")],
     indirect=["player"],
 )
 def test_after_a_restart_playing_goes_on_where_it_was(request, player, server, make_file):

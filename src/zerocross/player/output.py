@@ -19,6 +19,12 @@ from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
 from zerocross.engine.layouts import PLAYED_CHANNELS
 from zerocross.errors import DeviceError, UsageError, ZerocrossError
+from zerocross.player.checks import (
+    check_effects,
+    checked_block_size,
+    checked_cpus,
+    checked_device,
+)
 from zerocross.sources.file import OpenSource
 from zerocross.system import Grant
 from zerocross.units import checked_volume
@@ -64,12 +70,14 @@ class Output:
         pin: Collection[int] | None,
         pin_decoder: Collection[int] | None,
     ) -> None:
-        if block_size is not None and not 16 <= block_size <= 65_536:
-            raise UsageError(f"block size {block_size}: give 16 to 65536 frames")
-        self.device_name, self._block_size = device, block_size
+        if effects is not None:
+            check_effects(effects)
+        self.device_name = checked_device(device)
+        self._block_size = checked_block_size(block_size)
         self._volume, self._muted = checked_volume(volume), False
         self.effects = effects
-        self._pin, self._pin_decoder = pin, pin_decoder
+        self._pin = checked_cpus("pin", pin)
+        self._pin_decoder = checked_cpus("pin_decoder", pin_decoder)
         self.stream: FileStream | None = None
         self._target = NULL_DEVICE
         self.told, self.told_reroutes = (0, 0), 0

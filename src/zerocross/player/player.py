@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from zerocross.closing import ClosesAtExit
 from zerocross.errors import UsageError
+from zerocross.player.checks import unknown_name
 from zerocross.player.notifications import Event, Events
 from zerocross.player.output import Output
 from zerocross.player.playback import Playback
@@ -82,6 +83,13 @@ class Player(ClosesAtExit):
         self._dropped.atexit = False  # ClosesAtExit does that
         super().__init__()
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set what can be set; a slip of the pen is told. A subclass may have what it likes."""
+        can_be_set = [n for n, p in vars(Player).items() if isinstance(p, property) and p.fset]
+        if type(self) is Player and not name.startswith("_") and name not in can_be_set:
+            raise UsageError(unknown_name("a player", name, can_be_set))
+        super().__setattr__(name, value)
+
     # --- queue and transport ------------------------------------------------------------
 
     @property
@@ -102,7 +110,7 @@ class Player(ClosesAtExit):
         *paths : path-like
             The new queue; nothing to keep the old one (or to resume from pause).
         start_s : float
-            Where the first track begins, in seconds.
+            Where the first track begins, in seconds; within it.
         duration_s : float or None
             Stop after so many seconds of audio, with a short fade.
 
@@ -111,9 +119,16 @@ class Player(ClosesAtExit):
         SourceError
             If none of the files can be played.
         UsageError
-            For what is no path or no time; then everything is as it was.
+            For what is no path or no time; then everything is as it was. For a start after the
+            track's end; then nothing plays.
         DeviceNotFound, DeviceError
-            If the device cannot be opened.
+            If the device cannot be opened, or its server does not answer.
+
+        Notes
+        -----
+        It waits a second for a disk that does not answer; then it returns, and the track is told as
+        buffering. It waits 5 s for a sound server. Within a listener to events it does not wait:
+        what goes wrong then is told as an event.
 
         """
         playback = self._playback
