@@ -1,4 +1,8 @@
-"""Finding devices: backends, what each has, and which one a name stands for, through miniaudio."""
+"""Finding devices: backends, what each has, and which one a name stands for, through miniaudio.
+
+A sound server that does not answer is asked once, on a thread that can be left behind. A little over
+300 lines, with the words for what miniaudio says.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
 """A stream of files: a ring and a decode thread before a chain's host, and the control thread's side of both.
 
 Sources are posted in order; a jump starts a new epoch. The format is fixed for life; sources of
-another sample rate are resampled on the decode thread.
+another sample rate are resampled on the decode thread. Nothing here waits but `stop_decoding` and
+`close`, for as long as they are told.
+
+Over 300 lines, as its methods share the records of both threads.
 """
 
 from __future__ import annotations

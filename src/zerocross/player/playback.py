@@ -8,7 +8,8 @@ Locks: `Playback.lock`, one re-entrant lock for each player, guards everything h
 `Feed`, the `Output` and the `Supervisor`; `Player`, `Supervisor` and `Start` take it, the methods
 below are called with it held unless they say otherwise. It is held for moments only, never over a
 call that asks a disk or a sound server. It is re-entrant because listeners to events are called with
-it held and may call the player. `Playback.idle` is a condition on the same lock, told at every change
+it held and may call the player. A little over 300 lines: what shares the lock stands together.
+`Playback.idle` is a condition on the same lock, told at every change
 of state.
 """
 
