@@ -55,6 +55,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "sync/*": ("test_sync",),
     "memory/record.py": ("test_memory", "test_layouts", "test_sync"),
     "memory/*": ("test_memory",),
+    "system/background.py": ("test_servers",),
     "system/*": ("test_system", "test_priority", "test_memory"),
     "units.py": ("test_units",),
     "errors.py": ("test_units", "test_proof", "test_memory", "test_sync"),

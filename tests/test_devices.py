@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from conftest import MUSIC, wait_for
+from conftest import MUSIC
 from zerocross import DeviceError, Player, render
 from zerocross.devices import discovery
 from zerocross.devices import miniaudio as device_room
