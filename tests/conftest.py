@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,7 @@ class Server:
 
     def stop(self):
         """End the server in order."""
+        self.process.send_signal(signal.SIGCONT)
         self.process.terminate()
         try:
             self.process.wait(5)
@@ -112,14 +114,9 @@ class Server:
             self.kill()
 
 
-@pytest.fixture
-def jack(monkeypatch):
-    """Run JACK's dummy driver with 64 frames at 48 kHz."""
-    need("jackd")
-    worker = os.environ.get("PYTEST_XDIST_WORKER", f"gw{os.getpid()}")
-    name = f"zerocross{int(worker[2:]) % 4}"  # JACK has room for eight servers, dead or alive
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
-    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+def start_jack():
+    """Run JACK's dummy driver with 64 frames at 48 kHz, on the server that the environment names."""
+    name = os.environ["JACK_DEFAULT_SERVER"]
     command = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     # Asked from a process of its own: libjack crashes at times while the server comes up.
@@ -135,21 +132,29 @@ def jack(monkeypatch):
             what="jackd",
             timeout_s=30,
         )
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+@pytest.fixture
+def jack(monkeypatch):
+    """A JACK of the test's own."""
+    need("jackd")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", f"gw{os.getpid()}")
+    # JACK has room for eight servers, dead or alive.
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", f"zerocross{int(worker[2:]) % 4}")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    server = start_jack()
+    try:
         yield server
     finally:
         server.stop()
 
 
-@pytest.fixture
-def pulse(monkeypatch, tmp_path_factory):
-    """Run PulseAudio with a null sink, float32 at 44.1 kHz; returns the sink's name."""
-    need("pulseaudio")
-    need("parec")
-    folder = tmp_path_factory.mktemp("pulse")
-    folder.chmod(0o700)
-    for variable in ("XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH", "HOME"):
-        monkeypatch.setenv(variable, str(folder))
-    monkeypatch.setenv("PULSE_SERVER", f"unix:{folder}/native")
+def start_pulse(folder):
+    """Run PulseAudio with a null sink, float32 at 44.1 kHz, on a socket in a folder."""
     command = [
         "pulseaudio",
         "-n",
@@ -165,8 +170,27 @@ def pulse(monkeypatch, tmp_path_factory):
     from zerocross.devices.discovery import _default_of
 
     server = Server(process)
+    server.folder = folder
     try:
         wait_for(lambda: _default_of("pulseaudio") is not None, what="pulseaudio")
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+@pytest.fixture
+def pulse(monkeypatch, tmp_path_factory):
+    """A PulseAudio of the test's own."""
+    need("pulseaudio")
+    need("parec")
+    folder = tmp_path_factory.mktemp("pulse")
+    folder.chmod(0o700)
+    for variable in ("XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH", "HOME"):
+        monkeypatch.setenv(variable, str(folder))
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{folder}/native")
+    server = start_pulse(folder)
+    try:
         yield server
     finally:
         server.stop()

@@ -172,7 +172,7 @@ def test_python_writes_what_is_pythons(written, make_file):
         player.play(path)
         wait_for(lambda: player.position > 0.1)
         player.volume = 0.5
-        player.muted = True
+        player.mute = True
         player.seek(1.0)
         player.pause()
         player.resume()

@@ -18,8 +18,9 @@ import pytest
 import soundfile
 
 from conftest import music, wait_for
-from zerocross import DeviceNotFound, Player, SourceError, UsageError
+from zerocross import Chain, DeviceNotFound, Player, SourceError, UsageError
 from zerocross.devices.discovery import NULL_DEVICE
+from zerocross.effects import Gain
 from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
 from zerocross.offline import render
@@ -32,9 +33,15 @@ from zerocross.sources.file import open_source
 RATES = (48_000, 44_100)
 
 
+class Seen(Player):
+    """A player that keeps what it tells."""
+
+    seen: list
+
+
 @pytest.fixture
 def player():
-    with Player("null", block_size=64) as made:
+    with Seen("null", block_size=64) as made:
         made.seen = []
         made.events.subscribe(made.seen.append)
         yield made
@@ -87,6 +94,7 @@ def test_the_report_has_what_is_promised(player, make_file):
         "callbacks",
         "late_callbacks",
         "underruns",
+        "stalls",
         "deadline_ns",
         "callback_ns",
         "share_of_deadline",
@@ -476,7 +484,7 @@ def test_a_listener_to_errors_may_stop_the_player(player, make_file, tmp_path, g
     assert player.wait(10)
     assert kinds(player)[-2:] == ["error", "stopped"]
     assert [t.status for t in player.queue][good_first:] == ["failed", "waiting"]
-    assert open_files(tmp_path) == 0
+    wait_for(lambda: open_files(tmp_path) == 0, what="the files to be closed")
     player.play(good)
     assert player.state == "playing"
 
@@ -537,14 +545,13 @@ def test_a_lost_device_moves_on_with_the_position(player, make_file):
     player.play(path)
     wait_for(lambda: player.position > 0.2)
     before = player.position
-    player._output.stream.device.client.record.store(
-        "stops", 1
-    )  # what the device's notification does
+    player._output.stream.device.stop()  # as its server would
     wait_for(lambda: "notice" in kinds(player))
     wait_for(lambda: player.position > before + 0.2)
     assert player.position < before + 2
     notice = next(event for event in player.seen if event.kind == "notice")
-    assert "is gone; playing on" in notice.message
+    assert "is gone; playing waits at 0." in notice.message
+    assert kinds(player)[-1] == "device"
     assert player.state == "playing"
 
 
@@ -617,7 +624,7 @@ def opened(monkeypatch):
         found.append(open_source(path))
         return found[-1]
 
-    monkeypatch.setattr("zerocross.player.feed.open_source", opening)
+    monkeypatch.setattr("zerocross.player.opener.open_source", opening)
     return found
 
 
@@ -629,17 +636,18 @@ def test_every_file_that_was_opened_is_closed(player, opened, make_file, tmp_pat
     """Those that were played, those open ahead, those of another rate, those sought in."""
     paths = [make_file(f"{rate}.wav", frames=6000, sample_rate=rate)[0] for rate in RATES]
     player.play(*paths)
+    wait_for(lambda: player._playback.feed.other_format, what="the other rate to be seen")
     player.seek(0.05)
     assert player.wait(10)
     assert len(opened) == 3, "the seek let go of the one of another rate, too"
-    assert all(map(is_closed, opened))
+    wait_for(lambda: all(map(is_closed, opened)), what="the files to be closed")
     player.play(paths[0], paths[1])
     player.stop()
     player.play(*paths[:1] * 10)
     player.play(paths[1])
     player.close()
     assert len(opened) > 6
-    assert all(map(is_closed, opened))
+    wait_for(lambda: all(map(is_closed, opened)), what="the files to be closed")
     del opened[:]
     render(paths, tmp_path / "out.wav")
     assert len(opened) == 2
@@ -818,12 +826,13 @@ def test_closing_leaves_no_threads_and_no_files(make_file):
     with Player("null") as player:
         player.play(path)
         player.wait(10)
-    threads, files = threading.active_count(), open_files()
+    wait_for(lambda: threading.active_count() == 1, what="the threads of other tests to end")
+    threads, files = 1, open_files()
     for _ in range(5):
         with Player("null") as player:
             player.play(path)
             time.sleep(0.02)
-    assert threading.active_count() == threads
+    wait_for(lambda: threading.active_count() == threads, what="the threads to end")
     assert open_files() <= files
 
 
@@ -870,3 +879,117 @@ def test_a_listener_closes_the_player_within_a_call(make_file, kind):
     thread.join(20)
     assert not thread.is_alive()
     assert player.state == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"device": 3}, "device=3: give a device's name"),
+        ({"device": ""}, "device='': give a device's name"),
+        ({"block_size": "many"}, "block size 'many': give 16 to 65536"),
+        ({"block_size": 64.5}, "block size 64.5: give 16 to 65536"),
+        ({"volume": "loud"}, "volume loud: give a number from 0 to 1"),
+        ({"effects": 5}, "effects=5: give a zerocross.Chain"),
+        ({"replaygain": 7}, "replaygain"),
+        ({"pin": 99}, "pin=99: give numbers of CPUs in a list"),
+        ({"pin": []}, "pin=[]: give numbers"),
+        ({"pin_decoder": [-1]}, "pin_decoder=[-1]: give numbers"),
+    ],
+)
+def test_what_a_player_cannot_be_is_refused_at_the_door(options, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        Player(**options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"channels": 0}, {"channels": 3}, {"ring_s": -1.0}, {"ring_s": float("nan")}]
+)
+def test_what_a_stream_cannot_be_is_refused(options):
+    with pytest.raises(UsageError, match="give 1 or 2 channels and a ring"):
+        FileStream(48_000, **options)
+
+
+def test_a_slip_of_the_pen_is_told():
+    player = Player("null")
+    with pytest.raises(UsageError, match="no 'volum' to set; volume is near"):
+        player.volum = 0.5
+    with pytest.raises(UsageError, match="no 'gain' to set; there are: mute, volume"):
+        player.gain = 0.5
+    player.volume, player.mute = 0.5, True
+    player.close()
+
+
+def test_a_start_after_the_end_is_an_error(player, make_file):
+    path, _ = make_file(frames=48_000)
+    with pytest.raises(UsageError, match=r"start_s=2 is not within .*song.wav: it has 1.00 s"):
+        player.play(path, start_s=2.0)
+    assert player.state == "stopped"
+    player.play(path, start_s=0.5)
+    assert player.wait(10)
+    assert player.queue[0].status == "played"
+
+
+def test_tiny_tracks_are_played_like_others(player, make_file):
+    """Shorter than a callback: several are heard between two looks at the stream."""
+    tiny, _ = make_file("tiny.wav", frames=50)
+    long, _ = make_file("long.wav", frames=48_000)
+    player.play(*[tiny] * 8, long)
+    wait_for(lambda: player.queue.index == 8, what="the last track")
+    assert [track.status for track in player.queue] == ["played"] * 8 + ["playing"]
+    assert [track.frames for track in player.queue][:8] == [50] * 8
+    assert kinds(player).count("track") == 9
+
+
+def test_a_listener_to_errors_plays_something_else(player, make_file, tmp_path):
+    """Inside the play that failed: what it begins is what plays, and the outer one ends nothing."""
+    good, _ = make_file(frames=24_000)
+    player.events.subscribe(lambda e: player.play(good) if e.kind == "error" else None)
+    with contextlib.suppress(SourceError):
+        player.play(tmp_path / "gone.wav")
+    wait_for(lambda: player.position > 0.1, what="the other file")
+    assert [track.path for track in player.queue] == [str(good)]
+    assert player.wait(10)
+    assert kinds(player) == ["error", "device", "track", "finished"]
+
+
+def test_a_listener_to_errors_that_tries_again_ends_with_the_player(player, tmp_path, caplog):
+    """For ever, but neither deeper and deeper nor on more and more threads."""
+    threads = []
+    tries = []
+
+    def again(event):
+        if event.kind == "error" and len(tries) < 300:
+            tries.append(event)
+            threads.append(threading.active_count())
+            player.play(tmp_path / "gone.wav")
+
+    player.events.subscribe(again)
+    with pytest.raises(SourceError):
+        player.play(tmp_path / "gone.wav")
+    wait_for(lambda: len(tries) == 300, what="the tries")
+    player.close()
+    assert caplog.text == ""
+    assert max(threads) - min(threads) < 10
+
+
+def test_a_replacement_that_races_a_stop_leaves_the_chain_whole(make_file):
+    """Whatever comes first, the chain has the user's own parts, and plays again."""
+    path, _ = make_file(frames=480_000)
+    one, other = Gain(gain_db=-3.0), Gain(gain_db=-6.0)
+    chain = Chain(one)
+    with Player("null", effects=chain) as player:
+        for k in range(12):
+            player.play(path)
+            old = chain.parts[0]
+            thread = threading.Thread(
+                target=chain.replace, args=(old, other if old is one else one)
+            )
+            thread.start()
+            time.sleep(0.004 * (k % 6))
+            player.stop()
+            thread.join(10)
+            assert not thread.is_alive()
+            assert [type(part) for part in chain.parts] == [Gain]
+            assert chain.parts[0] is not old
+        player.play(path)
+        wait_for(lambda: player.position > 0.1)

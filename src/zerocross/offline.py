@@ -26,7 +26,8 @@ from zerocross.graph.block import MAX_BLOCK
 from zerocross.graph.chain import Chain
 from zerocross.loudness.replaygain import GainTags, gain_for
 from zerocross.player.budget import Budget
-from zerocross.player.feed import Feed, open_with_gain
+from zerocross.player.feed import Feed
+from zerocross.player.opener import open_with_gain
 from zerocross.player.queue import Queue, Track
 from zerocross.sources.file import (
     MAX_SAMPLE_RATE,

@@ -77,6 +77,10 @@ def checked_volume(value: float) -> float:
         For anything else, NaN too.
 
     """
-    if not 0.0 <= value <= 1.0:
+    try:
+        volume = float(value)
+    except (TypeError, ValueError, OverflowError):
+        volume = math.nan
+    if not 0.0 <= volume <= 1.0:
         raise UsageError(f"volume {value}: give a number from 0 to 1")
-    return float(value)
+    return volume

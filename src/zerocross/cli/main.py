@@ -92,15 +92,15 @@ def _run(arguments: list[str]) -> int:
         arguments = [a for a in arguments if a != "--debug"]
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        return _run(arguments, debug)
+        return _invoke(arguments, debug)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """Print a warning as the line that it is, without the place in the code."""
-    click.echo(f"warning: {message}", err=True)
+    say(f"warning: {message}", err=True)
 
 
-def _run(arguments: list[str], debug: bool) -> int:
+def _invoke(arguments: list[str], debug: bool) -> int:
     try:
         code = cli.main(arguments, prog_name="zerocross", standalone_mode=False)
         return int(code or 0)

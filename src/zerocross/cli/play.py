@@ -171,7 +171,7 @@ def _wait(player: Player, show: bool) -> None:
 
 def print_event(event: Event) -> None:
     """Print the events that a listener should know of."""
-    if event.kind in ("error", "warning", "fault", "notice", "underrun"):
+    if event.kind in ("error", "warning", "fault", "notice", "underrun", "buffering"):
         say(f"{event.kind}: {event.message}", err=True)
 
 

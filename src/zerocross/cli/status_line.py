@@ -27,7 +27,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 _WIDTH_FOR_BOTH = 100
 _SEEK_S = 5.0
 _VOLUME_STEP = 0.05
-_SYMBOLS = {"playing": "▶", "paused": "⏸", "stopped": "■"}
+_SYMBOLS = {"playing": "▶", "paused": "⏸", "stopped": "■", "buffering": "…", "waiting": "…"}
 _HELP = "space pause  ←→ 5 s  ↑↓ volume  n p track  m mute  q quit"
 
 

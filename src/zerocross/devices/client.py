@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zerocross.compiler import invoke, kernel, record_at
+from zerocross.compiler import fetch_add, invoke, kernel, load_acquire, record_at
 from zerocross.memory import Record, layout
 
 __all__ = ["CLIENT", "EXCHANGE", "Client", "call_client"]
@@ -17,23 +17,32 @@ __all__ = ["CLIENT", "EXCHANGE", "Client", "call_client"]
 #: What goes over with a call: addresses of interleaved frames, 0 for none, and how many.
 EXCHANGE = layout(audio=["input", "output", "frames"])
 
-#: Whom to call (``process`` is 0 when there is no one any more), and what the device had to tell.
+#: Whom to call (``process`` is 0 when there is no one any more), what the device had to tell, and
+#: how many calls are under way.
 CLIENT = layout(
-    setup=["process", "stream", "exchange"],
-    notice=["stops", "reroutes"],
+    setup=["stream", "exchange"],
+    control=["process"],
+    notice=["starts", "stops", "reroutes"],
+    audio=["inside"],
 )
 
 
 @kernel
 def call_client(client: Any, input_address: Any, output_address: Any, frames: Any) -> None:
-    """Call a client for frames; nothing if there is none. Real-time: as safe as who is called."""
-    if client.process == 0:
-        return
-    exchange = record_at(client.exchange, EXCHANGE)
-    exchange.input = input_address
-    exchange.output = output_address
-    exchange.frames = frames
-    invoke(client.process, client.stream, client.exchange)
+    """Call a client for frames; nothing if there is none. Real-time: as safe as who is called.
+
+    It is inside before it looks whom to call, so who takes ``process`` away and then sees nobody
+    inside knows that nobody will come.
+    """
+    fetch_add(client, "inside", 1)
+    process = load_acquire(client, "process")
+    if process != 0:
+        exchange = record_at(client.exchange, EXCHANGE)
+        exchange.input = input_address
+        exchange.output = output_address
+        exchange.frames = frames
+        invoke(process, client.stream, client.exchange)
+    fetch_add(client, "inside", -1)
 
 
 class Client:
@@ -63,3 +72,22 @@ class Client:
     def stops(self) -> int:
         """How often the device told that it had stopped."""
         return self.record.load("stops")
+
+    @property
+    def starts(self) -> int:
+        """How often the device told that it had started."""
+        return self.record.load("starts")
+
+    @property
+    def reroutes(self) -> int:
+        """How often the device told that the sound server had moved it to another one."""
+        return self.record.load("reroutes")
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether a call is under way."""
+        return self.record.load("inside") != 0
+
+    def release(self) -> None:
+        """Have no one called from here on; a call that is under way may still go on."""
+        self.record.store("process", 0)

@@ -1,4 +1,8 @@
-"""Finding devices: backends, what each has, and which one a name stands for, through miniaudio."""
+"""Finding devices: backends, what each has, and which one a name stands for, through miniaudio.
+
+A sound server that does not answer is asked once, on a thread that can be left behind. A little over
+300 lines, with the words for what miniaudio says.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import dataclasses
 import difflib
 import functools
 import sys
+import threading
 from typing import Any
 
 import _miniaudio
@@ -15,6 +20,7 @@ import _miniaudio
 from zerocross.compiler import entry
 from zerocross.dsp.convert import FORMAT_F32, FORMAT_S16, FORMAT_S24, FORMAT_S32
 from zerocross.errors import DeviceError, DeviceNotFound
+from zerocross.system.background import BackgroundCall
 
 __all__ = [
     "BACKENDS",
@@ -25,6 +31,7 @@ __all__ = [
     "enabled_backends",
     "find_devices",
     "list_devices",
+    "quieten_libraries",
 ]
 
 ffi, lib = _miniaudio.ffi, _miniaudio.lib
@@ -136,7 +143,7 @@ def _ignore_message(a: int, b: int, c: int, d: int, e: int) -> None:
 
 
 @functools.cache
-def _quieten_libraries() -> None:
+def quieten_libraries() -> None:
     """Keep ALSA and JACK from printing on the terminal for all that they cannot open."""
     if sys.platform != "linux":
         return
@@ -163,7 +170,7 @@ class Context:
         config.pulse.pApplicationName = self._name
         config.jack.pClientName = self._name
         only = ffi.new("ma_backend[]", [BACKENDS[backend]])
-        _quieten_libraries()
+        quieten_libraries()
         result = lib.ma_context_init(only, 1, config, self._handle)
         if result != 0:
             raise DeviceError(f"{_TITLES[backend]}: {describe_result(result)}")
@@ -208,22 +215,62 @@ class Context:
         )
 
 
+#: How long a sound system may take to answer, in seconds.
+_PATIENCE_S = 2.0
+_asked: dict[tuple[str, bool], BackgroundCall[list[DeviceInfo]]] = {}
+_asking = threading.Lock()
+
+
+def _devices_of(backend: str, inputs: bool) -> list[DeviceInfo]:
+    """Return a backend's devices; a question that it has not answered yet is not asked again.
+
+    Raises
+    ------
+    DeviceError
+        If it has none, or does not answer.
+
+    """
+    key = backend, inputs
+    with _asking:
+        call = _asked.get(key)
+        if call is None or not call.is_running:
+            call = BackgroundCall(lambda: _ask(backend, inputs), f"zerocross-{backend}")
+            _asked[key] = call
+    if not call.wait(_PATIENCE_S):
+        raise DeviceError(_no_answer(backend))
+    return call.result()
+
+
+def _no_answer(backend: str) -> str:
+    return (
+        f"{_TITLES[backend]}: its sound server has not answered for {_PATIENCE_S:.0f} s; "
+        "restart it, or choose another --device (null plays without sound)"
+    )
+
+
+def _ask(backend: str, inputs: bool) -> list[DeviceInfo]:
+    context = Context(backend)
+    try:
+        return context.devices(inputs)
+    finally:
+        context.close()
+
+
+def is_waited_for(backend: str) -> bool:
+    """Return whether a backend was asked for its devices and has not answered."""
+    with _asking:
+        return any(key[0] == backend and call.is_running for key, call in _asked.items())
+
+
 def list_devices(inputs: bool = False) -> tuple[list[DeviceInfo], dict[str, str]]:
     """Return all devices to play (or to record), and for each backend without any the reason."""
     found: list[DeviceInfo] = []
     reasons: dict[str, str] = {}
     for backend in enabled_backends():
         try:
-            context = Context(backend)
+            found += _devices_of(backend, inputs)
         except DeviceError as error:
             reasons[backend] = str(error)
-            continue
-        try:
-            found += context.devices(inputs)
-        except DeviceError as error:
-            reasons[backend] = str(error)
-        finally:
-            context.close()
     return found, reasons
 
 
@@ -246,21 +293,29 @@ def find_devices(
     ------
     DeviceNotFound
         If there is none; lists the near ones.
+    DeviceError
+        If the only sound server that could have one does not answer.
 
     """
     if name is None:
-        defaults = (
-            _default_of(each, inputs) for each in enabled_backends() if backend in (None, each)
-        )
-        return [device for device in defaults if device]
+        backends = [each for each in enabled_backends() if backend in (None, each)]
+        defaults = [_default_of(each, inputs) for each in backends]
+        found = [device for device in defaults if device]
+        silent = [each for each in backends if is_waited_for(each)]
+        if silent and found == [NULL_DEVICE]:
+            raise DeviceError(_no_answer(silent[0]))
+        return found
     if name.lower() in enabled_backends():
         device = _default_of(name.lower(), inputs)
         if device:
             return [device]
+        if is_waited_for(name.lower()):
+            raise DeviceError(_no_answer(name.lower()))
         raise DeviceNotFound(
             f"{name}: no device there; is its server running? See: zerocross devices"
         )
-    found = [d for d in list_devices(inputs)[0] if backend in (None, d.backend)]
+    there, _ = list_devices(inputs)
+    found = [d for d in there if backend in (None, d.backend)]
     same = [d for d in found if d.name == name]
     same = same or [d for d in found if name.lower() in d.name.lower()]
     if same:
@@ -278,15 +333,9 @@ def _default_of(backend: str, inputs: bool = False) -> DeviceInfo | None:
     if backend == "null":
         return NULL_DEVICE
     try:
-        context = Context(backend)
+        devices = _devices_of(backend, inputs)
     except DeviceError:
         return None
-    try:
-        devices = context.devices(inputs)
-    except DeviceError:
-        return None
-    finally:
-        context.close()
     if backend == "alsa":  # its list may lack "default", which can be opened all the same
         return next((d for d in devices if d.is_default), DeviceInfo("alsa", "default", True))
     return next((d for d in devices if d.is_default), None)

@@ -17,13 +17,20 @@ import numpy as np
 from zerocross.closing import Closes
 from zerocross.compiler import entry, fetch_add, int32_array, int64_array, record_at
 from zerocross.devices.client import CLIENT, Client, call_client
-from zerocross.devices.discovery import Context, DeviceInfo, describe_result, find_devices
+from zerocross.devices.discovery import (
+    Context,
+    DeviceInfo,
+    describe_result,
+    find_devices,
+    quieten_libraries,
+)
 from zerocross.dsp.convert import FORMAT_F32, FORMAT_S16, FORMAT_S24, FORMAT_S32
 from zerocross.errors import DeviceError
 
 __all__ = [
     "DEFAULT_BLOCK",
     "Device",
+    "load_callbacks",
     "miniaudio_callback",
     "miniaudio_notification",
     "open_device",
@@ -36,6 +43,7 @@ DEFAULT_BLOCK = 512
 # PulseAudio keeps only two blocks of a client ahead, and its server is woken late at times.
 _DEFAULT_BLOCKS = {"pulseaudio": 2048}
 _PERIODS = 3
+_TYPE_STARTED = int(lib.ma_device_notification_type_started)
 _TYPE_STOPPED = int(lib.ma_device_notification_type_stopped)
 _TYPE_REROUTED = int(lib.ma_device_notification_type_rerouted)
 _USER_DATA = ffi.offsetof("ma_device", "pUserData")
@@ -60,10 +68,18 @@ def miniaudio_notification(notification: int) -> None:
     device = int64_array(notification, 1)[0]
     kind = int32_array(notification + _EVENT_TYPE, 1)[0]
     client = record_at(int64_array(device + _USER_DATA, 1)[0], CLIENT)
-    if kind == _TYPE_STOPPED:
+    if kind == _TYPE_STARTED:
+        fetch_add(client, "starts", 1)
+    elif kind == _TYPE_STOPPED:
         fetch_add(client, "stops", 1)
     elif kind == _TYPE_REROUTED:
         fetch_add(client, "reroutes", 1)
+
+
+def load_callbacks() -> None:
+    """Compile or load what devices call, so that opening one waits for its sound server alone."""
+    quieten_libraries()
+    _ = miniaudio_callback.address, miniaudio_notification.address
 
 
 class Device(Closes):
@@ -150,6 +166,11 @@ class Device(Closes):
         """Whether the device is calling back."""
         return self._open and bool(lib.ma_device_is_started(self._handle))
 
+    @property
+    def is_suspended(self) -> bool:
+        """Whether the sound server holds the device, open, and will let it go on by itself."""
+        return self.is_running and self.client.stops >= max(1, self.client.starts)
+
     def start(self) -> None:
         """Begin to call back."""
         result = lib.ma_device_start(self._handle)
@@ -161,7 +182,7 @@ class Device(Closes):
         if self._open:
             lib.ma_device_stop(self._handle)
 
-    def close(self, patience_s: float = 3.0) -> None:
+    def close(self, patience_s: float = 1.0) -> None:
         """Stop and let go of the device; twice is once.
 
         A device whose sound server died may never answer. From here on it calls no one, and if it
@@ -170,6 +191,7 @@ class Device(Closes):
         if not self._open:
             return
         self._open = False
+        self.client.release()
         self._handle.pUserData = ffi.cast("void *", _no_client().record.address)
         closer = threading.Thread(target=self._let_go, name="zerocross-close", daemon=True)
         _left_behind.add(self)

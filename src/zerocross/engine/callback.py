@@ -34,7 +34,7 @@ from zerocross.dsp.peaks import fall_peaks
 from zerocross.dsp.ramp import apply_ramp, ramp_to
 from zerocross.engine.layouts import CALLBACK_FAULT, CALLBACK_SHORT, STREAM, TRANSPORT
 from zerocross.engine.timing import remember
-from zerocross.engine.transport import fetch, publish_position, watch_fill
+from zerocross.engine.transport import SHORT, STALLED, fetch, publish_position, watch_fill
 from zerocross.graph.block import MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.program import PROGRAM, run_program
 from zerocross.sync.tap import TAP, tap_write
@@ -59,7 +59,11 @@ def _rows_of(stream: Any, frames: Any) -> Any:
 @kernel
 def _fetch_file(stream: Any, _address: Any, rows: Any, frames: Any) -> None:
     """Take a block from the transport: from the ring, or silence."""
-    stream.underruns += fetch(record_at(stream.transport, TRANSPORT), rows, frames)
+    short = fetch(record_at(stream.transport, TRANSPORT), rows, frames)
+    if short == SHORT:
+        stream.underruns += 1
+    elif short == STALLED:
+        stream.stalls += 1
 
 
 @kernel

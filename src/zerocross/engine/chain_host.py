@@ -146,6 +146,11 @@ class ChainHost:
             raise
         self.device = device
 
+    @property
+    def has_new_thread(self) -> bool:
+        """Whether a device's thread has called back for which `elevate` was not called."""
+        return self.record.load("thread") not in {0, self._elevated}
+
     def elevate(self, cpus: Collection[int] | None = None) -> list[Grant]:
         """Ask for real-time priority for the device's thread, once it has called back.
 

@@ -67,6 +67,7 @@ COUNTED = (
     Counted("callbacks", _sum),
     Counted("late_callbacks", _sum),
     Counted("underruns", _sum),
+    Counted("stalls", _sum),
     Counted("faults", _sum, restarts=False),
     Counted("fault_status", _later, restarts=False),
     Counted("longest_ns", max),
@@ -198,6 +199,7 @@ class Counters:
             "callbacks": self.number("callbacks"),
             "late_callbacks": self.number("late_callbacks"),
             "underruns": self.number("underruns"),
+            "stalls": self.number("stalls"),
             "callback_ns": times,
             "share_of_deadline": {
                 name: elapsed / deadline_ns if deadline_ns else 0.0

@@ -117,7 +117,7 @@ def end_run(decoder: Any, ring: Any) -> Any:
             push_due_mark(decoder, ring, decoder.current)
         decoder.run = 0
         return _BUSY
-    if writable(ring) < RESAMPLED_CHUNK:
+    if room_in(decoder, ring) < RESAMPLED_CHUNK:
         return _IDLE
     frames = frames_to_read(decoder)
     rows = float32_rows(decoder.rows_in, decoder.channels, CHUNK)
@@ -129,10 +129,14 @@ def end_run(decoder: Any, ring: Any) -> Any:
 
 
 @kernel
+def room_in(decoder: Any, ring: Any) -> Any:
+    """Return how many frames may be written: the ring is filled as far as one reads ahead."""
+    return writable(ring) - load_acquire(decoder, "kept_free")
+
+
+@kernel
 def start_source(decoder: Any, ring: Any) -> Any:
-    """Take the next source, if there is one."""
-    if load_acquire(decoder, "sources_written") == decoder.sources_taken:
-        return _IDLE
+    """Take the next source; there is one."""
     transport = record_at(decoder.transport, TRANSPORT)
     if decoder.marks_written - load_acquire(transport, "marks_taken") >= MARKS // 2:
         return _IDLE
@@ -210,8 +214,8 @@ def decode_chunk(decoder: Any, ring: Any) -> Any:
         return end_source(decoder, source)
     if decoder.run:
         return decode_resampled(decoder, ring, limit)
-    free = writable(ring)
-    if free < min(CHUNK, ring.capacity // 4):
+    free = room_in(decoder, ring)
+    if free < min(CHUNK, (ring.capacity - decoder.kept_free) // 4):
         return _IDLE
     out = contiguous(ring, ring.write, min(free, CHUNK, limit))
     frames = out.size // decoder.channels
@@ -239,7 +243,7 @@ def decode_chunk(decoder: Any, ring: Any) -> Any:
 def decode_resampled(decoder: Any, ring: Any, limit: Any) -> Any:
     """Decode the next frames of the current source through the resampler into the ring."""
     source, channels = decoder.current, decoder.channels
-    if writable(ring) < RESAMPLED_CHUNK:
+    if room_in(decoder, ring) < RESAMPLED_CHUNK:
         return _IDLE
     frames = min(limit, frames_to_read(decoder))
     got = sf_readf_float(source.handle, decoder.scratch, frames)
@@ -272,9 +276,16 @@ def decode_step(decoder: Any) -> Any:
     if decoder.epoch != wanted:
         drop_old_sources(decoder, wanted)
     if decoder.active == 0:
-        return start_source(decoder, ring)
+        if load_acquire(decoder, "sources_written") == decoder.sources_taken:
+            return _IDLE
+        store_release(decoder, "reading_since", monotonic_ns())  # it seeks
+        result = start_source(decoder, ring)
+        store_release(decoder, "reading_since", 0)
+        return result
     started = monotonic_ns()
+    store_release(decoder, "reading_since", started)
     result = decode_chunk(decoder, ring)
+    store_release(decoder, "reading_since", 0)
     decoder.decode_ns += monotonic_ns() - started
     return result
 

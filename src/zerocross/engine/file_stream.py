@@ -1,16 +1,23 @@
 """A stream of files: a ring and a decode thread before a chain's host, and the control thread's side of both.
 
 Sources are posted in order; a jump starts a new epoch. The format is fixed for life; sources of
-another sample rate are resampled on the decode thread.
+another sample rate are resampled on the decode thread. Nothing here waits but `stop_decoding` and
+`close`, for as long as they are told.
+
+Over 300 lines, as its methods share the records of both threads.
 """
 
 from __future__ import annotations
 
+import collections
 import threading
 import time
 from collections.abc import Collection
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.devices.client import Client
 from zerocross.devices.miniaudio import DEFAULT_BLOCK, Device
 from zerocross.dsp.mix import MAX_INPUTS
 from zerocross.dsp.resample import Resampler, make_resampler
@@ -25,6 +32,7 @@ from zerocross.engine.layouts import (
     MARKS,
     OUTCOME,
     OUTCOMES,
+    PLAYED_CHANNELS,
     POSITION_FIELDS,
     SOURCE,
     SOURCE_END,
@@ -32,19 +40,31 @@ from zerocross.engine.layouts import (
     TRANSPORT,
 )
 from zerocross.engine.resampling import CHUNK, RESAMPLED_CHUNK
-from zerocross.errors import ZerocrossError
+from zerocross.engine.transport import REFILLING, STALL_NS
+from zerocross.errors import UsageError
+from zerocross.graph.processor import Processor
 from zerocross.memory import Record, aligned_zeros
-from zerocross.sources.file import OpenSource, provide_libsndfile
+from zerocross.sources.file import (
+    MAX_SAMPLE_RATE,
+    MIN_SAMPLE_RATE,
+    OpenSource,
+    provide_libsndfile,
+)
 from zerocross.sync import Latest, Ring
 from zerocross.system import Grant
 from zerocross.system.affinity import pin
+from zerocross.system.background import BackgroundCall
 from zerocross.system.priority import name_thread
 
 __all__ = ["FileStream"]
 
+Source = npt.NDArray[np.void]
+
 _NAP_US = 2_000
 _THRESHOLD_S = 0.100
 _LEAD_S = 0.020
+_CLOSE_PATIENCE_S = 1.0
+_LONGEST_RING_S = 60.0
 _END_OF_TIME = (1 << 62) - 1
 
 
@@ -58,7 +78,9 @@ class FileStream(ChainHost):
     channels : {1, 2}
         Samples in a frame.
     ring_s : float
-        Length of the ring in seconds.
+        How far is read ahead, in seconds.
+    longest_s : float
+        How far is read ahead once a file was late (`read_further_ahead`), in seconds.
     block_size : int or None
         Frames in a callback asked of devices.
     volume : float
@@ -73,11 +95,15 @@ class FileStream(ChainHost):
         ring_s: float = 1.0,
         block_size: int | None = None,
         volume: float = 1.0,
+        longest_s: float = 0.0,
     ) -> None:
+        _check_format(sample_rate, channels, ring_s)
         provide_libsndfile()
         block = block_size or DEFAULT_BLOCK
-        capacity = max(round(ring_s * sample_rate), 4 * block, 4 * CHUNK)
+        ahead = max(round(ring_s * sample_rate), 4 * block, 4 * CHUNK)
+        capacity = max(ahead, round(longest_s * sample_rate))
         self.ring = Ring(capacity, channels)
+        _ = file_callback.address, decode.decode_loop.address  # made now, not under a device
         super().__init__(
             file_callback, sample_rate, channels, block_size, volume, (self.ring.region,)
         )
@@ -90,10 +116,14 @@ class FileStream(ChainHost):
         self._resamplers: dict[int, Resampler] = {}
         self._outcomes_read = 0
         self._thread: threading.Thread | None = None
-        self._set_up_transport()
+        self._client: Client | None = None
+        # Sources that found no free slot: a decode thread that waits for a disk takes none.
+        self._unposted: collections.deque[Source] = collections.deque()
+        self._set_up_transport(ahead)
         self._set_up_decoder()
+        self.decoder["kept_free"] = capacity - ahead
 
-    def _set_up_transport(self) -> None:
+    def _set_up_transport(self, ahead: int) -> None:
         threshold = max(round(_THRESHOLD_S * self.sample_rate), 2 * self.block_size)
         self.record["transport"] = self.transport.address
         self.transport.fill(
@@ -102,9 +132,9 @@ class FileStream(ChainHost):
             decoder=self.decoder.address,
             latest=self._position.record.address,
             sample_rate=self.sample_rate,
-            threshold=min(threshold, self.ring.capacity // 2),
+            threshold=min(threshold, ahead // 2),
             ramp_frames=self.record["ramp_frames"],
-            low_water_frames=self.ring.capacity,
+            low_water_frames=ahead,
         )
 
     def _set_up_decoder(self) -> None:
@@ -141,13 +171,9 @@ class FileStream(ChainHost):
     def jump(self) -> int:
         """Begin a new epoch: nothing posted before will be heard. Returns its number."""
         epoch = self.epoch + 1
+        self._unposted.clear()
         self.transport.store("epoch", epoch)
         return epoch
-
-    def can_post(self) -> bool:
-        """Return whether a source can be posted now without waiting."""
-        waiting = int(self.decoder["sources_written"]) - self.decoder.load("sources_taken")
-        return waiting < SOURCES
 
     def post(
         self,
@@ -157,7 +183,7 @@ class FileStream(ChainHost):
         end_frame: int | None = None,
         reused: bool = False,
     ) -> None:
-        """Post a source, to be played after all that was posted before.
+        """Post a source, to be played after all that was posted before. It never waits.
 
         Parameters
         ----------
@@ -171,7 +197,7 @@ class FileStream(ChainHost):
             Whether a decode thread may have moved its position.
 
         """
-        slot = self._next_slot()
+        slot = np.zeros((), SOURCE)
         slot["serial"], slot["kind"], slot["handle"] = serial, 0, source.handle
         slot["channels"], slot["rate"] = source.channels, source.sample_rate
         slot["resampler"] = self._resampler_for(source.sample_rate)
@@ -184,13 +210,13 @@ class FileStream(ChainHost):
         slot["identity"] = source.channels == self.channels and source.gain == 1.0
         matrix = source.matrix(self.channels)
         slot["matrix"][: matrix.size] = matrix.ravel()
-        self._publish_slot()
+        self._publish(slot)
 
     def post_end(self) -> None:
         """Post that nothing follows."""
-        slot = self._next_slot()
-        slot["serial"], slot["kind"], slot["resampler"] = 0, SOURCE_END, 0
-        self._publish_slot()
+        slot = np.zeros((), SOURCE)
+        slot["kind"] = SOURCE_END
+        self._publish(slot)
 
     def _resampler_for(self, rate: int) -> int:
         """Return the address of the resampler from a rate to the stream's; 0 for none.
@@ -203,21 +229,22 @@ class FileStream(ChainHost):
             self._resamplers[rate] = make_resampler(rate, self.sample_rate, self.channels, CHUNK)
         return self._resamplers[rate].address
 
-    def _next_slot(self) -> Any:
-        deadline = time.monotonic() + 5.0
-        while not self.can_post():
-            if time.monotonic() > deadline:
-                raise ZerocrossError("the decode thread does not take sources; close the player")
-            time.sleep(0.001)
-        slot = self._sources[int(self.decoder["sources_written"]) % SOURCES]
-        slot["epoch"] = self.epoch
-        return slot
+    def _publish(self, source: Source) -> None:
+        source["epoch"] = self.epoch
+        self._unposted.append(source)
+        self._post_waiting()
 
-    def _publish_slot(self) -> None:
-        self.decoder.store("sources_written", int(self.decoder["sources_written"]) + 1)
+    def _post_waiting(self) -> None:
+        """Hand over as many sources as there are free slots."""
+        written = int(self.decoder["sources_written"])
+        while self._unposted and written - self.decoder.load("sources_taken") < SOURCES:
+            self._sources[written % SOURCES] = self._unposted.popleft()
+            written += 1
+            self.decoder.store("sources_written", written)
 
     def outcomes(self) -> list[Outcome]:
-        """Return the outcomes since the last call."""
+        """Return the outcomes since the last call; what waits to be posted is, where there is room."""
+        self._post_waiting()
         written = self.decoder.load("outcomes_written")
         rows = [self._outcomes[i % OUTCOMES] for i in range(self._outcomes_read, written)]
         self._outcomes_read = written
@@ -252,7 +279,50 @@ class FileStream(ChainHost):
         latency += self._program.latency_frames if self._program else 0
         return heard_at(self._position.read(), self._marks, latency, self.sample_rate)
 
+    # --- what is late ---------------------------------------------------------------------
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the decode thread has been waiting for its file for longer than is usual."""
+        since = self.decoder.load("reading_since")
+        return since != 0 and time.monotonic_ns() - since > STALL_NS
+
+    @property
+    def is_refilling(self) -> bool:
+        """Whether nothing is heard because too little of what follows is there."""
+        return int(self.transport["state"]) == REFILLING
+
+    def read_further_ahead(self) -> None:
+        """Read ahead as far as the ring is long from here on, and begin anew with more of it."""
+        self.decoder.store("kept_free", 0)
+        self.transport.store("threshold", min(self.sample_rate, self.ring.capacity // 2))
+
     # --- threads and devices ---------------------------------------------------------------
+
+    def client(self) -> Client:
+        """Return a new client for a device: from here on it alone calls this stream."""
+        self.release_client()
+        self._client = super().client()
+        return self._client
+
+    def release_client(self) -> None:
+        """Have no device call this stream from here on; a call under way may still go on."""
+        if self._client:
+            self._client.release()
+
+    @property
+    def effect_at_work(self) -> Processor | None:
+        """The effect that the audio thread is in at the moment, if it is in one."""
+        return self._program.at_work if self._program else None
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether a device is calling this stream at the moment."""
+        return self._client is not None and self._client.is_inside
+
+    def begin_softly(self) -> None:
+        """Fade in what comes next, on another device: nobody may be calling."""
+        self.transport["gate"] = (0.0, 0.0, 0, 0)
 
     def start_device(self, device: Device) -> None:
         """Let an open device call back; it may swallow its first frames, so they are silence."""
@@ -282,10 +352,33 @@ class FileStream(ChainHost):
         """Return what the callback and the decode thread counted so far."""
         return Counters.read(stream=self.record, transport=self.transport, decoder=self.decoder)
 
-    def close(self) -> None:
-        """Close the device and end the decode thread; twice is once."""
-        self.close_device()
+    def stop_decoding(self, patience_s: float | None = _CLOSE_PATIENCE_S) -> bool:
+        """End the decode thread; returns whether it has ended, with None only once it has."""
+        self.decoder.store("stop", 1)
         if self._thread:
-            self.decoder.store("stop", 1)
-            self._thread.join()
+            self._thread.join(patience_s)
+            if self._thread.is_alive():
+                return False
             self._thread = None
+        return True
+
+    def close(self) -> None:
+        """Close the device and end the decode thread; twice is once.
+
+        A decode thread that waits for a disk is left behind, with all that it uses.
+        """
+        self.close_device()
+        if not self.stop_decoding():
+            BackgroundCall(lambda: self.stop_decoding(None), "zerocross-left")
+
+
+def _check_format(sample_rate: int, channels: int, ring_s: float) -> None:
+    if not 1 <= channels <= PLAYED_CHANNELS or not 0.0 < ring_s < _LONGEST_RING_S:
+        raise UsageError(
+            f"{channels} channels, ring_s={ring_s}: give 1 or {PLAYED_CHANNELS} channels and a ring "
+            f"of more than 0 and less than {_LONGEST_RING_S:.0f} s"
+        )
+    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
+        raise UsageError(
+            f"sample rate {sample_rate}: give {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz"
+        )

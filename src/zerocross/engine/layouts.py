@@ -141,8 +141,8 @@ STREAM = layout(
 
 #: What a stream of files has beside it: see `engine.transport`.
 TRANSPORT = layout(
-    setup=["ring", "marks", "decoder", "latest", "sample_rate", "threshold", "ramp_frames"],
-    control=["epoch", "playing"],
+    setup=["ring", "marks", "decoder", "latest", "sample_rate", "ramp_frames"],
+    control=["epoch", "playing", "threshold"],
     audio=[
         "state",
         "running_epoch",
@@ -188,7 +188,7 @@ DECODER = layout(
         "channels",
         "fade_frames",
     ],
-    control=["stop", "sources_written"],
+    control=["stop", "sources_written", "kept_free"],
     decode=[
         "sources_taken",
         "marks_written",
@@ -206,6 +206,7 @@ DECODER = layout(
         "mark_due",
         "mark_pending",
         "frames_before",
+        "reading_since",
         ("current", SOURCE),
         *counted_by("decoder"),
     ],

@@ -39,10 +39,24 @@ from zerocross.engine.layouts import DECODER, MARK, MARK_END, MARK_RAMP, MARKS
 from zerocross.sync.latest import LATEST, latest_begin, latest_end
 from zerocross.sync.ring import RING, commit_read, contiguous, readable
 
-__all__ = ["ENDED", "REFILLING", "RUNNING", "fetch", "publish_position", "watch_fill"]
+__all__ = [
+    "ENDED",
+    "REFILLING",
+    "RUNNING",
+    "SHORT",
+    "STALLED",
+    "STALL_NS",
+    "fetch",
+    "publish_position",
+    "watch_fill",
+]
 
 #: The states, see above. A new transport is refilling.
 REFILLING, RUNNING, ENDED = range(3)
+#: What `fetch` returns where the ring ran short: the decode thread was late, or its file was.
+SHORT, STALLED = 1, 2
+#: How long the decode thread has to be in one step for its file to be the one that is late, in ns.
+STALL_NS = 50_000_000
 _AT_A_MARK = -1
 _MARK_SIZE = MARK.itemsize
 
@@ -202,6 +216,15 @@ def _runs_short(transport: Any, here: Any, want: Any) -> Any:
 
 
 @kernel
+def _why_short(transport: Any) -> Any:
+    """Return whose fault it is that the ring ran short."""
+    since = load_acquire(record_at(transport.decoder, DECODER), "reading_since")
+    if since != 0 and monotonic_ns() - since > STALL_NS:
+        return STALLED
+    return SHORT
+
+
+@kernel
 def fetch(transport: Any, rows: Any, frames: Any) -> Any:
     """Fill planar rows with what is to be heard.
 
@@ -217,7 +240,7 @@ def fetch(transport: Any, rows: Any, frames: Any) -> Any:
     Returns
     -------
     int
-        1 if the ring ran short, else 0.
+        `SHORT` or `STALLED` if the ring ran short, else 0.
 
     """
     ring = record_at(transport.ring, RING)
@@ -245,7 +268,7 @@ def fetch(transport: Any, rows: Any, frames: Any) -> Any:
             if here > transport.ramp_frames:  # keep a ramp's worth to fade with
                 want = here - transport.ramp_frames
             else:
-                short = 1
+                short = _why_short(transport)
                 transport.state = REFILLING
                 playable = False
         ramp_to(gate, 1.0 if playable else 0.0, transport.ramp_frames)

@@ -98,6 +98,13 @@ class Program:
         """All that it runs, those for latency compensation too."""
         return [node.processor for node in self._kept]
 
+    @property
+    def at_work(self) -> Processor | None:
+        """The processor that the audio thread is in at the moment, if it is in one."""
+        address = self.record.load("at_node")
+        found = (node.processor for node in self._kept if node.record.address == address)
+        return next(found, None)
+
     def _emit(self, part: Any, source: int, first: int, channels: int) -> tuple[int, int]:
         """Emit a part for some channels; returns the buffer of its output and its latency."""
         if isinstance(part, Processor):

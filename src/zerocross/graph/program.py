@@ -94,7 +94,7 @@ PROGRAM = layout(
         "fade_frames",
     ],
     control=[("budget_share", "f8")],
-    audio=["fade_done", "stopped"],
+    audio=["fade_done", "stopped", "at_node"],
 )
 
 
@@ -183,7 +183,9 @@ def _run_node(program: Any, step: Any, frames: Any) -> None:
         _stand_in(node, source, target, frames)
         return
     started = monotonic_ns()
+    store_release(program, "at_node", step.node)  # told if it never returns
     status = _run_pieces(program, step, node, frames)
+    store_release(program, "at_node", 0)
     elapsed = monotonic_ns() - started
     node.blocks += 1
     node.total_ns += elapsed

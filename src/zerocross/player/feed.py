@@ -18,28 +18,11 @@ from collections.abc import Callable
 
 from zerocross.engine.file_stream import FileStream
 from zerocross.engine.heard import Heard, Outcome
-from zerocross.files import PathLike
-from zerocross.loudness.replaygain import gain_for, read_gain_tags
 from zerocross.player.budget import Budget
 from zerocross.player.queue import Queue, Track
-from zerocross.sources.file import OpenSource, open_source
+from zerocross.sources.file import OpenSource
 
-__all__ = ["Feed", "Posting", "open_with_gain"]
-
-
-def open_with_gain(location: PathLike, replaygain: str) -> OpenSource:
-    """Open a file with the gain that its tags say, for a mode of `replaygain.MODES`.
-
-    Raises
-    ------
-    SourceError
-        As `open_source`.
-
-    """
-    source = open_source(location)
-    if replaygain != "off":
-        source.gain = gain_for(read_gain_tags(location), replaygain)
-    return source
+__all__ = ["Feed", "Posting"]
 
 
 @dataclasses.dataclass
@@ -89,6 +72,8 @@ class Feed:
         damaged.
     ahead : int
         Tracks that may be posted and not yet decoded.
+    is_ready : callable
+        Whether `open_track` for an index would return at once; where it would not, it is begun.
     suits : callable
         Whether a source can be played by this stream; at one that cannot, the feed ends.
     seekable : bool
@@ -104,6 +89,8 @@ class Feed:
         Whether the stream was told that nothing follows.
     other_format : OpenSource or None
         The source that did not suit, open; the feed ended before it.
+    is_left : bool
+        Whether the stream is on its way out: nothing more is opened for it.
 
     Notes
     -----
@@ -120,14 +107,16 @@ class Feed:
         open_track: Callable[[int], OpenSource | None],
         tell: Callable[[str, Track, str], None],
         ahead: int,
+        is_ready: Callable[[int], bool] = lambda _: True,
         suits: Callable[[OpenSource], bool] = lambda _: True,
         seekable: bool = True,
     ) -> None:
         self.stream, self.queue, self.budget = stream, queue, budget
-        self._open_track, self._tell, self._suits = open_track, tell, suits
+        self._open_track, self._tell = open_track, tell
+        self._is_ready, self._suits = is_ready, suits
         self._ahead, self._seekable = ahead, seekable
         self.next_index = 0
-        self.end_posted = False
+        self.end_posted = self.is_left = False
         self.other_format: OpenSource | None = None
         self._serial = 0
         self._postings: dict[int, Posting] = {}
@@ -159,16 +148,19 @@ class Feed:
         self.begin(index, source, start_s, reused)
 
     def fill(self) -> None:
-        """Open tracks ahead and post them, until one that does not suit, or the end."""
+        """Post the tracks ahead that are open, until one that does not suit, or the end."""
         epoch = self.stream.epoch
-        while not self.end_posted and self._undecoded() < self._ahead:
+        while not (self.end_posted or self.is_left) and self._undecoded() < self._ahead:
             if not self._has_next():
                 self._post_end()
                 return
             index = self.next_index
+            failed = self.queue[index].status == "failed"  # told already
+            if not failed and not self._is_ready(index):
+                return
             self.next_index += 1
-            if self.queue[index].status == "failed":
-                continue  # told already
+            if failed:
+                continue
             source = self._open_track(index)
             if source is None:
                 continue
@@ -275,15 +267,21 @@ class Feed:
         """The posting that was heard last, as far as `hear` was told."""
         return self._postings.get(self._heard_serial)
 
-    def hear(self, now: Heard) -> Posting | None:
-        """Take note of what is heard; returns its posting if it is another than before."""
+    def hear(self, now: Heard) -> list[Posting]:
+        """Take note of what is heard; returns the postings that began since, in order.
+
+        Those before the last one were too short to be seen while they were heard.
+        """
         if now.epoch != self.stream.epoch or now.serial == self._heard_serial:
-            return None
-        posting = self._postings.get(now.serial)
-        if posting:
-            self._heard_serial = now.serial
-            self._awaited = None
-        return posting
+            return []
+        if now.serial not in self._postings:
+            return []
+        before, self._heard_serial, self._awaited = self._heard_serial, now.serial, None
+        return [
+            posting
+            for serial, posting in self._postings.items()
+            if before < serial <= now.serial and posting.epoch == now.epoch
+        ]
 
     @property
     def position_s(self) -> float:

@@ -24,9 +24,11 @@ class Event:
     Attributes
     ----------
     kind : str
-        ``track`` (a track is heard), ``finished``, ``stopped``, ``paused``, ``resumed``,
-        ``seeked``, ``error`` (a track failed), ``device`` (one was opened), ``notice``
-        (something to know: no sound hardware, a device gone), ``underrun``, ``fault``, ``warning`` or ``closed``.
+        ``track`` (a track is heard), ``finished``, ``stopped``, ``paused``, ``resumed`` (after
+        a pause, or after buffering), ``seeked``, ``error`` (a track failed), ``buffering`` (a
+        track's disk is late), ``device`` (one was opened, or plays again), ``notice`` (something to
+        know: no sound hardware, a device gone, suspended or moved), ``underrun``, ``fault``,
+        ``warning`` or ``closed``.
     path : str
         The track it is about, or an empty string.
     message : str
@@ -55,6 +57,12 @@ class Events:
         self._callbacks: list[Callable[[Event], None]] = []
         self._queues: list[queue.SimpleQueue[Event | None]] = []
         self._closed = False
+        self._here = threading.local()
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the thread that asks is in a callback."""
+        return getattr(self._here, "depth", 0) > 0
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[Event], None]:
         """Call a function with every event from now on; returns it (for use as a decorator)."""
@@ -90,11 +98,13 @@ class Events:
             callbacks, mailboxes = list(self._callbacks), list(self._queues)
         for mailbox in mailboxes:
             mailbox.put(event)
+        self._here.depth = getattr(self._here, "depth", 0) + 1
         for callback in callbacks:
             try:
                 callback(event)
             except Exception:  # noqa: BLE001  a listener's own fault
                 _log.exception("a callback for player events failed on %s", event.kind)
+        self._here.depth -= 1
 
     def close(self) -> None:
         """End all iterators."""

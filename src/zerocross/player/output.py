@@ -1,7 +1,7 @@
 """Where a player's audio goes: a stream, the device it plays on, and what they counted.
 
 A stream's format is fixed for life, so a track of another rate takes another stream; the
-counters are summed over all of them.
+counters are summed over all of them. A little over 300 lines, most of them docstrings.
 
 Locks: none of its own; everything that changes it is called under `Playback.lock`. `stream` may
 be read without it: one reference, to a stream or None.
@@ -9,17 +9,22 @@ be read without it: one reference, to a stream or None.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from zerocross.devices.discovery import NULL_DEVICE, DeviceInfo, find_devices
+from zerocross.devices.miniaudio import Device, open_device
 from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
 from zerocross.engine.layouts import PLAYED_CHANNELS
-from zerocross.errors import UsageError, ZerocrossError
+from zerocross.errors import DeviceError, UsageError, ZerocrossError
+from zerocross.player.checks import (
+    check_effects,
+    checked_block_size,
+    checked_cpus,
+    checked_device,
+)
 from zerocross.sources.file import OpenSource
 from zerocross.system import Grant
 from zerocross.units import checked_volume
@@ -29,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Output"]
 
-_RAMP_TIMEOUT_S = 0.5
-_LOST_DEVICE_PATIENCE_S = 0.2
+#: How far is read ahead once a disk was late.
+_FURTHER_AHEAD_S = 4.0
 
 
 class Output:
@@ -47,6 +52,8 @@ class Output:
         What plays; None where nothing does.
     told : tuple of (int, int)
         Underruns and faults of the stream that events have told of.
+    told_reroutes : int
+        The same of the device's moves.
     grants : dict
         What was asked of the system, by its words.
     capture_s : float
@@ -63,18 +70,21 @@ class Output:
         pin: Collection[int] | None,
         pin_decoder: Collection[int] | None,
     ) -> None:
-        if block_size is not None and not 16 <= block_size <= 65_536:
-            raise UsageError(f"block size {block_size}: give 16 to 65536 frames")
-        self.device_name, self._block_size = device, block_size
+        if effects is not None:
+            check_effects(effects)
+        self.device_name = checked_device(device)
+        self._block_size = checked_block_size(block_size)
         self._volume, self._muted = checked_volume(volume), False
         self.effects = effects
-        self._pin, self._pin_decoder = pin, pin_decoder
+        self._pin = checked_cpus("pin", pin)
+        self._pin_decoder = checked_cpus("pin_decoder", pin_decoder)
         self.stream: FileStream | None = None
         self._target = NULL_DEVICE
-        self.told = (0, 0)
+        self.told, self.told_reroutes = (0, 0), 0
         self.grants: dict[str, Grant] = {}
         self.capture_s = 0.0
         self.captures: list[FileStream] = []
+        self._left: list[FileStream] = []
         self._counters = Counters()
         self._seconds = 0.0
         self._recent: list[dict[str, Any]] = []
@@ -93,51 +103,70 @@ class Output:
         """Return whether the device could play a source no better at another rate."""
         return self._target.rate_for(source.sample_rate) == self.playing.sample_rate
 
-    def open_stream(self, source_rate: int) -> list[DeviceInfo]:
-        """Make a stream for sources of a rate; returns the devices to open for it, best first.
+    def find_devices(self) -> list[DeviceInfo]:
+        """Return the devices to open, best first. Without the lock: a sound server may take long.
 
         Raises
         ------
-        DeviceNotFound, RealtimeError
-            If there is no such device, or the effects are refused.
+        DeviceNotFound, DeviceError
+            If there is no such device, or its server does not answer.
 
         """
-        candidates = find_devices(self.device_name)
-        self._target = candidates[0]
-        rate = self._target.rate_for(source_rate)
-        stream = FileStream(rate, PLAYED_CHANNELS, block_size=self._block_size, volume=self._volume)
+        return find_devices(self.device_name)
+
+    def make_stream(self, source_rate: int, candidates: list[DeviceInfo]) -> FileStream:
+        """Return a stream for sources of a rate. Without the lock: effects may be compiled.
+
+        Raises
+        ------
+        RealtimeError, UsageError
+            If the effects are refused.
+
+        """
+        rate = candidates[0].rate_for(source_rate)
+        stream = FileStream(
+            rate,
+            PLAYED_CHANNELS,
+            block_size=self._block_size,
+            volume=self._volume,
+            longest_s=_FURTHER_AHEAD_S,
+        )
+        if self.effects:
+            stream.set_program(self.effects.prepare(rate, PLAYED_CHANNELS))
+        return stream
+
+    def take_stream(self, stream: FileStream, target: DeviceInfo) -> None:
+        """Let a new stream be the one that plays, and its decode thread run."""
+        stream.set_volume(self._volume)
         stream.set_muted(self._muted)
         if self.capture_s:
             stream.capture(self.capture_s)
             self.captures.append(stream)
         if self.effects:
-            stream.set_program(self.effects.prepare(rate, PLAYED_CHANNELS))
             self.effects.connect(stream.set_program)
-        self.stream, self.told = stream, (0, 0)
+        self.stream, self._target = stream, target
+        self.told, self.told_reroutes = (0, 0), 0
         self.grants.update({grant.what: grant for grant in stream.grants})
         for grant in stream.start_decoding(self._pin_decoder):
             self.grants[f"decode thread: {grant.what}"] = grant
-        return candidates
 
-    def fade_out(self) -> None:
-        """Ramp the transport down and wait until the device has got silence."""
-        stream = self.playing
-        stream.set_playing(False)
-        deadline = time.monotonic() + _RAMP_TIMEOUT_S
-        while not stream.is_silent() and stream.device and time.monotonic() < deadline:
-            time.sleep(0.002)
-
-    def close(self) -> None:
-        """Close stream and device, and add up what they counted; twice is once."""
+    def leave_stream(self) -> FileStream | None:
+        """Return what played, to be let go of; it counts until then."""
         stream, self.stream = self.stream, None
-        if stream is None:
-            return
-        if self.effects:
-            self.effects.connect(None)
-        stream.close()
+        if stream:
+            self._left.append(stream)
+        return stream
+
+    def settle(self, stream: FileStream) -> None:
+        """Add up what a stream counted that is left for good; twice is once."""
+        if stream in self._left:
+            self._left.remove(stream)
+            self._recent = stream.recent()
+            self._add(stream)
+
+    def _add(self, stream: FileStream) -> None:
         counters = stream.counters()
         self._counters += counters
-        self._recent = stream.recent()
         self._seconds += counters.number("frames_played") / stream.sample_rate
 
     # --- the device -------------------------------------------------------------------------
@@ -154,8 +183,12 @@ class Output:
         stream = self.stream
         return stream.device.latency_frames if stream and stream.device else 0
 
-    def open_device(self, candidates: list[DeviceInfo] | None = None) -> str:
-        """Open the device that is asked for; returns a notice, or an empty string.
+    def open_device(
+        self, stream: FileStream, candidates: list[DeviceInfo] | None = None
+    ) -> tuple[Device, str]:
+        """Open a device for a stream; returns it, and a notice or an empty string.
+
+        Without the lock: a sound server may take long.
 
         Raises
         ------
@@ -163,23 +196,73 @@ class Output:
             If it cannot be opened.
 
         """
-        notice = self.playing.open_device(self.device_name, candidates)
-        self._remember_format()
-        return notice
+        client, block = stream.client(), self._block_size
+        return open_device(
+            self.device_name, client, stream.sample_rate, stream.channels, block, candidates
+        )
 
-    def replace_device(self) -> None:
-        """Move from a lost device to the default one, or to the null device."""
+    def open_again(self, stream: FileStream, lost: DeviceInfo) -> Device:
+        """Open the device that is asked for, or else the default one, in place of a lost one.
+
+        Silence is none: the null device takes only its own place. Without the lock.
+
+        Raises
+        ------
+        DeviceNotFound, DeviceError
+            If there is none.
+
+        """
+        names = [self.device_name] if self.device_name is None else [self.device_name, None]
+        reasons: list[str] = []
+        for name in names:
+            try:
+                found = find_devices(name)
+            except ZerocrossError as error:
+                reasons.append(str(error))
+                continue
+            for info in found:
+                if info.backend == "null" != lost.backend:
+                    continue
+                try:
+                    return open_device(
+                        None,
+                        stream.client(),
+                        stream.sample_rate,
+                        stream.channels,
+                        self._block_size,
+                        [info],
+                    )[0]
+                except DeviceError as error:
+                    reasons.append(str(error))
+        raise DeviceError("no device in its place: " + "; ".join(reasons))
+
+    def remember_device(self) -> None:
+        """Keep what a report says of the stream and its device for when they are closed."""
         stream = self.playing
-        stream.close_device(patience_s=_LOST_DEVICE_PATIENCE_S)
-        for name in (None, "null"):
-            with contextlib.suppress(ZerocrossError):
-                stream.open_device(name)
-                break
-        self._remember_format()
+        self._format.update(sample_rate=stream.sample_rate, channels=stream.channels)
+        if stream.device:
+            self._target = stream.device.info
+            self.told_reroutes = stream.device.client.reroutes
+            self._format.update(
+                block_size=stream.device.block_size,
+                backend=stream.device.info.backend,
+                device=stream.device.info.name,
+            )
+
+    @property
+    def wanted(self) -> str:
+        """The device that is asked for, for people."""
+        return self.device_name or "the default device"
+
+    @property
+    def is_to_be_elevated(self) -> bool:
+        """Whether the device's thread has called back and was not asked for yet."""
+        return self.stream is not None and self.stream.has_new_thread
 
     def elevate(self) -> None:
-        """Ask for priority for the audio thread, once it has called back."""
-        for grant in self.playing.elevate(self._pin):
+        """Ask for priority for the audio thread. Without the lock: a service is asked."""
+        stream = self.stream
+        for grant in stream.elevate(self._pin) if stream else ():
             self.grants[grant.what] = grant
 
     # --- volume -----------------------------------------------------------------------------
@@ -211,11 +294,11 @@ class Output:
     def report(self) -> dict[str, Any]:
         """Return a report's part that is about streams and devices; see docs/report.md."""
         counters, seconds, recent = self._counters, self._seconds, self._recent
-        if self.stream:
-            now = self.stream.counters()
+        for stream in [*self._left, *([self.stream] if self.stream else [])]:
+            now = stream.counters()
             counters += now
-            seconds += now.number("frames_played") / self.stream.sample_rate
-            recent = self.stream.recent()
+            seconds += now.number("frames_played") / stream.sample_rate
+            recent = stream.recent()
         rate = self._format.get("sample_rate", 0)
         return {
             "sample_rate": rate,
@@ -227,15 +310,3 @@ class Output:
             "realtime": [dataclasses.asdict(grant) for grant in self.grants.values()],
             "recent_callbacks": recent,
         }
-
-    def _remember_format(self) -> None:
-        """Keep what a report says of the stream and its device for when they are closed."""
-        stream = self.playing
-        self._format.update(sample_rate=stream.sample_rate, channels=stream.channels)
-        if stream.device:
-            self._target = stream.device.info
-            self._format.update(
-                block_size=stream.device.block_size,
-                backend=stream.device.info.backend,
-                device=stream.device.info.name,
-            )

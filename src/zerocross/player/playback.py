@@ -1,35 +1,51 @@
 """The state of a player: what plays, and the ways from one track to another.
 
 The player's calls and the supervisor's findings meet here. It knows the queue, the feed of the
-stream that plays, the output, and who listens to events.
+stream that plays, the output, and who listens to events. What asks a disk or a sound server runs on
+threads that nobody waits for (`start`, `leaving`, `opener`); they come back here with what they got.
 
 Locks: `Playback.lock`, one re-entrant lock for each player, guards everything here and in the
-`Feed`, the `Output` and the `Supervisor`; `Player` and `Supervisor` take it, the methods below
-are called with it held. It is re-entrant because listeners to events are called with it held and
-may call the player. `Playback.idle` is a condition on the same lock, told at every change of state.
+`Feed`, the `Output` and the `Supervisor`; `Player`, `Supervisor` and `Start` take it, the methods
+below are called with it held unless they say otherwise. It is held for moments only, never over a
+call that asks a disk or a sound server. It is re-entrant because listeners to events are called with
+it held and may call the player. A little over 300 lines: what shares the lock stands together.
+`Playback.idle` is a condition on the same lock, told at every change
+of state.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from zerocross.closing import keep_for_parent
 from zerocross.devices.discovery import DeviceInfo
-from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.devices.miniaudio import Device
+from zerocross.engine.file_stream import FileStream
+from zerocross.errors import DeviceError, SourceError, UsageError
 from zerocross.files import PathLike
 from zerocross.loudness.replaygain import GainTags, gain_for
 from zerocross.player.budget import Budget
-from zerocross.player.feed import Feed, open_with_gain
+from zerocross.player.feed import Feed
+from zerocross.player.leaving import Leaving
 from zerocross.player.notifications import Event, Events
+from zerocross.player.opener import Opener
 from zerocross.player.output import Output
 from zerocross.player.queue import Queue, Track
+from zerocross.player.start import Reopening, Start
 from zerocross.sources.file import OpenSource
 
 __all__ = ["Playback"]
 
 #: Tracks that are posted and not yet decoded: the one at work, and four ahead of it.
 _AHEAD = 5
+#: How long a call that is not to wait does: what is quick is then done when it returns.
+_MOMENT_S = 0.04
+#: How long a new stream waits for the one before it to let go of device and effects.
+_LEFT_PATIENCE_S = 2.0
+#: How long `close` waits for devices, disks and effects.
+_CLOSE_PATIENCE_S = 1.5
 
 
 class Playback:
@@ -47,13 +63,21 @@ class Playback:
     lock, idle
         See the module.
     state : str
-        ``stopped``, ``playing`` or ``paused``.
+        What is wanted: ``stopped``, ``playing`` or ``paused``.
+    held_up : str
+        ``buffering`` or ``waiting`` while that cannot be; else empty.
     closed : bool
         Whether nothing will play any more.
     queue : Queue
         The tracks.
     feed : Feed or None
         Of the output's stream; None where there is none.
+    opener : Opener
+        Of the tracks that come next.
+    starting : Start or None
+        The way to sound that is under way.
+    reopening : Reopening or None
+        The search for a device in place of a lost one.
 
     """
 
@@ -61,13 +85,16 @@ class Playback:
         gain_for(GainTags(), replaygain)  # complains
         self.lock = threading.RLock()
         self.idle = threading.Condition(self.lock)
-        self.state = "stopped"
+        self.state, self.held_up = "stopped", ""
         self.closed = False
         self.queue = Queue()
         self.events = Events()
         self.output = output
         self.feed: Feed | None = None
-        self._replaygain = replaygain
+        self.opener = Opener(replaygain, _AHEAD)
+        self.starting: Start | None = None
+        self.reopening: Reopening | None = None
+        self._left: list[Leaving] = []
         self._budget = Budget()
 
     @property
@@ -76,6 +103,13 @@ class Playback:
         track = self.queue.current
         return track.path if track else ""
 
+    @property
+    def heard_state(self) -> str:
+        """What is the case: the wanted state, or what holds it up."""
+        if self.state == "playing" and self.reopening:
+            return "waiting"
+        return self.held_up or self.state
+
     def publish(self, kind: str, message: str = "") -> None:
         """Tell of an event that is about the current track."""
         self.events.publish(Event(kind, self.path, message))
@@ -83,6 +117,8 @@ class Playback:
     def set_state(self, state: str, event: str = "") -> None:
         """Be in a state, and tell it: with an event, if one is named, and to those who wait."""
         self.state = state
+        if state != "playing":
+            self.held_up = ""
         if event:
             self.publish(event)
         self.idle.notify_all()
@@ -103,8 +139,21 @@ class Playback:
         if self.feed:
             self.feed.queue, self.feed.budget = self.queue, self._budget
 
-    def begin(self, index: int, start_s: float) -> None:
-        """Start with a track, or with the first after it that can be played.
+    def begin(
+        self, index: int, start_s: float, source: OpenSource | None = None, strict: bool = False
+    ) -> Start:
+        """Go to a track, or to the first after it that can be played; see `Start`.
+
+        It is only begun: `wait_for` or `give_a_moment` wait for what comes of it.
+        """
+        self.queue.index = index
+        self.starting = start = Start(self, index, start_s, source, strict)
+        self.set_state("playing")
+        start.begin()
+        return start
+
+    def wait_for(self, start: Start) -> None:
+        """Wait until it plays, for as long as disk and sound server answer; not in a listener.
 
         Raises
         ------
@@ -114,141 +163,172 @@ class Playback:
             If the device cannot be opened.
 
         """
-        first_error: SourceError | None = None
-        while index < len(self.queue) and not self.closed:  # by a listener to errors
-            self.queue.index = index
-            try:
-                source = self._open_track(index)
-            except SourceError as error:
-                first_error = first_error or error
-                index += 1
-                start_s = 0.0
-                continue
-            self.start(index, source, start_s)
+        if self.events.is_telling:
             return
-        self._end_stream()
-        self.set_state("stopped", "finished")
-        if first_error:
-            raise first_error
+        start.is_awaited = True
+        while not start.is_finished:
+            left = start.patience_left_s
+            if left <= 0 and start.waits_for_file:
+                start.is_awaited = False  # told as buffering; it plays as soon as it can
+                return
+            if left <= 0:
+                self._give_up(start)
+            self.idle.wait(min(max(left, 0.001), 1.0))
+        if start.error:
+            raise start.error
 
-    def start(self, index: int, source: OpenSource, start_s: float) -> None:
-        """Play a track's open source, on another stream where that suits it better."""
-        if self.feed and not self.output.suits(source):
-            self._end_stream()
-        candidates = None
-        if self.feed is None:
-            try:
-                candidates = self.output.open_stream(source.sample_rate)
-            except ZerocrossError:
-                source.close()
-                self.set_state("stopped", "stopped")
-                raise
-            self.feed = self._new_feed()
-        feed = self.feed
-        feed.jump(index, source, start_s)
-        if self.feed is feed:
-            feed.stream.set_playing(True)
-            if feed.stream.device is None:
-                self.open_device(candidates)
-        if self.feed is feed:  # else a listener has stopped it meanwhile
-            self.set_state("playing")
+    def _give_up(self, start: Start) -> None:
+        if self.starting is start:
+            self.starting = None
+            self.leave_stream()
+            self.set_state("stopped", "stopped")
+        raise DeviceError(
+            f"{self.output.wanted}: the sound server has not answered for {start.waited_s:.0f} s; "
+            "restart it and play again, or choose another device (null plays without sound)"
+        )
+
+    def give_a_moment(self, start: Start) -> None:
+        """Wait a moment for what was begun; what takes longer goes on without."""
+        if not self.events.is_telling:
+            self.idle.wait_for(lambda: start.is_finished, _MOMENT_S)
 
     def jump_to(self, index: int, seconds: float) -> None:
-        """Go to a time in a track, with the file that is open if it still is.
-
-        Raises
-        ------
-        SourceError
-            If it has to be opened, and cannot be.
-
-        """
-        feed = self.feed
-        if feed is None:
-            raise UsageError("nothing is playing")
-        source = feed.source_of(index)
-        if source:
+        """Go to a time in a track, with the file that is open if it still is."""
+        feed, source = self.feed, self.feed.source_of(index) if self.feed else None
+        if feed and source and self.starting is None:
             feed.jump(index, source, seconds, reused=True)
         else:
-            feed.jump(index, self._open_track(index), seconds)
+            state = self.state
+            start = self.begin(index, seconds)
+            self.set_state(state)
+            self.give_a_moment(start)
 
     def leave_track(self) -> None:
         """Write on the current track that it is left early."""
         if self.feed:
             self.feed.leave()
 
-    def _new_feed(self) -> Feed:
-        return Feed(
-            self.output.playing,
-            self.queue,
-            self._budget,
-            open_track=self._open_track_or_pass_over,
-            tell=self._tell_of_track,
-            ahead=_AHEAD,
-            suits=self.output.suits,
-        )
+    def fail_track(self, track: Track, error: SourceError) -> None:
+        """Write on a track that it cannot be played, and tell."""
+        track.status, track.error = "failed", error.reason
+        self.events.publish(Event("error", track.path, str(error)))
 
-    def _open_track(self, index: int) -> OpenSource:
-        """Open a track's file; a failure is written on the track, told, and raised."""
+    def _open_track(self, index: int) -> OpenSource | None:
+        """Return a track's file, opened before; None where it cannot be played, which is told."""
         track = self.queue[index]
         try:
-            source = open_with_gain(track.location, self._replaygain)
+            source = self.opener.take(track)
         except SourceError as error:
-            track.status, track.error = "failed", error.reason
-            self.events.publish(Event("error", track.path, str(error)))
-            raise
+            self.fail_track(track, error)
+            return None
         track.duration_s = source.duration_s
         return source
-
-    def _open_track_or_pass_over(self, index: int) -> OpenSource | None:
-        try:
-            return self._open_track(index)
-        except SourceError:
-            return None
 
     def _tell_of_track(self, kind: str, track: Track, words: str) -> None:
         self.events.publish(Event(kind, track.path, f"{track.path}: {words}"))
 
     # --- stream and device ------------------------------------------------------------------
 
-    def open_device(self, candidates: list[DeviceInfo] | None = None) -> None:
-        """Open the output's device, and tell; stop where it cannot be opened."""
-        try:
-            notice = self.output.open_device(candidates)
-        except ZerocrossError:
-            self.output.playing.jump()
-            self.close_stream()
-            self.set_state("stopped", "stopped")
-            raise
-        if notice:
-            self.events.publish(Event("notice", "", notice))
-        self.events.publish(Event("device", "", f"playing on {self.output.device}"))
+    def take_stream(self, stream: FileStream, target: DeviceInfo) -> Feed:
+        """Let a new stream, made for a device, be the one that plays."""
+        self.output.take_stream(stream, target)
+        self.feed = Feed(
+            stream,
+            self.queue,
+            self._budget,
+            open_track=self._open_track,
+            is_ready=lambda index: self.opener.is_ready(self.queue, index),
+            tell=self._tell_of_track,
+            ahead=_AHEAD,
+            suits=self.output.suits,
+        )
+        return self.feed
+
+    def start_device(
+        self, feed: Feed, device: Device, notice: str, is_wanted: Callable[[], bool]
+    ) -> None:
+        """Let an open device play a stream, if that is still wanted. Without the lock.
+
+        Raises
+        ------
+        DeviceError
+            If it refuses.
+
+        """
+        feed.stream.start_device(device)
+        with self.lock:
+            if self.feed is not feed or not is_wanted():
+                feed.stream.device = None
+                device.close(0.0)
+                return
+            self.output.remember_device()
+            if notice:
+                self.events.publish(Event("notice", "", notice))
+            if self.feed is feed:
+                self.events.publish(Event("device", "", f"playing on {self.output.device}"))
+
+    def replace_device(self) -> str:
+        """Let go of the stream's device and look for another; returns the name of the old one."""
+        feed, name = self.feed, self.output.device
+        if feed is None or feed.stream.device is None:
+            return name
+        lost, feed.stream.device = feed.stream.device, None
+        feed.stream.release_client()
+        self.reopening = Reopening(self, feed, lost)
+        self.reopening.begin()
+        return name
 
     def stop(self) -> None:
         """Fade out and stop; the queue and its current track stay."""
-        if self.feed is None:
+        if self.feed is None and self.starting is None:
             return
+        self.starting = None
         self.leave_track()
-        self._end_stream()
+        left = self.leave_stream()
         self.set_state("stopped", "stopped")
+        if left:
+            left.quiet.wait(_MOMENT_S if left.stream.device is None else 2.5 * _MOMENT_S)
 
-    def _end_stream(self) -> None:
-        """Fade out what plays and let go of the stream; nothing of it is heard after."""
-        if self.feed:
-            self.output.fade_out()
-            self.output.playing.jump()
-            self.close_stream()
-
-    def close_stream(self) -> None:
-        """Close the stream and the files that it was fed; twice is once."""
-        feed, self.feed = self.feed, None
-        self.output.close()
+    def leave_stream(self, is_hung: bool = False) -> Leaving | None:
+        """Let what plays fade, and let go of stream, device and files, without waiting."""
+        feed, self.feed, self.reopening = self.feed, None, None
         if feed:
-            feed.close()
+            feed.is_left = True
+        self.opener.close()
+        stream = self.output.leave_stream()
+        if stream is None:
+            return None
+        self.settle()
+        left = Leaving(stream, feed, self.output.effects, is_hung)
+        self._left.append(left)
+        return left
+
+    def settle(self) -> None:
+        """Add up what the streams counted that have let go of everything."""
+        for left in [each for each in self._left if each.is_done]:
+            self._left.remove(left)
+            self.output.settle(left.stream)
+
+    def wait_for_the_left(self) -> None:
+        """Wait until the streams before have let go of device and effects. Without the lock."""
+        deadline = time.monotonic() + _LEFT_PATIENCE_S
+        for left in self._left:
+            if left.is_hung:
+                raise UsageError("an effect hangs; make a new player without it")
+            for event in (left.quiet, left.device_gone):
+                event.wait(max(0.0, deadline - time.monotonic()))
+
+    def wait_for_the_end(self) -> None:
+        """Wait until nothing is held any more, as far as devices and disks answer. Without the lock."""
+        deadline = time.monotonic() + _CLOSE_PATIENCE_S
+        for left in self._left:
+            left.wait(max(0.0, deadline - time.monotonic()))
 
     def forget(self) -> None:
         """In a forked child: be closed, without touching what is the parent's."""
         self.lock = threading.RLock()  # another thread of the parent may hold the old one
         self.idle = threading.Condition(self.lock)
-        keep_for_parent(self.feed, self.output.stream)
-        self.feed = self.output.stream = None
-        self.state, self.closed = "stopped", True
+        keep_for_parent(self.feed, self.output.stream, self._left, self.opener, self.starting)
+        self.feed = self.output.stream = self.starting = self.reopening = None
+        self._left = []
+        self.state, self.held_up, self.closed = "stopped", "", True

@@ -12,14 +12,14 @@ A little over 300 lines, most of them docstrings: every call is here, and short.
 
 from __future__ import annotations
 
-import contextlib
 import weakref
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from zerocross.closing import ClosesAtExit
-from zerocross.errors import SourceError, UsageError
+from zerocross.errors import UsageError
 from zerocross.files import PathLike
+from zerocross.player.checks import unknown_name
 from zerocross.player.notifications import Event, Events
 from zerocross.player.output import Output
 from zerocross.player.playback import Playback
@@ -83,6 +83,13 @@ class Player(ClosesAtExit):
         self._dropped.atexit = False  # ClosesAtExit does that
         super().__init__()
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set what can be set; a slip of the pen is told. A subclass may have what it likes."""
+        can_be_set = [n for n, p in vars(Player).items() if isinstance(p, property) and p.fset]
+        if type(self) is Player and not name.startswith("_") and name not in can_be_set:
+            raise UsageError(unknown_name("a player", name, can_be_set))
+        super().__setattr__(name, value)
+
     # --- queue and transport ------------------------------------------------------------
 
     @property
@@ -103,7 +110,7 @@ class Player(ClosesAtExit):
         *paths : path-like
             The new queue; nothing to keep the old one (or to resume from pause).
         start_s : float
-            Where the first track begins, in seconds.
+            Where the first track begins, in seconds; within it.
         duration_s : float or None
             Stop after so many seconds of audio, with a short fade.
 
@@ -112,9 +119,16 @@ class Player(ClosesAtExit):
         SourceError
             If none of the files can be played.
         UsageError
-            For what is no path or no time; then everything is as it was.
+            For what is no path or no time; then everything is as it was. For a start after the
+            track's end; then nothing plays.
         DeviceNotFound, DeviceError
-            If the device cannot be opened.
+            If the device cannot be opened, or its server does not answer.
+
+        Notes
+        -----
+        It waits a second for a disk that does not answer; then it returns, and the track is told as
+        buffering. It waits 5 s for a sound server. Within a listener to events it does not wait:
+        what goes wrong then is told as an event.
 
         """
         playback = self._playback
@@ -133,21 +147,24 @@ class Player(ClosesAtExit):
                 self.queue.index = 0
             if not len(self.queue):
                 raise UsageError("nothing to play; give at least one file")
-            playback.begin(self.queue.index, start_s)
+            start = playback.begin(self.queue.index, start_s, strict=start_s > 0.0)
             self._supervisor.start()
+            playback.wait_for(start)
 
     def pause(self) -> None:
         """Hold the audio where it is, with a 10 ms fade."""
         with self._lock:
-            if self.state == "playing" and self._output.stream:
-                self._output.stream.set_playing(False)
+            if self._playback.state == "playing":
+                if self._output.stream:
+                    self._output.stream.set_playing(False)
                 self._playback.set_state("paused", "paused")
 
     def resume(self) -> None:
         """Go on from a pause."""
         with self._lock:
-            if self.state == "paused" and self._output.stream:
-                self._output.stream.set_playing(True)
+            if self._playback.state == "paused":
+                if self._output.stream:
+                    self._output.stream.set_playing(True)
                 self._playback.set_state("playing", "resumed")
 
     def stop(self) -> None:
@@ -165,37 +182,34 @@ class Player(ClosesAtExit):
             if self.state == "stopped":
                 raise UsageError("nothing is playing; call play() before seek()")
             at = checked_seconds("seconds", seconds) if not seconds < 0 else 0.0
-            self._jump_to(self.queue.index, at)
+            self._playback.jump_to(self.queue.index, at)
             self._playback.publish("seeked", f"at {seconds:.2f} s")
 
     def next(self) -> None:
         """Go to the next track; after the last one, stop."""
-        with self._lock, contextlib.suppress(SourceError):  # told as an event
+        with self._lock:
             if self.state == "stopped":
                 return
             if self.queue.index + 1 >= len(self.queue):
                 self.stop()
                 return
-            self._playback.leave_track()
-            self._playback.begin(self.queue.index + 1, 0.0)
+            self._go_to(self.queue.index + 1)
 
     def previous(self) -> None:
         """Go to the start of the track, or from its first 3 seconds to the track before."""
-        with self._lock, contextlib.suppress(SourceError):  # told as an event
+        with self._lock:
             if self.state == "stopped":
                 return
             index = self.queue.index
             if self.position > _START_AGAIN_S or index == 0:
-                self._jump_to(index, 0.0)
+                self._playback.jump_to(index, 0.0)
             else:
-                self._playback.leave_track()
-                self._playback.begin(index - 1, 0.0)
+                self._go_to(index - 1)
 
-    def _jump_to(self, index: int, seconds: float) -> None:
-        try:
-            self._playback.jump_to(index, seconds)
-        except SourceError:
-            self.next()
+    def _go_to(self, index: int) -> None:
+        """Go to a track without waiting for its disk: what is wrong with it is told as an event."""
+        self._playback.leave_track()
+        self._playback.give_a_moment(self._playback.begin(index, 0.0))
 
     @property
     def volume(self) -> float:
@@ -221,16 +235,18 @@ class Player(ClosesAtExit):
         """Move to another device while playing; the position is kept."""
         with self._lock:
             self._output.device_name = name
-            if self._output.stream:
-                self._output.stream.close_device()
-                self._playback.open_device()
+            self._playback.replace_device()
 
     # --- what is going on -----------------------------------------------------------------
 
     @property
     def state(self) -> str:
-        """``stopped``, ``playing`` or ``paused``."""
-        return self._playback.state
+        """``stopped``, ``playing``, ``paused``, ``buffering`` or ``waiting``.
+
+        While buffering nothing is heard because the track's disk is late, while waiting because the
+        device is gone, suspended or does not answer; both go on by themselves.
+        """
+        return self._playback.heard_state
 
     @property
     def position(self) -> float:
@@ -286,6 +302,7 @@ class Player(ClosesAtExit):
     def report(self) -> dict[str, Any]:
         """Return what was counted since the player was made; see docs/report.md."""
         with self._lock:
+            self._playback.settle()
             tracks = [track.as_report() for track in self.queue]
             return {**self._output.report(), "tracks": tracks}
 
@@ -295,7 +312,7 @@ class Player(ClosesAtExit):
         """Wait until nothing plays (finished or stopped); returns whether that happened."""
         idle = self._playback.idle
         with idle:
-            return idle.wait_for(lambda: self.state == "stopped", timeout_s)
+            return idle.wait_for(lambda: self._playback.state == "stopped", timeout_s)
 
     def close(self) -> None:
         """Fade out, stop, and let go of device and files; twice is once."""
@@ -316,5 +333,8 @@ def _close(playback: Playback, supervisor: Supervisor) -> None:
         playback.stop()
         playback.closed = True
     supervisor.stop()
+    playback.wait_for_the_end()
+    with playback.lock:
+        playback.settle()
     playback.events.publish(Event("closed"))
     playback.events.close()

@@ -14,14 +14,21 @@ import logging
 import threading
 
 from zerocross.engine.heard import Heard
-from zerocross.errors import ZerocrossError
 from zerocross.player.feed import Feed
 from zerocross.player.notifications import Event
 from zerocross.player.playback import Playback
+from zerocross.player.start import Start
+from zerocross.player.watch import HeldUp, Watch
+from zerocross.system.background import BackgroundCall
 
 __all__ = ["Supervisor"]
 
 _PERIOD_S = 0.01
+_PATIENCE_S = 1.0
+#: A start that has waited for so long for a disk or a sound server is told.
+_SLOW_START_S = 0.3
+
+_GOES_ON = "playing waits, and goes on by itself"
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +49,8 @@ class Supervisor:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._heard = Heard(0, 0, 0, ended=False)
+        self._watch: Watch | None = None
+        self._asking: BackgroundCall[None] | None = None
 
     def start(self) -> None:
         """Start the thread; twice is once. Under the lock."""
@@ -52,9 +61,10 @@ class Supervisor:
     def stop(self) -> None:
         """End the thread and wait for that, unless this is it. Without the lock."""
         self._wake.set()
+        self._watch = None
         thread = self._thread
         if thread and thread is not threading.current_thread():
-            thread.join()
+            thread.join(_PATIENCE_S)
 
     def forget(self) -> None:
         """In a forked child, which does not have the thread: be stopped."""
@@ -76,7 +86,8 @@ class Supervisor:
             self.look()
         except Exception as error:  # noqa: BLE001  else it would hang in wait()
             _log.exception("the player stopped: its supervision failed")
-            playback.close_stream()
+            playback.starting = None
+            playback.leave_stream()
             playback.publish("error", f"internal: {error!r}")
             playback.set_state("stopped", "stopped")
         finally:
@@ -85,14 +96,19 @@ class Supervisor:
 
     def look(self) -> None:
         """Look at what the audio world reports, and do what follows. Under the lock."""
-        feed = self._playback.feed
+        playback = self._playback
+        if playback.starting:
+            self._watch_start(playback.starting)
+            return
+        feed = playback.feed
         if feed is None:
             return
         for step in (
-            self._replace_lost_device,
+            self._tell_what_holds_up,
             self._collect,
             self._follow,
             self._tell_counts,
+            self._tell_reroutes,
             self._tell_chain_faults,
             self._ask_for_priority,
             self._go_on,
@@ -103,16 +119,73 @@ class Supervisor:
 
     # --- the steps --------------------------------------------------------------------------
 
-    def _replace_lost_device(self, feed: Feed) -> None:
-        """Move to the default device, or to the null device, keeping the position."""
-        if not feed.stream.device_is_lost():
+    def _watch_start(self, start: Start) -> None:
+        playback = self._playback
+        if playback.state != "playing" or start.waited_s < _SLOW_START_S:
             return
-        playback, output = self._playback, self._playback.output
-        lost = output.device
-        output.replace_device()
-        where = output.device or "no device"
-        playback.events.publish(Event("notice", "", f"{lost} is gone; playing on {where}"))
-        playback.events.publish(Event("device", "", f"playing on {where}"))
+        if start.waits_for_file:
+            self._be_held_up("buffering", f"{playback.path}: its disk has not answered yet")
+        else:
+            self._be_held_up("waiting", f"{playback.output.wanted}: it has not answered yet")
+
+    def _be_held_up(self, state: str, words: str) -> None:
+        """Be held up, and tell it, once; with an empty state, be no more."""
+        playback = self._playback
+        before, playback.held_up = playback.held_up, state
+        if state == before:
+            return
+        if state == "buffering":
+            playback.publish("buffering", f"{words}; playing goes on by itself when it does")
+        elif state == "waiting":
+            playback.events.publish(Event("notice", "", words))
+        elif before == "buffering":
+            playback.publish("resumed", words)
+        elif playback.output.device:
+            playback.events.publish(Event("device", "", f"playing on {playback.output.device}"))
+
+    def _tell_what_holds_up(self, feed: Feed) -> None:
+        """Tell of a device or a disk that does not deliver, and look for another device."""
+        playback = self._playback
+        if self._watch is None or self._watch.stream is not feed.stream:
+            self._watch = Watch(feed.stream)
+        found = self._watch.look(playback.state == "playing")
+        if found is HeldUp.EFFECT:
+            self._stop_for_effect(feed)
+        elif found is HeldUp.LOST:
+            self._tell_lost(feed)
+        elif found is HeldUp.SUSPENDED:
+            self._be_held_up("waiting", f"{playback.output.device} is suspended; {_GOES_ON}")
+        elif found is HeldUp.SILENT:
+            self._be_held_up("waiting", f"{playback.output.device} does not answer; {_GOES_ON}")
+        elif found is HeldUp.DISK:
+            feed.stream.read_further_ahead()
+            self._be_held_up("buffering", f"{playback.path}: its disk has stopped delivering")
+        elif playback.reopening is None:
+            self._be_held_up("", f"{playback.path}: buffered, playing on")
+
+    def _tell_lost(self, feed: Feed) -> None:
+        playback = self._playback
+        at_s = feed.position_s
+        lost = playback.replace_device()
+        playback.held_up = ""  # told here; waiting lasts as long as the search
+        words = f"{lost} is gone; playing waits at {at_s:.1f} s for a device, and goes on by itself"
+        playback.events.publish(Event("notice", "", words))
+
+    def _stop_for_effect(self, feed: Feed) -> None:
+        """Stop at an effect that never returns; its thread is left behind."""
+        playback, effect = self._playback, feed.stream.effect_at_work
+        name = type(effect).__name__ if effect else "the audio thread"
+        verdict = effect.verdict if effect else None
+        where = f" ({verdict.file}:{verdict.line})" if verdict else ""
+        playback.leave_track()
+        playback.leave_stream(is_hung=True)
+        playback.publish(
+            "fault",
+            f"{name} hangs: its process does not return{where}; playing has stopped, "
+            "make a new player without it",
+        )
+        if playback.state != "stopped" and playback.starting is None:
+            playback.set_state("stopped", "stopped")
 
     def _collect(self, feed: Feed) -> None:
         feed.collect()
@@ -120,17 +193,20 @@ class Supervisor:
     def _follow(self, feed: Feed) -> None:
         """Move the queue's index with what is heard, and tell."""
         self._heard = feed.stream.heard()
-        before, posting = feed.heard, feed.hear(self._heard)
-        if posting is None:
-            return
-        if before and before.index != posting.index:
-            feed.finish(before)
-        feed.queue.index = posting.index
-        track = feed.queue[posting.index]
-        if track.status != "playing":
-            track.status = "playing"
-            self._playback.publish("track", f"playing {track.path}")
-        feed.release()
+        before, begun = feed.heard, feed.hear(self._heard)
+        for posting in begun:
+            if before and before.index != posting.index:
+                feed.finish(before)
+            before = posting
+            feed.queue.index = posting.index
+            track = feed.queue[posting.index]
+            if track.status != "playing":
+                track.status = "playing"
+                self._playback.publish("track", f"playing {track.path}")
+                if self._playback.feed is not feed or self._playback.starting:
+                    return
+        if begun:
+            feed.release()
 
     def _tell_counts(self, feed: Feed) -> None:
         """Turn new underruns and faults into events."""
@@ -148,8 +224,20 @@ class Supervisor:
         for fault in effects.faults() if effects else ():
             self._playback.publish("fault", str(fault))
 
+    def _tell_reroutes(self, feed: Feed) -> None:
+        """Tell that the sound server has moved the sound to another device."""
+        device, output = feed.stream.device, self._playback.output
+        moves = device.client.reroutes if device else 0
+        before, output.told_reroutes = output.told_reroutes, moves
+        if moves > before:
+            words = f"the sound server has moved the sound from {output.device} to another device"
+            self._playback.events.publish(Event("notice", "", words))
+
     def _ask_for_priority(self, _feed: Feed) -> None:
-        self._playback.output.elevate()
+        """Ask on a thread of its own: a service that is asked may take its time."""
+        output, is_free = self._playback.output, self._asking is None or self._asking.is_done
+        if is_free and output.is_to_be_elevated:
+            self._asking = BackgroundCall(output.elevate, "zerocross-ask")
 
     def _go_on(self, feed: Feed) -> None:
         if self._playback.state != "playing":
@@ -169,18 +257,8 @@ class Supervisor:
             return
         source, index = feed.take_other_format(), feed.next_index
         playback = self._playback
-        playback.close_stream()
+        playback.leave_stream()
         if source is None:
             playback.set_state("stopped", "finished")
-            return
-        try:
-            playback.start(index, source, 0.0)
-        except ZerocrossError as error:
-            self._fail(index, error)
-
-    def _fail(self, index: int, error: ZerocrossError) -> None:
-        """Stop at a track that its device cannot play."""
-        track = self._playback.queue[index]
-        track.status, track.error = "failed", str(error)
-        self._playback.events.publish(Event("error", track.path, str(error)))
-        self._playback.set_state("stopped", "stopped")
+        else:
+            playback.begin(index, 0.0, source)

@@ -1,0 +1,268 @@
+"""From a call to sound: a file is opened, a stream made, a device opened, with nobody waiting.
+
+A start runs on a thread of its own. It asks the disk and the sound server without the player's lock,
+and takes the lock for a moment to do what follows, if it is still the start that is wanted: a later
+call has another one, and this one then gives back what it holds. `Reopening` does the same for a
+stream whose device was lost.
+
+Locks: `Playback.lock`, taken here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from zerocross.devices.miniaudio import Device, load_callbacks
+from zerocross.engine.file_stream import FileStream
+from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.player.feed import Feed
+from zerocross.sources.file import OpenSource
+from zerocross.system.background import BackgroundCall
+
+if TYPE_CHECKING:
+    from zerocross.player.playback import Playback
+
+__all__ = ["Reopening", "Start"]
+
+_FILE, _DEVICE, _WORK = "file", "device", "work"
+#: How long `Player.play` waits for a disk, and for a sound server, in seconds.
+_PATIENCE_S = {_FILE: 1.0, _DEVICE: 5.0}
+_AGAIN_S = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class Start:
+    """A way to sound, begun.
+
+    Parameters
+    ----------
+    playback : Playback
+        Whose; its lock is held while this is made.
+    index : int
+        The track to begin with, or the first after it that can be played.
+    start_s : float
+        Where in it, in seconds.
+    source : OpenSource or None
+        Its file, where that is open.
+    strict : bool
+        Whether a beginning after the track's end is an error; else the end is meant.
+
+    Attributes
+    ----------
+    error : Exception or None
+        Why there is no sound.
+    is_finished : bool
+        Whether it has come to an end, one way or the other.
+    is_awaited : bool
+        Whether a caller waits for it, to whom errors will be raised.
+
+    """
+
+    def __init__(
+        self,
+        playback: Playback,
+        index: int,
+        start_s: float,
+        source: OpenSource | None = None,
+        strict: bool = False,
+    ) -> None:
+        self._playback, self._index, self._start_s = playback, index, start_s
+        self._source, self._strict = source, strict
+        self.error: Exception | None = None
+        self.is_finished = self.is_awaited = False
+        self._now(_FILE)
+
+    def begin(self) -> None:
+        """Start the thread."""
+        BackgroundCall(self._run, "zerocross-start")
+
+    # --- for those who wait -----------------------------------------------------------------
+
+    def _now(self, what: str) -> None:
+        self._waits_for, self._since = what, time.monotonic()
+
+    @property
+    def waited_s(self) -> float:
+        """For how long it has waited for the disk or the sound server; 0 where it works itself."""
+        return 0.0 if self._waits_for == _WORK else time.monotonic() - self._since
+
+    @property
+    def patience_left_s(self) -> float:
+        """How long a caller is to wait yet."""
+        return _PATIENCE_S.get(self._waits_for, 60.0) - self.waited_s
+
+    @property
+    def waits_for_file(self) -> bool:
+        """Whether the disk is what it waits for."""
+        return self._waits_for == _FILE
+
+    # --- on its thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        playback = self._playback
+        try:
+            source = self._source or self._open_first()
+            if source and not self._join(source):
+                self._play_on_a_new_stream(source)
+        except ZerocrossError as error:
+            self.error = error
+        except Exception as error:  # noqa: BLE001  raised where it is waited for
+            _log.exception("a start failed")
+            self.error = error
+        finally:
+            with playback.lock:
+                self._finish()
+
+    def _finish(self) -> None:
+        playback = self._playback
+        if playback.starting is self:
+            playback.starting = None
+            if self.error and playback.state != "stopped":
+                playback.leave_stream()
+                if not self.is_awaited:
+                    playback.publish("error", str(self.error))
+                if playback.starting is None:  # else a listener has begun something else
+                    playback.set_state("stopped", "stopped")
+        self.is_finished = True
+        playback.idle.notify_all()
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self._playback.starting is self
+
+    def _open_first(self) -> OpenSource | None:
+        """Open the first track from the index on that can be played; None where that is over."""
+        playback, first_error = self._playback, None
+        while True:
+            with playback.lock:
+                if not self._is_wanted or self._index >= len(playback.queue):
+                    break
+                playback.queue.index = self._index
+                track = playback.queue[self._index]
+            self._now(_FILE)
+            try:
+                source = playback.opener.take(track)
+            except SourceError as error:
+                first_error = first_error or error
+                with playback.lock:
+                    if self._is_wanted:
+                        playback.fail_track(track, error)
+                self._index, self._start_s = self._index + 1, 0.0
+                continue
+            track.duration_s = source.duration_s
+            self._check_start(source)
+            return source
+        with playback.lock:
+            if self._is_wanted:
+                playback.leave_stream()
+                playback.set_state("stopped", "finished")
+        if first_error:
+            raise first_error
+        return None
+
+    def _check_start(self, source: OpenSource) -> None:
+        """Raise UsageError for a beginning at the track's end or after it."""
+        length = source.duration_s
+        if self._strict and length is not None and self._start_s >= length:
+            source.close()
+            raise UsageError(
+                f"start_s={self._start_s:g} is not within {source.path}: it has {length:.2f} s; "
+                "give less"
+            )
+
+    def _join(self, source: OpenSource) -> bool:
+        """Play it on the stream that is there, if it suits; returns whether all is done."""
+        playback = self._playback
+        with playback.lock:
+            feed = playback.feed
+            playback.held_up = ""
+            if not self._is_wanted:
+                source.close()
+                return True
+            if feed and playback.output.suits(source) and not feed.stream.is_reading:
+                feed.jump(self._index, source, self._start_s)
+                if playback.feed is feed:
+                    feed.stream.set_playing(playback.state == "playing")
+                return True
+            playback.leave_stream()
+        return False
+
+    def _play_on_a_new_stream(self, source: OpenSource) -> None:
+        playback, output = self._playback, self._playback.output
+        try:
+            self._now(_WORK)
+            load_callbacks()
+            self._now(_DEVICE)
+            playback.wait_for_the_left()
+            candidates = output.find_devices()
+            self._now(_WORK)
+            stream = output.make_stream(source.sample_rate, candidates)
+        except BaseException:
+            source.close()
+            raise
+        with playback.lock:
+            if not self._is_wanted:
+                source.close()
+                return
+            try:
+                feed = playback.take_stream(stream, candidates[0])
+            except BaseException:
+                source.close()
+                raise
+            feed.jump(self._index, source, self._start_s)
+            if playback.feed is not feed:
+                return
+            stream.set_playing(playback.state == "playing")
+        self._now(_DEVICE)
+        device, notice = output.open_device(stream, candidates)
+        playback.start_device(feed, device, notice, lambda: self._is_wanted)
+
+
+class Reopening:
+    """The search for a device in place of one that was lost, until there is one.
+
+    Parameters
+    ----------
+    playback : Playback
+        Whose; its lock is held while this is made.
+    feed : Feed
+        Of the stream that has lost its device.
+    lost : Device
+        That one; it is closed.
+
+    """
+
+    def __init__(self, playback: Playback, feed: Feed, lost: Device) -> None:
+        self._playback, self._feed, self._lost = playback, feed, lost
+
+    def begin(self) -> None:
+        """Start the thread."""
+        BackgroundCall(self._run, "zerocross-reopen")
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self._playback.reopening is self and self._playback.feed is self._feed
+
+    def _run(self) -> None:
+        playback, stream = self._playback, self._feed.stream
+        self._lost.close()
+        while self._is_wanted:
+            if not stream.is_inside and self._try(stream):
+                break
+            time.sleep(_AGAIN_S)
+        with playback.lock:
+            if playback.reopening is self:
+                playback.reopening = None
+
+    def _try(self, stream: FileStream) -> bool:
+        playback = self._playback
+        try:
+            device = playback.output.open_again(stream, self._lost.info)
+            stream.begin_softly()
+            playback.start_device(self._feed, device, "", lambda: self._is_wanted)
+        except ZerocrossError:
+            return False
+        return True
