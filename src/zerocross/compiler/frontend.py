@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from numba.core import caching, config, errors, sigutils, types
+from numba.core import caching, config, errors, ir, sigutils, types
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.typed_passes import NopythonTypeInference
 from numba.extending import overload_method, typeof_impl
 
 from zerocross.compiler import cache
@@ -96,6 +99,38 @@ def _told_in_words(function: Callable[..., Any]) -> Iterator[None]:
         _attempt.reset(token)
 
 
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _NoFunctionValues(FunctionPass):
+    """Refuses functions that are values before they become code.
+
+    A kernel chosen at run time would be called through a pointer to a wrapper that is not made
+    here, and for want of that LLVM would end the process.
+    """
+
+    _name = "zerocross_no_function_values"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        for block in state.func_ir.blocks.values():
+            for statement in block.find_insts(ir.Assign):
+                kind = state.typemap.get(statement.target.name)
+                if isinstance(kind, types.FunctionType):
+                    raise errors.UnsupportedError("chosen at run time", statement.loc)
+        return False
+
+
+class _KernelCompiler(CompilerBase):
+    """Numba's own way from a function to LLVM IR, with one more look in the middle."""
+
+    def define_pipelines(self) -> list[Any]:
+        steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        steps.add_pass_after(_NoFunctionValues, NopythonTypeInference)
+        steps.finalize()
+        return [steps]
+
+
 class KernelDispatcher(CPUDispatcher):
     """Numba's dispatcher of a kernel, which says which of the kernels could not be compiled."""
 
@@ -148,7 +183,9 @@ def make_dispatcher(function: Callable[..., Any], mode: CompilationMode) -> Any:
     if mode != "host":
         options = _OPTIONS | {"debug": mode == "lines", "boundscheck": mode == "checked"}
         options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        return KernelDispatcher(py_func=function, targetoptions=options)
+        return KernelDispatcher(
+            py_func=function, targetoptions=options, pipeline_class=_KernelCompiler
+        )
     dispatcher = KernelDispatcher(py_func=function, targetoptions=dict(_OPTIONS))
     dispatcher._cache = _KernelCache(function)
     return dispatcher

@@ -146,7 +146,7 @@ def _of_numpy(called: Any) -> Words | None:
     own = getattr(called, "__name__", "")
     module = str(getattr(called, "__module__", "") or "")
     owner = getattr(called, "__self__", None)
-    if "random" in module or "random" in type(owner).__module__:
+    if any("random" in place for place in (module, *(type(o).__module__ for o in (owner, called)))):
         return MODULES["random"]
     if own in _NUMPY_BY_ADDRESS:
         return _ADDRESS
