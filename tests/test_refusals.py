@@ -11,9 +11,12 @@ import importlib.util
 import itertools
 import textwrap
 
+import numpy as np
 import pytest
 
-from zerocross import RealtimeError
+import zerocross
+from zerocross import Chain, RealtimeError
+from zerocross.errors import CompileError
 
 _numbers = itertools.count()
 
@@ -396,6 +399,125 @@ def test_it_is_refused_at_its_line_with_a_cure(tmp_path, name):
         assert finding.line in marked, message
     assert message.startswith(f"{path}:{finding.line}: ")
     assert words in message
+
+
+WITHOUT_SOURCE = (
+    *("a C function by another name", "a C function in a kernel", "Numba's own njit"),
+    *("an intrinsic", "a kernel chosen at run time", "memory through a module"),
+    *("memory by address, aliased", "a C function declared", "machine code", "strides"),
+    *("a block of its own", "a hidden field written", "a hidden field by getattr"),
+    *("a hidden field by an atomic", "an array swap", "an array as another type"),
+    *("two kernels that call each other", "a kernel that grows its types", "a coroutine kernel"),
+)
+
+
+@pytest.mark.parametrize("name", WITHOUT_SOURCE)
+def test_the_same_is_refused_without_any_source(name):
+    """What the source says gives words; what the objects are decides."""
+    top, body, _ = REFUSED[name]
+    space = {"__name__": "nowhere"}
+    exec(compile(written(top, body), "<nowhere>", "exec"), space)
+    message, _ = refused(space["Under"]())
+    assert message.startswith("<nowhere>:")
+
+
+STATEMENTS = {
+    "async def": ("async def process(self, block):\n    pass", "is a coroutine"),
+    "generator": ("def process(self, block):\n    yield", "is a generator"),
+    "no value": (
+        "def process(self, block):\n    block.output[0, 0] = later\n",
+        "uses later, which has no value yet",
+    ),
+    "too long": (
+        "def process(self, block):\n" + "    block.output[0, 0] = block.input[0, 0]\n" * 2000,
+        "is too long to be compiled",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_what_is_no_function_to_run_is_refused(name):
+    """Each as the method of a class within a function, which has a closure."""
+    text, words = STATEMENTS[name]
+    made = textwrap.indent(
+        f"@zerocross.processor\nclass Under:\n{textwrap.indent(text, '    ')}", " " * 4
+    )
+    whole = f"def make():\n{made}\n    return Under\n    later = 1.0\n"
+    space = {"__name__": "nowhere", "zerocross": zerocross}
+    exec(compile(whole, "<nowhere>", "exec"), space)
+    message, _ = refused(space["make"]()())
+    assert words in message
+
+
+def test_numbers_of_fields_are_swapped():
+    """Plain numbers, on a line of a tuple, become each other's."""
+
+    @zerocross.processor
+    class Swapped:
+        a: float = 1.0
+        b: float = 2.0
+
+        def process(self, block):
+            self.a, self.b = self.b, self.a
+            for c in range(block.channels):
+                for i in range(block.frames):
+                    block.output[c, i] = self.a
+
+    one = Swapped()
+    assert Chain(one).render(np.zeros(8)).tolist() == [2.0] * 8
+    assert (one.a, one.b) == (2.0, 1.0)
+
+
+def kernels_of_a_user():
+    @zerocross.kernel
+    def first(x):
+        return x[0]
+
+    @zerocross.kernel
+    def outer(x):
+        return first(x) + 1
+
+    return first, outer
+
+
+@pytest.mark.parametrize("argument", ["text", 5, None, object(), {1: 2}])
+def test_a_kernel_that_cannot_be_compiled_says_so_in_one_line(argument):
+    first, outer = kernels_of_a_user()
+    for kernel in (first, outer):
+        if argument == "text" and kernel is first:
+            continue  # the first letter of a text: it can
+        with pytest.raises(CompileError) as caught:
+            kernel(argument)
+        assert "\n" not in str(caught.value) and "nopython" not in str(caught.value)
+        assert str(caught.value).startswith(__file__)
+        assert caught.value.finding.cure
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array(["a"]),
+        np.array([None], object),
+        np.array(["2026-01-01"], "M8[D]"),
+        np.zeros(2, np.float16),
+        np.zeros(2, np.longdouble),
+        np.zeros(2, [("x", "f8"), ("_y", "i8")]),
+    ],
+)
+def test_a_field_of_an_odd_kind_is_refused_by_its_name(array):
+    @zerocross.processor
+    class Odd:
+        def prepare(self, sample_rate, channels, max_block):
+            self.odd = array
+
+        def process(self, block):
+            block.output[0, 0] = 0.0
+
+    with pytest.raises(
+        zerocross.UsageError, match=r"Odd.odd: an array of .*; use one of"
+    ) as caught:
+        Odd().make_ready(48_000, 2, 512)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_catalogue_grew_as_promised():

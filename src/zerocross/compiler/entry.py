@@ -153,7 +153,7 @@ class Entry:
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
         if look is not None:
             look(ir, mode)
-        whole = ir_passes.closed_world(ir) + self._wrapper(symbol)
+        whole = ir_passes.closed_world(ir + self._wrapper(symbol), keep=self.name)
         if self.strict_aliasing:
             whole = ir_passes.with_strict_aliasing(whole)
         return target.emit(whole, chosen)

@@ -23,6 +23,7 @@ Failure = tuple[Callable[..., Any], BaseException]
 _RECURSION = ("calls itself; the depth of a recursion is not known", "write a loop")
 _ARGUMENTS = ("calls a kernel with other arguments than it takes", "give as many as it names")
 _REASONS = (
+    (r"(atomics need an int64 field, '\w+' is \w+)", "{0}", "make it an integer"),
     ("chosen at run time", "chooses a function at run time", "call kernels by name, under if"),
     (r"runaway recursion|maximum recursion|type inference.*recurs|RecursiveCall", *_RECURSION),
     (

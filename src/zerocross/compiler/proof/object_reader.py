@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler.callee import Callee
-from zerocross.compiler.kernel import Kernel
+from zerocross.compiler.primitives.primitive import Primitive
 from zerocross.compiler.proof.finding import LOOP, Finding, finding_at
 from zerocross.compiler.proof.may_call import Words, is_users
 
@@ -56,7 +56,8 @@ def users_kernels(function: Callable[..., Any]) -> list[Callable[..., Any]]:
     waiting = [function]
     while waiting:
         for value in names_of(waiting.pop()).values():
-            inner = value.function if isinstance(value, Kernel) else function
+            is_kernel = isinstance(value, Callee) and not isinstance(value, Primitive)
+            inner = value.function if is_kernel else function
             if inner not in {function, *found} and is_users(inner):
                 found.append(inner)
                 waiting.append(inner)
