@@ -40,18 +40,9 @@ _OPERATIONS = listed(
     "roundeven lround llround lrint llrint sadd smax smin smul sqrt sshl ssub stepvector trunc uadd "
     "ucmp scmp umax umin umul ushl usub vector"
 )
-#: The same of two words, and what only our own primitives say: a processor's own instructions.
-_LONG_OPERATIONS = (
-    "llvm.experimental.noalias.scope.decl",
-    "llvm.x86.sse",
-    "llvm.x86.avx",
-    "llvm.x86.fma",
-    "llvm.x86.f16c",
-    "llvm.x86.vcvt",
-    "llvm.aarch64.neon.",
-    "llvm.aarch64.get.fpcr",
-    "llvm.aarch64.set.fpcr",
-)
+#: The same of several words; and a processor's own instructions, which only the optimiser and our
+#: primitives name.
+_LONG_OPERATIONS = ("llvm.experimental.noalias.scope.decl", "llvm.x86.", "llvm.aarch64.")
 
 
 def refused(module: Module, also: Collection[str] = EXTERNALS) -> list[str]:

@@ -33,7 +33,7 @@ _NO_VALUE = object()
 
 def find_in_objects(function: Callable[..., Any]) -> Finding | None:
     """Return what stands against a function or a kernel that it names; None for nothing."""
-    for one in [function, *users_kernels(function)]:
+    for one in filter(is_users, [function, *users_kernels(function)]):
         words = _words_of(one)
         if words:
             return finding_at(one.__code__.co_filename, first_line(one), *words)

@@ -56,8 +56,8 @@ def _finding(function: Callable[..., Any], node: ast.AST, reason: str, cure: str
 
 
 def find_in_source(function: Callable[..., Any]) -> Finding | None:
-    """Return the first thing that never works in a function or in a kernel that it calls."""
-    return _find(function, (), set())
+    """Return the first thing that never works in a user's function or in a kernel it calls."""
+    return _find(function, (), set()) if is_users(function) else None
 
 
 def _find(function: Callable[..., Any], path: tuple[Any, ...], seen: set[int]) -> Finding | None:
