@@ -61,7 +61,7 @@ class Under:
 
     def prepare(self, sample_rate, channels, max_block):
         self.line = np.zeros((channels, 256), np.float32)
-        self.wide, self.wide2 = np.zeros(64), np.ones(64)
+        self.wide = np.zeros(64)
         self.numbers = np.zeros(8, np.int64)
 
     def process(self, block):
@@ -209,7 +209,6 @@ ALLOWED = {
     "a swap of fields": "self.total, self.other = self.other, self.total",
     "a number as another type": "self.count = np.float32(self.total).view(np.int32)",
     "an array as its own type": "x = self.wide.view(np.float64)\nself.total = x[0]",
-    "an array into another": "self.wide[:] = self.wide2",
     "tuple of numbers": "x = (1.0, 2.0, 3.0)\nself.total = x[1]",
     "global number": "self.total = factor",
     "global table": "self.total = table[n % 64]",

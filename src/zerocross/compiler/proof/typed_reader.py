@@ -44,7 +44,7 @@ _HIDDEN = (
 )
 _COPIED = (
     "assigns an array to the field {0}, which copies it; a swap would lose one of the two",
-    "write self.{0}[:] = ... for a copy, and swap by a number that says which is which",
+    "copy its elements in a loop, and swap by a number that says which is which",
 )
 _VIEWED = ("looks at an array's memory as another type", "convert each number: np.int32(x)")
 
