@@ -63,7 +63,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "compiler/primitives/atomic.py": ("test_compiler", "test_layouts", "test_sync", "test_memory"),
     "compiler/primitives/pointer.py": ("test_compiler", "test_layouts", "test_sync", "test_memory"),
     "compiler/primitives/*": ("test_compiler", "test_sync", "test_live"),
-    "compiler/proof/*": ("test_proof", "test_chain"),
+    "compiler/proof/*": ("test_proof", "test_refusals", "test_chain"),
     "compiler/*": ("test_compiler", "test_vector", "test_proof"),
     "dsp/biquad.py": ("test_biquad", "test_eq"),
     "dsp/convolve.py": ("test_convolver", "test_lengths"),
