@@ -69,7 +69,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "compiler/content.py": ("test_cache", "test_compiler"),
     "compiler/bytecode.py": ("test_cache", "test_compiler"),
     "compiler/callee.py": ("test_cache", "test_compiler"),
-    "compiler/proof/*": ("test_proof", "test_chain"),
+    "compiler/proof/*": ("test_proof", "test_refusals", "test_chain"),
     "compiler/*": ("test_compiler", "test_vector", "test_proof"),
     "dsp/biquad.py": ("test_biquad", "test_eq"),
     "dsp/convolve.py": ("test_convolver", "test_lengths"),

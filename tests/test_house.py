@@ -49,9 +49,14 @@ BY_A_VARIABLE = {
     "lab/peers/__init__.py": "rivals are other people's packages, imported only where installed",
 }
 
-#: Who may import the compilers: the front end, the lowerings, and for LLVM the back end.
+#: Who may import the compilers: the front end, the lowerings, the proof's reader of types, and for
+#: LLVM the back end.
 COMPILERS = {
-    "numba": ("compiler/frontend.py", "compiler/primitives/lowering/"),
+    "numba": (
+        "compiler/frontend.py",
+        "compiler/primitives/lowering/",
+        "compiler/proof/typed_reader.py",
+    ),
     "llvmlite": ("compiler/target.py", "compiler/primitives/lowering/"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import itertools
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 import zerocross
 from zerocross import Chain, RealtimeError
 from zerocross.compiler import Entry, entry, invoke, target
-from zerocross.compiler.proof import allow_list, verdict
+from zerocross.compiler.proof import allow_list, stack, verdict
+from zerocross.compiler.proof.ir import Module
 
 _numbers = itertools.count()
 
@@ -53,6 +55,7 @@ def down(n):
 class Under:
     level: float = zerocross.param(0.5)
     total: float = 0.0
+    other: float = 1.0
     count: int = 0
     seed: int = 1
 
@@ -203,6 +206,9 @@ ALLOWED = {
     "zip": "for x, y in zip(self.wide, self.wide):\n    self.total += x * y",
     "over an array": "for x in self.wide:\n    self.total += x",
     "tuples": "a, b = 1.0, 2.0\na, b = b, a\nself.total = a - b",
+    "a swap of fields": "self.total, self.other = self.other, self.total",
+    "a number as another type": "self.count = np.float32(self.total).view(np.int32)",
+    "an array as its own type": "x = self.wide.view(np.float64)\nself.total = x[0]",
     "tuple of numbers": "x = (1.0, 2.0, 3.0)\nself.total = x[1]",
     "global number": "self.total = factor",
     "global table": "self.total = table[n % 64]",
@@ -271,18 +277,22 @@ class Recursive:
 
 
 def test_recursion_that_no_loop_replaces_is_refused():
-    """It neither raises nor calls anything else: nothing but the search for circles sees it."""
-    with pytest.raises(RealtimeError, match="`process` calls itself, directly or through others"):
+    """It neither raises nor calls anything else. It is told at the kernel that recurs."""
+    with pytest.raises(RealtimeError, match=r"`fibonacci\(n - 1\)` calls itself") as caught:
         Recursive().make_ready(48_000, 2, 512)
+    assert caught.value.finding.line == fibonacci.function.__code__.co_firstlineno + 4
 
 
 def module_of(calls):
     """Return IR of functions that call others: ``a:b,c`` is a function a that calls b and c."""
     functions = [part.partition(":") for part in calls.split()]
-    return "\n".join(
-        f"define internal i64 @{name}(i64 %0) {{\n"
+    named = [name for name, _, _ in functions]
+    outside = {c for _, _, called in functions for c in called.split(",") if c} - set(named)
+    declared = "".join(f"declare i64 @{name}(i64)\n" for name in sorted(outside))
+    return declared + "\n".join(
+        f"define internal i64 @{name}(i64 %x) {{\n"
         + "".join(
-            f"  %{k} = call i64 @{c}(i64 %0)\n" for k, c in enumerate(called.split(","), 1) if c
+            f"  %r{k} = call i64 @{c}(i64 %x)\n" for k, c in enumerate(called.split(",")) if c
         )
         + "  ret i64 0\n}\n"
         for name, _, called in functions
@@ -292,35 +302,66 @@ def module_of(calls):
 @pytest.mark.parametrize("calls", ["a:a", "a:b b:a", "a:b b:c c:b", "a: b:c,a c:d d:b"])
 def test_a_function_that_comes_back_to_itself_is_refused(calls):
     with pytest.raises(RealtimeError, match="calls itself, directly or through others"):
-        verdict._check_recursion(module_of(calls), module_of)
+        verdict._check_circles(Module(module_of(calls)), module_of)
 
 
 @pytest.mark.parametrize("calls", ["a:", "a:b b:", "a:b,c b:d c:d d:", "a:sin b:a"])
 def test_functions_that_do_not_are_accepted(calls):
-    verdict._check_recursion(module_of(calls), module_of)
+    verdict._check_circles(Module(module_of(calls)), module_of)
+
+
+X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 
 
 @pytest.mark.parametrize(
-    ("assembly", "expected"),
+    ("triple", "assembly", "expected"),
     [
-        ("\tpushq\t%rbx\n\tpushq\t%r14\n\tsubq\t$1032, %rsp\n\tpopq\t%rbx", 16 + 1032),
-        ("\tsubq\t$8, %rsp\n\taddq\t$8, %rsp\n\tsubq\t$24, %rsp", 32),
-        ("\tsubq\t$8, %rax\n\tleaq\t16(%rsp), %rdi", 0),
-        ("\tsub\tsp, sp, #48\n\tstp\tx20, x19, [sp, #32]\n\tadd\tsp, sp, #48", 48),
-        ("\tstr\td8, [sp, #-48]!\n\tstp\tx30, x21, [sp, #16]\n\tldr\td8, [sp], #48", 48),
-        ("\tstp\tx29, x30, [sp, #-96]!\n\tsub\tsp, sp, #2, lsl #12", 96 + 8192),
-        ("\tret", 0),
+        (X86, "\tpushq\t%rbx\n\tpushq\t%r14\n\tsubq\t$1032, %rsp\n\tpopq\t%rbx", 16 + 1032),
+        (X86, "\tsubq\t$8, %rsp\n\taddq\t$8, %rsp\n\tsubq\t$24, %rsp  # comment", 32),
+        (X86, "\tsubq\t$8, %rax\n\tleaq\t16(%rsp), %rdi\n\tcmpq\t%rax, %rsp", 0),
+        (X86, "\taddq\t$-128, %rsp\n\tsubq\t$-128, %rsp", 128),
+        (X86, "\tmovq\t%rsp, %rbp\n\tandq\t$-64, %rsp\n\tleaq\t-40(%rbp), %rsp", 56),
+        (X86, "\tleaq\t-8192(%rsp), %rsp\n\tmovq\t%rbp, %rsp\n\tretq", 8192),
+        (X86, "\tsubq\t%rax, %rsp", None),
+        (X86, "\tmovq\t%rax, %rsp", None),
+        (X86, "\tsubq\t(%rdi), %rsp", None),
+        (X86, "\txchgq\t%rsp, %rax", None),
+        (ARM, "\tsub\tsp, sp, #48\n\tstp\tx20, x19, [sp, #32]\n\tadd\tsp, sp, #48", 48),
+        (ARM, "\tstr\td8, [sp, #-48]!\n\tstp\tx30, x21, [sp, #16]\n\tldr\td8, [sp], #48", 48),
+        (ARM, "\tstp\tx29, x30, [sp, #-96]!  // pair\n\tsub\tsp, sp, #2, lsl #12", 96 + 8192),
+        (ARM, "\tsub\tx9, sp, #176\n\tand\tsp, x9, #0xffffffffffffffe0", 176 + 16),
+        (ARM, "\tmov\tx29, sp\n\tmov\tsp, x29", 0),
+        (ARM, "\tsub\tsp, sp, x9", None),
+        (ARM, "\tmov\tsp, x8", None),
+        (ARM, "\tstr\tx0, [sp, x1]!", None),
+        (X86, "\tretq", 0),
+        (ARM, "\tret", 0),
+        ("riscv64-unknown-linux-gnu", "\tret", None),
     ],
 )
-def test_the_stack_is_counted(assembly, expected):
-    assert verdict._stack_bytes(assembly, module_of) == expected
+def test_the_stack_is_counted(triple, assembly, expected):
+    assert stack.stack_bytes(assembly, triple, 0, outside=False) == expected
 
 
-def test_too_much_stack_is_refused():
-    most = verdict.MOST_STACK
-    assert verdict._stack_bytes(f"\tsubq\t${most}, %rsp", module_of) == most
+def test_calls_take_stack_as_well():
+    """On x86-64 each function that is called has an address to return to; outside is unknown."""
+    assert stack.stack_bytes("\tretq", X86, 3, outside=False) == 24
+    assert stack.stack_bytes("\tret", ARM, 3, outside=False) == 0
+    assert stack.stack_bytes("\tret", ARM, 3, outside=True) == stack.OUTSIDE
+
+
+def test_too_much_stack_and_stack_without_a_limit_are_refused():
+    most, empty = verdict.MOST_STACK, Module("")
+    here = dataclasses.replace(target.host(), triple=X86)
+
+    def used(assembly):
+        return verdict._stack_bytes(assembly, empty, here, module_of)
+
+    assert used(f"\tsubq\t${most}, %rsp") == most
     with pytest.raises(RealtimeError, match=f"needs {most + 8} bytes of stack, more than {most}"):
-        verdict._stack_bytes(f"\tsubq\t${most}, %rsp\n\tpushq\t%rbx", module_of)
+        used(f"\tsubq\t${most}, %rsp\n\tpushq\t%rbx")
+    with pytest.raises(RealtimeError, match="stack of a size that depends on data"):
+        used("\tsubq\t%rcx, %rsp")
 
 
 def test_the_proof_counts_the_stack(tmp_path, monkeypatch):
@@ -349,9 +390,9 @@ def test_a_call_by_address_needs_leave():
 def test_the_check_refuses_calls_by_address_unless_told():
     ir = entry("int64")(calls_by_address).emit(target.host()).ir
     with pytest.raises(RealtimeError, match="calls through a pointer"):
-        allow_list.check(ir, "calls_by_address")
-    assert allow_list.check(ir, "calls_by_address", dispatches=True)["calls"] == []
-    other = ir.replace("zerocross_invoke", "somebody_elses_invoke")
+        allow_list.check(Module(ir), "calls_by_address")
+    assert allow_list.check(Module(ir), "calls_by_address", dispatches=True)["calls"] == []
+    other = Module(ir.replace("zerocross_invoke", "somebody_elses_invoke"))
     with pytest.raises(RealtimeError, match="calls through a pointer"):
         allow_list.check(other, "calls_by_address", dispatches=True)
 

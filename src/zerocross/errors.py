@@ -115,11 +115,7 @@ class MissingDependency(ZerocrossError):
 
 
 class CompileError(ZerocrossError):
-    """A kernel that cannot be compiled."""
-
-
-class RealtimeError(CompileError):
-    """A kernel that was refused because it may allocate, lock, raise or wait.
+    """A kernel that cannot be compiled.
 
     Attributes
     ----------
@@ -131,6 +127,10 @@ class RealtimeError(CompileError):
     def __init__(self, message: str, finding: object = None) -> None:
         self.finding = finding
         super().__init__(message)
+
+
+class RealtimeError(CompileError):
+    """A kernel that was refused because it may allocate, lock, raise or wait; see CompileError."""
 
 
 class KernelFault(ZerocrossError):

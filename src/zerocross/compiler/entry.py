@@ -22,6 +22,7 @@ from zerocross.compiler import cache, target
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.mode import CompilationMode, compiler_off
 from zerocross.compiler.proof import allow_list
+from zerocross.compiler.proof.ir import Module
 from zerocross.errors import CompileError, KernelFault, TargetError
 
 __all__ = ["FAULT", "Entry", "announce", "entry"]
@@ -131,18 +132,29 @@ class Entry:
             raise KernelFault(self.name, FAULT - value)
         return value
 
-    def emit(self, chosen: target.Target) -> target.Emitted:
-        """Compile for a target and return object code and IR, without the cache."""
+    def mode(self, chosen: target.Target) -> CompilationMode:
+        """Return the mode in which it is compiled for a target."""
+        if self.checked:
+            return "checked"
+        return "portable" if chosen.vectors else "scalar"
+
+    def emit(
+        self, chosen: target.Target, look: Callable[[str, CompilationMode], None] | None = None
+    ) -> target.Emitted:
+        """Compile for a target and return object code and IR, without the cache.
+
+        ``look`` is called with the module before anything is optimised, and its mode.
+        """
         from zerocross.compiler import frontend, ir_passes
 
-        mode: CompilationMode = "portable" if chosen.vectors else "scalar"
-        if self.checked:
-            mode = "checked"
+        mode = self.mode(chosen)
         self._emitted_of = self.key(chosen)
         ir, symbol, returned = frontend.portable_ir(self.kernel, list(self.argument_types), mode)
         if returned not in ("int64", "none"):
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
-        whole = ir_passes.closed_world(ir) + self._wrapper(symbol)
+        if look is not None:
+            look(ir, mode)
+        whole = ir_passes.closed_world(ir + self._wrapper(symbol), keep=self.name)
         if self.strict_aliasing:
             whole = ir_passes.with_strict_aliasing(whole)
         return target.emit(whole, chosen)
@@ -173,7 +185,8 @@ class Entry:
             for listener in _listeners:
                 listener(self.name)
             emitted = self.emit(chosen)
-            self.adopt(emitted, allow_list.check(emitted.ir, self.name, self._dispatches), chosen)
+            found = allow_list.check(Module(emitted.ir), self.name, self._dispatches)
+            self.adopt(emitted, found, chosen)
             return
         self._verdict = stored.facts
         self._link(stored.code, chosen)

@@ -1,12 +1,15 @@
-"""Passes over a module's LLVM IR as text, before LLVM's own: what Numba does not say of it.
+"""Passes over a module's LLVM IR, before LLVM's own: what Numba does not say of it.
 
 `closed_world` hides all functions but the entry, so that LLVM optimises across them, and
-`with_strict_aliasing` tags loads and stores by their type.
+`with_strict_aliasing` tags loads and stores by their type: as text, because llvmlite has no
+object for a tag. It judges nothing: an access without one is only slower.
 """
 
 from __future__ import annotations
 
 import re
+
+from zerocross.compiler import target
 
 __all__ = ["closed_world", "with_strict_aliasing"]
 
@@ -46,31 +49,26 @@ def with_strict_aliasing(ir: str) -> str:
 
 # Kernels own no memory, so counting references is nothing to do. An allocation would call
 # NRT_Allocate or its kin, which the check refuses.
-_OWNERSHIP_DECLARATION = re.compile(
-    r"^declare [^\n]*@NRT_(?:incref|decref)\([^\n]*\n"
-    r"|^define internal [^\n]*@NRT_(?:incref|decref)\([^\n]*\n.*?\n}\n",
-    re.MULTILINE | re.DOTALL,
-)
 _OWNERSHIP = """
-define internal void @NRT_incref(ptr %p) alwaysinline { ret void }
-define internal void @NRT_decref(ptr %p) alwaysinline { ret void }
+define void @NRT_incref(ptr %p) alwaysinline { ret void }
+define void @NRT_decref(ptr %p) alwaysinline { ret void }
 """
+_OWNERS = ("NRT_incref", "NRT_decref")
+#: Linkages of globals that other modules could share.
+_SHARED = {"common", "linkonce_any", "linkonce_odr"}
 
 
-def closed_world(ir: str, keep: str | None = None) -> str:
+def closed_world(ir: str, keep: str) -> str:
     """Hide all functions of a module but one, so that the optimiser sees a closed world."""
-    ir = re.sub(
-        r"^define (?:linkonce_odr |weak_odr |internal )?",
-        "define internal ",
-        ir,
-        flags=re.MULTILINE,
-    )
-    if keep:
-        ir = re.sub(
-            rf'^define internal ([^\n]*@"?{re.escape(keep)}"?\()',
-            r"define \1",
-            ir,
-            flags=re.MULTILINE,
-        )
-    ir = re.sub(r"= (?:common|linkonce|linkonce_odr) global", "= internal global", ir)
-    return _OWNERSHIP_DECLARATION.sub("", ir) + _OWNERSHIP
+    module = target.llvm().parse_assembly(ir)
+    for function in module.functions:
+        if function.name in _OWNERS and not function.is_declaration:
+            function.linkage = "weak_any"  # gives way to the one that does nothing
+    module.link_in(target.llvm().parse_assembly(_OWNERSHIP))
+    for function in module.functions:
+        if not function.is_declaration and function.name != keep:
+            function.linkage = "internal"
+    for variable in module.global_variables:
+        if variable.linkage.name in _SHARED:
+            variable.linkage = "internal"
+    return str(module)

@@ -24,7 +24,7 @@ from zerocross.errors import UsageError
 from zerocross.graph.build import build
 from zerocross.graph.event import CHANGE, NOTE_OFF, NOTE_ON, EventQueue
 from zerocross.graph.params import Param
-from zerocross.graph.state import HIDDEN, NUMBERS, copied, fill_state, state_dtype
+from zerocross.graph.state import HIDDEN, NUMBERS, check_kind, copied, fill_state, state_dtype
 from zerocross.memory import Record
 
 __all__ = ["Processor", "set_fields"]
@@ -215,13 +215,16 @@ class Processor:
 
     def _fields(self) -> dict[str, Any]:
         """Return the state: every public number and array of the object."""
-        return {
+        found = {
             name: copied(value)
             for name, value in self.__dict__.items()
             if not name.startswith("_")
             and name not in ("record", "verdict", "entry")
             and isinstance(value, (*NUMBERS, np.ndarray))
         }
+        for name, value in found.items():
+            check_kind(f"{type(self).__name__}.{name}", value)
+        return found
 
     @classmethod
     def _built(cls, dtype: np.dtype[Any], channels: int, debug: bool) -> tuple[Entry, Verdict]:

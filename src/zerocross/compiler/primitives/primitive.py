@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from zerocross.compiler.callee import Callee
 
-__all__ = ["Primitive", "lowers", "lowers_each", "primitive"]
+__all__ = ["Primitive", "lowers", "lowers_each", "primitive", "stub_of"]
 
 #: How the names of this package's modules begin.
 _COMPILER = __name__.removesuffix("primitives.primitive")
@@ -17,6 +17,8 @@ P = TypeVar("P", bound="Primitive")
 
 #: For each class of stubs that are made at run time: what makes the intrinsic of one.
 _builders: dict[type[Primitive], Callable[[Any], Any]] = {}
+#: The stub of each lowering, by the lowering's identity.
+_stubs: dict[int, Primitive] = {}
 
 
 class Primitive(Callee):
@@ -48,6 +50,7 @@ class Primitive(Callee):
     def for_numba(self) -> Any:
         if self.lowering is None:
             self.lowering = _builders[type(self)](self)
+            _stubs[id(self.lowering)] = self
         return self.lowering
 
     @property
@@ -67,9 +70,15 @@ def lowers(stub: Primitive) -> Callable[[T], T]:
 
     def register(intrinsic: T) -> T:
         stub.lowering = intrinsic
+        _stubs[id(intrinsic)] = stub
         return intrinsic
 
     return register
+
+
+def stub_of(lowering: object) -> Primitive | None:
+    """Return the stub that something compiled is the lowering of."""
+    return _stubs.get(id(lowering))
 
 
 def lowers_each(kind: type[P]) -> Callable[[Callable[[P], T]], Callable[[P], T]]:

@@ -1,119 +1,90 @@
 """The allow-list: reads the final code of an entry point and refuses what may wait.
 
-Because an entry is optimised as a closed world, every function that its final IR still
-declares is one that it really calls. The allow-list has few of them: LLVM's own operations,
-the C library's arithmetic and memory functions, and what `external` declared. Everything else (the allocator, the GIL, Python's errors) is refused, and so is any call
-through a pointer.
+Because an entry is optimised as a closed world, every function that its final code still
+declares is one that it really calls. The allow-list has few of them, each by its name: LLVM's own
+operations, the C library's arithmetic and memory functions, and what `external` declared.
+Everything else (the allocator, the GIL, Python's errors) is refused, and so is any call through a
+pointer.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import Any
 
 from zerocross.compiler.primitives.call import INVOKER
 from zerocross.compiler.primitives.external import EXTERNALS
+from zerocross.compiler.proof.finding import listed
+from zerocross.compiler.proof.ir import Module
 from zerocross.errors import RealtimeError
 
-__all__ = ["NEVER_WAITS", "check", "refused"]
+__all__ = ["NEVER_WAITS", "check", "pointer_calls", "refused"]
 
 #: External functions that a processor may call: reading the clock.
-NEVER_WAITS = frozenset(["clock_gettime"])
+NEVER_WAITS = frozenset(["clock_gettime", "QueryPerformanceCounter", "QueryPerformanceFrequency"])
 
-#: Functions of the C library that neither allocate nor wait.
-_ARITHMETIC = frozenset(
-    [
-        "memcpy",
-        "memmove",
-        "memset",
-        "exp",
-        "expf",
-        "exp2",
-        "exp2f",
-        "log",
-        "logf",
-        "log2",
-        "log2f",
-        "log10",
-        "log10f",
-        "pow",
-        "powf",
-        "sin",
-        "sinf",
-        "cos",
-        "cosf",
-        "tan",
-        "tanf",
-        "sinh",
-        "sinhf",
-        "cosh",
-        "coshf",
-        "tanh",
-        "tanhf",
-        "asin",
-        "asinf",
-        "acos",
-        "acosf",
-        "atan",
-        "atanf",
-        "atan2",
-        "atan2f",
-        "fmod",
-        "fmodf",
-        "floor",
-        "floorf",
-        "ceil",
-        "ceilf",
-        "rint",
-        "rintf",
-        "round",
-        "roundf",
-        "trunc",
-        "truncf",
-        "fabs",
-        "fabsf",
-        "sqrt",
-        "sqrtf",
-        "cbrt",
-        "cbrtf",
-        "hypot",
-        "hypotf",
-        "fma",
-        "fmaf",
-        "ldexp",
-        "ldexpf",
-        "frexp",
-        "frexpf",
-    ]
+#: Functions of the C library that neither allocate nor wait, of float64 and with an f of float32.
+_OF_FLOATS = listed(
+    "exp exp2 log log2 log10 pow sin cos tan sinh cosh tanh asin acos atan "
+    "atan2 fmod floor ceil rint round trunc fabs sqrt cbrt hypot fma ldexp frexp"
 )
-_DECLARED = re.compile(r'^declare [^@\n]*@"?([^"(\s]+)"?\(', re.MULTILINE)
-_INDIRECT = re.compile(r"^\s*(?:%\S+ = )?(?:tail |musttail )?call [^@\n]*?%[\w.]+\(", re.MULTILINE)
-_INVOKER = re.compile(rf"^define [^\n]*@{INVOKER}\(.*?^}}", re.MULTILINE | re.DOTALL)
-_INSTRUCTION = re.compile(r"^  \S", re.MULTILINE)
+_ARITHMETIC = frozenset(
+    ["memcpy", "memmove", "memset", *_OF_FLOATS, *(f"{n}f" for n in _OF_FLOATS)]
+)
+#: Operations of LLVM by the first words of their names: arithmetic, vectors, copies, hints.
+_OPERATIONS = listed(
+    "abs assume bitreverse bswap ceil copysign cos cosh sin sinh tan tanh asin acos atan atan2 sincos "
+    "ctlz ctpop cttz dbg donothing exp exp2 exp10 expect fabs floor fma fmuladd fptosi fptoui fshl "
+    "fshr is ldexp frexp modf lifetime invariant log log2 log10 masked maximum maximumnum maxnum "
+    "memcpy memmove memset minimum minimumnum minnum nearbyint pow powi prefetch rint round "
+    "roundeven lround llround lrint llrint sadd smax smin smul sqrt sshl ssub stepvector trunc uadd "
+    "ucmp scmp umax umin umul ushl usub vector"
+)
+#: The same of several words; and a processor's own instructions, which only the optimiser and our
+#: primitives name.
+_LONG_OPERATIONS = ("llvm.experimental.noalias.scope.decl", "llvm.x86.", "llvm.aarch64.")
 
 
-def refused(ir: str, also: Collection[str] = EXTERNALS) -> list[str]:
+def refused(module: Module, also: Collection[str] = EXTERNALS) -> list[str]:
     """Return the functions outside the allow-list that a final module calls.
 
     ``also`` are allowed beside the arithmetic: for the engine's own entries what `external`
     declared, which may wait; for processors only what cannot.
     """
-    return [name for name in _called(ir) if name not in _ARITHMETIC and name not in also]
+    return [
+        name
+        for name in module.declared
+        if not _is_operation(name) and name not in _ARITHMETIC and name not in also
+    ]
 
 
-def _called(ir: str) -> list[str]:
-    """Return the C functions that a final module calls, LLVM's own operations left out."""
-    return sorted(name for name in _DECLARED.findall(ir) if not name.startswith("llvm."))
+def _is_operation(name: str) -> bool:
+    llvm, _, rest = name.partition(".")
+    return llvm == "llvm" and (
+        rest.partition(".")[0] in _OPERATIONS or name.startswith(_LONG_OPERATIONS)
+    )
 
 
-def check(ir: str, name: str, dispatches: bool = False) -> dict[str, Any]:
-    """Check the final IR of an entry point.
+def pointer_calls(module: Module, dispatches: bool = False) -> list[str]:
+    """Return the functions of a module that call through a pointer.
+
+    ``dispatches`` allows it in the one function that is there for it, through `invoke`.
+    """
+    return [
+        name
+        for name in module.defined
+        if any(call.how == "pointer" for call in module.calls(name))
+        and not (dispatches and name == INVOKER)
+    ]
+
+
+def check(module: Module, name: str, dispatches: bool = False) -> dict[str, Any]:
+    """Check the final code of an entry point.
 
     Parameters
     ----------
-    ir : str
-        The module after optimisation.
+    module : Module
+        After optimisation.
     name : str
         The entry's name, for the message.
     dispatches : bool
@@ -130,15 +101,16 @@ def check(ir: str, name: str, dispatches: bool = False) -> dict[str, Any]:
         If it calls anything outside the allow-list, or through a pointer.
 
     """
-    unknown = refused(ir)
+    unknown = refused(module)
     if unknown:
         raise RealtimeError(
             f"{name}: calls {', '.join(unknown)}, which may allocate, lock or wait; "
             "write it with scalars, preallocated arrays and other kernels"
         )
-    indirect = _INDIRECT.search(_INVOKER.sub("", ir) if dispatches else ir)
+    indirect = pointer_calls(module, dispatches)
     if indirect:
         raise RealtimeError(
-            f"{name}: calls through a pointer ({indirect.group().strip()}); call kernels by name"
+            f"{name}: calls through a pointer (in {', '.join(indirect)}); call kernels by name"
         )
-    return {"calls": _called(ir), "instructions": len(_INSTRUCTION.findall(ir))}
+    calls = [called for called in module.declared if not called.startswith("llvm.")]
+    return {"calls": calls, "instructions": module.count()}

@@ -1,99 +1,19 @@
-"""The second reader: the line behind a refusal by Numba or by the real-time check.
+"""The second reader: the line behind a refusal by the real-time check.
 
-It is told that something is wrong, and finds the line in the error's text or in code that was
-compiled once more with line numbers.
+It is told that something is wrong, and finds the line in code that was compiled once more with
+line numbers.
 """
 
 from __future__ import annotations
 
-import inspect
-import os
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from zerocross.compiler.proof.finding import CONTROL, FIELD, LOOP, Finding, finding_at
+from zerocross.compiler.proof.finding import CONTROL, LOOP, Finding, finding_at
 from zerocross.compiler.proof.forbidden import MODULES
+from zerocross.compiler.proof.ir import Module, reaching
 
-__all__ = ["refusal_in_ir", "refusal_of_numba"]
-
-# --- what the compiler said -----------------------------------------------------------------
-
-_NUMBA_WORDS = (
-    (
-        r"Untyped global name '(\w+)'",
-        "uses {0}, which is not a kernel",
-        "decorate it with @zerocross.kernel",
-    ),
-    (r"NameError: name '(\w+)'", "uses {0}, which is not defined", "define it, or make it a field"),
-    (
-        r"Unknown attribute '(\w+)'|has no attribute '(\w+)'|Invalid attribute '(\w+)'|Field '?(\w+)'?",
-        "uses the field {0}, which the class does not have",
-        "declare it: a number with its first value in the class, an array in prepare()",
-    ),
-    (r"reflected list|list\(", "uses a list", FIELD),
-    (r"unicode_type|Literal\[str\]", "uses a string", CONTROL),
-    (
-        r"Cannot unify",
-        "gives one variable two types",
-        "use one type for it: 0.0 and not 0 for a float",
-    ),
-    (r"not supported|Unsupported|unsupported", "is not supported in compiled code", LOOP),
-)
-
-
-def refusal_of_numba(error: Exception, function: Callable[..., Any]) -> Finding:
-    """Return what Numba could not compile, in words, with the line."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    if isinstance(error, KeyError):  # Numba's answer to a field that a record does not have
-        text = f"Unknown attribute {error}"
-    file = function.__code__.co_filename
-    lines = [int(n) for n in re.findall(rf'File "{re.escape(_short(file))}", line (\d+)', text)]
-    lines += [int(n) for n in re.findall(rf"{re.escape(file)} \((\d+)\)", text)]
-    location = getattr(error, "loc", None)
-    if location is not None and location.filename == file:
-        lines.insert(0, location.line)
-    inside = [n for n in lines if n > function.__code__.co_firstlineno]
-    line = inside[0] if inside else function.__code__.co_firstlineno
-    if isinstance(error, KeyError):
-        line = _line_with(function, str(error.args[0])) or line
-    for pattern, reason, cure in _NUMBA_WORDS:
-        match = re.search(pattern, text)
-        if match:
-            name = next((group for group in match.groups() if group), "")
-            if name and not inside:
-                line = _line_with(function, name) or line
-            return finding_at(file, line, reason.format(name), cure)
-    said = next((part for part in text.splitlines() if part.strip()), type(error).__name__)
-    return finding_at(file, line, f"cannot be compiled ({said.strip()})", LOOP)
-
-
-def _line_with(function: Callable[..., Any], name: str) -> int | None:
-    """Return the first line of a function's body that has a name in it."""
-    try:
-        lines, first = inspect.getsourcelines(function)
-    except (OSError, TypeError):
-        return None
-    word = re.compile(rf"\b{re.escape(name)}\b")
-    return next((first + k for k, line in enumerate(lines) if k and word.search(line)), None)
-
-
-def _short(file: str) -> str:
-    try:
-        relative = os.path.relpath(file)
-    except ValueError:
-        return file
-    return relative if not relative.startswith("..") else file
-
-
-# --- what the real-time check said ----------------------------------------------------------
-
-_DEFINED = re.compile(r'^define [^\n]*?@("[^"]+"|[^\s(]+)\(.*?\n}\n', re.MULTILINE | re.DOTALL)
-_CALLED = re.compile(
-    r'(?:call|invoke) [^\n]*?@("[^"]+"|[^\s(]+)\([^\n]*?(?:!dbg !(\d+))?$', re.MULTILINE
-)
-_RAISES = re.compile(r"^\s*ret i32 1\b[^\n]*?(?:!dbg !(\d+))?$", re.MULTILINE)
-_LOCATION = re.compile(r"^!(\d+) = !DILocation\([^\n]*?line: (\d+)", re.MULTILINE)
+__all__ = ["refusal_in_ir"]
 
 _REFUSED_WORDS = (
     (
@@ -108,46 +28,63 @@ _REFUSED_WORDS = (
 
 
 def refusal_in_ir(
-    ir: str, function: Callable[..., Any], symbol: str, refused: list[str]
+    ir: str,
+    function: Callable[..., Any],
+    functions: Mapping[str, Callable[..., Any]],
+    refused: list[str],
 ) -> Finding:
-    """Return the line of a function that leads to something refused.
+    """Return the line of a user's function that leads to something refused.
 
     Parameters
     ----------
     ir : str
         The whole module with line numbers, before any optimisation.
     function : callable
-        The user's function.
-    symbol : str
-        The name of its native function in the module.
+        The user's function that the module is about.
+    functions : mapping
+        The user's functions in it by their symbols, it and the kernels that it calls.
     refused : list of str
         What it must not call; empty if it may raise.
 
     """
-    numbers = _lines_towards(ir, symbol, set(refused))
-    file, first = function.__code__.co_filename, function.__code__.co_firstlineno
-    line = min((n for n in numbers if n > first), default=first)
-    return finding_at(file, line, *_words_for(refused))
+    module = Module(ir)
+    bad = reaching(module, refused or _raising(module))
+    start = next((symbol for symbol, one in functions.items() if one is function), "")
+    seen: set[str] = set()
+    line = 0
+    while start not in seen:
+        seen.add(start)
+        function = functions.get(start, function)
+        lines = _lines_towards(module, start, bad, raises=not refused)
+        inside = [(n, name) for n, name in lines if n > function.__code__.co_firstlineno]
+        line, inner = min(inside, default=(0, ""))
+        start = next((s for s in _towards(module, inner, bad) if s in functions), start)
+    first = function.__code__.co_firstlineno
+    return finding_at(function.__code__.co_filename, line or first, *_words_for(refused))
 
 
-def _lines_towards(ir: str, symbol: str, refused: set[str]) -> list[int]:
-    """Return the lines of a function whose calls lead to what is refused, or to a raise."""
-    bodies = {m.group(1).strip('"'): m.group() for m in _DEFINED.finditer(ir)}
-    calls = {
-        name: [(callee.strip('"'), where) for callee, where in _CALLED.findall(body)]
-        for name, body in bodies.items()
-    }
-    bad = refused or {n for n, body in bodies.items() if _RAISES.search(body) and n != symbol}
-    while True:
-        more = {n for n, found in calls.items() if any(c in bad for c, _ in found)} - bad
-        if not more:
-            break
-        bad = bad | more
-    lines = dict(_LOCATION.findall(ir))
-    numbers = [int(lines[w]) for c, w in calls.get(symbol, []) if c in bad and w in lines]
-    if not refused and not numbers:
-        numbers = [int(lines[w]) for w in _RAISES.findall(bodies.get(symbol, "")) if w in lines]
-    return numbers
+def _raising(module: Module) -> set[str]:
+    """Return the functions that return the status of an exception by themselves."""
+    return {name for name in module.defined if any(value == 1 for value, _ in module.returns(name))}
+
+
+def _lines_towards(
+    module: Module, symbol: str, bad: set[str], raises: bool
+) -> list[tuple[int, str]]:
+    """Return the lines of a function's calls that lead to what is refused, or to a raise."""
+    found = [(call.line or 0, call.name) for call in module.calls(symbol) if call.name in bad]
+    if raises and not any(line for line, _ in found):
+        found = [(line or 0, "") for value, line in module.returns(symbol) if value == 1]
+    return [(line, name) for line, name in found if line]
+
+
+def _towards(module: Module, symbol: str, bad: set[str]) -> list[str]:
+    """Return the functions on the way from one to what is refused, that one first."""
+    found = [symbol] if symbol else []
+    for name in found:
+        more = (call.name for call in module.calls(name) if call.name in bad)
+        found += [callee for callee in more if callee not in found]
+    return found
 
 
 def _words_for(refused: list[str]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import linecache
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["CONTROL", "FIELD", "LOOP", "Finding", "finding_at", "finding_of_whole"]
+__all__ = ["CONTROL", "FIELD", "LOOP", "Finding", "finding_at", "finding_of_whole", "listed"]
 
 LOOP = "write a loop over frames, or make the array in prepare()"
 FIELD = "keep numbers in fields of the class, and arrays made in prepare()"
@@ -51,3 +51,8 @@ def finding_of_whole(function: Callable[..., Any], reason: str, cure: str) -> Fi
     """Return a finding about a function as a whole, with its first line."""
     code = function.__code__
     return Finding(code.co_filename, code.co_firstlineno, function.__name__, reason, cure)
+
+
+def listed(names: str) -> frozenset[str]:
+    """Return names that are written one after the other."""
+    return frozenset(names.split())

@@ -32,6 +32,7 @@ NODES: dict[type[ast.AST], tuple[str, str]] = {
     ast.JoinedStr: ("makes a string, which allocates", CONTROL),
     ast.Lambda: ("makes a function at run time", "write a @zerocross.kernel beside the class"),
     ast.FunctionDef: ("makes a function at run time", "write a @zerocross.kernel beside the class"),
+    ast.AsyncFunctionDef: ("makes a coroutine, which waits", CONTROL),
     ast.ClassDef: ("makes a class at run time", "write it beside the class"),
     ast.Import: ("imports a module", "import at the top of the file"),
     ast.ImportFrom: ("imports a module", "import at the top of the file"),
@@ -68,16 +69,31 @@ BUILTINS: dict[str, tuple[str, str]] = {
 #: Modules of which nothing may be called on the audio thread.
 MODULES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
-        ["os", "io", "sys", "subprocess", "socket", "pathlib", "shutil", "logging", "json"],
+        [
+            *("os", "posix", "nt", "io", "_io", "sys", "subprocess", "socket", "_socket", "select"),
+            *("pathlib", "shutil", "logging", "json", "signal", "mmap", "tempfile", "soundfile"),
+        ],
         ("calls the system, which may wait", CONTROL),
     ),
     **dict.fromkeys(
-        ["time", "threading", "asyncio", "queue", "multiprocessing", "concurrent"],
+        [
+            "time",
+            "threading",
+            "_thread",
+            "asyncio",
+            "queue",
+            "_queue",
+            "multiprocessing",
+            "concurrent",
+        ],
         ("may wait", CONTROL),
     ),
-    **dict.fromkeys(["ctypes", "cffi"], ("calls foreign code that nothing was proven of", CONTROL)),
     **dict.fromkeys(
-        ["random", "secrets"],
+        ["ctypes", "_ctypes", "cffi", "_cffi_backend"],
+        ("calls foreign code that nothing was proven of", CONTROL),
+    ),
+    **dict.fromkeys(
+        ["random", "_random", "secrets"],
         (
             "draws from a generator that allocates or locks",
             "keep a seed in a field: see zerocross.dsp.noise",

@@ -1,4 +1,9 @@
-"""The real-time proof of a user's function: read from the very code that will run.
+"""The real-time proof of a user's function: read from objects, not from how they are written.
+
+Before anything is optimised, each of the user's own functions (all that is not ours) is looked at
+by itself: by `object_reader` as Python has it, by `source_reader` for the best words, and as Numba
+typed it by `typed_reader`, which decides: with or without source, what a function calls, reads
+and writes has to be on the lists of `may_call`. In LLVM's module it calls functions by name only.
 
 After the whole module was optimised as a closed world, the proof is what can be read off it:
 
@@ -21,7 +26,7 @@ The twin is never run. What fails is told with the user's file and line, by `pro
 from __future__ import annotations
 
 import dataclasses
-import re
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -29,11 +34,15 @@ from typing import Any
 from zerocross.compiler import target
 from zerocross.compiler.entry import Entry
 from zerocross.compiler.kernel import Kernel
+from zerocross.compiler.mode import CompilationMode
 from zerocross.compiler.primitives.call import INVOKER
 from zerocross.compiler.proof import allow_list
-from zerocross.compiler.proof.diagnosis import refusal_in_ir, refusal_of_numba
+from zerocross.compiler.proof.diagnosis import refusal_in_ir
 from zerocross.compiler.proof.finding import Finding, finding_of_whole
+from zerocross.compiler.proof.ir import Module
+from zerocross.compiler.proof.object_reader import find_in_objects, find_unset
 from zerocross.compiler.proof.source_reader import find_in_source, loops_to_warn_of
+from zerocross.compiler.proof.stack import stack_bytes
 from zerocross.errors import CompileError, RealtimeError
 
 __all__ = ["MOST_STACK", "Verdict", "prove"]
@@ -95,37 +104,60 @@ def prove(made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry]) -> 
 
     """
     function, chosen = written.function, target.active()
+    _refuse(find_unset(function))  # what has no value has no key
     known = made.proven(chosen)
     if known is not None:
         return _verdict(function, known)
-    finding = find_in_source(function)
-    if finding:
-        raise RealtimeError(str(finding), finding)
-    emitted = _emit(made, function, chosen)
-    refused = allow_list.refused(emitted.ir, allow_list.NEVER_WAITS)
-    refused += [INVOKER] if f"@{INVOKER}(" in emitted.ir else []
-    if refused or not (made.checked or _cannot_raise(emitted.ir, made, make_twin, chosen)):
-        finding = _find_line(make_twin(), written, refused)
-        raise RealtimeError(str(finding), finding)
-    facts = allow_list.check(emitted.ir, made.name)
-    _check_recursion(emitted.ir, function)
-    facts["stack_bytes"] = _stack_bytes(emitted.assembly, function)
+    _refuse(find_in_source(function) or find_in_objects(function))
+    try:
+        emitted = made.emit(chosen, functools.partial(_check_before_inlining, made, function))
+        module = Module(emitted.ir)
+        refused = allow_list.refused(module, allow_list.NEVER_WAITS)
+        refused += [INVOKER] if INVOKER in module.defined else []
+        if refused or not (made.checked or _cannot_raise(module, made, make_twin, chosen)):
+            _refuse(_find_line(make_twin(), function, refused))
+    except RealtimeError:
+        raise
+    except CompileError as error:
+        raise RealtimeError(str(error), error.finding) from None
+    facts = allow_list.check(module, made.name)
+    _check_circles(module, function)
+    facts["stack_bytes"] = _stack_bytes(emitted.assembly, module, chosen, function)
     facts["proven"] = True
     made.adopt(emitted, facts, chosen)
     return _verdict(function, facts)
 
 
-def _emit(made: Entry, function: Callable[..., Any], chosen: target.Target) -> target.Emitted:
-    """Compile the entry; what Numba refuses is told in words, with the user's line."""
-    try:
-        return made.emit(chosen)
-    except CompileError:
-        raise
-    except Exception as error:  # Numba has many; all mean that it cannot be compiled
-        if not (type(error).__module__.startswith("numba") or isinstance(error, KeyError)):
-            raise
-        finding = refusal_of_numba(error, function)
-        raise RealtimeError(str(finding), finding) from None
+def _refuse(finding: Finding | None) -> None:
+    if finding:
+        raise RealtimeError(str(finding), finding)
+
+
+def _check_before_inlining(
+    made: Entry, function: Callable[..., Any], ir: str, mode: CompilationMode
+) -> None:
+    """Refuse what the user's own functions may not do, while they still are functions."""
+    from zerocross.compiler.proof import typed_reader
+
+    users = typed_reader.users_functions(made.kernel, list(made.argument_types), mode)
+    for one in users:
+        _refuse(typed_reader.finding_in(one))
+    module = Module(ir)
+    for one in users:
+        for call in module.calls(one.symbol):
+            if call.how != "name":
+                _refuse(finding_of_whole(one.function, *_HOW[call.how]))
+    strangers = typed_reader.strangers(module.defined, users)
+    if strangers:
+        reason = f"calls what another package added to Numba ({strangers[0]})"
+        _refuse(finding_of_whole(function, reason, "write a @zerocross.kernel"))
+
+
+#: What a user's function may not do even where the optimiser would remove it.
+_HOW = {
+    "pointer": ("calls through a pointer", "call kernels by name"),
+    "assembly": ("has machine code of its own", "write it in Python"),
+}
 
 
 def _verdict(function: Callable[..., Any], facts: dict[str, Any]) -> Verdict:
@@ -142,84 +174,57 @@ def _verdict(function: Callable[..., Any], facts: dict[str, Any]) -> Verdict:
     )
 
 
-def _find_line(twin: Entry, written: Kernel[Any], refused: list[str]) -> Finding:
+def _find_line(twin: Entry, function: Callable[..., Any], refused: list[str]) -> Finding:
     """Compile once more with line numbers, and look for the line that leads there.
 
     The twin, because running out of scratch memory is not what it was refused for.
     """
     from zerocross.compiler import frontend
+    from zerocross.compiler.proof import typed_reader
 
+    arguments = list(twin.argument_types)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Numba has no source of what it makes itself
-        ir, _, _ = frontend.portable_ir(twin.kernel, list(twin.argument_types), "lines")
-    symbols = frontend.symbols_of(written, "lines")
-    return refusal_in_ir(ir, written.function, symbols[-1] if symbols else "", refused)
+        ir, _, _ = frontend.portable_ir(twin.kernel, arguments, "lines")
+    users = typed_reader.users_functions(twin.kernel, arguments, "lines")
+    return refusal_in_ir(ir, function, {one.symbol: one.function for one in users}, refused)
 
 
 def _cannot_raise(
-    ir: str, made: Entry, make_twin: Callable[[], Entry], chosen: target.Target
+    module: Module, made: Entry, make_twin: Callable[[], Entry], chosen: target.Target
 ) -> bool:
     """Return whether nothing but scratch memory can run out; see the two steps above."""
-    if _returns_zero_only(ir, made.name):
+    if _returns_zero_only(module, made.name):
         return True
     twin = make_twin()
-    return _returns_zero_only(twin.emit(chosen).ir, twin.name)
+    return _returns_zero_only(Module(twin.emit(chosen).ir), twin.name)
 
 
-def _returns_zero_only(ir: str, name: str) -> bool:
-    body = re.search(rf"^define [^\n]*@{re.escape(name)}\(.*?^}}", ir, re.MULTILINE | re.DOTALL)
-    returned = re.findall(r"^\s*ret i64 (\S+)", body.group(), re.MULTILINE) if body else []
-    return bool(returned) and set(returned) == {"0"}
+def _returns_zero_only(module: Module, name: str) -> bool:
+    returned = {value for value, _ in module.returns(name)}
+    return returned == {0}
 
 
-_FUNCTION = re.compile(r'^define [^\n]*?@("[^"]+"|[^\s(]+)\((.*?)^}', re.MULTILINE | re.DOTALL)
-
-
-def _check_recursion(ir: str, function: Callable[..., Any]) -> None:
+def _check_circles(module: Module, function: Callable[..., Any]) -> None:
     """Refuse a module in which a function can come back to itself."""
-    calls = {
-        match.group(1).strip('"'): {
-            callee.strip('"') for callee in re.findall(r'@("[^"]+"|[^\s(,)]+)\(', match.group(2))
-        }
-        for match in _FUNCTION.finditer(ir)
-    }
-    for start, direct in calls.items():
-        seen: set[str] = set()
-        waiting = set(direct)
-        while waiting:
-            name = waiting.pop()
-            if name == start:
-                finding = finding_of_whole(
-                    function, "calls itself, directly or through others", "write a loop"
-                )
-                raise RealtimeError(str(finding), finding)
-            if name not in seen:
-                seen.add(name)
-                waiting |= calls.get(name, set())
-
-
-#: What takes stack: on x86-64 a subtraction and pushes; on AArch64 a subtraction (in units of 4096
-#: with a shift), and a store that moves the stack pointer first.
-_X86_FRAME = re.compile(r"\bsubq?\s+\$(\d+), %rsp")
-_X86_PUSH = re.compile(r"\bpushq?\s")
-_ARM_FRAME = re.compile(r"\bsub\s+sp, sp, #(\d+)(, lsl #12)?")
-_ARM_PUSH = re.compile(r"\[sp, #-(\d+)\]!")
-
-
-def _stack_bytes(assembly: str, function: Callable[..., Any]) -> int:
-    """Return an upper limit of the stack: the frames of all functions of the module.
-
-    There is no recursion, so no path holds more than all of them.
-    """
-    frames = sum(int(n) for n in _X86_FRAME.findall(assembly))
-    frames += 8 * len(_X86_PUSH.findall(assembly))
-    frames += sum(int(n) << (12 if shift else 0) for n, shift in _ARM_FRAME.findall(assembly))
-    frames += sum(int(n) for n in _ARM_PUSH.findall(assembly))
-    if frames > MOST_STACK:
-        finding = finding_of_whole(
-            function,
-            f"needs {frames} bytes of stack, more than {MOST_STACK}",
-            "make large arrays in prepare(), or use block.scratch(n)",
+    if module.circle():
+        _refuse(
+            finding_of_whole(function, "calls itself, directly or through others", "write a loop")
         )
-        raise RealtimeError(str(finding), finding)
-    return frames
+
+
+def _stack_bytes(
+    assembly: str, module: Module, chosen: target.Target, function: Callable[..., Any]
+) -> int:
+    """Return an upper limit of the stack; refuse what has none, or more than an audio thread."""
+    outside = any(not name.startswith("llvm.") for name in module.declared)
+    most = stack_bytes(assembly, chosen.triple, len(module.defined), outside)
+    if most is None:
+        reason = "needs stack of a size that depends on data"
+    elif most > MOST_STACK:
+        reason = f"needs {most} bytes of stack, more than {MOST_STACK}"
+    else:
+        return most
+    cure = "make large arrays in prepare(), or use block.scratch(n)"
+    finding = finding_of_whole(function, reason, cure)
+    raise RealtimeError(str(finding), finding)
