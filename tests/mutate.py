@@ -66,6 +66,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "compiler/primitives/pointer.py": ("test_compiler", "test_layouts", "test_sync", "test_memory"),
     "compiler/primitives/*": ("test_compiler", "test_sync", "test_live"),
     "compiler/cache*": ("test_cache", "test_compiler"),
+    "compiler/host_cache.py": ("test_cache", "test_compiler"),
     "compiler/content.py": ("test_cache", "test_compiler"),
     "compiler/bytecode.py": ("test_cache", "test_compiler"),
     "compiler/callee.py": ("test_cache", "test_compiler"),

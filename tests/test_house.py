@@ -55,6 +55,7 @@ COMPILERS = {
     "numba": (
         "compiler/frontend.py",
         "compiler/primitives/lowering/",
+        "compiler/host_cache.py",
         "compiler/proof/typed_reader.py",
     ),
     "llvmlite": ("compiler/target.py", "compiler/primitives/lowering/"),
