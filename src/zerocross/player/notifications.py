@@ -10,9 +10,10 @@ import dataclasses
 import logging
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 
-__all__ = ["Event", "Events"]
+__all__ = ["Event", "Events", "Publisher"]
 
 _log = logging.getLogger(__name__)
 
@@ -102,3 +103,31 @@ class Events:
             self._closed = True
             for mailbox in self._queues:
                 mailbox.put(None)
+
+
+class Publisher:
+    """The playing side of a player's events, which does not keep them alive.
+
+    A listener may hold its player. If what plays held the listener, such a player would be held by
+    its own threads, and play on when it is dropped.
+    """
+
+    def __init__(self, events: Events) -> None:
+        self._events = weakref.ref(events)
+        self._held: Events | None = None
+
+    def hold(self) -> None:
+        """Keep the events, where they are still there, until they are closed."""
+        self._held = self._events()
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to everyone who listens still."""
+        events = self._events()
+        if events:
+            events.publish(event)
+
+    def close(self) -> None:
+        """End all iterators."""
+        events, self._held = self._events(), None
+        if events:
+            events.close()

@@ -20,7 +20,7 @@ from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.loudness.replaygain import GainTags, gain_for
 from zerocross.player.budget import Budget
 from zerocross.player.feed import Feed, open_with_gain
-from zerocross.player.notifications import Event, Events
+from zerocross.player.notifications import Event, Events, Publisher
 from zerocross.player.output import Output
 from zerocross.player.queue import Queue, Track
 from zerocross.sources.file import OpenSource, PathLike
@@ -40,6 +40,8 @@ class Playback:
         Where it goes.
     replaygain : {"off", "track", "album"}
         Which of the files' gains is applied.
+    events : Events
+        Of the player; not kept alive, as its listeners may hold the player.
 
     Attributes
     ----------
@@ -56,14 +58,14 @@ class Playback:
 
     """
 
-    def __init__(self, output: Output, replaygain: str) -> None:
+    def __init__(self, output: Output, replaygain: str, events: Events) -> None:
         gain_for(GainTags(), replaygain)  # complains
         self.lock = threading.RLock()
         self.idle = threading.Condition(self.lock)
         self.state = "stopped"
         self.closed = False
         self.queue = Queue()
-        self.events = Events()
+        self.events = Publisher(events)
         self.output = output
         self.feed: Feed | None = None
         self._replaygain = replaygain
@@ -248,6 +250,8 @@ class Playback:
         """In a forked child: be closed, without touching what is the parent's."""
         self.lock = threading.RLock()  # another thread of the parent may hold the old one
         self.idle = threading.Condition(self.lock)
+        if self.output.stream:
+            self.output.stream.forget()
         keep_for_parent(self.feed, self.output.stream)
         self.feed = self.output.stream = None
         self.state, self.closed = "stopped", True
