@@ -30,6 +30,8 @@ __all__ = ["Closes", "ClosesAtExit", "Running", "keep_for_ever", "keep_for_paren
 
 #: How long the end of the interpreter waits for devices that do not answer, all together.
 _EXIT_PATIENCE_S = 5.0
+#: How many dropped things may wait to be closed before the next one is made.
+_MOST_DROPPED = 4
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +90,8 @@ class ClosesAtExit(Closes):
     """
 
     def __init__(self, running: Running) -> None:
+        if _closer.dropped.qsize() >= _MOST_DROPPED:
+            settle()  # who makes them faster than they end would fill the memory
         self._running = running
         _keep_while_running(running)
         # At exit `_close_all` does it, in its order.
@@ -227,7 +231,7 @@ def _close_all() -> None:
 
 def _forget_all() -> None:
     """In a forked child: begin anew."""
-    global _closer  # noqa: PLW0603  the parent's thread may hold its lock
+    global _closer  # the parent's thread may hold the lock of this one
     before, _closer = _closer, _Closer()
     keep_for_parent(before)
     for each in list(before.running):

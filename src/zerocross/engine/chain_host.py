@@ -107,7 +107,6 @@ class ChainHost(Running):
         self._outlived: list[Program | None] = []
         self._clients: list[Client] = []
         self._chain: Chain | None = None
-        self._install = self.set_program  # one object, by which the chain knows this host
         self.lock = threading.RLock()
         self.closed = False
         self._capture = np.zeros(0, np.float32)
@@ -269,14 +268,14 @@ class ChainHost(Running):
         if chain.plays:
             settle()  # it may play where nobody holds it any more
         self.set_program(chain.prepare(self.sample_rate, self.channels))
-        chain.connect(self._install)
+        chain.connect(self.set_program)
         self._chain = chain
 
     def let_go_of_chain(self) -> None:
         """Let another host take the chain; twice is once, and a chain that has gone on stays there."""
         chain, self._chain = self._chain, None
         if chain:
-            chain.disconnect(self._install)
+            chain.disconnect(self.set_program)
 
     def set_program(self, program: Program | None) -> bool:
         """Let a chain's program be run from the next block on; None for none.

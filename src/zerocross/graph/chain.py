@@ -124,7 +124,7 @@ class Chain(Group):
 
     def disconnect(self, install: Callable[[Program], bool]) -> None:
         """Let go, if it is to ``install`` that programs are handed; another's stays."""
-        if self._connection.install is install:
+        if self._connection.install == install:  # equal: each look at a method makes a new object
             self._connection.install = None
 
     def _check_silent(self) -> None:
