@@ -409,7 +409,9 @@ def test_two_threads_may_close_and_a_listener_too(make_file):
     path, _ = make_file(frames=480_000)
     for _ in range(5):
         player = zerocross.Player("null", block_size=64)
-        player.events.subscribe(lambda event, p=player: p.close() if event.kind == "track" else None)
+        player.events.subscribe(
+            lambda event, p=player: p.close() if event.kind == "track" else None
+        )
         player.play(path)
         stream = Stream(Oscillator(), device="null", block_size=64)
         stream.start()
@@ -458,7 +460,7 @@ def test_a_listener_does_not_keep_its_player(make_file):
     """It plays on for 10 s if it is kept."""
     player = zerocross.Player("null", block_size=64)
     output = player._output
-    player.events.subscribe(lambda _event: player.position)
+    player.events.subscribe(lambda _event, held=player: held.position)
     player.play(make_file(frames=480_000)[0])
     gone = weakref.ref(player)
     wait_for(lambda: output.stream and output.stream.frames_played > 1000, what="frames")
@@ -474,7 +476,7 @@ def test_who_waits_for_events_of_a_dropped_player_is_told_the_end(make_file):
     reader = threading.Thread(target=lambda: seen.extend(event.kind for event in events))
     reader.start()
     player.play(make_file(frames=480_000)[0])
-    wait_for(lambda: player.position > 0, what="audio")
+    wait_for(lambda: "track" in seen, what="audio")
     del player
     reader.join(10)
     assert not reader.is_alive()

@@ -165,7 +165,7 @@ def _drop(running: Running) -> None:
 def _close(running: Running) -> None:
     try:
         running.close()
-    except Exception:  # the others are closed all the same
+    except Exception:  # noqa: BLE001  the others are closed all the same
         _log.exception("%s did not close cleanly", type(running).__name__)
     _let_go(running)
 

@@ -287,7 +287,7 @@ class ChainHost(Running):
         before, self._program = self._program, program
         self.record.store("program", address)
         deadline = time.monotonic() + _PROGRAM_TIMEOUT_S
-        if not all([each.wait_for_leaving(deadline) for each in self._clients]):
+        if not all(each.wait_for_leaving(deadline) for each in self._clients):
             self._outlived.append(before)  # somebody is still in it: keep the memory
             return False
         self._outlived.clear()

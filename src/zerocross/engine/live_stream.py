@@ -225,9 +225,7 @@ class LiveStream(ChainStream):
         }
 
 
-def _elevate_later(
-    host: ChainHost, cpus: Sequence[int] | None, grants: dict[str, Grant]
-) -> None:
+def _elevate_later(host: ChainHost, cpus: Sequence[int] | None, grants: dict[str, Grant]) -> None:
     """Ask for priority once the device's thread is known: it tells its number in a callback.
 
     The thread that waits for that holds the host alone, and ends then.

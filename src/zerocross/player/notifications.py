@@ -45,8 +45,9 @@ class Events:
 
     Iterating waits for the next event and ends when the player is closed. Each iterator
     sees every event from its making on. Functions are called in the control
-    world, by the player's supervising thread or inside the call that made the event, never on
-    the audio thread; they should not take long. What they raise is logged, and
+    world, by the player's supervising thread or inside the call that made the event (of a player
+    that was dropped: by the thread that closes it), never on the audio thread; they should not take
+    long. A listener does not keep its player from being dropped. What they raise is logged, and
     harms nobody else.
     """
 
