@@ -19,8 +19,8 @@ SOURCE = Path(zerocross.__file__).parent
 # From the ground up; a package may import from the floors below its own. A file beside the
 # packages counts as one.
 FLOORS = [
-    {"errors", "closing"},
-    {"units", "files"},
+    {"errors"},
+    {"units", "files", "closing"},
     {"compiler", "system"},
     {"memory"},
     {"sync"},

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Iterable
 
 from zerocross.errors import UsageError
 
 __all__ = [
+    "checked_cpus",
     "checked_seconds",
     "checked_volume",
+    "checked_whole",
     "db_to_gain",
     "format_time",
     "frames_to_seconds",
@@ -78,9 +82,49 @@ def checked_volume(value: float) -> float:
 
     """
     try:
-        volume = float(value)
-    except (TypeError, ValueError, OverflowError):
-        volume = math.nan
-    if not 0.0 <= volume <= 1.0:
-        raise UsageError(f"volume {value}: give a number from 0 to 1")
-    return volume
+        fits = 0.0 <= value <= 1.0
+    except (TypeError, ValueError):  # a text, an array
+        fits = False
+    if not fits:
+        raise UsageError(f"volume {value!r}: give a number from 0 to 1")
+    return float(value)
+
+
+def checked_whole(name: str, value: int, low: int, high: int) -> int:
+    """Return a whole number within limits.
+
+    Raises
+    ------
+    UsageError
+        For anything else, a float of whole value too.
+
+    """
+    try:
+        number = low - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = low - 1
+    if not low <= number <= high:
+        raise UsageError(f"{name}={value!r}: give a whole number from {low} to {high}")
+    return number
+
+
+def checked_cpus(name: str, value: Iterable[int] | None) -> list[int] | None:
+    """Return CPUs by their numbers; None for any.
+
+    Raises
+    ------
+    UsageError
+        For anything but whole numbers, 0 or more, and at least one of them.
+
+    """
+    if value is None:
+        return None
+    hint = f"{name}={value!r}: give CPUs by their numbers in a list, such as [1]"
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise UsageError(hint)
+    found = list(value)
+    if not found or any(
+        isinstance(cpu, bool) or not hasattr(cpu, "__index__") or cpu < 0 for cpu in found
+    ):
+        raise UsageError(hint)
+    return [operator.index(cpu) for cpu in found]

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from zerocross.closing import keep_for_ever
 from zerocross.compiler import entry, float32_array, int64_array, invoke, kernel, record_at
-from zerocross.devices.client import CLIENT, Client, call_client
+from zerocross.devices.client import CLIENT, Client, enter_client, leave_client, serve_client
 from zerocross.dsp.interleave import deinterleave_channel, interleave_channel
 from zerocross.errors import DeviceError
 from zerocross.memory import Record, aligned_zeros, layout
@@ -61,26 +62,50 @@ def _scatter(jack: Any, first: Any, count: Any, frames: Any) -> None:
         deinterleave_channel(played, count, c, channels, buffer)
 
 
-@entry("uint32", "int64", dispatches=True)
-def jack_callback(frames: int, user: int) -> int:
-    """``JackProcessCallback``; ``user`` is the record of a `JackPorts`.
-
-    Real-time: the audio thread.
-    """
-    jack = record_at(user, _PORTS)
-    total: Any = np.int64(frames)
+@kernel
+def _serve(jack: Any, client: Any, total: Any) -> None:
+    """Call the client for all the frames, as many at a time as there is room for."""
     done = 0
     while done < total:
         count = min(_ROOM, total - done)
         _gather(jack, done, count, total)
-        call_client(record_at(jack.client, CLIENT), jack.gathered, jack.played, count)
+        serve_client(client, jack.gathered, jack.played, count)
         _scatter(jack, done, count, total)
         done += count
+
+
+@kernel
+def _silence(jack: Any, total: Any) -> None:
+    """Write silence to the output ports."""
+    ports = int64_array(jack.outputs, jack.output_count)
+    for c in range(jack.output_count):
+        buffer = float32_array(invoke(jack.get_buffer, ports[c], total), total)
+        for i in range(total):
+            buffer[i] = np.float32(0.0)
+
+
+@entry("uint32", "int64", dispatches=True)
+def jack_callback(frames: int, user: int) -> int:
+    """``JackProcessCallback``; ``user`` is the record of a `JackPorts`.
+
+    Once the client is closed, silence. Real-time: the audio thread.
+    """
+    jack = record_at(user, _PORTS)
+    total: Any = np.int64(frames)
+    client = record_at(jack.client, CLIENT)
+    if enter_client(client):
+        _serve(jack, client, total)
+    else:
+        _silence(jack, total)
+    leave_client(client)
     return 0
 
 
 class JackPorts:
     """The ports of a JACK client, and the room in which their buffers are interleaved.
+
+    JACK may call as long as the process lives, so the ports and their record are never freed; the
+    room is held by the client.
 
     Parameters
     ----------
@@ -97,16 +122,16 @@ class JackPorts:
     """
 
     def __init__(self, client: Client, channels: int) -> None:
-        self._client = client
-        self._room = aligned_zeros((2, _ROOM * channels))
-        self._ports = [np.zeros(1, np.int64), np.zeros(1, np.int64)]
+        room = aligned_zeros((2, _ROOM * channels))
+        client.hold(room)
         self.record = Record(_PORTS)
         self.record.fill(
             client=client.record.address,
             channels=channels,
-            gathered=self._room[0].ctypes.data,
-            played=self._room[1].ctypes.data,
+            gathered=room[0].ctypes.data,
+            played=room[1].ctypes.data,
         )
+        self.record.keep_for_ever()
 
     def set_ports(self, inputs: Sequence[int], outputs: Sequence[int]) -> None:
         """Set the ports (``jack_port_t*`` as integers), before the client is activated.
@@ -117,11 +142,13 @@ class JackPorts:
             If libjack is not there.
 
         """
-        self._ports = [np.array(list(p) or [0], np.int64) for p in (inputs, outputs)]
+        ports = np.array([*inputs, *outputs, 0], np.int64)
+        get_buffer = _get_buffer_address()
+        keep_for_ever(ports)
         self.record.fill(
-            get_buffer=_get_buffer_address(),
-            inputs=self._ports[0].ctypes.data,
-            outputs=self._ports[1].ctypes.data,
+            get_buffer=get_buffer,
+            inputs=ports.ctypes.data,
+            outputs=ports[len(inputs) :].ctypes.data,
             input_count=len(inputs),
             output_count=len(outputs),
         )

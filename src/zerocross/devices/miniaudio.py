@@ -7,16 +7,16 @@ into them, so a device calls machine code and no Python. It calls its `client`; 
 
 from __future__ import annotations
 
-import functools
 import threading
+import time
 from typing import Any
 
 import _miniaudio
 import numpy as np
 
-from zerocross.closing import Closes
+from zerocross.closing import Closes, keep_for_ever
 from zerocross.compiler import entry, fetch_add, int32_array, int64_array, record_at
-from zerocross.devices.client import CLIENT, Client, call_client
+from zerocross.devices.client import CLIENT, Client, enter_client, leave_client, serve_client
 from zerocross.devices.discovery import (
     Context,
     DeviceInfo,
@@ -56,10 +56,13 @@ _FORMATS = (FORMAT_F32, FORMAT_S32, FORMAT_S24, FORMAT_S16)
 def miniaudio_callback(device: int, output: int, source: int, frames: int) -> None:
     """Miniaudio's data callback: ``void (ma_device*, void*, const void*, ma_uint32)``.
 
-    The client's record lies in the device's user data. Real-time: the audio thread.
+    The client's record lies in the device's user data. Without a client the buffer keeps the
+    silence that miniaudio gave it. Real-time: the audio thread.
     """
     client = record_at(int64_array(device + _USER_DATA, 1)[0], CLIENT)
-    call_client(client, source, output, np.int64(frames))
+    if enter_client(client):
+        serve_client(client, source, output, np.int64(frames))
+    leave_client(client)
 
 
 @entry("int64")
@@ -90,7 +93,7 @@ class Device(Closes):
     info : DeviceInfo
         Which one.
     client : Client
-        Whom it calls; kept until the device has let go of it.
+        Whom it calls, it alone; closed with the device, and kept until that has let go of it.
     sample_rate, channels : int
         What the callback delivers; the backend converts if the hardware differs.
     block_size : int or None
@@ -125,6 +128,8 @@ class Device(Closes):
             self._context.close()
             raise DeviceError(f"{info.title}: {describe_result(result)}")
         self._open = True
+        # What a device's threads use is reached from here, however the device is dropped.
+        _open_devices.add(self)
 
     def _config(self) -> Any:
         kind = lib.ma_device_type_playback
@@ -186,32 +191,31 @@ class Device(Closes):
         """Stop and let go of the device; twice is once.
 
         A device whose sound server died may never answer. From here on it calls no one, and if it
-        has not let go within the patience it is left behind on a thread of its own.
+        has not let go within the patience it is left behind on a thread of its own, and with it
+        the memory that its threads use.
         """
         if not self._open:
             return
         self._open = False
-        self.client.release()
-        self._handle.pUserData = ffi.cast("void *", _no_client().record.address)
+        deadline = time.monotonic() + patience_s
+        self.client.close(patience_s)
         closer = threading.Thread(target=self._let_go, name="zerocross-close", daemon=True)
-        _left_behind.add(self)
-        closer.start()
-        closer.join(patience_s)
+        try:
+            closer.start()
+        except RuntimeError:  # the interpreter ends: the system closes it
+            keep_for_ever(self)
+            return
+        closer.join(max(0.0, deadline - time.monotonic()))
 
     def _let_go(self) -> None:
         lib.ma_device_uninit(self._handle)
         self._context.close()
-        _left_behind.discard(self)
+        _open_devices.discard(self)
 
 
-#: Devices that are being closed: their memory must outlive the backend's own threads.
-_left_behind: set[Device] = set()
-
-
-@functools.cache
-def _no_client() -> Client:
-    """Return whom closed devices call: no one, and their buffer keeps its silence."""
-    return Client()
+#: Devices whose threads may run. Past the interpreter's end too: a server may answer then.
+_open_devices: set[Device] = set()
+keep_for_ever(_open_devices)
 
 
 def _best_format(info: DeviceInfo) -> int:

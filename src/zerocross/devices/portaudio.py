@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from zerocross.compiler import entry, record_at
-from zerocross.devices.client import CLIENT, call_client
+import numpy as np
+
+from zerocross.compiler import entry, float32_array, record_at
+from zerocross.devices.client import CLIENT, enter_client, leave_client, serve_client
 
 __all__ = ["portaudio_callback"]
 
@@ -14,7 +16,14 @@ def portaudio_callback(
 ) -> int:
     """``PaStreamCallback``: interleaved float32 in and out; ``user`` is a `CLIENT`.
 
-    Real-time: the audio thread.
+    Once the client is closed, silence. Real-time: the audio thread.
     """
-    call_client(record_at(user, CLIENT), source, output, frames)
+    client = record_at(user, CLIENT)
+    if enter_client(client):
+        serve_client(client, source, output, frames)
+    elif output != 0:
+        out = float32_array(output, frames * client.channels)
+        for i in range(out.size):
+            out[i] = np.float32(0.0)
+    leave_client(client)
     return 0

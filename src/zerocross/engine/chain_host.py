@@ -2,10 +2,16 @@
 
 A stream of files (`engine.file_stream`) is one; a live stream and a callback for others have one. It holds
 the memory that both worlds see, the chain's program, the device, and what was counted.
+
+Whoever calls back holds the host, through a `Client`, until it is closed and its thread is out of
+it. A program that was exchanged for another is kept until every callback that may run it has ended.
+
+Over 300 lines, for its documented parameters: all methods share the one record.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
@@ -13,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from zerocross.closing import Running, keep_for_parent, settle
 from zerocross.compiler import Entry
 from zerocross.devices.client import EXCHANGE, Client
 from zerocross.devices.discovery import DeviceInfo
@@ -21,7 +28,7 @@ from zerocross.dsp.convert import FORMAT_F32
 from zerocross.engine.counters import COUNTED, Counters
 from zerocross.engine.layouts import CALLBACK, LOGGED, STREAM
 from zerocross.engine.timing import recent_callbacks
-from zerocross.errors import DeviceError
+from zerocross.errors import DeviceError, UsageError
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.memory import Record, aligned_zeros
 from zerocross.sync import Tap
@@ -39,11 +46,14 @@ __all__ = ["ChainHost"]
 
 _RAMP_S = 0.010
 _PROGRAM_TIMEOUT_S = 1.0
+# How long a fade-out may take beside the ramp and two blocks, and how recent the last callback of a
+# host is that others call.
+_FADE_PATIENCE_S, _RECENT_S = 0.1, 0.5
 # What analysers may look back on: 32768 frames and any latency.
 _TAP_FRAMES = 1 << 16
 
 
-class ChainHost:
+class ChainHost(Running):
     """A record, a tap and a chain's program under a callback, in one format.
 
     Parameters
@@ -67,6 +77,10 @@ class ChainHost:
         The last frames that went to the device, after the volume.
     grants : list of Grant
         What was asked of the system for the stream's memory, and what it gave.
+    lock : RLock
+        Held while the device is opened or closed.
+    closed : bool
+        Whether nothing will play any more.
 
     """
 
@@ -91,6 +105,10 @@ class ChainHost:
         self.tap = Tap(_TAP_FRAMES, channels)
         self._program: Program | None = None
         self._outlived: list[Program | None] = []
+        self._clients: list[Client] = []
+        self._chain: Chain | None = None
+        self.lock = threading.RLock()
+        self.closed = False
         self._capture = np.zeros(0, np.float32)
         self._elevated = 0
         self.record.fill(
@@ -125,7 +143,10 @@ class ChainHost:
 
     def client(self) -> Client:
         """Return a new client for a device: it calls this host's callback."""
-        return Client(self.process.address, self.record.address)
+        made = Client(self.process.address, self.record.address, self.channels)
+        made.hold(self)
+        self._clients = [*(each for each in self._clients if not each.is_over), made]
+        return made
 
     def open_device(self, name: str | None, candidates: list[DeviceInfo] | None = None) -> str:
         """Open and start a device; returns a notice, or an empty string."""
@@ -168,19 +189,73 @@ class ChainHost:
 
     def close_device(self, patience_s: float = 3.0) -> None:
         """Close the device; the ring and the position stay."""
-        if self.device:
+        with self.lock:
             device, self.device = self.device, None
-            device.close(patience_s)
+            if device:
+                device.close(patience_s)
+            self._close_clients(patience_s)
+
+    def _close_clients(self, patience_s: float) -> None:
+        """Let nobody in any more; programs that nobody can be in are freed."""
+        self._clients = [each for each in self._clients if not each.close(patience_s)]
+        if not self._clients:
+            self._outlived.clear()
 
     def device_is_lost(self) -> bool:
         """Return whether the device stopped on its own or calls back no more."""
-        if self.device is None:
+        device = self.device
+        if device is None:
             return False
-        if self.device.client.stops:
+        if device.client.stops:
             return True
         last = int(self.record["last_ns"])
-        patience = 2.0 + 20 * self.device.block_size / self.sample_rate
+        patience = 2.0 + 20 * device.block_size / self.sample_rate
         return last > 0 and time.monotonic_ns() - last > patience * 1e9
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def check_open(self) -> None:
+        """Raise UsageError where the host is closed."""
+        if self.closed:
+            raise UsageError("the stream is closed; make a new one")
+
+    def hush(self) -> None:
+        """Ramp down to silence; see `Running`."""
+        self.record["muted"] = 1
+
+    def fade_out(self) -> None:
+        """Ramp down, and wait until silence has been played; at once where nobody calls."""
+        self.hush()
+        patience = _FADE_PATIENCE_S + _RAMP_S + 2 * self.block_size / self.sample_rate
+        deadline = time.monotonic() + patience
+        gain = self.record["gain"]
+        while self._is_called() and time.monotonic() < deadline:
+            if gain["stop"] == 0.0 and gain["position"] >= gain["length"]:
+                return
+            time.sleep(0.001)
+
+    def _is_called(self) -> bool:
+        """Return whether somebody called back just now."""
+        last = int(self.record["last_ns"])
+        recent = _RECENT_S + 3 * self.block_size / self.sample_rate
+        return last > 0 and time.monotonic_ns() - last < recent * 1e9
+
+    def close(self) -> None:
+        """Fade out, close the device, and let go of the chain; twice is once."""
+        with self.lock:
+            if self.closed:
+                return
+            self.closed = True
+            self.fade_out()
+            self.close_device()
+            self.let_go_of_chain()
+
+    def forget(self) -> None:
+        """In a forked child: be closed; see `Running`."""
+        self.lock = threading.RLock()
+        keep_for_parent(self.device, list(self._clients), self._program)
+        self.closed, self.device, self._clients = True, None, []
+        self.let_go_of_chain()
 
     # --- the chain --------------------------------------------------------------------------
 
@@ -195,25 +270,47 @@ class ChainHost:
             If it is refused, or plays elsewhere.
 
         """
+        self.prepare_chain(chain)
+        self.connect_chain(chain)
+
+    def prepare_chain(self, chain: Chain) -> None:
+        """Compile, prove and lay out a chain; the first half of `take_chain`, which takes long."""
+        if chain.plays:
+            settle()  # it may play where nobody holds it any more
         self.set_program(chain.prepare(self.sample_rate, self.channels))
+
+    def connect_chain(self, chain: Chain) -> None:
+        """Let changes to a chain be heard here; the second half of `take_chain`."""
         chain.connect(self.set_program)
+        self._chain = chain
+
+    def let_go_of_chain(self) -> None:
+        """Let another host take the chain; twice is once, and a chain that has gone on stays there."""
+        chain, self._chain = self._chain, None
+        if chain:
+            chain.disconnect(self.set_program)
 
     def set_program(self, program: Program | None) -> bool:
         """Let a chain's program be run from the next block on; None for none.
 
-        Returns whether the audio thread has taken it; without a device there is none to ask.
-        The program that ran before is kept until then.
+        Returns whether the audio thread has taken it; where nobody calls there is none to ask.
+        The program that ran before is kept until every callback has ended that may run it.
         """
         address = program.record.address if program else 0
         before, self._program = self._program, program
         self.record.store("program", address)
         deadline = time.monotonic() + _PROGRAM_TIMEOUT_S
-        while self.device and self.record.load("program_running") != address:
+        if not all(each.wait_for_leaving(deadline) for each in self._clients):
+            self._outlived.append(before)  # somebody is still in it: keep the memory
+            return False
+        self._outlived.clear()
+        while self.device or self._is_called():
+            if self.record.load("program_running") == address:
+                return True
             if time.monotonic() > deadline:
-                self._outlived.append(before)  # a device that calls back no more: keep the memory
                 return False
             time.sleep(0.001)
-        return self.device is not None
+        return False
 
     def render(self, out: npt.NDArray[np.float32]) -> None:
         """Fill an array, shape (frames, channels), through the callback (no device)."""

@@ -7,18 +7,18 @@ from typing import Any
 from zerocross.closing import ClosesAtExit
 from zerocross.engine.callback import live_callback
 from zerocross.engine.chain_host import ChainHost
-from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_CHANNELS
 from zerocross.graph.chain import Chain
 from zerocross.graph.fault import Fault
 from zerocross.graph.processor import Processor
 from zerocross.sync.tap import Tap
+from zerocross.units import checked_volume, checked_whole
 
 __all__ = ["ChainStream"]
 
 
 class ChainStream(ClosesAtExit):
-    """A chain that runs under a callback.
+    """A chain that runs under a callback: the outer half of a `ChainHost`.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class ChainStream(ClosesAtExit):
     channels : int
         1 to 8.
     block_size : int or None
-        Frames in a callback, where a device is asked.
+        Frames in a callback, where a device is asked; 16 to 65536.
     volume : float
         Gain after the chain.
 
@@ -50,19 +50,27 @@ class ChainStream(ClosesAtExit):
         block_size: int | None = None,
         volume: float = 1.0,
     ) -> None:
-        if not 1 <= channels <= MAX_CHANNELS or not 8_000 <= sample_rate <= 768_000:
-            raise UsageError(
-                f"{channels} channels at {sample_rate} Hz: give 1 to {MAX_CHANNELS} channels and a "
-                "rate from 8000 to 768000 Hz"
-            )
+        self.sample_rate = checked_whole("sample_rate", sample_rate, 8_000, 768_000)
+        self.channels = checked_whole("channels", channels, 1, MAX_CHANNELS)
+        if block_size is not None:
+            block_size = checked_whole("block_size", block_size, 16, 65_536)
         self.chain = chain if isinstance(chain, Chain) else Chain(chain)
-        self.sample_rate, self.channels = sample_rate, channels
-        self._host = ChainHost(live_callback, sample_rate, channels, block_size, volume)
+        self._host = ChainHost(
+            live_callback, self.sample_rate, self.channels, block_size, checked_volume(volume)
+        )
         self._host.take_chain(self.chain)
-        super().__init__()
+        super().__init__(self._host)
 
     def replace(self, old: Any, new: Any) -> None:
-        """Put another part in the place of one of the chain's, with a crossfade of 20 ms."""
+        """Put another part in the place of one of the chain's, with a crossfade of 20 ms.
+
+        Raises
+        ------
+        UsageError, RealtimeError
+            As `Chain.replace`, and if it is closed.
+
+        """
+        self._host.check_open()
         self.chain.replace(old, new)
 
     def faults(self) -> list[Fault]:
@@ -77,7 +85,3 @@ class ChainStream(ClosesAtExit):
     def report(self) -> dict[str, Any]:
         """Return what was counted since the stream was made; see docs/report.md."""
         return self._host.report()
-
-    def close(self) -> None:
-        """Let go of the chain; twice is once."""
-        self.chain.connect(None)

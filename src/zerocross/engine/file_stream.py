@@ -335,14 +335,16 @@ class FileStream(ChainHost):
         self.decoder.store("stop", 0)
         _ = decode.decode_loop.address
         self._thread = threading.Thread(
-            target=decode.decode_loop,
-            args=(self.decoder.address, _NAP_US),
+            target=self._run_decoder,  # it holds the stream, whose memory it uses, until it ends
             name="zerocross-decode",
             daemon=True,
         )
         self._thread.start()
         name_thread(self._thread.native_id or 0, "zerocross-dec")
         return [] if cpus is None else [pin(self._thread, cpus)]
+
+    def _run_decoder(self) -> None:
+        decode.decode_loop(self.decoder.address, _NAP_US)
 
     def decode(self) -> None:
         """Fill the ring from this thread (offline, in place of the decode thread)."""
@@ -363,11 +365,13 @@ class FileStream(ChainHost):
         return True
 
     def close(self) -> None:
-        """Close the device and end the decode thread; twice is once.
+        """Close the device, let go of the chain and end the decode thread; twice is once.
 
         A decode thread that waits for a disk is left behind, with all that it uses.
         """
+        self.closed = True
         self.close_device()
+        self.let_go_of_chain()
         if not self.stop_decoding():
             BackgroundCall(lambda: self.stop_decoding(None), "zerocross-left")
 

@@ -22,7 +22,10 @@ API = Literal["portaudio", "jack"]
 
 
 class Callback(ChainStream):
-    """A chain as a C callback; made by `callback`. Keep it until the other side has stopped.
+    """A chain as a C callback; made by `callback`.
+
+    Closed or dropped, it fades out and its chain is let go. The C function and its user data stay
+    good for as long as the process lives: who calls them then gets silence.
 
     Attributes
     ----------
@@ -37,11 +40,12 @@ class Callback(ChainStream):
         if api not in ("portaudio", "jack"):
             raise UsageError(f"api={api!r}: give 'portaudio' or 'jack'")
         super().__init__(chain, sample_rate, channels)
-        self._client = self._host.client()
-        self._ports = JackPorts(self._client, channels) if api == "jack" else None
+        client = self._host.client()
+        client.record.keep_for_ever()
+        self._ports = JackPorts(client, channels) if api == "jack" else None
         entry = jack_callback if self._ports else portaudio_callback
         self.address: int = entry.address
-        self.user_data: int = (self._ports or self._client).record.address
+        self.user_data: int = (self._ports or client).record.address
 
     def set_ports(
         self, inputs: list[int] | tuple[int, ...], outputs: list[int] | tuple[int, ...]
@@ -51,17 +55,15 @@ class Callback(ChainStream):
         Raises
         ------
         UsageError
-            If it is not one for JACK.
+            If it is not one for JACK, or is closed.
         DeviceError
             If libjack is not there.
 
         """
+        self._host.check_open()
         if self._ports is None:
             raise UsageError("a callback for PortAudio has no ports; make one with api='jack'")
         self._ports.set_ports(inputs, outputs)
-
-    def forget(self) -> None:
-        """In a forked child there is nothing that calls it."""
 
 
 def callback(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.closing import keep_for_parent
 from zerocross.devices.discovery import (
     NULL_DEVICE,
     DeviceInfo,
@@ -21,14 +22,13 @@ from zerocross.devices.discovery import (
     find_devices,
 )
 from zerocross.devices.miniaudio import Device
-from zerocross.engine.callback import live_callback
 from zerocross.engine.chain_host import ChainHost
 from zerocross.engine.chain_stream import ChainStream
 from zerocross.errors import DeviceError, DeviceNotFound, UsageError
 from zerocross.graph.chain import Chain
 from zerocross.graph.processor import Processor
 from zerocross.system import Grant
-from zerocross.units import checked_volume
+from zerocross.units import checked_cpus, checked_volume
 
 __all__ = ["LiveStream"]
 
@@ -54,11 +54,11 @@ class LiveStream(ChainStream):
     channels : int
         1 to 8, of the chain and of both devices.
     block_size : int or None
-        Frames in a callback that the device is asked for.
+        Frames in a callback that the device is asked for, 16 to 65536.
     volume : float
         Gain after the chain, 0 to 1.
     pin : sequence of int or None
-        CPUs that the audio thread may run on.
+        CPUs, by their numbers, that the audio thread may run on.
 
     Raises
     ------
@@ -85,26 +85,38 @@ class LiveStream(ChainStream):
         channels: int = 2,
         block_size: int | None = None,
         volume: float = 1.0,
-        pin: Any = None,
+        pin: Sequence[int] | None = None,
     ) -> None:
-        if not (input or output):
-            raise UsageError("input=False, output=False: give at least one of them")
+        _check_devices(input, output, device)
         self.notice = ""
         self._candidates = _candidates(input, output, device)
         self._target, self._input = self._candidates[0]
         self._plays = bool(output)
         self._grants: dict[str, Grant] = {}
-        self._pin = pin
-        self._stop = threading.Event()
-        self._watcher: threading.Thread | None = None
-        super().__init__(chain, sample_rate, channels, block_size, checked_volume(volume))
+        self._pin = checked_cpus("pin", pin)
+        super().__init__(chain, sample_rate, channels, block_size, volume)
 
     # --- running ----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Open the device and begin; twice is once."""
-        if self._host.device:
-            return
+        """Open the device and begin; twice is once.
+
+        Raises
+        ------
+        DeviceError
+            If no device opens; it can be tried again.
+        UsageError
+            If the stream is closed.
+
+        """
+        with self._host.lock:
+            self._host.check_open()
+            if not self._host.device:
+                self._host.set_muted(False)
+                self._open_first()
+
+    def _open_first(self) -> None:
+        """Open the first device that lets itself be opened."""
         reasons: list[str] = []
         for target, from_device in self._candidates:
             self._target, self._input = target, from_device
@@ -114,12 +126,12 @@ class LiveStream(ChainStream):
             except DeviceError as error:
                 reasons.append(str(error))
         else:
-            self.close()
             raise DeviceError("; ".join(reasons))
         if self._target.backend == "null" and len(self._candidates) > 1:
             why = f" ({reasons[0].partition(';')[0]})" if reasons else ""
             self.notice = f"no sound device found{why}: using the null device, without sound"
-        self._begin_watching()
+        self._grants.update({grant.what: grant for grant in self._host.grants})
+        _elevate_later(self._host, self._pin, self._grants)
 
     def _open_device(self) -> None:
         host = self._host
@@ -135,41 +147,21 @@ class LiveStream(ChainStream):
             )
         )
 
-    def _begin_watching(self) -> None:
-        host = self._host
-        self._grants.update({grant.what: grant for grant in host.grants})
-        self._stop.clear()
-        self._watcher = threading.Thread(target=self._watch, name="zerocross-watch", daemon=True)
-        self._watcher.start()
-
     def stop(self) -> None:
-        """Close the device; `start` opens it again. The chain's state stays."""
-        self._stop.set()
-        if self._watcher and self._watcher is not threading.current_thread():
-            self._watcher.join()
-        self._watcher = None
-        self._host.close_device()
-
-    def close(self) -> None:
-        """Stop, and let go of the chain; twice is once."""
-        self.stop()
-        super().close()
-
-    def forget(self) -> None:
-        """In a forked child: begin anew, without a device."""
-        keep_for_parent(self._host)
-        self._host = ChainHost(live_callback, self._host.sample_rate, self._host.channels)
-        self._watcher = None
+        """Fade out and close the device; `start` opens it again. The chain's state stays."""
+        host = self._host
+        with host.lock:
+            if host.device:
+                host.fade_out()
+                host.close_device()
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()  # there will be no __exit__, and the traceback holds the stream
+            raise
         return self
-
-    def _watch(self) -> None:
-        """Ask for priority once the device's thread is known."""
-        while not self._stop.wait(_WATCH_S):
-            for grant in self._host.elevate(self._pin):
-                self._grants[grant.what] = grant
 
     @property
     def volume(self) -> float:
@@ -231,6 +223,35 @@ class LiveStream(ChainStream):
             "realtime": [dataclasses.asdict(grant) for grant in self._grants.values()],
             **super().report(),
         }
+
+
+def _elevate_later(host: ChainHost, cpus: Sequence[int] | None, grants: dict[str, Grant]) -> None:
+    """Ask for priority once the device's thread is known: it tells its number in a callback.
+
+    The thread that waits for that holds the host alone, and ends then.
+    """
+    device = host.device
+
+    def ask() -> None:
+        while host.device is device:
+            found = host.elevate(cpus)
+            if found:
+                grants.update({grant.what: grant for grant in found})
+                return
+            time.sleep(_WATCH_S)
+
+    threading.Thread(target=ask, name="zerocross-watch", daemon=True).start()
+
+
+def _check_devices(input_: Any, output: Any, device: Any) -> None:
+    """Raise UsageError for what names no device."""
+    for name, value in (("input", input_), ("output", output)):
+        if not isinstance(value, (bool, str)):
+            raise UsageError(f"{name}={value!r}: give True, False, or a device's name")
+    if not (device is None or isinstance(device, str)):
+        raise UsageError(f"device={device!r}: give a device's or a backend's name, or None")
+    if not (input_ or output):
+        raise UsageError("input=False, output=False: give at least one of them")
 
 
 def _candidates(

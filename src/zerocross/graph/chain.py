@@ -72,6 +72,11 @@ class Chain(Group):
 
     # --- running ------------------------------------------------------------------------------
 
+    @property
+    def plays(self) -> bool:
+        """Whether a player or a stream has it, until that is closed."""
+        return self._connection.plays
+
     def prepare(self, sample_rate: float, channels: int) -> Program:
         """Compile, prove and lay out the chain for a format, at rest.
 
@@ -116,6 +121,11 @@ class Chain(Group):
         if install is not None:
             self._check_silent()
         self._connection.install = install
+
+    def disconnect(self, install: Callable[[Program], bool]) -> None:
+        """Let go, if it is to ``install`` that programs are handed; another's stays."""
+        if self._connection.install == install:  # equal: each look at a method makes a new object
+            self._connection.install = None
 
     def _check_silent(self) -> None:
         if self._connection.plays:

@@ -71,7 +71,8 @@ class Node:
     record : Record
         A `NODE`.
     kept : tuple
-        The processor's record and code, which live as long as a program may run them.
+        The processor's record and code, and what else it has, such as a tap whose address is in
+        the record: they live as long as a program may run them.
     told : int
         How many of its faults were reported.
 
@@ -140,7 +141,7 @@ class Nodes:
             on_fault=SILENT if part.is_instrument else self._on_fault,
             stops=int(self._stops),
         )
-        made = Node(part, record, (part.record, part.entry))
+        made = Node(part, record, (part.record, part.entry, *vars(part).values()))
         with self._lock:
             self._nodes[id(part)] = made
         return made

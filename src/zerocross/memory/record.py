@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from zerocross.closing import keep_for_ever
 from zerocross.compiler import entry, load_acquire, record_at, store_release
 from zerocross.memory.aligned import aligned_zeros
 
@@ -188,6 +189,10 @@ class Record:
         """Set several fields plainly, before anyone else looks at them."""
         for name, value in values.items():
             self._row[name] = value
+
+    def keep_for_ever(self) -> None:
+        """Never free the memory: others' threads have its address, past our interpreter's end."""
+        keep_for_ever(self._memory)
 
     def item(self, index: int) -> Any:
         """Return one of ``count`` records."""

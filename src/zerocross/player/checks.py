@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import operator
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from zerocross.errors import UsageError
 
-__all__ = ["check_effects", "checked_block_size", "checked_cpus", "checked_device", "unknown_name"]
+__all__ = ["check_effects", "checked_block_size", "checked_device", "unknown_name"]
 
 _SMALLEST, _LARGEST = 16, 65_536
 
@@ -39,19 +39,6 @@ def checked_block_size(frames: Any) -> int | None:
     if isinstance(frames, bool) or not _SMALLEST <= count <= _LARGEST:
         raise UsageError(f"block size {frames!r}: give {_SMALLEST} to {_LARGEST} frames")
     return count
-
-
-def checked_cpus(what: str, cpus: Any) -> Collection[int] | None:
-    """Return numbers of CPUs, or None; as `checked_device`."""
-    if cpus is None:
-        return None
-    try:
-        numbers = [operator.index(cpu) for cpu in cpus]
-    except TypeError:
-        numbers = []
-    if not numbers or min(numbers) < 0:
-        raise UsageError(f"{what}={cpus!r}: give numbers of CPUs in a list, as [0] or [2, 3]")
-    return numbers
 
 
 def check_effects(effects: Any) -> None:

@@ -13,7 +13,6 @@ import threading
 import time
 
 from zerocross.engine.file_stream import FileStream
-from zerocross.graph.chain import Chain
 from zerocross.player.feed import Feed
 from zerocross.system.background import BackgroundCall
 
@@ -34,8 +33,6 @@ class Leaving:
         What played.
     feed : Feed or None
         What it was fed.
-    effects : Chain or None
-        What it ran; free again once nobody runs it.
     is_hung : bool
         Whether an effect is known never to return: then nobody waits for it.
 
@@ -48,10 +45,8 @@ class Leaving:
 
     """
 
-    def __init__(
-        self, stream: FileStream, feed: Feed | None, effects: Chain | None, is_hung: bool = False
-    ) -> None:
-        self.stream, self._feed, self._effects = stream, feed, effects
+    def __init__(self, stream: FileStream, feed: Feed | None, is_hung: bool = False) -> None:
+        self.stream, self._feed = stream, feed
         self.is_hung = is_hung
         self.quiet = threading.Event()
         self.device_gone = threading.Event()
@@ -68,7 +63,7 @@ class Leaving:
         return self.is_hung or self._call.wait(patience_s)
 
     def _leave(self) -> None:
-        stream, device = self.stream, self.stream.device
+        stream = self.stream
         self._fade_out()
         stream.jump()
         stream.decoder.store("stop", 1)
@@ -77,12 +72,9 @@ class Leaving:
         while stream.is_inside:
             time.sleep(nap)
             nap = min(2 * nap, _LONG_NAP_S)
-        if self._effects:
-            self._effects.connect(None)
+        stream.let_go_of_chain()
         self.quiet.set()
-        if device:
-            device.close(_DEVICE_PATIENCE_S)
-        stream.device = None
+        stream.close_device(_DEVICE_PATIENCE_S)
         self.device_gone.set()
         stream.stop_decoding(patience_s=None)
         if self._feed:

@@ -10,9 +10,10 @@ import dataclasses
 import logging
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 
-__all__ = ["Event", "Events"]
+__all__ = ["Event", "Events", "Publisher"]
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +47,9 @@ class Events:
 
     Iterating waits for the next event and ends when the player is closed. Each iterator
     sees every event from its making on. Functions are called in the control
-    world, by the player's supervising thread or inside the call that made the event, never on
-    the audio thread; they should not take long. What they raise is logged, and
+    world, by the player's supervising thread or inside the call that made the event (of a player
+    that was dropped: by the thread that closes it), never on the audio thread; they should not take
+    long. A listener does not keep its player from being dropped. What they raise is logged, and
     harms nobody else.
     """
 
@@ -112,3 +114,37 @@ class Events:
             self._closed = True
             for mailbox in self._queues:
                 mailbox.put(None)
+
+
+class Publisher:
+    """The playing side of a player's events, which does not keep them alive.
+
+    A listener may hold its player. If what plays held the listener, such a player would be held by
+    its own threads, and play on when it is dropped.
+    """
+
+    def __init__(self, events: Events) -> None:
+        self._events = weakref.ref(events)
+        self._held: Events | None = None
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the calling thread is in a listener."""
+        events = self._events()
+        return events is not None and events.is_telling
+
+    def hold(self) -> None:
+        """Keep the events, where they are still there, until they are closed."""
+        self._held = self._events()
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to everyone who listens still."""
+        events = self._events()
+        if events:
+            events.publish(event)
+
+    def close(self) -> None:
+        """End all iterators."""
+        events, self._held = self._events(), None
+        if events:
+            events.close()

@@ -22,12 +22,11 @@ from zerocross.errors import DeviceError, UsageError, ZerocrossError
 from zerocross.player.checks import (
     check_effects,
     checked_block_size,
-    checked_cpus,
     checked_device,
 )
 from zerocross.sources.file import OpenSource
 from zerocross.system import Grant
-from zerocross.units import checked_volume
+from zerocross.units import checked_cpus, checked_volume
 
 if TYPE_CHECKING:
     from zerocross.graph.chain import Chain
@@ -132,7 +131,7 @@ class Output:
             longest_s=_FURTHER_AHEAD_S,
         )
         if self.effects:
-            stream.set_program(self.effects.prepare(rate, PLAYED_CHANNELS))
+            stream.prepare_chain(self.effects)
         return stream
 
     def take_stream(self, stream: FileStream, target: DeviceInfo) -> None:
@@ -143,7 +142,7 @@ class Output:
             stream.capture(self.capture_s)
             self.captures.append(stream)
         if self.effects:
-            self.effects.connect(stream.set_program)
+            stream.connect_chain(self.effects)
         self.stream, self._target = stream, target
         self.told, self.told_reroutes = (0, 0), 0
         self.grants.update({grant.what: grant for grant in stream.grants})

@@ -29,7 +29,7 @@ from zerocross.loudness.replaygain import GainTags, gain_for
 from zerocross.player.budget import Budget
 from zerocross.player.feed import Feed
 from zerocross.player.leaving import Leaving
-from zerocross.player.notifications import Event, Events
+from zerocross.player.notifications import Event, Events, Publisher
 from zerocross.player.opener import Opener
 from zerocross.player.output import Output
 from zerocross.player.queue import Queue, Track
@@ -57,6 +57,8 @@ class Playback:
         Where it goes.
     replaygain : {"off", "track", "album"}
         Which of the files' gains is applied.
+    events : Events
+        Of the player; not kept alive, as its listeners may hold the player.
 
     Attributes
     ----------
@@ -81,14 +83,14 @@ class Playback:
 
     """
 
-    def __init__(self, output: Output, replaygain: str) -> None:
+    def __init__(self, output: Output, replaygain: str, events: Events) -> None:
         gain_for(GainTags(), replaygain)  # complains
         self.lock = threading.RLock()
         self.idle = threading.Condition(self.lock)
         self.state, self.held_up = "stopped", ""
         self.closed = False
         self.queue = Queue()
-        self.events = Events()
+        self.events = Publisher(events)
         self.output = output
         self.feed: Feed | None = None
         self.opener = Opener(replaygain, _AHEAD)
@@ -299,7 +301,7 @@ class Playback:
         if stream is None:
             return None
         self.settle()
-        left = Leaving(stream, feed, self.output.effects, is_hung)
+        left = Leaving(stream, feed, is_hung)
         self._left.append(left)
         return left
 
@@ -328,6 +330,8 @@ class Playback:
         """In a forked child: be closed, without touching what is the parent's."""
         self.lock = threading.RLock()  # another thread of the parent may hold the old one
         self.idle = threading.Condition(self.lock)
+        if self.output.stream:
+            self.output.stream.forget()
         keep_for_parent(self.feed, self.output.stream, self._left, self.opener, self.starting)
         self.feed = self.output.stream = self.starting = self.reopening = None
         self._left = []

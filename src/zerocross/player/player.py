@@ -12,11 +12,10 @@ A little over 300 lines, most of them docstrings: every call is here, and short.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from zerocross.closing import ClosesAtExit
+from zerocross.closing import ClosesAtExit, Running
 from zerocross.errors import UsageError
 from zerocross.files import PathLike
 from zerocross.player.checks import unknown_name
@@ -30,6 +29,8 @@ from zerocross.system import Grant
 from zerocross.units import checked_seconds
 
 if TYPE_CHECKING:
+    import threading
+
     from zerocross.graph.chain import Chain
 
 __all__ = ["Player"]
@@ -75,13 +76,14 @@ class Player(ClosesAtExit):
         pin_decoder: Collection[int] | None = None,
     ) -> None:
         self._output = Output(device, block_size, volume, effects, pin, pin_decoder)
-        self._playback = Playback(self._output, replaygain)
+        self._events = Events()
+        self._playback = Playback(self._output, replaygain, self._events)
         self._supervisor = Supervisor(self._playback)
-        self._lock = self._playback.lock
-        # A player that is dropped is closed first: its threads use memory that would be freed.
-        self._dropped = weakref.finalize(self, _close, self._playback, self._supervisor)
-        self._dropped.atexit = False  # ClosesAtExit does that
-        super().__init__()
+        super().__init__(_Inner(self._playback, self._supervisor))
+
+    @property
+    def _lock(self) -> threading.RLock:  # another one in a forked child
+        return self._playback.lock
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set what can be set; a slip of the pen is told. A subclass may have what it likes."""
@@ -100,7 +102,7 @@ class Player(ClosesAtExit):
     @property
     def events(self) -> Events:
         """What happens: subscribe to it, or iterate over it."""
-        return self._playback.events
+        return self._events
 
     def play(self, *paths: PathLike, start_s: float = 0.0, duration_s: float | None = None) -> None:
         """Play files, or the queue again from its current track.
@@ -314,27 +316,34 @@ class Player(ClosesAtExit):
         with idle:
             return idle.wait_for(lambda: self._playback.state == "stopped", timeout_s)
 
+
+class _Inner(Running):
+    """What is left of a player that was dropped: what plays, and who looks after it."""
+
+    def __init__(self, playback: Playback, supervisor: Supervisor) -> None:
+        self._playback, self._supervisor = playback, supervisor
+
+    def hush(self) -> None:
+        """Ramp down to silence; see `Running`. Who still listens is told that it ends."""
+        self._playback.output.muted = True
+        self._playback.events.hold()
+
     def close(self) -> None:
         """Fade out, stop, and let go of device and files; twice is once."""
-        _close(self._playback, self._supervisor)
+        playback = self._playback
+        with playback.lock:
+            if playback.closed:
+                return
+            playback.stop()
+            playback.closed = True
+        self._supervisor.stop()
+        playback.wait_for_the_end()
+        with playback.lock:
+            playback.settle()
+        playback.events.publish(Event("closed"))
+        playback.events.close()
 
     def forget(self) -> None:
-        """Be closed without touching device, threads and files: they are the parent's."""
-        self._dropped.detach()
+        """In a forked child: be closed; see `Running`."""
         self._playback.forget()
         self._supervisor.forget()
-        self._lock = self._playback.lock
-
-
-def _close(playback: Playback, supervisor: Supervisor) -> None:
-    with playback.lock:
-        if playback.closed:
-            return
-        playback.stop()
-        playback.closed = True
-    supervisor.stop()
-    playback.wait_for_the_end()
-    with playback.lock:
-        playback.settle()
-    playback.events.publish(Event("closed"))
-    playback.events.close()
