@@ -77,6 +77,7 @@ class Leaving:
         stream.close_device(_DEVICE_PATIENCE_S)
         self.device_gone.set()
         stream.stop_decoding(patience_s=None)
+        stream.closed = True
         if self._feed:
             self._feed.close()
 
