@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.compiler import Entry, Kernel, float32_rows, record_at, records_at
+from zerocross.compiler import Entry, Kernel, float32_planes, record_at, records_at
 from zerocross.compiler.proof.verdict import Verdict, prove
 from zerocross.graph.block import BLOCK, Block, ProofBlock, teach_compiler
 from zerocross.graph.event import EVENT
@@ -80,8 +80,8 @@ def _make_entry(
             process(
                 state,
                 block_type(
-                    float32_rows(b.input + 4 * done, channels, b.row_frames),
-                    float32_rows(b.output + 4 * done, channels, b.row_frames),
+                    float32_planes(b.input + 4 * done, channels, frames, b.row_frames),
+                    float32_planes(b.output + 4 * done, channels, frames, b.row_frames),
                     frames,
                     channels,
                     b.sample_rate,
