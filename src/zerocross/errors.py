@@ -15,6 +15,8 @@
     |   `-- RealtimeError   a kernel that may allocate, lock, raise or wait
     `-- KernelFault         a compiled kernel ended with a fault status
 
+FaultWarning is no error: a rendering went on without an effect that failed.
+
 All messages are one line that says what happened and what to do next.
 """
 
@@ -24,6 +26,7 @@ __all__ = [
     "CompileError",
     "DeviceError",
     "DeviceNotFound",
+    "FaultWarning",
     "KernelFault",
     "MemoryRefused",
     "MissingDependency",
@@ -38,6 +41,10 @@ __all__ = [
 
 class ZerocrossError(Exception):
     """Base of all errors raised by Zerocross."""
+
+
+class FaultWarning(RuntimeWarning):
+    """An effect failed in a rendering, and was bypassed or silenced from there on."""
 
 
 class UsageError(ZerocrossError):
