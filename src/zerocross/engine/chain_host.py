@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import Entry
+from zerocross.compiler.mode import require_compiler
 from zerocross.devices.client import EXCHANGE, Client
 from zerocross.devices.discovery import DeviceInfo
 from zerocross.devices.miniaudio import DEFAULT_BLOCK, Device, open_device
@@ -79,6 +80,7 @@ class ChainHost:
         volume: float = 1.0,
         regions: tuple[tuple[int, int], ...] = (),
     ) -> None:
+        require_compiler("playing and rendering")
         self.process = process
         self.sample_rate, self.channels = sample_rate, channels
         self.asked_block = block_size
@@ -190,8 +192,7 @@ class ChainHost:
             If it is refused, or plays elsewhere.
 
         """
-        self.set_program(chain.prepare(self.sample_rate, self.channels))
-        chain.connect(self.set_program)
+        chain.start(self.set_program, self.sample_rate, self.channels)
 
     def set_program(self, program: Program | None) -> bool:
         """Let a chain's program be run from the next block on; None for none.

@@ -9,7 +9,7 @@ import numpy as np
 
 from zerocross.compiler import float32_array, float32_rows, kernel, record_at
 from zerocross.memory import layout
-from zerocross.memory.arena import ARENA, arena_take
+from zerocross.memory.arena import ARENA, scratch_float32, scratch_rows
 
 __all__ = ["BLOCK", "MAX_BLOCK", "MAX_CHANNELS", "Block", "ProofBlock", "teach_compiler"]
 
@@ -79,13 +79,12 @@ class ProofBlock(Block):
 
 @kernel
 def _scratch(block: Any, samples: Any) -> Any:
-    return float32_array(arena_take(record_at(block.arena, ARENA), 4 * samples), samples)
+    return scratch_float32(record_at(block.arena, ARENA), samples)
 
 
 @kernel
 def _scratch_rows(block: Any, rows: Any, samples: Any) -> Any:
-    address = arena_take(record_at(block.arena, ARENA), 4 * rows * samples)
-    return float32_rows(address, rows, samples)
+    return scratch_rows(record_at(block.arena, ARENA), rows, samples)
 
 
 @kernel

@@ -7,6 +7,7 @@ where parameters move, so that the process sees values that stand still.
 from __future__ import annotations
 
 import functools
+import threading
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,12 @@ from zerocross.compiler.proof.verdict import Verdict, prove
 from zerocross.graph.block import BLOCK, Block, ProofBlock, teach_compiler
 from zerocross.graph.event import EVENT
 from zerocross.graph.params import change_params, smooth
+from zerocross.memory.arena import ARENA, arena_reset
 
 __all__ = ["build"]
+
+#: While Numba compiles, its options are those of the whole process.
+_one_at_a_time = threading.RLock()
 
 
 def build(
@@ -55,7 +60,8 @@ def build(
     make = functools.partial(_make_entry, name, process, dtype, channels, smoothed)
     entry = make(Block)
     entry.checked = debug
-    return entry, prove(entry, written, lambda: make(ProofBlock), teach_compiler)
+    with _one_at_a_time:
+        return entry, prove(entry, written, lambda: make(ProofBlock), teach_compiler)
 
 
 def _make_entry(
@@ -77,6 +83,7 @@ def _make_entry(
         done = 0
         while done < b.frames:
             frames = smooth(state, b.frames - done) if smoothed else b.frames
+            arena_reset(record_at(b.arena, ARENA))  # each call has all of it
             process(
                 state,
                 block_type(

@@ -111,8 +111,7 @@ class Output:
             stream.capture(self.capture_s)
             self.captures.append(stream)
         if self.effects:
-            stream.set_program(self.effects.prepare(rate, PLAYED_CHANNELS))
-            self.effects.connect(stream.set_program)
+            self.effects.start(stream.set_program, rate, PLAYED_CHANNELS)
         self.stream, self.told = stream, (0, 0)
         self.grants.update({grant.what: grant for grant in stream.grants})
         for grant in stream.start_decoding(self._pin_decoder):

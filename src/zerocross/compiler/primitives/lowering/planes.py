@@ -66,7 +66,7 @@ def _is_row(index: Any) -> bool:
 
 
 @infer_global(operator.getitem)
-class _GetItem(AbstractTemplate):  # type: ignore[misc]
+class _GetItem(AbstractTemplate):
     def generic(self, args: Any, _kws: Any) -> Any:
         planes, index = args
         if not isinstance(planes, Planes):
@@ -79,7 +79,7 @@ class _GetItem(AbstractTemplate):  # type: ignore[misc]
 
 
 @infer_global(operator.setitem)
-class _SetItem(SetItemBuffer):  # type: ignore[misc]
+class _SetItem(SetItemBuffer):
     def generic(self, args: Any, kws: Any) -> Any:
         planes, index, value = args
         if not isinstance(planes, Planes):
