@@ -82,7 +82,7 @@ def test_render_with_a_preset_is_the_chain(cli, preset, tmp_path):
     assert done.returncode == 0, done.stderr
     out = soundfile.read(tmp_path / "b.wav", dtype="float32")[0]
     bands = [("peaking", 1000, 1.0, 6.0), ("lowshelf", 100, 0.7, 4.0)]
-    assert np.array_equal(out, Chain(Equalizer(bands, preamp_db=-6.0)).render(signal))
+    assert np.array_equal(out, Chain(Equalizer(bands, preamp_db=-6.0)).render(signal, RATE))
 
 
 @pytest.mark.parametrize("frames", [1, 63, 64, 65, 4_096, 10_001])

@@ -31,7 +31,7 @@ def error_db(out, impulse, signal, latency):
 )
 def test_every_length_equals_scipy(taps):
     impulse, signal = response(taps), music(min(taps, 40_000) + 9_000, 2, seed=taps)
-    out = Chain(Convolver(impulse)).render(signal)
+    out = Chain(Convolver(impulse)).render(signal, RATE)
     assert error_db(out, impulse, signal, 64) < -130
 
 
@@ -39,14 +39,14 @@ def test_every_length_equals_scipy(taps):
 def test_every_block_size_equals_scipy(block):
     impulse, signal = response(30_000), music(60_000, 2)
     chain = Chain(Convolver(impulse, block_size=block))
-    out = chain.render(signal)
+    out = chain.render(signal, RATE)
     assert chain.latency_frames == block
     assert error_db(out, impulse, signal, block) < -130
 
 
 def test_any_sequence_of_blocks_gives_the_same_bits():
     impulse, signal = response(70_000), music(90_000, 2)
-    whole = Chain(Convolver(impulse)).render(signal)
+    whole = Chain(Convolver(impulse)).render(signal, RATE)
     rng = np.random.default_rng(5)
     from zerocross.graph.program import run_program_over
 
@@ -73,9 +73,9 @@ def test_partitions_cover_every_tap_once():
 
 def test_one_response_for_all_channels_and_mono():
     impulse, signal = response(5_000, 1), music(9_000, 2)
-    out = Chain(Convolver(impulse[:, 0])).render(signal)
+    out = Chain(Convolver(impulse[:, 0])).render(signal, RATE)
     for c in range(2):
-        alone = Chain(Convolver(impulse)).render(signal[:, c])
+        alone = Chain(Convolver(impulse)).render(signal[:, c], RATE)
         assert np.array_equal(out[:, c], alone)
 
 
@@ -86,7 +86,7 @@ def test_a_file_is_resampled_to_the_rate(tmp_path):
     soundfile.write(tmp_path / "room.wav", impulse, 24_000, "FLOAT")
     signal = np.zeros(20_000)
     signal[0] = 1.0
-    out = Chain(Convolver(tmp_path / "room.wav")).render(signal)
+    out = Chain(Convolver(tmp_path / "room.wav")).render(signal, RATE)
     got = np.abs(np.fft.rfft(out, 1 << 16))[: (1 << 16) * 4_000 // 48_000]
     want = np.abs(np.fft.rfft(impulse[:, 0], 1 << 15))[: len(got)]
     assert np.abs(20 * np.log10(got / want)).max() < 0.01
@@ -94,13 +94,13 @@ def test_a_file_is_resampled_to_the_rate(tmp_path):
 
 def test_latency_is_made_up_for_beside_a_dry_branch():
     delta, signal = np.r_[1.0, np.zeros(99)], music(5_000, 2)
-    out = Chain(Parallel(Convolver(delta), Gain(), gains=[1.0, -1.0])).render(signal)
+    out = Chain(Parallel(Convolver(delta), Gain(), gains=[1.0, -1.0])).render(signal, RATE)
     assert np.abs(out).max() < 1e-6
 
 
 def test_the_dry_share_is_as_late_as_the_wet():
     signal = music(5_000, 1)[:, 0]
-    out = Chain(Convolver([1.0], mix=0.0)).render(signal)
+    out = Chain(Convolver([1.0], mix=0.0)).render(signal, RATE)
     assert np.array_equal(out[64:], signal[:-64])
 
 
@@ -122,4 +122,4 @@ def test_bad_responses_are_told(impulse, options, words):
 
 def test_a_response_of_too_many_channels_is_told():
     with pytest.raises(UsageError, match="3 channels for 2"):
-        Chain(Convolver(np.ones((10, 3)))).render(music(100, 2))
+        Chain(Convolver(np.ones((10, 3)))).render(music(100, 2), RATE)

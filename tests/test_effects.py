@@ -73,11 +73,11 @@ EVERY = {
 @pytest.mark.parametrize("name", EVERY)
 def test_any_split_gives_the_same_bits(name):
     make = EVERY[name]
-    whole = Chain(make()).render(SIGNAL)
+    whole = Chain(make()).render(SIGNAL, RATE)
     assert np.isfinite(whole).all()
     assert np.abs(whole).max() > 0.01
     for block in SPLITS:
-        assert np.array_equal(Chain(make()).render(SIGNAL, block_size=block), whole), block
+        assert np.array_equal(Chain(make()).render(SIGNAL, RATE, block_size=block), whole), block
 
 
 def run_on(program, signal):
@@ -120,20 +120,20 @@ def test_a_reset_equaliser_keeps_its_bands():
 @pytest.mark.parametrize("name", ["compressor", "delay", "equalizer"])
 def test_mono_is_one_channel_of_a_pair(name):
     twice = np.repeat(SIGNAL[:, :1], 2, axis=1)
-    both = Chain(EVERY[name]()).render(twice)
-    assert np.array_equal(both[:, 0], Chain(EVERY[name]()).render(SIGNAL[:, 0]))
+    both = Chain(EVERY[name]()).render(twice, RATE)
+    assert np.array_equal(both[:, 0], Chain(EVERY[name]()).render(SIGNAL[:, 0], RATE))
 
 
 def test_gain():
-    out = Chain(Gain(gain_db=-6.0)).render(SIGNAL)
+    out = Chain(Gain(gain_db=-6.0)).render(SIGNAL, RATE)
     assert np.allclose(out, SIGNAL * 10 ** (-6 / 20), atol=1e-7)
-    assert np.array_equal(Chain(Gain()).render(SIGNAL), SIGNAL)
+    assert np.array_equal(Chain(Gain()).render(SIGNAL, RATE), SIGNAL)
 
 
 def test_pan_keeps_the_power_from_the_middle_outwards():
-    assert np.array_equal(Chain(Pan()).render(SIGNAL), SIGNAL)
+    assert np.array_equal(Chain(Pan()).render(SIGNAL, RATE), SIGNAL)
     for pan in (-1.0, -0.5, 0.25, 1.0):
-        left, right = Chain(Pan(pan=pan)).render(np.ones((100, 2)))[0]
+        left, right = Chain(Pan(pan=pan)).render(np.ones((100, 2)), RATE)[0]
         angle = (pan + 1) * np.pi / 4
         assert left == pytest.approx(min(1, np.sqrt(2) * np.cos(angle)), abs=1e-6)
         assert right == pytest.approx(min(1, np.sqrt(2) * np.sin(angle)), abs=1e-6)
@@ -161,17 +161,17 @@ def compress(x, threshold, ratio, knee, attack, release, makeup=0.0):
 def test_the_compressor_is_its_formula():
     options = {"threshold_db": -30.0, "ratio": 6.0, "knee_db": 8.0, "makeup_db": 3.0}
     one = Compressor(**options, attack_ms=2.0, release_ms=40.0)
-    out = Chain(one).render(SIGNAL)
+    out = Chain(one).render(SIGNAL, RATE)
     expected = compress(SIGNAL, -30.0, 6.0, 8.0, 2.0, 40.0, 3.0)
     assert np.abs(out - expected).max() < 2e-6
     assert one.reduction_db < 0
-    assert np.array_equal(Chain(Compressor(ratio=1.0)).render(SIGNAL), SIGNAL)
+    assert np.array_equal(Chain(Compressor(ratio=1.0)).render(SIGNAL, RATE), SIGNAL)
 
 
 def test_the_compressors_static_curve():
     for level in (-60, -40, -20, 0):
         tone = 10 ** (level / 20) * np.ones(RATE)
-        out = Chain(Compressor(threshold_db=-30.0, ratio=4.0, knee_db=0.0)).render(tone)
+        out = Chain(Compressor(threshold_db=-30.0, ratio=4.0, knee_db=0.0)).render(tone, RATE)
         wanted = level if level < -30 else -30 + (level + 30) / 4
         assert 20 * np.log10(out[-1]) == pytest.approx(wanted, abs=0.01)
 
@@ -183,7 +183,7 @@ def test_the_knee_bends_as_wide_as_it_is_told(knee):
     for over in (-knee / 2 - 1, -knee / 2, -knee / 4, 0.0, knee / 4, knee / 2, knee / 2 + 1):
         tone = 10 ** ((threshold + over) / 20) * np.ones(RATE)
         one = Compressor(threshold_db=threshold, ratio=ratio, knee_db=knee)
-        out = Chain(one).render(tone)
+        out = Chain(one).render(tone, RATE)
         bent = (over + knee / 2) ** 2 / (2 * knee) if 2 * abs(over) < knee else max(0.0, over)
         wanted = threshold + over + (1 / ratio - 1) * bent
         assert 20 * np.log10(out[-1]) == pytest.approx(wanted, abs=1e-3), over
@@ -192,7 +192,7 @@ def test_the_knee_bends_as_wide_as_it_is_told(knee):
 
 def test_a_compressor_of_silence_is_finite():
     one = Compressor(makeup_db=24.0)
-    assert not Chain(one).render(np.zeros(1000)).any()
+    assert not Chain(one).render(np.zeros(1000), RATE).any()
     assert one.reduction_db == 0.0
 
 
@@ -239,7 +239,7 @@ def test_a_closed_gate_lets_its_range_through():
     quiet = np.full(RATE, 1e-3, np.float32)
     for range_db in (-120.0, -80.0, -20.0, -6.0, 0.0):
         gate = Gate(threshold_db=-40.0, range_db=range_db, attack_ms=1.0, release_ms=20.0)
-        out = Chain(gate).render(quiet)
+        out = Chain(gate).render(quiet, RATE)
         assert out[-1] / 1e-3 == pytest.approx(10 ** (range_db / 20), rel=1e-5)
         assert gate.gain == pytest.approx(10 ** (range_db / 20), rel=1e-5)
 
@@ -249,7 +249,7 @@ def test_the_gate_opens_holds_and_closes():
     burst[4800:9600] = 0.5
     burst[9600:] = 1e-4
     out = Chain(Gate(threshold_db=-40.0, hold_ms=20.0, release_ms=10.0, attack_ms=0.1)).render(
-        burst
+        burst, RATE
     )
     assert np.allclose(out[5000:9600], 0.5, atol=1e-4)
     assert np.allclose(out[9600:10_500], 1e-4, rtol=1e-3), "held for 20 ms"
@@ -259,16 +259,16 @@ def test_the_gate_opens_holds_and_closes():
 def test_the_limiter_lets_nothing_over():
     loud = 4 * SIGNAL
     chain = Chain(Limiter(-6.0))
-    out = chain.render(loud, tail_s=0.1)
+    out = chain.render(loud, RATE, tail_s=0.1)
     assert np.abs(out).max() <= 10 ** (-6 / 20)
     assert chain.latency_frames == 239
     quiet = 0.1 * SIGNAL
-    assert np.array_equal(chain.render(quiet)[239:], quiet[:-239])
+    assert np.array_equal(chain.render(quiet, RATE)[239:], quiet[:-239])
 
 
 def test_the_delay_is_a_comb():
     late, feedback, mix = 2400, 0.5, 0.4
-    out = Chain(Delay(time_s=late / RATE, feedback=feedback, mix=mix)).render(SIGNAL)
+    out = Chain(Delay(time_s=late / RATE, feedback=feedback, mix=mix)).render(SIGNAL, RATE)
     a = np.zeros(late + 1)
     a[0], a[late] = 1.0, -feedback
     b = np.zeros(late + 1)
@@ -282,20 +282,20 @@ def test_the_reverb_decays_as_told():
     click = np.zeros((4 * RATE, 2), np.float32)
     click[0] = 1.0
     for seconds in (0.8, 2.0):
-        out = Chain(Reverb(decay_s=seconds, damping=0.0, mix=1.0)).render(click)[:, 0]
+        out = Chain(Reverb(decay_s=seconds, damping=0.0, mix=1.0)).render(click, RATE)[:, 0]
         energy = np.cumsum(out[::-1].astype(np.float64) ** 2)[::-1]
         fall = 10 * np.log10(energy / energy[0] + 1e-30)
         t5, t35 = (int(np.argmax(fall < -level)) for level in (5, 35))
         assert (t35 - t5) * 2 / RATE == pytest.approx(seconds, rel=0.1)
-    left, right = Chain(Reverb(mix=1.0)).render(click).T
+    left, right = Chain(Reverb(mix=1.0)).render(click, RATE).T
     assert abs(np.corrcoef(left[2000:RATE], right[2000:RATE])[0, 1]) < 0.3, "wide"
-    damped = Chain(Reverb(damping=0.8, mix=1.0)).render(click)[:, 0]
+    damped = Chain(Reverb(damping=0.8, mix=1.0)).render(click, RATE)[:, 0]
     spectra = [np.abs(np.fft.rfft(x[RATE // 2 : RATE])) for x in (left, damped)]
     assert spectra[1][5000:].sum() < 0.2 * spectra[0][5000:].sum()
 
 
 def test_the_oscillator_is_a_sine():
-    out = Chain(Oscillator(frequency=997.0, gain_db=-6.0)).render(np.ones(RATE))
+    out = Chain(Oscillator(frequency=997.0, gain_db=-6.0)).render(np.ones(RATE), RATE)
     expected = 10 ** (-6 / 20) * np.sin(2 * np.pi * 997 * np.arange(RATE) / RATE)
     assert np.abs(out - expected).max() < 1e-6
 
@@ -337,7 +337,7 @@ def test_the_equaliser_is_scipys_cascade(count):
         for f, g in zip(np.geomspace(40, 16_000, count), rng.uniform(-9, 9, count), strict=True)
     ]
     one = Equalizer(bands, preamp_db=-3.0)
-    out = Chain(one).render(SIGNAL)
+    out = Chain(one).render(SIGNAL, RATE)
     gain = 10 ** (-3 / 20)
     expected = gain * SIGNAL.astype(np.float64)
     if count:
@@ -345,14 +345,14 @@ def test_the_equaliser_is_scipys_cascade(count):
     assert np.abs(out - expected).max() < 1e-6
     level = one.response_db([1000.0], RATE)[0]
     tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)
-    loud = Chain(one).render(tone)[RATE // 2 :]
+    loud = Chain(one).render(tone, RATE)[RATE // 2 :]
     assert 20 * np.log10(np.sqrt(2 * np.mean(loud**2))) == pytest.approx(level, abs=0.01)
 
 
 def test_the_default_bands():
     one = Equalizer()
     assert [round(f) for _, f, _, _ in one.bands] == [60, 170, 310, 600, 1000, 3000, 6000, 12_000]
-    assert np.allclose(Chain(one).render(SIGNAL), SIGNAL, atol=1e-7)
+    assert np.allclose(Chain(one).render(SIGNAL, RATE), SIGNAL, atol=1e-7)
     assert len(Equalizer(10).bands) == 10
     with pytest.raises(UsageError, match="there are bands 0 to 7"):
         one.set_band(8, gain_db=1)

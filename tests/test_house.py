@@ -20,7 +20,7 @@ SOURCE = Path(zerocross.__file__).parent
 # packages counts as one.
 FLOORS = [
     {"errors"},
-    {"units", "files", "closing"},
+    {"units", "files", "closing", "attributes"},
     {"compiler", "system"},
     {"memory"},
     {"sync"},

@@ -181,7 +181,7 @@ def test_python_writes_what_is_pythons(written, make_file):
         wait_for(lambda: stream.report()["callbacks"] > 3)
     with zerocross.callback(Chain(Gain())):
         pass
-    Chain(Gain()).render(music(1000))
+    Chain(Gain()).render(music(1000), 48_000)
     pythons = {field for writer, field in written if writer in {"setup", "control"}}
     assert {"ring", "volume", "muted", "playing", "epoch", "program"} <= pythons
     others = {field for writer, field in written if writer not in {"setup", "control"}}

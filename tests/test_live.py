@@ -31,7 +31,7 @@ def test_an_instrument_plays_what_it_renders():
     with stream:
         wait_for(lambda: stream.report()["frames_played"] > 20_000, what="frames")
     out = stream._host.captured()[:20_000]  # it ends with a ramp
-    wanted = Chain(Oscillator(frequency=997.0)).render(np.zeros((len(out), 2)))
+    wanted = Chain(Oscillator(frequency=997.0)).render(np.zeros((len(out), 2)), 48_000)
     assert len(out) == 20_000 and np.array_equal(out, wanted)
 
 
@@ -135,7 +135,9 @@ def test_duplex_through_jack_is_the_instrument_times_the_gain(jack):
         time.sleep(0.3)
         heard = effect.tap.read(4_800)
     client.close()
-    tone = Chain(Oscillator(frequency=441.0), Gain(gain_db=-6.0)).render(np.zeros((480_000, 2)))
+    tone = Chain(Oscillator(frequency=441.0), Gain(gain_db=-6.0)).render(
+        np.zeros((480_000, 2)), 48_000
+    )
     piece = heard[:, -960:]
     starts = np.flatnonzero(tone[:-960, 0] == piece[0, 0])
     assert any(np.array_equal(tone[s : s + 960].T, piece) for s in starts)
@@ -170,7 +172,7 @@ def test_a_portaudio_callback_is_the_chain():
             assert result == 0
             done += frames
         assert made.report()["callbacks"] == 5
-    assert np.array_equal(out, Chain(Gain(gain_db=-6.0)).render(signal))
+    assert np.array_equal(out, Chain(Gain(gain_db=-6.0)).render(signal, 48_000))
 
 
 def test_callbacks_refuse_nonsense():

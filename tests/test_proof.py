@@ -249,7 +249,7 @@ def test_allowed_things_are_accepted_and_run(tmp_path, name):
     one = made()
     chain = Chain(one)
     signal = np.random.default_rng(1).standard_normal((300, 2)).astype(np.float32)
-    out = chain.render(signal)
+    out = chain.render(signal, 48_000)
     assert out.shape == signal.shape
     assert one.verdict.file == str(path)
     assert one.verdict.stack_bytes < 4096
@@ -439,7 +439,7 @@ def test_wrong_classes_and_values_are_told(tmp_path):
         Chain(made)
     one = made()
     with pytest.raises(zerocross.UsageError, match="twice"):
-        Chain(one, one).render(np.zeros(10))
+        Chain(one, one).render(np.zeros(10), 48_000)
 
 
 NOTEBOOK = """
@@ -463,7 +463,7 @@ def test_the_line_is_found_in_a_notebook_cell(monkeypatch):
     space: dict[str, object] = {"__name__": "__main__"}
     exec(compile(NOTEBOOK, name, "exec"), space)
     with pytest.raises(zerocross.RealtimeError) as caught:
-        zerocross.Chain(space["Bad"]()).render(np.ones(4))
+        zerocross.Chain(space["Bad"]()).render(np.ones(4), 48_000)
     words = str(caught.value)
     assert words.startswith(f"{name}:8: ") and "block.input[c] * 2" in words
 
@@ -472,7 +472,7 @@ def test_processors_of_a_prompt_play_and_are_refused_with_their_line():
     program = NOTEBOOK.strip().replace("\n\n", "\n").replace("* 2", "* 2\n")
     done = subprocess.run(
         [sys.executable, "-i", "-q"],
-        input=program + "\nzerocross.Chain(Bad()).render([1.0])\n",
+        input=program + "\nzerocross.Chain(Bad()).render([1.0], 48_000)\n",
         capture_output=True,
         text=True,
         check=False,

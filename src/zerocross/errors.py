@@ -17,6 +17,7 @@
     `-- KernelFault         a compiled kernel ended with a fault status
 
 ``CacheWarning``, a warning, tells of compiled code that cannot be kept, or was damaged.
+FaultWarning is no error: a rendering went on without an effect that failed.
 
 All messages are one line that says what happened and what to do next.
 """
@@ -29,6 +30,7 @@ __all__ = [
     "CompileError",
     "DeviceError",
     "DeviceNotFound",
+    "FaultWarning",
     "KernelFault",
     "MemoryRefused",
     "MissingDependency",
@@ -47,6 +49,10 @@ class ZerocrossError(Exception):
 
 class CacheWarning(UserWarning):
     """Compiled code that cannot be kept or was damaged: it costs time, once in a process."""
+
+
+class FaultWarning(RuntimeWarning):
+    """An effect failed in a rendering, and was bypassed or silenced from there on."""
 
 
 class UsageError(ZerocrossError):

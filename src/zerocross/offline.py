@@ -12,6 +12,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ from zerocross.engine.file_stream import FileStream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.files import PathLike, check_output, printable, written_aside
 from zerocross.graph.block import MAX_BLOCK
-from zerocross.graph.chain import Chain
+from zerocross.graph.chain import Chain, chain_of
+from zerocross.graph.fault import Fault, warn_of
+from zerocross.graph.groups import Group
+from zerocross.graph.processor import Processor
 from zerocross.loudness.replaygain import GainTags, gain_for
 from zerocross.player.budget import Budget
 from zerocross.player.feed import Feed
@@ -35,7 +39,7 @@ from zerocross.sources.file import (
     OpenSource,
     open_source,
 )
-from zerocross.units import checked_seconds, checked_volume
+from zerocross.units import checked_seconds, checked_volume, checked_whole, shown
 
 __all__ = ["Rendered", "render"]
 
@@ -61,7 +65,9 @@ class Rendered:
     clipped : int
         Samples beyond full scale that an integer format could not hold.
     errors : list of str
-        Inputs that were skipped or damaged, one line each.
+        Inputs that were skipped or damaged, and effects that failed, one line each.
+    faults : list of Fault
+        The effects that were bypassed or silenced.
 
     """
 
@@ -72,6 +78,7 @@ class Rendered:
     bits: str
     clipped: int
     errors: list[str]
+    faults: list[Fault] = dataclasses.field(default_factory=list)
 
 
 def render(
@@ -84,7 +91,7 @@ def render(
     channels: int | None = None,
     bits: str | None = None,
     sample_rate: int | None = None,
-    effects: Chain | None = None,
+    effects: Chain | Processor | Sequence[Processor | Group] | None = None,
     replaygain: str = "off",
     progress: Callable[[float], None] | None = None,
 ) -> Rendered:
@@ -93,7 +100,7 @@ def render(
     Parameters
     ----------
     inputs : sequence of path-like
-        Files; those of another sample rate than the output's are resampled.
+        Files, or one; those of another sample rate than the output's are resampled.
     output : path-like
         Ends in ``.wav`` or ``.flac``; written under another name first, so that a failure
         leaves nothing half done.
@@ -108,7 +115,7 @@ def render(
         and float for WAV.
     sample_rate : int or None
         Of the output, 8000 to 384000 Hz; None takes the first input's.
-    effects : Chain or None
+    effects : Chain, Processor, list of them, or None
         What everything goes through, before the volume; its latency is made up for.
     replaygain : {"off", "track", "album"}
         Which of the files' gains is applied.
@@ -120,36 +127,53 @@ def render(
     SourceError
         If no input can be played.
     UsageError
-        For an output that is neither WAV nor FLAC, or an impossible sample rate, volume or time.
+        For an output that is neither WAV nor FLAC or is one of the inputs, an impossible sample
+        rate, volume or time, or a chain that plays.
+
+    Warns
+    -----
+    FaultWarning
+        For each effect that failed; ``errors`` has the same lines.
 
     """
-    checked_volume(volume)
+    inputs = _checked_inputs(inputs)
+    volume = checked_volume(volume)
     start_s = checked_seconds("start_s", start_s)
     if duration_s is not None:
         duration_s = checked_seconds("duration_s", duration_s)
-    if sample_rate and not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
-        raise UsageError(
-            f"sample rate {sample_rate} Hz: give {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
+    if sample_rate is not None:
+        sample_rate = checked_whole(
+            "sample_rate", sample_rate, MIN_SAMPLE_RATE, MAX_SAMPLE_RATE, "Hz"
         )
+    if channels is not None:
+        channels = checked_whole("channels", channels, 1, 2)
+    if bits is not None and str(bits) not in _SUBTYPES:
+        raise UsageError(f"bits={shown(bits)}: give '16', '24' or 'float'")
+    if progress is not None and not callable(progress):
+        raise UsageError(f"progress={shown(progress)}: give what can be called with a share")
+    chain = None if effects is None else chain_of(effects)
     container = _container(output)
     check_output(output, inputs)
     probed, errors = _probe(inputs)
-    form = _form(probed, container, sample_rate, channels, bits)
+    _check_output(output, probed)
+    form = _form(probed, container, sample_rate, channels, None if bits is None else str(bits))
     gain_for(GainTags(), replaygain)  # complains
-    stream, latency = _make_stream(form, volume, effects)
-    budget = Budget(duration_s)
+    stream = FileStream(form.sample_rate, form.channels, volume=volume)
+    budget, faults = Budget(duration_s), list[Fault]()
     feed = _make_feed(stream, probed, budget, replaygain, errors)
     try:
-        if not budget.is_spent(form.sample_rate):
-            feed.begin(0, open_with_gain(probed[0].location, replaygain), start_s)
-        total = _expected_frames(probed, start_s, duration_s, form.sample_rate)
-        blocks = _blocks(stream, feed, latency)
-        frames, clipped = _write(blocks, output, form, total, progress)
+        with _running(chain, stream, faults) as latency:
+            if not budget.is_spent(form.sample_rate):
+                feed.begin(0, open_with_gain(probed[0].location, replaygain), start_s)
+            total = _expected_frames(probed, start_s, duration_s, form.sample_rate)
+            blocks = _blocks(stream, feed, latency)
+            frames, clipped = _write(blocks, output, form, total, progress)
     finally:
         feed.close()
-    return Rendered(
-        printable(output), frames, form.sample_rate, form.channels, form.bits, clipped, errors
-    )
+    errors += map(str, faults)
+    warn_of(faults)
+    kind = form.sample_rate, form.channels, form.bits
+    return Rendered(printable(output), frames, *kind, clipped, errors, faults)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +186,32 @@ class _Form:
     container: str
 
 
+def _checked_inputs(inputs: Any) -> list[PathLike]:
+    """Return a list of paths; one path alone is a list of it."""
+    if isinstance(inputs, (str, bytes, os.PathLike)):
+        return [inputs]
+    try:
+        paths = list(inputs)
+    except TypeError:
+        paths = [inputs]
+    for path in paths:
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            raise UsageError(f"{shown(path)} is no path; give a list of files to render")
+    return paths
+
+
+def _check_output(output: PathLike, sources: list[OpenSource]) -> None:
+    """Refuse to write over what is read."""
+    name = os.fsdecode(output)
+    for source in sources:
+        location = os.fsdecode(source.location)
+        if os.path.exists(name) and os.path.exists(location) and os.path.samefile(name, location):
+            raise UsageError(f"{printable(output)} is one of the inputs; give another name")
+
+
 def _container(output: PathLike) -> str:
+    if not isinstance(output, (str, bytes, os.PathLike)):
+        raise UsageError(f"output={shown(output)}: give a path that ends in .wav or .flac")
     container = {".wav": "WAV", ".flac": "FLAC"}.get(Path(os.fsdecode(output)).suffix.lower())
     if container is None:
         raise UsageError(f"{printable(output)}: the output must end in .wav or .flac")
@@ -211,16 +260,20 @@ def _default_bits(sources: list[OpenSource], container: str, rate: int) -> str:
     return "24" if container == "FLAC" else "float"
 
 
-def _make_stream(form: _Form, volume: float, effects: Chain | None) -> tuple[FileStream, int]:
-    """Return a stream that plays, with the effects in it, and their latency in frames."""
-    stream = FileStream(form.sample_rate, form.channels, volume=volume)
+@contextmanager
+def _running(chain: Chain | None, stream: FileStream, faults: list[Fault]) -> Iterator[int]:
+    """Let a stream play, with the effects in it; yields their latency in frames.
+
+    In the end it adds to the faults.
+    """
     stream.set_playing(True)
-    if effects is None:
-        return stream, 0
-    program = effects.prepare(form.sample_rate, form.channels)
-    program.record["budget_share"] = np.inf  # offline nothing is late
-    stream.set_program(program)
-    return stream, program.latency_frames
+    if chain is None:
+        yield 0
+        return
+    with chain.rendering(stream.sample_rate, stream.channels) as program:
+        stream.set_program(program)
+        yield program.latency_frames
+        faults += chain.faults_of_run()
 
 
 def _make_feed(

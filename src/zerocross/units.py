@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable
+from typing import Any
 
 from zerocross.errors import UsageError
 
 __all__ = [
     "checked_cpus",
+    "checked_number",
     "checked_seconds",
     "checked_volume",
     "checked_whole",
@@ -18,6 +20,7 @@ __all__ = [
     "frames_to_seconds",
     "gain_to_db",
     "seconds_to_frames",
+    "shown",
 ]
 
 
@@ -54,7 +57,66 @@ def format_time(seconds: float) -> str:
     return f"{minutes}:{whole % 60:02}"
 
 
-def checked_seconds(name: str, value: float) -> float:
+def shown(value: Any) -> str:
+    """Return a value as an error may quote it: on one line, and not long."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # noqa: BLE001  someone else's repr, in the middle of an error
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _as_number(value: Any) -> float:
+    """Return a number as a float; NaN for what is none: text, None, arrays, complex numbers."""
+    if isinstance(value, (str, bytes, bytearray)) or getattr(value, "ndim", None):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _range(least: float, most: float, unit: str) -> str:
+    words = f" {unit}" if unit else ""
+    if math.isinf(most):
+        return "a finite number" if math.isinf(least) else f"a finite number from {least:g}{words}"
+    return f"{least:g} to {most:g}{words}"
+
+
+def checked_number(
+    name: str, value: Any, least: float = -math.inf, most: float = math.inf, unit: str = ""
+) -> float:
+    """Return a finite number in a range, its ends included.
+
+    Raises
+    ------
+    UsageError
+        For anything else: NaN, infinity, text, None and arrays too. It names the value.
+
+    """
+    number = _as_number(value)
+    if not (math.isfinite(number) and least <= number <= most):
+        raise UsageError(f"{name}={shown(value)}: give {_range(least, most, unit)}")
+    return number
+
+
+def checked_whole(name: str, value: Any, least: int, most: int, unit: str = "") -> int:
+    """Return a whole number in a range, its ends included; 48000.0 is one, 0.5 is none.
+
+    Raises
+    ------
+    UsageError
+        For anything else. It names the value.
+
+    """
+    number = _as_number(value)
+    if not (math.isfinite(number) and number.is_integer() and least <= number <= most):
+        words = f" {unit}" if unit else ""
+        raise UsageError(f"{name}={shown(value)}: give a whole number, {least} to {most}{words}")
+    return int(value)
+
+
+def checked_seconds(name: str, value: Any) -> float:
     """Return a time in seconds, 0 or more.
 
     Raises
@@ -63,16 +125,13 @@ def checked_seconds(name: str, value: float) -> float:
         For anything else, NaN and infinity too.
 
     """
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError, OverflowError):
-        seconds = math.nan
+    seconds = _as_number(value)
     if not 0.0 <= seconds < math.inf:
-        raise UsageError(f"{name}={value!r}: give 0 or more seconds")
+        raise UsageError(f"{name}={shown(value)}: give 0 or more seconds")
     return seconds
 
 
-def checked_volume(value: float) -> float:
+def checked_volume(value: Any) -> float:
     """Return a volume, a gain from 0 to 1.
 
     Raises
@@ -81,31 +140,10 @@ def checked_volume(value: float) -> float:
         For anything else, NaN too.
 
     """
-    try:
-        fits = 0.0 <= value <= 1.0
-    except (TypeError, ValueError):  # a text, an array
-        fits = False
-    if not fits:
-        raise UsageError(f"volume {value!r}: give a number from 0 to 1")
-    return float(value)
-
-
-def checked_whole(name: str, value: int, low: int, high: int) -> int:
-    """Return a whole number within limits.
-
-    Raises
-    ------
-    UsageError
-        For anything else, a float of whole value too.
-
-    """
-    try:
-        number = low - 1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = low - 1
-    if not low <= number <= high:
-        raise UsageError(f"{name}={value!r}: give a whole number from {low} to {high}")
-    return number
+    volume = _as_number(value)
+    if not 0.0 <= volume <= 1.0:
+        raise UsageError(f"volume {shown(value)}: give a number from 0 to 1")
+    return volume
 
 
 def checked_cpus(name: str, value: Iterable[int] | None) -> list[int] | None:

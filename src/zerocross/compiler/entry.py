@@ -20,7 +20,7 @@ from typing import Any
 
 from zerocross.compiler import cache, target
 from zerocross.compiler.kernel import Kernel
-from zerocross.compiler.mode import CompilationMode, compiler_off
+from zerocross.compiler.mode import CompilationMode, compiler_off, require_compiler
 from zerocross.compiler.proof import allow_list
 from zerocross.compiler.proof.ir import Module
 from zerocross.errors import CompileError, KernelFault, TargetError
@@ -99,6 +99,7 @@ class Entry:
     def address(self) -> int:
         """The address of the machine code, compiled or loaded on first use."""
         if not self._address:
+            require_compiler("audio without Python")
             with _lock:
                 if not self._address:
                     self._load()

@@ -27,7 +27,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 
-__all__ = ["CompilationMode", "compiler_off", "compiling_as", "current_mode"]
+from zerocross.errors import CompileError
+
+__all__ = ["CompilationMode", "compiler_off", "compiling_as", "current_mode", "require_compiler"]
 
 CompilationMode = Literal["host", "portable", "scalar", "lines", "checked"]
 
@@ -52,6 +54,22 @@ def compiler_off() -> bool:
     if os.environ.get("ZEROCROSS_COMPILER", "on").lower() in {"off", "0", "no"}:
         return True
     return "numba" not in sys.modules and _numba_is_missing()
+
+
+def require_compiler(what: str) -> None:
+    """Complain where something needs machine code and there is none.
+
+    Raises
+    ------
+    CompileError
+        If `compiler_off`; says how to turn it on.
+
+    """
+    if compiler_off():
+        cure = "install numba"
+        if "numba" in sys.modules or not _numba_is_missing():
+            cure = "ZEROCROSS_COMPILER=off turns it off: unset that"
+        raise CompileError(f"{what} needs the compiler; {cure}")
 
 
 @functools.cache

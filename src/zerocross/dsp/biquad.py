@@ -26,7 +26,7 @@ from zerocross.compiler.primitives.vector import (
     splat,
     store,
 )
-from zerocross.dsp.state import State
+from zerocross.dsp.state import State, check_channels, check_taps
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
 
@@ -99,6 +99,8 @@ def make_cascade(taps: npt.NDArray[np.float64], channels: int) -> State:
         A `CASCADE`, for `cascade`.
 
     """
+    check_taps(taps)
+    channels = check_channels(channels)
     groups = taps.size // TAPS_OF_GROUP
     memory = aligned_zeros((channels, groups * MEMORY_OF_GROUP), np.float64)
     return State(CASCADE, channels=channels, groups=groups, taps=taps, memory=memory)

@@ -26,7 +26,7 @@ from zerocross.dsp.state import State
 from zerocross.dsp.true_peak import TRUE_PEAK, make_true_peak, true_peak
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
-from zerocross.units import db_to_gain
+from zerocross.units import checked_whole, db_to_gain
 
 __all__ = [
     "CHANNEL_WEIGHTS",
@@ -185,6 +185,8 @@ def make_loudness(sample_rate: int, channels: int, peaks: bool = True) -> Loudne
         For another number of channels, or another rate.
 
     """
+    channels = checked_whole("channels", channels, -(1 << 62), 1 << 62)
+    sample_rate = checked_whole("sample_rate", sample_rate, -(1 << 62), 1 << 62, "Hz")
     if channels not in CHANNEL_WEIGHTS or not 8_000 <= sample_rate <= 768_000:
         raise UsageError(
             f"loudness of {channels} channels at {sample_rate} Hz: give 1 to 6 channels and "

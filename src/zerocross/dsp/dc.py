@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import float64_rows, kernel
-from zerocross.dsp.state import State
+from zerocross.dsp.state import State, check_channels
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
+from zerocross.units import checked_number
 
 __all__ = ["DC_BLOCKER", "block_dc", "design_dc_blocker", "make_dc_blocker"]
 
@@ -35,6 +36,8 @@ def design_dc_blocker(cutoff_hz: float, sample_rate: float) -> float:
 
 def make_dc_blocker(pole: float, channels: int) -> State:
     """Return a `DC_BLOCKER` at rest, with a pole from `design_dc_blocker`."""
+    channels = check_channels(channels)
+    pole = checked_number("pole", pole, -1.0, 1.0)
     return State(
         DC_BLOCKER, channels=channels, pole=pole, memory=aligned_zeros((channels, 2), np.float64)
     )

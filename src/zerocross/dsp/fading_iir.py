@@ -21,7 +21,7 @@ from zerocross.compiler import (
 )
 from zerocross.dsp.crossfade import crossfade
 from zerocross.dsp.iir import IIR, iir, memory_for, place_iir
-from zerocross.dsp.state import State
+from zerocross.dsp.state import State, check_channels, check_frames, check_taps
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
 
@@ -108,6 +108,10 @@ def make_fading_iir(
         A `FADING_IIR`, for `fading_iir`.
 
     """
+    check_taps(taps)
+    channels = check_channels(channels)
+    max_frames = check_frames("max_frames", max_frames)
+    fade_frames = check_frames("fade_frames", fade_frames)
     count = len(taps)
     if count not in (1, channels):
         raise UsageError(f"coefficients for {count} channels, expected 1 or {channels}")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from zerocross.dsp.state import State
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
+from zerocross.units import shown
 
 __all__ = [
     "FFT",
@@ -43,8 +44,11 @@ WIDE_FFT = layout(setup=["size", "wide_twiddles", "wide_count", "wide_turns"], a
 
 
 def _check_size(size: int) -> None:
-    if size & (size - 1) or not MIN_SIZE <= size <= MAX_SIZE:
-        raise UsageError(f"FFT of {size} points; take a power of two from {MIN_SIZE} to {MAX_SIZE}")
+    is_whole = isinstance(size, int | np.integer)
+    if not is_whole or size & (size - 1) or not MIN_SIZE <= size <= MAX_SIZE:
+        raise UsageError(
+            f"FFT of {shown(size)} points; take a power of two from {MIN_SIZE} to {MAX_SIZE}"
+        )
 
 
 def _aligned(values: npt.NDArray[np.float64], dtype: npt.DTypeLike) -> npt.NDArray[np.floating]:

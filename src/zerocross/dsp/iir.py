@@ -21,7 +21,7 @@ from zerocross.dsp.parallel import (
     parallel,
     size_of_parallel,
 )
-from zerocross.dsp.state import State
+from zerocross.dsp.state import State, check_channels, check_frames, check_taps
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
 
@@ -138,6 +138,9 @@ def make_iir(taps: npt.NDArray[np.float64], channels: int, max_frames: int) -> S
         An `IIR`, for `iir`.
 
     """
+    check_taps(taps)
+    channels = check_channels(channels)
+    max_frames = check_frames("max_frames", max_frames)
     memory, sums = memory_for(taps, channels), aligned_zeros((2, max_frames), np.float64)
     made = _IIR(IIR, taps=taps, memory=memory, is_parallel=int(taps[0]))
     place_iir(made, taps, memory, sums)

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import float32_rows, int64_array, kernel
-from zerocross.dsp.state import State
+from zerocross.dsp.state import State, check_channels
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
+from zerocross.units import checked_number
 
 __all__ = ["LIMITER", "limit", "make_limiter"]
 
@@ -80,13 +81,19 @@ def make_limiter(
         A `LIMITER`, for `limit`; ``latency_frames`` says by how many frames the output lags.
 
     """
+    channels = check_channels(channels)
+    rate = checked_number("sample_rate", sample_rate, 1.0, 10e6, "Hz")
+    for name, value in (("ceiling", ceiling), ("knee", knee)):
+        checked_number(name, value)
+    for name, value in (("lookahead_s", lookahead_s), ("release_s", release_s)):
+        checked_number(name, value, most=60.0, unit="s")
     if not (ceiling > 0 and 0 <= knee < 1 and lookahead_s > 0 and release_s > 0 and channels > 0):
         raise UsageError(
             f"a limiter of {channels} channels with ceiling {ceiling}, knee {knee}, lookahead "
             f"{lookahead_s} s and release {release_s} s: give a ceiling above 0, a knee from 0 to "
             "below 1, times above 0 and a channel"
         )
-    frames = max(1, round(lookahead_s * sample_rate))
+    frames = max(1, round(lookahead_s * rate))
     averaged = aligned_zeros(frames, np.int64)
     averaged[:] = _ONE
     return State(
@@ -96,7 +103,7 @@ def make_limiter(
         latency_frames=frames - 1,
         ceiling=ceiling,
         knee=knee * ceiling,
-        release=math.exp(-1 / (release_s * sample_rate)),
+        release=math.exp(-1 / (release_s * rate)),
         delay=aligned_zeros((channels, frames)),
         candidates=aligned_zeros(frames, np.int64),
         candidate_frames=aligned_zeros(frames, np.int64),

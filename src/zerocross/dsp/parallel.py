@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from zerocross.compiler import float64_array, float64_rows, kernel
 from zerocross.compiler.primitives.vector import f64x8, load, multiply_add, splat, store, sum_lanes
-from zerocross.dsp.state import State
+from zerocross.dsp.state import State, check_channels, check_frames, check_taps
 from zerocross.memory import aligned_zeros, layout
 
 __all__ = [
@@ -139,6 +139,9 @@ def make_parallel(taps: npt.NDArray[np.float64], channels: int, max_frames: int)
         A `PARALLEL`, for `parallel`.
 
     """
+    check_taps(taps)
+    channels = check_channels(channels)
+    max_frames = check_frames("max_frames", max_frames)
     groups = (taps.size - _DIRECT) // _COEFFICIENTS
     return State(
         PARALLEL,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.dsp.fft_plan import make_wide_fft
-from zerocross.dsp.state import State
+from zerocross.dsp.state import State, check_channels, check_frames
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
 
@@ -111,6 +111,8 @@ def make_convolution(impulse: npt.ArrayLike, channels: int, block: int = 64) -> 
         impossible block.
 
     """
+    channels = check_channels(channels)
+    block = check_frames("block", block)
     response = check_response(impulse, block)
     if response.shape[0] not in (1, channels):
         raise UsageError(

@@ -18,9 +18,10 @@ import numpy.typing as npt
 
 from zerocross.compiler import entry, float32_rows, kernel, record_at
 from zerocross.compiler.primitives.vector import f32x16, load, multiply_add, splat, sum_lanes
-from zerocross.dsp.state import State
+from zerocross.dsp.state import State, check_channels, check_frames
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
+from zerocross.units import checked_whole
 
 __all__ = [
     "RESAMPLER",
@@ -55,6 +56,9 @@ _BETA = 12.9  # Kaiser: 127 dB
 _CORNER = 0.972  # of the lower rate's Nyquist frequency: the middle of the transition
 _EXACT_PHASES = 2048
 _BLENDED_PHASES = 4096
+
+
+_MOST_HZ = 1 << 30
 
 
 class Resampler(State):
@@ -92,6 +96,10 @@ def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) 
         Most input frames in one call.
 
     """
+    channels = check_channels(channels)
+    max_frames = check_frames("max_frames", max_frames)
+    rate_in = checked_whole("rate_in", rate_in, -_MOST_HZ, _MOST_HZ, "Hz")
+    rate_out = checked_whole("rate_out", rate_out, -_MOST_HZ, _MOST_HZ, "Hz")
     if not (rate_in > 0 and rate_out > 0 and 1 / 256 <= rate_in / rate_out <= 256):
         raise UsageError(
             f"cannot resample {rate_in} to {rate_out} Hz; give rates within a factor of 256"

@@ -18,9 +18,32 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import record_at
+from zerocross.errors import UsageError
 from zerocross.memory import Record
+from zerocross.units import checked_whole, shown
 
-__all__ = ["State"]
+__all__ = ["State", "check_channels", "check_frames", "check_taps"]
+
+_MOST_CHANNELS = 4096
+_MOST_FRAMES = 1 << 30
+
+
+def check_channels(channels: Any) -> int:
+    """Return a number of channels as a state is made for; raises UsageError."""
+    return checked_whole("channels", channels, 1, _MOST_CHANNELS)
+
+
+def check_frames(name: str, frames: Any) -> int:
+    """Return a number of frames, 1 or more; raises UsageError."""
+    return checked_whole(name, frames, 1, _MOST_FRAMES)
+
+
+def check_taps(taps: Any) -> None:
+    """Check that coefficients are an array of finite float64; raises UsageError."""
+    if not isinstance(taps, np.ndarray) or taps.dtype != np.float64 or taps.size == 0:
+        raise UsageError(f"taps={shown(taps)}: give what the design function returns")
+    if not np.isfinite(taps).all():
+        raise UsageError("the coefficients are not finite; look at what they were designed from")
 
 
 class State(Record):

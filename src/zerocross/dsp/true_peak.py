@@ -19,7 +19,7 @@ from zerocross.compiler.primitives.vector import (
     multiply_add,
     splat,
 )
-from zerocross.dsp.state import State
+from zerocross.dsp.state import State, check_channels
 from zerocross.memory import aligned_zeros, layout
 
 __all__ = ["TRUE_PEAK", "make_true_peak", "true_peak"]
@@ -63,6 +63,7 @@ TRUE_PEAK = layout(setup=["channels"], audio=["recent", ("true_peak", "f8"), ("s
 
 def make_true_peak(channels: int) -> State:
     """Return a `TRUE_PEAK` that has heard nothing."""
+    channels = check_channels(channels)
     return State(TRUE_PEAK, channels=channels, recent=aligned_zeros((channels, _HISTORY + _BLOCK)))
 
 

@@ -16,10 +16,28 @@ from zerocross.errors import UsageError
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
 from zerocross.sources.file import read_audio
+from zerocross.units import checked_whole, shown
 
 __all__ = ["Convolver"]
 
 _MAX_S = 60.0
+_MAX_HZ = 10_000_000
+
+
+def _rows_of(impulse: Any) -> Any:
+    """Return an impulse response as rows, shape (channels, taps), float64."""
+    try:
+        return np.atleast_2d(np.asarray(impulse, np.float64).T)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"impulse={shown(impulse)}: give an array (taps,) or (taps, channels), or a file"
+        ) from None
+
+
+def _check_length(impulse: Any, rate: float) -> None:
+    seconds = impulse.shape[1] / rate
+    if seconds > _MAX_S:
+        raise UsageError(f"an impulse response of {seconds:.0f} s; give up to {_MAX_S:.0f} s")
 
 
 @processor
@@ -63,19 +81,21 @@ class Convolver:
         elif isinstance(impulse, (str, os.PathLike)):
             self._impulse, self._rate = read_audio(impulse, _MAX_S)
         else:
-            self._impulse = np.atleast_2d(np.asarray(impulse, np.float64).T)
-            self._rate = sample_rate or 0
-        self._block = block_size
+            self._impulse, self._rate = _rows_of(impulse), 0
+            if sample_rate is not None:
+                self._rate = checked_whole("sample_rate", sample_rate, 1, _MAX_HZ, "Hz")
+        self._block = block_size = checked_whole("block_size", block_size, 1, 1 << 20, "frames")
         self.mix, self.gain_db = mix, gain_db
         check_response(self._impulse, block_size)
-        if self._rate and self._impulse.shape[1] > _MAX_S * self._rate:
-            seconds = self._impulse.shape[1] / self._rate
-            raise UsageError(f"an impulse response of {seconds:.0f} s; give up to {_MAX_S:.0f} s")
+        if self._rate:
+            _check_length(self._impulse, self._rate)
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         impulse: Any = self._impulse
         if self._design:
-            impulse = self._design(sample_rate, channels)
+            impulse = _rows_of(np.transpose(self._design(sample_rate, channels)))
+            check_response(impulse, self._block)
+        _check_length(impulse, self._rate or sample_rate)
         if self._rate and self._rate != sample_rate:
             # A response is a density: at twice the rate each tap weighs half as much.
             impulse = resample_signal(impulse, self._rate, round(sample_rate))

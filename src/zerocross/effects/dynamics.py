@@ -12,7 +12,7 @@ from zerocross.dsp.decibels import db_of_gain, gain_of_db
 from zerocross.dsp.limiter import LIMITER, limit, make_limiter
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
-from zerocross.units import db_to_gain
+from zerocross.units import checked_number, db_to_gain
 
 __all__ = ["Compressor", "Gate", "Limiter"]
 
@@ -99,7 +99,7 @@ class Limiter:
     state: int = 0
 
     def __init__(self, ceiling_db: float = -0.3) -> None:
-        self._ceiling = db_to_gain(ceiling_db)
+        self._ceiling = db_to_gain(checked_number("ceiling_db", ceiling_db, -120.0, 24.0, "dB"))
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         self._made = make_limiter(channels, sample_rate, ceiling=self._ceiling)

@@ -14,11 +14,12 @@ from zerocross.dsp.peaks import FALL_DB_PER_SECOND
 from zerocross.dsp.r128 import Loudness
 from zerocross.graph.decorator import processor
 from zerocross.sync.tap import TAP, Tap, tap_write
-from zerocross.units import gain_to_db
+from zerocross.units import checked_whole, gain_to_db
 
 __all__ = ["LoudnessMeter", "Meter", "TapPoint"]
 
 _SILENCE_DB = -200.0
+_MAX_FRAMES = 1 << 26
 
 
 @processor
@@ -74,7 +75,7 @@ class TapPoint:
     address: int = 0
 
     def __init__(self, frames: int = 65_536) -> None:
-        self._frames = frames
+        self._frames = checked_whole("frames", frames, 1, _MAX_FRAMES)
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         self._tap = Tap(self._frames, channels)

@@ -14,6 +14,7 @@ from zerocross.errors import UsageError
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
 from zerocross.graph.processor import set_fields
+from zerocross.units import shown
 
 __all__ = ["WAVEFORMS", "Oscillator"]
 
@@ -72,9 +73,9 @@ class Oscillator:
     phase: float = 0.0
 
     def __init__(self, waveform: str = "sine", notes: bool = False, **values: float) -> None:
-        if waveform not in WAVEFORMS:
-            raise UsageError(f"waveform={waveform!r}: give one of {', '.join(WAVEFORMS)}")
-        self.shape, self.plays_notes = WAVEFORMS.index(waveform), int(notes)
+        if not isinstance(waveform, str) or waveform not in WAVEFORMS:
+            raise UsageError(f"waveform={shown(waveform)}: give one of {', '.join(WAVEFORMS)}")
+        self.shape, self.plays_notes = WAVEFORMS.index(waveform), int(bool(notes))
         set_fields(self, values)
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:

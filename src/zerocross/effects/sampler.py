@@ -16,10 +16,23 @@ from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
 from zerocross.graph.processor import set_fields
 from zerocross.sources.file import read_audio
+from zerocross.units import checked_number, checked_whole, shown
 
 __all__ = ["Sampler"]
 
 _PAD = 2  # frames of silence on both sides, for the interpolation
+_MAX_HZ = 10e6
+
+
+def _checked_loop(loop: Any, frames: int) -> tuple[int, int]:
+    """Return where a loop begins and ends, in frames."""
+    try:
+        first, end = (checked_whole("loop", place, 0, frames) for place in loop)
+    except (TypeError, ValueError, UsageError):
+        first = end = 0
+    if not first < end:
+        raise UsageError(f"loop={shown(loop)}: give a first frame and an end, up to {frames}")
+    return first, end
 
 
 @processor(instrument=True)
@@ -64,15 +77,20 @@ class Sampler:
         if isinstance(source, (str, os.PathLike)):
             rows, sample_rate = read_audio(source)
         else:
-            rows = np.atleast_2d(np.asarray(source, np.float32).T)
-        if rows.shape[1] == 0 or not np.isfinite(rows).all():
+            try:
+                with np.errstate(over="ignore"):
+                    rows = np.atleast_2d(np.asarray(source, np.float32).T)
+            except (TypeError, ValueError):
+                raise UsageError(
+                    f"source={shown(source)}: give an array (frames, channels), or a file"
+                ) from None
+        if rows.ndim != 2 or rows.size == 0 or not np.isfinite(rows).all():
             raise UsageError("the recording is empty or not finite; give (frames, channels)")
-        if loop is not None and not 0 <= loop[0] < loop[1] <= rows.shape[1]:
-            raise UsageError(f"loop={loop}: give a first frame and an end, up to {rows.shape[1]}")
+        first, end = (0, 0) if loop is None else _checked_loop(loop, rows.shape[1])
         self._recording = np.ascontiguousarray(np.pad(rows, ((0, 0), (_PAD, _PAD))), np.float32)
-        self._rate = sample_rate
-        self.root = note
-        self.loop_first, self.loop_end = loop or (0, 0)
+        self._rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+        self.root = checked_whole("note", note, 0, 127)
+        self.loop_first, self.loop_end = first, end
         set_fields(self, values)
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:

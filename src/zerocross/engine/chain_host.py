@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from zerocross.closing import Running, keep_for_parent, settle
 from zerocross.compiler import Entry
+from zerocross.compiler.mode import require_compiler
 from zerocross.devices.client import EXCHANGE, Client
 from zerocross.devices.discovery import DeviceInfo
 from zerocross.devices.miniaudio import DEFAULT_BLOCK, Device, open_device
@@ -93,6 +94,7 @@ class ChainHost(Running):
         volume: float = 1.0,
         regions: tuple[tuple[int, int], ...] = (),
     ) -> None:
+        require_compiler("playing and rendering")
         self.process = process
         self.sample_rate, self.channels = sample_rate, channels
         self.asked_block = block_size
@@ -270,18 +272,9 @@ class ChainHost(Running):
             If it is refused, or plays elsewhere.
 
         """
-        self.prepare_chain(chain)
-        self.connect_chain(chain)
-
-    def prepare_chain(self, chain: Chain) -> None:
-        """Compile, prove and lay out a chain; the first half of `take_chain`, which takes long."""
         if chain.plays:
             settle()  # it may play where nobody holds it any more
-        self.set_program(chain.prepare(self.sample_rate, self.channels))
-
-    def connect_chain(self, chain: Chain) -> None:
-        """Let changes to a chain be heard here; the second half of `take_chain`."""
-        chain.connect(self.set_program)
+        chain.start(self.set_program, self.sample_rate, self.channels)
         self._chain = chain
 
     def let_go_of_chain(self) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from zerocross.attributes import FixedAttributes
 from zerocross.closing import ClosesAtExit
 from zerocross.engine.callback import live_callback
 from zerocross.engine.chain_host import ChainHost
 from zerocross.graph.block import MAX_CHANNELS
-from zerocross.graph.chain import Chain
+from zerocross.graph.chain import Chain, chain_of
 from zerocross.graph.fault import Fault
 from zerocross.graph.processor import Processor
 from zerocross.sync.tap import Tap
@@ -17,7 +18,7 @@ from zerocross.units import checked_volume, checked_whole
 __all__ = ["ChainStream"]
 
 
-class ChainStream(ClosesAtExit):
+class ChainStream(FixedAttributes, ClosesAtExit):
     """A chain that runs under a callback: the outer half of a `ChainHost`.
 
     Parameters
@@ -54,7 +55,7 @@ class ChainStream(ClosesAtExit):
         self.channels = checked_whole("channels", channels, 1, MAX_CHANNELS)
         if block_size is not None:
             block_size = checked_whole("block_size", block_size, 16, 65_536)
-        self.chain = chain if isinstance(chain, Chain) else Chain(chain)
+        self.chain = chain_of(chain, "chain")
         self._host = ChainHost(
             live_callback, self.sample_rate, self.channels, block_size, checked_volume(volume)
         )

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.errors import UsageError
-from zerocross.units import db_to_gain
+from zerocross.units import checked_number, checked_whole, db_to_gain, shown
 
 __all__ = [
     "KINDS",
@@ -26,6 +26,12 @@ __all__ = [
     "q_of_bandwidth",
     "q_of_slope",
 ]
+
+# Beyond these a filter's coefficients are no numbers any more.
+_MOST_Q = 1e6
+_MOST_DB = 400.0
+_MAX_HZ = 10e6
+_MOST_OCTAVES = 100.0
 
 _Row = tuple[float, float, float, float, float, float]
 
@@ -142,12 +148,17 @@ def design_band(
     API, BiquadFilterNode, "Filters Characteristics".
 
     """
-    if kind not in KINDS:
-        raise UsageError(f"no band of kind {kind!r}; there are: {', '.join(KINDS)}")
-    if definition not in ("rbj", "webaudio"):
-        raise UsageError(f"definition={definition!r}: give 'rbj' or 'webaudio'")
-    if not all(map(math.isfinite, (frequency, q, gain_db))) or sample_rate <= 0:
-        raise UsageError(f"{kind} at {frequency} Hz, Q {q}, {gain_db} dB: give finite numbers")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise UsageError(f"no band of kind {shown(kind)}; there are: {', '.join(KINDS)}")
+    if not isinstance(definition, str) or definition not in ("rbj", "webaudio"):
+        raise UsageError(f"definition={shown(definition)}: give 'rbj' or 'webaudio'")
+    try:
+        frequency = checked_number("frequency", frequency)
+        q = checked_number("q", q, -_MOST_Q, _MOST_Q)
+        gain_db = checked_number("gain_db", gain_db, -_MOST_DB, _MOST_DB, "dB")
+        sample_rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+    except UsageError as error:
+        raise UsageError(f"{kind}: {error}") from None
     if definition == "webaudio":
         return _web_audio(kind, frequency, sample_rate, q, gain_db)
     if not (0 < frequency < sample_rate / 2 and q > 0):
@@ -192,15 +203,17 @@ def _web_audio(
 
 def q_of_bandwidth(octaves: float, frequency: float, sample_rate: float) -> float:
     """Return the Q of a bandwidth in octaves, between -3 dB points (RBJ, Audio EQ Cookbook)."""
-    w = 2 * math.pi * frequency / sample_rate
-    if not (octaves > 0 and 0 < w < math.pi):
+    octaves, frequency = checked_number("octaves", octaves), checked_number("frequency", frequency)
+    w = 2 * math.pi * frequency / checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+    if not (0 < octaves < _MOST_OCTAVES and 0 < w < math.pi):
         raise UsageError(f"{octaves:g} octaves at {frequency:g} Hz: give a width above 0")
     return 1 / (2 * math.sinh(math.log(2) / 2 * octaves * w / math.sin(w)))
 
 
 def q_of_slope(slope: float, gain_db: float) -> float:
     """Return the Q of a shelf's slope; 1 is the steepest without a bump (RBJ)."""
-    a = 10 ** (gain_db / 40)
+    slope = checked_number("slope", slope)
+    a = 10 ** (checked_number("gain_db", gain_db, -_MOST_DB, _MOST_DB, "dB") / 40)
     inner = (a + 1 / a) * (1 / slope - 1) + 2 if slope > 0 else 0.0
     if inner <= 0:
         raise UsageError(f"a shelf of {gain_db:g} dB cannot have a slope of {slope:g}")
@@ -229,7 +242,8 @@ def design_butterworth(
     the order is odd (A. V. Oppenheim, R. W. Schafer, Discrete-Time Signal Processing, 7.1).
 
     """
-    if kind not in ("lowpass", "highpass") or not 1 <= order <= 64:
+    order = checked_whole("order", order, -(1 << 62), 1 << 62)
+    if not isinstance(kind, str) or kind not in ("lowpass", "highpass") or not 1 <= order <= 64:
         raise UsageError(f"Butterworth {kind} of order {order}: give lowpass or highpass, 1 to 64")
     angles = [math.pi * (2 * k + 1 + order % 2) / (2 * order) for k in range(order // 2)]
     rows = [design_band(kind, frequency, sample_rate, 1 / (2 * math.cos(a))) for a in angles]
@@ -249,6 +263,7 @@ def design_linkwitz_riley(
     Low and high pass add up to a flat magnitude, where ``order / 2`` is odd with one of them turned
     round; both are at -6.02 dB at the frequency. The order is even, 2 to 128.
     """
+    order = checked_whole("order", order, -(1 << 62), 1 << 62)
     if order % 2 or order < 2:
         raise UsageError(f"Linkwitz-Riley of order {order}: give an even one")
     half = design_butterworth(kind, order // 2, frequency, sample_rate)
@@ -259,10 +274,16 @@ def frequency_response(
     sos: npt.ArrayLike, frequencies: npt.ArrayLike, sample_rate: float
 ) -> npt.NDArray[np.complex128]:
     """Return the complex gain of a cascade at frequencies in Hz."""
-    z = np.array(
-        [cmath.exp(-2j * math.pi * f / sample_rate) for f in np.ravel(np.asarray(frequencies))]
-    )
+    rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+    try:
+        rows = np.atleast_2d(np.asarray(sos, np.float64))
+        places = np.ravel(np.asarray(frequencies, np.float64))
+    except (TypeError, ValueError):
+        rows, places = np.zeros((0, 0)), np.zeros(0)
+    if rows.ndim != 2 or rows.shape[1] != 6 or not np.isfinite(places).all():
+        raise UsageError("give rows of six coefficients, and finite frequencies in Hz")
+    z = np.array([cmath.exp(-2j * math.pi * f / rate) for f in places])
     total = np.ones(len(z), np.complex128)
-    for b0, b1, b2, a0, a1, a2 in np.atleast_2d(np.asarray(sos, np.float64)):
+    for b0, b1, b2, a0, a1, a2 in rows:
         total *= (b0 + b1 * z + b2 * z * z) / (a0 + a1 * z + a2 * z * z)
     return total

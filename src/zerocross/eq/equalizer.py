@@ -16,15 +16,19 @@ from zerocross.dsp.iir import FORMS, IIR, design_iir, form_of, iir, make_iir
 from zerocross.eq.design import design_band, frequency_response
 from zerocross.eq.graphic import GRAPHIC_HZ, gains_for, graphic_q
 from zerocross.errors import UsageError
+from zerocross.graph.block import MAX_CHANNELS
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
-from zerocross.units import db_to_gain
+from zerocross.units import checked_number, checked_whole, db_to_gain, shown
 
 __all__ = ["Equalizer"]
 
 _DEFAULT_HZ = (60.0, 170.0, 310.0, 600.0, 1000.0, 3000.0, 6000.0, 12_000.0)
 _FADE_S = 0.05
 _BLOCK = 4096
+_MOST_BANDS = 1024
+_MAX_HZ = 10e6
+_MOST_TRIM_DB = 120.0
 _PASS = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
 Band = tuple[str, float, float, float]
 
@@ -60,24 +64,26 @@ class Equalizer:
         definition: str = "rbj",
         engine: str = "auto",
     ) -> None:
-        if engine not in FORMS:
-            raise UsageError(f"engine={engine!r}: give 'auto', 'cascade' or 'parallel'")
+        if not isinstance(engine, str) or engine not in FORMS:
+            raise UsageError(f"engine={shown(engine)}: give 'auto', 'cascade' or 'parallel'")
         self._engine = engine
         if isinstance(bands, int):
+            bands = checked_whole("bands", bands, 0, _MOST_BANDS)
             spread = np.geomspace(_DEFAULT_HZ[0], _DEFAULT_HZ[-1], max(1, bands))
-            places = _DEFAULT_HZ if bands == len(_DEFAULT_HZ) else spread[: max(0, bands)]
+            places = _DEFAULT_HZ if bands == len(_DEFAULT_HZ) else spread[:bands]
             first = [("peaking", float(f), 1.0, 0.0) for f in places]
         else:
-            first = [(str(k), float(f), float(q), float(g)) for k, f, q, g in bands]
+            first = _checked_bands(bands)
         self._definition = definition
         self._each: list[list[Band]] = [first]
         self._trims: list[float] = [0.0]
-        self._rate, self._bypass, self._auto = 0.0, False, preamp_db == "auto"
+        self._rate, self._bypass = 0.0, False
+        self._auto = isinstance(preamp_db, str) and preamp_db == "auto"
         self._filters: Any = None
         for band in first:
             self._check(band)
         if not self._auto:
-            self.preamp_db = float(preamp_db)
+            self.preamp_db = preamp_db  # type: ignore[assignment]
         self._turn_down()
 
     @classmethod
@@ -87,10 +93,13 @@ class Equalizer:
         With gains, the response has these levels at the bands' centres: what neighbours add to
         each other is made up for.
         """
-        if bands not in GRAPHIC_HZ:
-            raise UsageError(f"a graphic equaliser of {bands} bands; give 10, 15 or 31")
+        if not isinstance(bands, int) or bands not in GRAPHIC_HZ:
+            raise UsageError(f"a graphic equaliser of {shown(bands)} bands; give 10, 15 or 31")
         q, hz = graphic_q(bands), GRAPHIC_HZ[bands]
-        gains = np.zeros(bands) if gains_db is None else np.asarray(gains_db, np.float64)
+        try:
+            gains = np.zeros(bands) if gains_db is None else np.asarray(gains_db, np.float64)
+        except (TypeError, ValueError):
+            gains = np.zeros(0)
         if gains.shape != (bands,) or not (np.abs(gains) <= 24).all():
             raise UsageError(f"give {bands} gains of up to 24 dB, one for each band")
         if gains_db is not None:
@@ -102,10 +111,19 @@ class Equalizer:
     def of_channels(cls, channels: Any) -> Any:
         """Return one with bands of its own for each channel: a list of (bands, preamp in dB)."""
         made: Any = cls([])
-        made._each = [
-            [(str(k), float(f), float(q), float(g)) for k, f, q, g in b] for b, _ in channels
+        try:
+            each = [(bands, trim) for bands, trim in channels]
+        except (TypeError, ValueError):
+            each = []
+        if not 1 <= len(each) <= MAX_CHANNELS:
+            raise UsageError(
+                f"{shown(channels)}: give (bands, preamp in dB) for each channel, 1 to {MAX_CHANNELS}"
+            )
+        made._each = [_checked_bands(bands) for bands, _ in each]
+        made._trims = [
+            checked_number("preamp_db", trim, -_MOST_TRIM_DB, _MOST_TRIM_DB, "dB")
+            for _, trim in each
         ]
-        made._trims = [float(trim) for _, trim in channels]
         for bands in made._each:
             for band in bands:
                 made._check(band)
@@ -131,24 +149,31 @@ class Equalizer:
 
         Bands at or above half the sample rate let everything pass.
         """
-        rate = sample_rate or self._rate or 48_000.0
+        rate = self._rate_of(sample_rate)
+        place = checked_whole("channel", channel, 0, MAX_CHANNELS - 1)
         rows = []
-        for kind, f, q, gain in self._each[min(channel, len(self._each) - 1)]:
+        for kind, f, q, gain in self._each[min(place, len(self._each) - 1)]:
             inside = f < rate / 2 or self._definition == "webaudio"
             rows.append(design_band(kind, f, rate, q, gain, self._definition) if inside else _PASS)
         return np.array(rows).reshape(-1, 6)
+
+    def _rate_of(self, sample_rate: float | None) -> float:
+        if sample_rate is None:
+            return float(self._rate or 48_000.0)
+        return checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
 
     def response_db(
         self, frequencies: npt.ArrayLike, sample_rate: float | None = None, channel: int = 0
     ) -> npt.NDArray[np.float64]:
         """Return the gain at frequencies in Hz, in dB, the preamp included."""
-        trim = self._trims[min(channel, len(self._trims) - 1)]
+        place = checked_whole("channel", channel, 0, MAX_CHANNELS - 1)
+        trim = self._trims[min(place, len(self._trims) - 1)]
         return self._bands_db(frequencies, sample_rate, channel) + self.preamp_db + trim
 
     def _bands_db(
         self, frequencies: npt.ArrayLike, sample_rate: float | None, channel: int
     ) -> npt.NDArray[np.float64]:
-        rate = sample_rate or self._rate or 48_000.0
+        rate = self._rate_of(sample_rate)
         gain = np.abs(frequency_response(self.sos(rate, channel), frequencies, rate))
         levels: npt.NDArray[np.float64] = 20 * np.log10(np.maximum(gain, 1e-30))
         return levels
@@ -195,9 +220,12 @@ class Equalizer:
             For a band or a channel that does not exist or cannot be.
 
         """
+        if channel is not None:
+            channel = checked_whole("channel", channel, -(1 << 62), 1 << 62)
         if channel is not None and not 0 <= channel < len(self._each):
             hint = "; make it with Equalizer.of_channels" if self.is_linked else ""
             raise UsageError(f"channel {channel} has no bands of its own{hint}")
+        index = checked_whole("band", index, -(1 << 62), 1 << 62)
         chosen = range(len(self._each)) if channel is None else [channel]
         changed = []
         for c in chosen:
@@ -205,10 +233,10 @@ class Equalizer:
                 raise UsageError(f"band {index}: there are bands 0 to {len(self._each[c]) - 1}")
             now = self._each[c][index]
             new = (
-                kind or now[0],
-                now[1] if frequency is None else float(frequency),
-                now[2] if q is None else float(q),
-                now[3] if gain_db is None else float(gain_db),
+                now[0] if kind is None else kind,
+                now[1] if frequency is None else checked_number("frequency", frequency),
+                now[2] if q is None else checked_number("q", q),
+                now[3] if gain_db is None else checked_number("gain_db", gain_db),
             )
             self._check(new)
             changed.append((c, new))
@@ -255,7 +283,14 @@ class Equalizer:
             The same bits as in a chain.
 
         """
-        data = np.asarray(signal, np.float32)
+        rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+        if threads is not None:
+            threads = checked_whole("threads", threads, 1, 1024)
+        try:
+            with np.errstate(over="ignore"):
+                data = np.asarray(signal, np.float32)
+        except (TypeError, ValueError):
+            raise UsageError(f"{shown(signal)} is not a signal; give an array of floats") from None
         if data.ndim not in (1, 2) or not np.isfinite(data).all():
             raise UsageError(f"shape {data.shape}: give finite (frames,) or (frames, channels)")
         rows = np.ascontiguousarray(np.atleast_2d(data.T)).copy()
@@ -263,7 +298,7 @@ class Equalizer:
             raise UsageError(
                 f"an equaliser for {len(self._each)} channels, a signal of {len(rows)}"
             )
-        taps = self._taps(sample_rate)
+        taps = self._taps(rate)
         step = 2 if self.is_linked else 1
 
         def run(first: int) -> None:
@@ -316,6 +351,27 @@ class Equalizer:
             for i in range(block.frames):
                 block.output[c, i] = gain * block.input[c, i]
         fading_iir(record_at(self.filters, FADING_IIR), block.output, block.frames)
+
+
+def _checked_bands(bands: Any) -> list[Band]:
+    """Return bands as tuples of a kind and three finite numbers; `design_band` knows the ranges."""
+    try:
+        given = [(kind, f, q, gain) for kind, f, q, gain in bands]
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"bands={shown(bands)}: give a number of bands, or (kind, frequency, q, gain_db) for each"
+        ) from None
+    if len(given) > _MOST_BANDS:
+        raise UsageError(f"{len(given)} bands: give up to {_MOST_BANDS}")
+    return [
+        (
+            str(kind),
+            checked_number("frequency", f),
+            checked_number("q", q),
+            checked_number("gain_db", gain),
+        )
+        for kind, f, q, gain in given
+    ]
 
 
 @entry("int64", "int64", "int64", "int64", "float64")

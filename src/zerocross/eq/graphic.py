@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zerocross.eq.design import design_band, frequency_response, q_of_bandwidth
+from zerocross.errors import UsageError
+from zerocross.units import checked_number, checked_whole, shown
 
 __all__ = ["GRAPHIC_HZ", "curve_db", "fit_bands", "gains_for", "graphic_q", "minimum_phase"]
 
@@ -27,9 +30,26 @@ _ROUNDS = 12
 _FIT_POINTS = 240
 
 
+def _checked_count(bands: Any) -> int:
+    if not isinstance(bands, int) or bands not in GRAPHIC_HZ:
+        raise UsageError(f"a graphic equaliser of {shown(bands)} bands; give 10, 15 or 31")
+    return bands
+
+
+def _checked_points(points: Any) -> npt.NDArray[np.float64]:
+    """Return a curve's points as rows: Hz in order, and dB."""
+    try:
+        made = np.array(sorted(points), np.float64)
+    except (TypeError, ValueError):
+        made = np.zeros(0)
+    if made.ndim != 2 or made.shape[1] != 2 or not np.isfinite(made).all():
+        raise UsageError(f"points={shown(points)}: give pairs of finite Hz and dB, one or more")
+    return made.T
+
+
 def graphic_q(bands: int) -> float:
     """Return the Q of a graphic equaliser's bands: as wide as they are apart."""
-    width = 2 ** _OCTAVES[bands]
+    width = 2 ** _OCTAVES[_checked_count(bands)]
     return float(np.sqrt(width) / (width - 1))
 
 
@@ -37,7 +57,7 @@ def curve_db(
     points: Sequence[tuple[float, float]], frequencies: npt.ArrayLike
 ) -> npt.NDArray[np.float64]:
     """Return a curve's level in dB: straight over the logarithm of Hz, flat beyond its ends."""
-    hz, levels = np.array(sorted(points), np.float64).T
+    hz, levels = _checked_points(points)
     wanted = np.maximum(np.asarray(frequencies, np.float64), 1e-3)
     found: npt.NDArray[np.float64] = np.interp(np.log(wanted), np.log(np.maximum(hz, 1e-3)), levels)
     return found
@@ -62,7 +82,10 @@ def minimum_phase(
     By the cepstrum: A. V. Oppenheim, R. W. Schafer, Discrete-Time Signal Processing, section 12.
 
     """
-    count = taps or 1 << int(np.ceil(np.log2(0.25 * sample_rate)))
+    sample_rate = checked_number("sample_rate", sample_rate, 100.0, 10e6, "Hz")
+    count = 1 << int(np.ceil(np.log2(0.25 * sample_rate)))
+    if taps is not None:
+        count = checked_whole("taps", taps, 8, 1 << 22)
     size = max(_GRID, 8 * count)
     hz = np.fft.rfftfreq(size, 1 / sample_rate)
     log_magnitude = curve_db(points, hz) * (np.log(10) / 20)
@@ -116,7 +139,8 @@ def fit_bands(
     points: Sequence[tuple[float, float]], sample_rate: float = 48_000.0, bands: int = 31
 ) -> list[tuple[str, float, float, float]]:
     """Return peaking bands (kind, Hz, Q, dB) that follow a curve; 10, 15 or 31 of them."""
-    hz = [f for f in GRAPHIC_HZ[bands] if f < 0.45 * sample_rate]
+    sample_rate = checked_number("sample_rate", sample_rate, 1000.0, 10e6, "Hz")
+    hz = [f for f in GRAPHIC_HZ[_checked_count(bands)] if f < 0.45 * sample_rate]
     # As wide as they are apart, also where the bilinear transform squeezes them.
     widths = [q_of_bandwidth(_OCTAVES[bands], f, sample_rate) for f in hz]
     grid = np.geomspace(hz[0], min(hz[-1], 0.42 * sample_rate), _FIT_POINTS).tolist()

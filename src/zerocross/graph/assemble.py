@@ -15,7 +15,7 @@ from zerocross.graph.change import FADE_S, Crossfade, Edit
 from zerocross.graph.groups import Group, Parallel, Split
 from zerocross.graph.nodes import Node, Nodes
 from zerocross.graph.processor import Processor
-from zerocross.graph.program import CLEAR, FADE, MIX, PROCESS, PROGRAM, STEP
+from zerocross.graph.program import CLEAR, FADE, GUARD, MIX, PROCESS, PROGRAM, STEP
 from zerocross.memory import Arena, Record, aligned_zeros
 
 __all__ = ["Program"]
@@ -96,6 +96,11 @@ class Program:
     @property
     def processors(self) -> list[Processor]:
         """All that it runs, those for latency compensation too."""
+        return [part for part in self.kept if isinstance(part, Processor)]
+
+    @property
+    def kept(self) -> list[Processor | Group]:
+        """All that has a node: the processors, and the groups that add up."""
         return [node.processor for node in self._kept]
 
     @property
@@ -103,7 +108,8 @@ class Program:
         """The processor that the audio thread is in at the moment, if it is in one."""
         address = self.record.load("at_node")
         found = (node.processor for node in self._kept if node.record.address == address)
-        return next(found, None)
+        part = next(found, None)
+        return part if isinstance(part, Processor) else None
 
     def _emit(self, part: Any, source: int, first: int, channels: int) -> tuple[int, int]:
         """Emit a part for some channels; returns the buffer of its output and its latency."""
@@ -167,6 +173,7 @@ class Program:
         for place, output in enumerate(outputs):
             ready = self._delayed(group, place, output, longest, first, channels)
             self._step(MIX, ready, target, gain=group.gains[place])
+        self._guard(group, source, target, first, channels)
         return target, longest
 
     def _emit_split(self, group: Split, source: int, first: int, channels: int) -> tuple[int, int]:
@@ -207,4 +214,18 @@ class Program:
         new, latency = self._emit(fade.parts[1], source, first, channels)
         target = self._new_buffer()
         self._step(FADE, old, target, other=new)
+        self._guard(fade, new, target, first, channels)
         return target, latency
+
+    def _guard(self, group: Group, source: int, target: int, first: int, channels: int) -> None:
+        """Have a sum looked at where it arises: the source is heard in its place."""
+        node = self._nodes.guard_of(group)
+        self._kept.append(node)
+        self._step(
+            GUARD,
+            source,
+            target,
+            node=node.record.address,
+            first_channel=first,
+            channels=channels,
+        )

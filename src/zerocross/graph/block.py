@@ -8,7 +8,7 @@ import numpy as np
 
 from zerocross.compiler import float32_array, float32_rows, give_method, kernel, record_at
 from zerocross.memory import layout
-from zerocross.memory.arena import ARENA, arena_take
+from zerocross.memory.arena import ARENA, scratch_float32, scratch_rows
 
 __all__ = ["BLOCK", "MAX_BLOCK", "MAX_CHANNELS", "Block", "ProofBlock"]
 
@@ -78,13 +78,12 @@ class ProofBlock(Block):
 
 @kernel
 def _scratch(block: Any, samples: Any) -> Any:
-    return float32_array(arena_take(record_at(block.arena, ARENA), 4 * samples), samples)
+    return scratch_float32(record_at(block.arena, ARENA), samples)
 
 
 @kernel
 def _scratch_rows(block: Any, rows: Any, samples: Any) -> Any:
-    address = arena_take(record_at(block.arena, ARENA), 4 * rows * samples)
-    return float32_rows(address, rows, samples)
+    return scratch_rows(record_at(block.arena, ARENA), rows, samples)
 
 
 @kernel

@@ -7,17 +7,22 @@ where parameters move, so that the process sees values that stand still.
 from __future__ import annotations
 
 import functools
+import threading
 from typing import Any
 
 import numpy as np
 
-from zerocross.compiler import Entry, Kernel, float32_rows, record_at, records_at
+from zerocross.compiler import Entry, Kernel, float32_planes, record_at, records_at
 from zerocross.compiler.proof.verdict import Verdict, prove
 from zerocross.graph.block import BLOCK, Block, ProofBlock
 from zerocross.graph.event import EVENT
 from zerocross.graph.params import change_params, smooth
+from zerocross.memory.arena import ARENA, arena_reset
 
 __all__ = ["build"]
+
+#: While Numba compiles, its options are those of the whole process.
+_one_at_a_time = threading.RLock()
 
 
 def build(
@@ -55,7 +60,8 @@ def build(
     make = functools.partial(_make_entry, name, process, dtype, channels, smoothed)
     entry = make(Block)
     entry.checked = debug
-    return entry, prove(entry, written, lambda: make(ProofBlock))
+    with _one_at_a_time:
+        return entry, prove(entry, written, lambda: make(ProofBlock))
 
 
 def _make_entry(
@@ -77,11 +83,12 @@ def _make_entry(
         done = 0
         while done < b.frames:
             frames = smooth(state, b.frames - done) if smoothed else b.frames
+            arena_reset(record_at(b.arena, ARENA))  # each call has all of it
             process(
                 state,
                 block_type(
-                    float32_rows(b.input + 4 * done, channels, b.row_frames),
-                    float32_rows(b.output + 4 * done, channels, b.row_frames),
+                    float32_planes(b.input + 4 * done, channels, frames, b.row_frames),
+                    float32_planes(b.output + 4 * done, channels, frames, b.row_frames),
                     frames,
                     channels,
                     b.sample_rate,

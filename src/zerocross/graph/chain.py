@@ -10,31 +10,42 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.errors import UsageError
+from zerocross.compiler.mode import require_compiler
+from zerocross.errors import MemoryRefused, UsageError
 from zerocross.graph.assemble import Program
 from zerocross.graph.block import MAX_BLOCK, MAX_CHANNELS
-from zerocross.graph.change import Edit, inserting, removing, replacing, wait_for_fade
+from zerocross.graph.change import (
+    Edit,
+    inserting,
+    place_of,
+    removing,
+    replacing,
+    wait_for_fade,
+)
 from zerocross.graph.connection import Connection
-from zerocross.graph.fault import Fault
-from zerocross.graph.groups import Group
+from zerocross.graph.fault import Fault, warn_of
+from zerocross.graph.groups import Group, check_tree
 from zerocross.graph.nodes import Nodes
 from zerocross.graph.processor import Processor
 from zerocross.graph.program import BYPASSED, CLOCK, SILENT, run_program_over
+from zerocross.graph.signal import checked_signal
 from zerocross.memory import Record
-from zerocross.sources.file import read_audio
+from zerocross.units import checked_number, checked_seconds, checked_whole, shown
 
-__all__ = ["Chain"]
+__all__ = ["Chain", "chain_of"]
 
 OnFault = Literal["bypass", "silence", "stop"]
 
 _ON_FAULT = {"bypass": BYPASSED, "silence": SILENT, "stop": SILENT}
-_ARRAY_HZ = 48_000.0
+_MAX_HZ = 10e6
+_MAX_BUDGET = 1e6
 
 
 class Chain(Group):
@@ -53,21 +64,32 @@ class Chain(Group):
     debug : bool
         Compile with every index checked; an index out of range is then a fault.
 
+    Raises
+    ------
+    UsageError
+        For what is no processor or chain, a processor that is in it twice, a chain within itself,
+        and impossible options.
+
+    Notes
+    -----
+    A chain has one state, so it does one thing at a time. A rendering ends by itself: what another
+    thread asks meanwhile waits for it. Playing does not: a chain that plays is not rendered.
+
     """
 
     def __init__(
         self, *parts: Any, on_fault: OnFault = "bypass", budget: float = 0.9, debug: bool = False
     ) -> None:
         super().__init__(*parts)
-        if on_fault not in _ON_FAULT:
-            raise UsageError(f"on_fault={on_fault!r}: give 'bypass', 'silence' or 'stop'")
-        self._budget = budget
+        if not isinstance(on_fault, str) or on_fault not in _ON_FAULT:
+            raise UsageError(f"on_fault={shown(on_fault)}: give 'bypass', 'silence' or 'stop'")
+        self._budget = checked_number("budget", budget, 0.0, _MAX_BUDGET)
         self.clock = Record(CLOCK)
         self._connection = Connection()
-        self._nodes = Nodes(self._connection, debug, _ON_FAULT[on_fault], on_fault == "stop")
+        self._nodes = Nodes(self._connection, bool(debug), _ON_FAULT[on_fault], on_fault == "stop")
         self._program: Program | None = None
-        # Held over a whole change, its fade included: a second change waits for the first. Who
-        # only reads takes no part in it.
+        # Held over a whole change, its fade included, and over a whole rendering: what would
+        # change the chain waits. Who only reads takes no part in it.
         self._changing = threading.RLock()
 
     # --- running ------------------------------------------------------------------------------
@@ -89,17 +111,16 @@ class Chain(Group):
             another one, or a chain that plays.
 
         """
-        if not 1 <= channels <= MAX_CHANNELS or not sample_rate > 0:
-            raise UsageError(
-                f"{channels} channels at {sample_rate} Hz: give 1 to {MAX_CHANNELS} "
-                "channels and a rate above 0"
-            )
+        rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+        count = checked_whole("channels", channels, 1, MAX_CHANNELS)
+        require_compiler("a chain")
         self._check_silent()  # told at once, also while a change fades
-        with self._changing:
-            self._check_silent()
+        with self._changing, self._connection.taking():
+            self._check_idle()
+            check_tree(self)
             self._nodes.clear()
             self.clock["frames"] = 0
-            self._program = self._assembled(sample_rate, channels)
+            self._program = self._assembled(rate, count)
             return self._program
 
     def _assembled(self, sample_rate: float, channels: int, edit: Edit | None = None) -> Program:
@@ -127,9 +148,47 @@ class Chain(Group):
         if self._connection.install == install:  # equal: each look at a method makes a new object
             self._connection.install = None
 
+    def start(
+        self, install: Callable[[Program], bool], sample_rate: float, channels: int
+    ) -> Program:
+        """Prepare it, hand it to the audio thread, and connect it, without a moment between.
+
+        Raises
+        ------
+        RealtimeError, UsageError
+            As `prepare`.
+
+        """
+        self._check_silent()
+        with self._changing, self._connection.taking():
+            program = self.prepare(sample_rate, channels)
+            self.connect(install)
+            install(program)
+            return program
+
+    @contextmanager
+    def rendering(self, sample_rate: float, channels: int) -> Iterator[Program]:
+        """Prepare it and keep it for one rendering, in which nothing is late."""
+        self._check_silent()
+        with self._changing, self._connection.taking():
+            program = self.prepare(sample_rate, channels)
+            program.record["budget_share"] = np.inf
+            self._connection.renders = True
+            try:
+                yield program
+            finally:
+                self._connection.renders = False
+
     def _check_silent(self) -> None:
         if self._connection.plays:
-            raise UsageError("the chain plays already; stop that player, or make another chain")
+            raise UsageError(
+                "the chain plays already; stop that player or stream, or make another chain"
+            )
+
+    def _check_idle(self) -> None:
+        self._check_silent()
+        if self._connection.renders:
+            raise UsageError("the chain is being rendered; wait for the end, or make another chain")
 
     def reset(self) -> None:
         """Put the whole chain back to rest, as it was once prepared.
@@ -146,6 +205,7 @@ class Chain(Group):
         if self._connection.plays:
             raise UsageError("the chain plays; stop it before a reset")
         with self._changing:
+            self._check_idle()
             for part in self.processors():
                 part.reset()
             self._nodes.reset()
@@ -165,9 +225,9 @@ class Chain(Group):
         Parameters
         ----------
         signal : array, shape (frames,) or (frames, channels), or a file
-            What goes in.
+            What goes in: finite floats.
         sample_rate : float or None
-            In Hz; a file has its own, an array is taken to have 48000.
+            Of an array, in Hz; a file has its own.
         tail_s : float
             How much silence to run through after it, for what rings on.
         block_size : int
@@ -177,28 +237,36 @@ class Chain(Group):
         -------
         ndarray, shape as the signal's with the tail, float32
 
+        Raises
+        ------
+        UsageError
+            For integers, an array without a rate, and a chain that plays.
+        RealtimeError
+            If a processor is refused.
+
+        Warns
+        -----
+        FaultWarning
+            For each processor that failed; `errors` has the same lines.
+
         """
-        if block_size < 1 or not 0.0 <= tail_s < np.inf:
-            raise UsageError(
-                f"block_size={block_size}, tail_s={tail_s}: give a frame or more, and 0 or more seconds"
-            )
-        data, rate = _read(signal, sample_rate)
-        flat = data.ndim == 1
-        rows = np.ascontiguousarray(np.atleast_2d(data.T), np.float32)
-        tail = round(tail_s * rate)
-        rows = np.concatenate([rows, np.zeros((len(rows), tail), np.float32)], axis=1)
-        program = self.prepare(rate, len(rows))
-        program.record["budget_share"] = np.inf  # offline nothing is late
+        frames = checked_whole("block_size", block_size, 1, 1 << 40, "frames")
+        tail = checked_seconds("tail_s", tail_s)
+        data, rate = checked_signal(signal, sample_rate)
+        rows = _with_tail(data, tail * rate)
         out = np.zeros_like(rows)
-        for start in range(0, rows.shape[1], block_size):
-            run_program_over(
-                program.record.address,
-                rows.ctypes.data + 4 * start,
-                out.ctypes.data + 4 * start,
-                rows.shape[1],
-                min(block_size, rows.shape[1] - start),
-            )
-        return out[0] if flat else np.ascontiguousarray(out.T)
+        with self.rendering(rate, len(rows)) as program:
+            for start in range(0, rows.shape[1], frames):
+                run_program_over(
+                    program.record.address,
+                    rows.ctypes.data + 4 * start,
+                    out.ctypes.data + 4 * start,
+                    rows.shape[1],
+                    min(frames, rows.shape[1] - start),
+                )
+            failed = self.faults_of_run()
+        warn_of(failed)
+        return out[0] if data.ndim == 1 else np.ascontiguousarray(out.T)
 
     # --- changes ------------------------------------------------------------------------------
 
@@ -239,12 +307,19 @@ class Chain(Group):
         with self._changing:
             taken = removing(self, part)
             left = taken.after if taken.group is self else self.parts
-            place = range(len(left) + 1)[index]  # an index outside is told before anything moves
+            place = place_of(index, len(left) + 1)  # told before anything moves
             self._change(taken)
             self.insert(place, part)
 
     def _change(self, edit: Edit) -> None:
+        edit.check(self)
         program, install = self._program, self._connection.install
+        if self._connection.renders:
+            raise UsageError("the chain is being rendered; change it before or after")
+        if install is None and any(self._nodes.are_elsewhere(part) for part in self.processors()):
+            raise UsageError(
+                "the chain is a part of one that plays; call replace or remove of that one"
+            )
         if program is None or install is None:
             edit.apply()
             return
@@ -252,14 +327,14 @@ class Chain(Group):
         try:
             fading = self._assembled(rate, channels, edit)
         except Exception:
-            self._nodes.keep(program.processors)
+            self._nodes.keep(program.kept)
             raise
         if install(fading):
             wait_for_fade(fading.record, lambda: self._connection.install is install)
         edit.apply()
         self._program = self._assembled(rate, channels)
         install(self._program)
-        self._nodes.keep(self._program.processors)
+        self._nodes.keep(self._program.kept)
 
     # --- what is going on ---------------------------------------------------------------------
 
@@ -274,23 +349,54 @@ class Chain(Group):
         return self._program.latency_frames if self._program else 0
 
     def longest_ns(self, part: Processor) -> int:
-        """Return the longest time that a processor took for a block, in nanoseconds."""
+        """Return the longest time that a processor took for a block, in nanoseconds.
+
+        Raises
+        ------
+        UsageError
+            If it is not in the chain, or the chain was never prepared.
+
+        """
         return int(self._nodes[part].record["longest_ns"])
 
     def faults(self) -> list[Fault]:
-        """Return the processors that were bypassed or silenced since the last call."""
+        """Return what was bypassed or silenced since the last call."""
         return self._nodes.new_faults()
 
+    @property
+    def errors(self) -> list[str]:
+        """What was bypassed or silenced since the chain was prepared or reset, a line each."""
+        return [str(fault) for fault in self.faults_of_run()]
 
-def _read(signal: Any, sample_rate: float | None) -> tuple[npt.NDArray[Any], float]:
-    """Return samples, shape (frames,) or (frames, channels), and their rate."""
-    if isinstance(signal, (str, os.PathLike)):
-        rows, rate = read_audio(signal)
-        return rows[0] if len(rows) == 1 else rows.T, sample_rate or rate
-    data = np.asarray(signal, np.float32)
-    if data.ndim not in (1, 2):
-        raise UsageError(f"shape {data.shape}: give (frames,) or (frames, channels)")
-    if not np.isfinite(data).all():
-        first = np.argwhere(~np.isfinite(np.atleast_2d(data.T)))[:, 1].min()
-        raise UsageError(f"frame {first} of the signal is not finite; np.nan_to_num repairs it")
-    return data, sample_rate or _ARRAY_HZ
+    def faults_of_run(self) -> list[Fault]:
+        """Return what was bypassed or silenced since the chain was prepared or reset."""
+        return self._nodes.faults_of_run()
+
+
+def chain_of(given: Any, name: str = "effects") -> Chain:
+    """Return a chain of what was given for one: a chain, a part, or a list of parts.
+
+    Raises
+    ------
+    UsageError
+        For anything else.
+
+    """
+    if isinstance(given, Chain):
+        return given
+    try:
+        return Chain(*given) if isinstance(given, (list, tuple)) else Chain(given)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
+
+
+def _with_tail(data: npt.NDArray[np.float32], tail: float) -> npt.NDArray[np.float32]:
+    """Return a signal as rows with silence after it, shape (channels, frames)."""
+    rows = np.atleast_2d(data.T)
+    shape = (len(rows), rows.shape[1] + round(tail))
+    try:
+        made = np.zeros(shape, np.float32)
+    except (MemoryError, ValueError) as error:
+        raise MemoryRefused(4 * shape[0] * shape[1], error) from None
+    made[:, : rows.shape[1]] = rows
+    return made

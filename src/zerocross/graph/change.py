@@ -9,14 +9,24 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zerocross.errors import UsageError
-from zerocross.graph.groups import Group, Parallel, Split
+from zerocross.graph.groups import Group, Parallel, Split, check_parts, check_tree
 from zerocross.memory import Record
+from zerocross.units import shown
 
-__all__ = ["FADE_S", "Crossfade", "Edit", "inserting", "removing", "replacing", "wait_for_fade"]
+__all__ = [
+    "FADE_S",
+    "Crossfade",
+    "Edit",
+    "inserting",
+    "place_of",
+    "removing",
+    "replacing",
+    "wait_for_fade",
+]
 
 #: How long old and new are heard together, in seconds.
 FADE_S = 0.020
@@ -42,12 +52,17 @@ class Edit:
     """
 
     group: Group
-    fading: list[Any]
-    after: list[Any]
+    fading: Sequence[Any]
+    after: Sequence[Any]
 
     def apply(self) -> None:
         """Give the group its new parts."""
-        self.group.parts[:] = self.after
+        self.group.set_parts(self.after)
+
+    def check(self, root: Group) -> None:
+        """Check what a root will be after it; raises UsageError."""
+        check_parts(self.after)
+        check_tree(root, lambda group: self.after if group is self.group else group.parts)
 
 
 def replacing(root: Group, old: Any, new: Any) -> Edit:
@@ -60,20 +75,37 @@ def replacing(root: Group, old: Any, new: Any) -> Edit:
 
     """
     group, place = _find(root, old)
-    return _edit(group, place, [Crossfade(old, new)], [new], 1)
+    check_parts([new])
+    return _edit(group, place, [_fade(old, new)], [new], 1)
 
 
 def inserting(root: Group, index: int, part: Any) -> Edit:
     """Return the change that puts a part before the one at an index of the group's own."""
-    place = range(len(root.parts) + 1)[index]
-    return _edit(root, place, [Crossfade(Group(), part)], [part], 0)
+    place = place_of(index, len(root.parts) + 1)
+    check_parts([part])
+    return _edit(root, place, [_fade(Group(), part)], [part], 0)
 
 
 def removing(root: Group, part: Any) -> Edit:
     """Return the change that takes a part out; a branch's place stays, and passes."""
     group, place = _find(root, part)
     left = [Group()] if isinstance(group, (Parallel, Split)) else []
-    return _edit(group, place, [Crossfade(part, Group())], left, 1)
+    return _edit(group, place, [_fade(part, Group())], left, 1)
+
+
+def place_of(index: Any, count: int) -> int:
+    """Return an index among some places, counted from the end if negative; raises UsageError."""
+    try:
+        place: int = range(count)[index]
+    except (IndexError, TypeError):
+        raise UsageError(f"index {shown(index)}: there are places 0 to {count - 1}") from None
+    return place
+
+
+def _fade(old: Any, new: Any) -> Crossfade:
+    made = Crossfade()
+    made.set_parts([old, new])  # which may have parts in common: then the program refuses them
+    return made
 
 
 def _edit(group: Group, place: int, fading: list[Any], after: list[Any], taken: int) -> Edit:
@@ -90,7 +122,7 @@ def _find(root: Group, part: Any) -> tuple[Group, int]:
                 return group, place
             if isinstance(inner, Group):
                 waiting.append(inner)
-    raise UsageError(f"{part!r} is not in the chain")
+    raise UsageError(f"{shown(part)} is not in the chain")
 
 
 def wait_for_fade(program: Record, is_connected: Callable[[], bool]) -> None:

@@ -12,13 +12,20 @@ import numpy as np
 from zerocross.compiler import Kernel
 from zerocross.errors import UsageError
 from zerocross.graph.params import Param
-from zerocross.graph.processor import Processor
-from zerocross.graph.state import NUMBERS
+from zerocross.graph.processor import OWN_ATTRIBUTES, Processor
+from zerocross.graph.state import NUMBERS, field_value
+from zerocross.units import shown
 
 __all__ = ["processor"]
 
-#: What every object has beside its class's names.
-_ATTRIBUTES = ("record", "verdict", "entry")
+#: What a class may have of its own, though every processor has it.
+_OWN = {
+    *("__init__", "__repr__", "__eq__", "__hash__", "__doc__", "__module__", "__qualname__"),
+    *("__annotations__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"),
+    *("prepare", "process", "__annotate__", "__annotate_func__", "__annotations_cache__"),
+    *("__init_subclass__", "__subclasshook__", "__str__", "__format__", "__class_getitem__"),
+    *("__lt__", "__le__", "__gt__", "__ge__", "__ne__", "__orig_bases__", "__parameters__"),
+}
 
 
 def processor(made: Any = None, *, instrument: bool = False) -> Any:
@@ -41,6 +48,8 @@ def processor(made: Any = None, *, instrument: bool = False) -> Any:
         return functools.partial(processor, instrument=instrument)
     if inspect.isfunction(made):
         return _from_function(made, instrument)
+    if not isinstance(made, type):
+        raise UsageError(f"{shown(made)}: @processor takes a class, or a function of a block")
     process = getattr(made, "process", None)
     if not inspect.isfunction(process) or len(inspect.signature(process).parameters) != 2:
         raise UsageError(f"{made.__name__}: a processor needs a method process(self, block)")
@@ -63,20 +72,32 @@ def _declared(made: type) -> tuple[dict[str, Param], dict[str, Any], dict[str, A
     params: dict[str, Param] = {}
     defaults: dict[str, Any] = {}
     others: dict[str, Any] = {}
-    for owner in reversed(made.__mro__[:-1]):
+    for owner in reversed(made.__mro__):
+        if owner is object or owner in Processor.__mro__:
+            continue
+        if "_kernel" in vars(owner):  # a processor of which this is another kind
+            params |= vars(owner)["_params"]
+            defaults |= vars(owner)["_defaults"]
         for name, value in vars(owner).items():
-            is_field = not name.startswith("_") and isinstance(value, (*NUMBERS, np.ndarray))
-            if is_field or isinstance(value, Param):
-                taken = name in vars(Processor) or name in _ATTRIBUTES
-                if taken and not issubclass(owner, Processor):
-                    raise UsageError(
-                        f"{made.__name__}.{name}: every processor has something of this name; "
-                        "choose another"
-                    )
-                (params if isinstance(value, Param) else defaults)[name] = value
+            if "_kernel" not in vars(owner):
+                _check_name(made, name)
+            if isinstance(value, Param):
+                params[name] = value
+                defaults.pop(name, None)
+            elif not name.startswith("_") and isinstance(value, (*NUMBERS, np.ndarray)):
+                defaults[name] = field_value(f"{made.__name__}.{name}", value)
+                params.pop(name, None)
             elif name not in {"__dict__", "__weakref__", "process"}:
                 others[name] = value
     return params, defaults, others
+
+
+def _check_name(made: type, name: str) -> None:
+    taken = hasattr(Processor, name) or name in OWN_ATTRIBUTES
+    if taken and name not in _OWN:
+        raise UsageError(
+            f"{made.__name__}.{name}: every processor has something of this name; choose another"
+        )
 
 
 def _from_function(function: Callable[[Any], None], instrument: bool) -> Any:

@@ -24,12 +24,15 @@ from zerocross.graph.groups import Group
 from zerocross.graph.processor import Processor
 from zerocross.graph.program import NODE, SILENT
 from zerocross.memory import Record, audit
+from zerocross.units import shown
 
 __all__ = ["Node", "Nodes"]
 
 #: Faults that wait to be asked for; the oldest of more are forgotten.
 _MOST_FAULTS = 1024
 #: What the audio thread writes into a node.
+#: Held for a moment by a chain that takes a processor: two chains may want one.
+_claiming = threading.Lock()
 _SEEN = [placed.field for placed in audit(NODE).fields if placed.writer == "audio"]
 
 
@@ -65,20 +68,22 @@ def _pass(block: Any) -> None:
 class Node:
     """A processor in a program, and all that the audio thread reaches through it.
 
+    A group that adds up has one too: what it does, the audio thread looks at in the same way.
+
     Attributes
     ----------
-    processor : Processor
+    processor : Processor or Group
     record : Record
         A `NODE`.
     kept : tuple
-        The processor's record and code, and what else it has, such as a tap whose address is in
-        the record: they live as long as a program may run them.
+        The processor's record and code, and what the record points to, which live as long as a
+        program may run them.
     told : int
         How many of its faults were reported.
 
     """
 
-    processor: Processor
+    processor: Processor | Group
     record: Record
     kept: tuple[Any, ...]
     told: int = 0
@@ -108,10 +113,14 @@ class Nodes:
         self._nodes: dict[int, Node] = {}
         self._helpers: dict[tuple[Group, int, int], Processor] = {}
         self._faults: collections.deque[Fault] = collections.deque(maxlen=_MOST_FAULTS)
+        self._of_run: collections.deque[Fault] = collections.deque(maxlen=_MOST_FAULTS)
         self._lock = threading.Lock()  # held for a moment, never while compiling or fading
 
     def __getitem__(self, part: Processor) -> Node:
-        return self._nodes[id(part)]
+        found = self._nodes.get(id(part))
+        if found is None:
+            raise UsageError(f"{shown(part)} is not in the chain, or it was not prepared yet")
+        return found
 
     # --- what a program asks ------------------------------------------------------------------
 
@@ -129,19 +138,37 @@ class Nodes:
         known = self._nodes.get(id(part))
         if known:
             return known
+        before = part._connection
+        with _claiming:
+            if self.are_elsewhere(part):
+                how = "plays" if before and before.plays else "is rendered"
+                raise UsageError(f"{part!r} {how} in another chain; make another one of its class")
+            part.__dict__["_connection"] = self._connection
+        try:
+            part.make_ready(sample_rate, channels, MAX_BLOCK, self._debug)
+        finally:
+            part.__dict__["_connection"] = before
+        part.__dict__["_connection"] = self._connection
+        code = {"entry": part.entry.address, "state": part.record.address}
+        # All that the object has now: its record points to memory of which others only know here.
+        return self._made(part, tuple(part.__dict__.values()), part.is_instrument, code)
+
+    def guard_of(self, group: Group) -> Node:
+        """Return the node of a group that adds up, or fades: what it does is looked at."""
+        return self._nodes.get(id(group)) or self._made(group, (), False, {})
+
+    def are_elsewhere(self, part: Processor) -> bool:
+        """Return whether a processor's state is in use by another chain."""
         other = part._connection
-        if other is not None and other is not self._connection and other.plays:
-            raise UsageError(f"{part!r} plays in another chain; make another one of its class")
-        part.make_ready(sample_rate, channels, MAX_BLOCK, self._debug)
-        part._connection = self._connection
+        return other is not None and other is not self._connection and bool(other.is_busy)
+
+    def _made(
+        self, part: Any, kept: tuple[Any, ...], is_instrument: bool, code: dict[str, int]
+    ) -> Node:
         record = Record(NODE)
-        record.fill(
-            entry=part.entry.address,
-            state=part.record.address,
-            on_fault=SILENT if part.is_instrument else self._on_fault,
-            stops=int(self._stops),
-        )
-        made = Node(part, record, (part.record, part.entry, *vars(part).values()))
+        on_fault = SILENT if is_instrument else self._on_fault
+        record.fill(on_fault=on_fault, stops=int(self._stops), **code)
+        made = Node(part, record, kept)
         with self._lock:
             self._nodes[id(part)] = made
         return made
@@ -165,16 +192,17 @@ class Nodes:
     def clear(self) -> None:
         """Begin anew: no processor is ready for anything."""
         self.keep(())
+        self._of_run.clear()
 
-    def keep(self, parts: Collection[Processor]) -> None:
+    def keep(self, parts: Collection[Processor | Group]) -> None:
         """Drop all other nodes, and the helpers among them; their faults still wait."""
         kept = {id(part) for part in parts}
         with self._lock:
             self._gather()
             for key in self._nodes.keys() - kept:
                 part = self._nodes.pop(key).processor
-                if part._connection is self._connection:
-                    part._connection = None
+                if isinstance(part, Processor) and part._connection is self._connection:
+                    part.__dict__["_connection"] = None
             self._helpers = {k: part for k, part in self._helpers.items() if id(part) in kept}
 
     def reset(self) -> None:
@@ -183,6 +211,7 @@ class Nodes:
             helper.reset()
         with self._lock:
             self._gather()
+            self._of_run.clear()
             for node in self._nodes.values():
                 node.told = 0
                 for name in _SEEN:
@@ -198,9 +227,17 @@ class Nodes:
             self._faults.clear()
         return found
 
+    def faults_of_run(self) -> list[Fault]:
+        """Return the faults since `clear` or `reset`."""
+        with self._lock:
+            self._gather()
+            return list(self._of_run)
+
     def _gather(self) -> None:
         for node in self._nodes.values():
             count = node.record.load("faults")
             if count > node.told:
                 node.told = count
-                self._faults.append(fault_of(node.processor, node.record))
+                fault = fault_of(node.processor, node.record)
+                self._faults.append(fault)
+                self._of_run.append(fault)

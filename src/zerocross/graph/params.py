@@ -7,14 +7,16 @@ value there in a straight line, a step each frame.
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 from zerocross.compiler import kernel, records_at
 from zerocross.errors import UsageError
 from zerocross.graph.event import EVENT
+from zerocross.units import checked_number
 
 __all__ = ["Param", "change_params", "param", "smooth"]
+
+_MAX_SMOOTHING_S = 3600.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +29,9 @@ class Param:
     unit: str
     smoothing: float
 
-    def check(self, name: str, value: float) -> float:
+    def check(self, name: str, value: Any) -> float:
         """Return a value that is in range; raises UsageError."""
-        number = float(value)
-        if not self.min <= number <= self.max:
-            unit = f" {self.unit}" if self.unit else ""
-            raise UsageError(f"{name}={value}: give {self.min:g} to {self.max:g}{unit}")
-        return number
+        return checked_number(name, value, self.min, self.max, self.unit)
 
 
 def param(
@@ -53,15 +51,25 @@ def param(
         For people, such as ``dB``.
     smoothing : float
         Seconds in which a new value is reached, in a straight line, a step each frame; 0 for
-        at once.
+        at once, up to 3600.
+
+    Raises
+    ------
+    UsageError
+        For what is not a finite number, and for a default outside the range.
 
     """
-    if not (math.isfinite(min) and math.isfinite(max) and min <= default <= max and smoothing >= 0):
+    try:
+        least, most = checked_number("min", min), checked_number("max", max)
+        first = checked_number("default", default)
+        seconds = checked_number("smoothing", smoothing, 0.0, _MAX_SMOOTHING_S, "s")
+    except UsageError as error:
+        raise UsageError(f"param: {error}") from None
+    if not least <= first <= most:
         raise UsageError(
-            f"param({default}, {min}, {max}): give a default within a finite range, and a "
-            "smoothing of 0 or more seconds"
+            f"param({first:g}, {least:g}, {most:g}): give a default within a finite range, the lower end first"
         )
-    return Param(float(default), float(min), float(max), unit, float(smoothing))
+    return Param(first, least, most, str(unit), seconds)
 
 
 @kernel

@@ -12,26 +12,65 @@ output is another array than the input, and every frame of it has to be written.
 
 from __future__ import annotations
 
-import difflib
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from zerocross.attributes import FixedAttributes, FixesAttributes, near_name
 from zerocross.compiler import Entry, Kernel
 from zerocross.compiler.content import content_of
 from zerocross.compiler.proof.verdict import Verdict
-from zerocross.errors import UsageError
+from zerocross.errors import RealtimeError, UsageError
 from zerocross.graph.build import build
 from zerocross.graph.event import CHANGE, NOTE_OFF, NOTE_ON, EventQueue
 from zerocross.graph.params import Param
-from zerocross.graph.state import HIDDEN, NUMBERS, check_kind, copied, fill_state, state_dtype
+from zerocross.graph.state import (
+    HIDDEN,
+    NUMBERS,
+    copied,
+    field_value,
+    fill_state,
+    new_value,
+    state_dtype,
+)
 from zerocross.memory import Record
+from zerocross.units import checked_number, checked_whole
 
-__all__ = ["Processor", "set_fields"]
+__all__ = ["OWN_ATTRIBUTES", "Processor", "set_fields"]
+
+_MAX_LATENCY = 1 << 24
+_LAST_FRAME = 1 << 62
 
 
-class Processor:
+#: What every object has beside its class's names.
+OWN_ATTRIBUTES = (
+    *("record", "verdict", "entry"),
+    *("_events", "_connection", "_targets", "_format", "_first", "_attributes_are_fixed"),
+)
+
+
+class _ProcessorClass(FixesAttributes):
+    """The class of processors' classes: what each object has of its own is not set on the class."""
+
+    _params: dict[str, Param]
+    _defaults: dict[str, Any]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._params or name in self._defaults:
+            raise UsageError(
+                f"{self.__name__}.{name} is each object's own: set it on one, as in made.{name} = ..."
+            )
+        super().__setattr__(name, value)
+
+
+class Processor(FixedAttributes, metaclass=_ProcessorClass):
     """Base of the classes that `processor` makes.
+
+    Attributes are made in the class, in ``__init__`` and in ``prepare``. Later, other names are
+    refused.
 
     Attributes
     ----------
@@ -52,6 +91,9 @@ class Processor:
     is_instrument: ClassVar[bool] = False
 
     def __new__(cls, *_args: Any, **_options: Any) -> Self:
+        changes = [n for n, v in vars(cls).items() if n == "process" or isinstance(v, Param)]
+        if "_kernel" not in vars(cls) and (changes or cls is Processor):
+            raise UsageError(f"{cls.__name__}: write @zerocross.processor above the class")
         made = super().__new__(cls)
         state = made.__dict__
         state["record"], state["verdict"], state["entry"] = None, None, None
@@ -64,24 +106,34 @@ class Processor:
         set_fields(self, values)
 
     def _unknown(self, name: str) -> str:
-        known = [*self._params, *self._defaults]
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(known) or 'none'}"
-        return f"{type(self).__name__} has no parameter {name!r}{hint}"
+        known = near_name(name, [*self._params, *self._defaults])
+        return f"{type(self).__name__} has no parameter {name!r}; {known}"
 
     def __setattr__(self, name: str, value: Any) -> None:
         record = self.__dict__.get("record")
+        place = f"{type(self).__name__}.{name}"
         if name in self._params:
             number = self._params[name].check(name, value)
             self._targets[name] = number
             if record is not None:
                 record["_target"][list(self._params).index(name)] = number
-        elif record is not None and name in (record.dtype.names or ()):
-            record[name] = value
-        elif isinstance(getattr(type(self), name, None), property):
-            object.__setattr__(self, name, value)
+        elif name in OWN_ATTRIBUTES or inspect.isfunction(getattr(type(self), name, None)):
+            raise UsageError(f"{place} cannot be set: every {type(self).__name__} has it already")
+        elif not name.startswith("_") and record is not None and name in record.dtype.names:
+            record[name] = new_value(place, record[name], value)
         else:
-            self.__dict__[name] = value
+            super().__setattr__(name, value)
+
+    def _settable(self) -> Iterator[str]:
+        yield from self._params
+        yield from self._field_names()
+        yield from super()._settable()
+
+    def _field_names(self) -> tuple[str, ...]:
+        return self.record.dtype.names or () if self.record is not None else ()
+
+    def _has_attribute(self, name: str) -> bool:
+        return super()._has_attribute(name) and name not in OWN_ATTRIBUTES
 
     def __getattr__(self, name: str) -> Any:
         state = self.__dict__
@@ -97,13 +149,19 @@ class Processor:
         shown = ", ".join(f"{name}={value:g}" for name, value in self._targets.items())
         return f"{type(self).__name__}({shown})"
 
+    def __reduce_ex__(self, _protocol: Any) -> Any:
+        raise UsageError(
+            f"{self!r} cannot be copied: its state is memory of its own; make another one"
+        )
+
     @property
     def latency(self) -> int:
         """Frames by which the output lags: the field ``latency_frames``, else 0."""
         try:
-            return int(self.latency_frames)
+            frames = self.latency_frames
         except AttributeError:
             return 0
+        return checked_whole(f"{type(self).__name__}.latency_frames", frames, 0, _MAX_LATENCY)
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         """Make arrays and numbers that depend on the format; a class overrides it."""
@@ -116,19 +174,21 @@ class Processor:
         Raises
         ------
         RealtimeError
-            If the process is refused, with file, line, reason and cure.
+            If the process is refused, with file, line, reason and cure; the object is then as it
+            was.
 
         """
         state = self.__dict__
-        state["record"] = None
-        state["_format"] = sample_rate, channels, max_block
-        fields = self._fields_at_rest()
-        dtype = state_dtype(self._params, fields)
-        record = Record(dtype)
-        fill_state(record, fields, self._params, self._targets, sample_rate)
+        with self._as_before_if_refused():
+            state["record"] = None
+            state["_format"] = sample_rate, channels, max_block
+            fields = self._fields_at_rest()
+            dtype = state_dtype(self._params, fields)
+            record = Record(dtype)
+            fill_state(record, fields, self._params, self._targets, sample_rate)
+            state["entry"], state["verdict"] = self._built(dtype, channels, debug)
         for name in fields:
             del state[name]  # from here on it is in the record
-        state["entry"], state["verdict"] = self._built(dtype, channels, debug)
         if self._events is not None:
             record["_queue"] = self._events.record.address
         state["record"] = record
@@ -145,27 +205,45 @@ class Processor:
 
         """
         state, record = self.__dict__, self.record
-        if self._connection is not None and self._connection.plays:
+        if self._connection is not None and self._connection.is_busy:
             raise UsageError(f"{self!r} plays; stop it before a reset, or replace it by a new one")
         if record is None:
             return
-        state["record"] = None  # prepare makes attributes, as the first time
-        try:
+        with self._as_before_if_refused():
+            state["record"] = None  # prepare makes attributes, as the first time
             fields = self._fields_at_rest()
             if state_dtype(self._params, fields) != record.dtype:
                 raise UsageError(f"{self!r} prepares other fields than before; prepare its chain")
-            fill_state(record, fields, self._params, self._targets, state["_format"][0])
-        finally:
-            for name in record.dtype.names or ():
-                state.pop(name, None)
-            state["record"] = record
+        fill_state(record, fields, self._params, self._targets, state["_format"][0])
+        for name in fields:
+            del state[name]
+        state["record"] = record
+
+    @contextmanager
+    def _as_before_if_refused(self) -> Iterator[None]:
+        """Give the object all its attributes back if what is within the block fails."""
+        state = self.__dict__
+        before = dict(state)
+        try:
+            yield
+        except BaseException as error:
+            state.clear()
+            state.update(before)
+            if isinstance(error, RealtimeError) and (odd := self._odd_attribute()):
+                raise RealtimeError(f"{error}; {odd}", error.finding) from None
+            raise
 
     def _fields_at_rest(self) -> dict[str, Any]:
         """Prepare from the first values; returns the state that this gives."""
         state = self.__dict__
         first = state.setdefault("_first", self._fields())
         state.update({name: copied(value) for name, value in first.items()})
-        self.prepare(*state["_format"])
+        fixed = state.pop("_attributes_are_fixed", None)
+        try:
+            self.prepare(*state["_format"])
+        finally:
+            if fixed:
+                state["_attributes_are_fixed"] = fixed
         return self._fields()
 
     # --- events -------------------------------------------------------------------------------
@@ -189,42 +267,52 @@ class Processor:
             For values outside, or if 4096 events wait already.
 
         """
-        if not 0.0 < velocity <= 1.0:
-            raise UsageError(f"velocity {velocity}: give a number above 0, up to 1")
-        self._post(at, NOTE_ON, _checked_note(note), velocity)
+        loudness = checked_number("velocity", velocity, 0.0, 1.0)
+        if loudness == 0.0:
+            raise UsageError("velocity=0: give a number above 0, up to 1; note_off ends a note")
+        self._post(at, NOTE_ON, checked_whole("note", note, 0, 127), loudness)
 
     def note_off(self, note: int, at: int | None = None) -> None:
         """End a note; see `note_on`."""
-        self._post(at, NOTE_OFF, _checked_note(note), 0.0)
+        self._post(at, NOTE_OFF, checked_whole("note", note, 0, 127), 0.0)
 
     def change(self, at: int | None = None, **values: float) -> None:
         """Change parameters at a frame of the chain; from there on they move to the values."""
-        for name, value in values.items():
+        for name in values:
             if name not in self._params:
                 raise UsageError(self._unknown(name))
-            number = self._params[name].check(name, value)
+        checked = {name: self._params[name].check(name, value) for name, value in values.items()}
+        for name, number in checked.items():
             self._post(at, CHANGE, list(self._params).index(name), number)
 
     def _post(self, at: int | None, kind: int, number: int, value: float) -> None:
+        when = 0 if at is None else checked_whole("at", at, -_LAST_FRAME, _LAST_FRAME, "frames")
         queue = self._events
         if queue is None:
             queue = self.__dict__["_events"] = EventQueue()
             if self.record is not None:
                 self.record.store("_queue", queue.record.address)
-        queue.post(0 if at is None else int(at), kind, number, value)
+        queue.post(when, kind, number, value)
 
     def _fields(self) -> dict[str, Any]:
         """Return the state: every public number and array of the object."""
-        found = {
-            name: copied(value)
+        return {
+            name: field_value(f"{type(self).__name__}.{name}", value)
             for name, value in self.__dict__.items()
             if not name.startswith("_")
-            and name not in ("record", "verdict", "entry")
+            and name not in OWN_ATTRIBUTES
             and isinstance(value, (*NUMBERS, np.ndarray))
         }
-        for name, value in found.items():
-            check_kind(f"{type(self).__name__}.{name}", value)
-        return found
+
+    def _odd_attribute(self) -> str:
+        """Say which attribute is no field though ``process`` may use it; often why it was refused."""
+        names = self._written.function.__code__.co_names
+        for name, value in vars(self).items():
+            is_own = name.startswith("_") or name in OWN_ATTRIBUTES
+            if name in names and not is_own and not isinstance(value, (*NUMBERS, np.ndarray)):
+                kind = type(value).__name__
+                return f"{type(self).__name__}.{name} is a {kind}, and no number or array"
+        return ""
 
     @classmethod
     def _built(cls, dtype: np.dtype[Any], channels: int, debug: bool) -> tuple[Entry, Verdict]:
@@ -251,9 +339,3 @@ def set_fields(made: Any, values: dict[str, Any]) -> None:
         if name not in made._params and name not in made._defaults:
             raise UsageError(made._unknown(name))
         setattr(made, name, value)
-
-
-def _checked_note(note: int) -> int:
-    if not 0 <= int(note) <= 127:
-        raise UsageError(f"note {note}: give 0 to 127; 69 is A4, 440 Hz")
-    return int(note)

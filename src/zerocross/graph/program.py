@@ -6,6 +6,7 @@ proven code, and what it did is looked at before the next step:
 - a status that is not 0, or an output that is not finite: the processor is bypassed at once. In
   its place its input is heard (an instrument's: silence), beginning where the output was last,
   so that there is no step;
+- a sum of branches, or a fade, that is not finite: the same, for the group that adds up;
 - three blocks in a row over its share of the time: its output is faded over one block.
 
 The rest of the program goes on. `graph.assemble` makes programs. The kernels stand in the order
@@ -33,12 +34,11 @@ from zerocross.dsp.crossfade import smooth_step
 from zerocross.graph.block import BLOCK, MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.event import HEAD, QUEUE, frames_to_next, take_due
 from zerocross.memory import layout
-from zerocross.memory.arena import ARENA, arena_reset
 
 __all__ = ["CLOCK", "NODE", "PROGRAM", "STEP", "run_program", "run_program_over"]
 
 #: Kinds of steps.
-PROCESS, CLEAR, MIX, FADE = range(4)
+PROCESS, CLEAR, MIX, FADE, GUARD = range(5)
 #: What a node does: its work, or what is heard in its place.
 RUNNING, BYPASSED, SILENT = range(3)
 #: Why a processor was bypassed or silenced; 0 while nothing was wrong.
@@ -167,6 +167,8 @@ def _run_step(program: Any, step: Any, frames: Any) -> None:
         _run_node(program, step, frames)
     elif step.kind == FADE:
         _crossfade(program, step, frames)
+    elif step.kind == GUARD:
+        _guard(program, step, frames)
     elif step.kind == CLEAR:
         _clear(_buffer(program, step.target, 0, program.channels), frames)
     else:
@@ -208,6 +210,25 @@ def _run_node(program: Any, step: Any, frames: Any) -> None:
 
 
 @kernel
+def _guard(program: Any, step: Any, frames: Any) -> None:
+    """Look at what a group added up, as at what a processor did."""
+    node = record_at(step.node, NODE)
+    source = _buffer(program, step.source, step.first_channel, step.channels)
+    target = _buffer(program, step.target, step.first_channel, step.channels)
+    if node.mode != RUNNING:
+        _stand_in(node, source, target, frames)
+        return
+    if not _is_finite(target, frames):
+        _fail(node, NOT_FINITE, 0)
+        _stand_in(node, source, target, frames)
+        _bridge(node, target, frames)
+        if node.stops:
+            program.stopped = 1
+    for c in range(target.shape[0]):
+        node.held[c] = target[c, frames - 1]
+
+
+@kernel
 def _run_pieces(program: Any, step: Any, node: Any, frames: Any) -> Any:
     """Run a processor over a block, cut before each of its events; returns its status."""
     block = record_at(program.block, BLOCK)
@@ -232,7 +253,6 @@ def _run_pieces(program: Any, step: Any, node: Any, frames: Any) -> Any:
         block.output = target + 4 * done
         block.frames = count
         block.position = start + done
-        arena_reset(record_at(program.arena, ARENA))
         status = invoke(node.entry, node.state, program.block)
         if status != 0:
             return status

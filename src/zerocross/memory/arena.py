@@ -37,6 +37,9 @@ __all__ = [
 ARENA = layout(setup=["base", "size"], owner=["used", "high_water", "needed", "resets"])
 
 _LINE = 64
+# Rows, and samples in a row, of which the bytes can be counted in 64 bits.
+_MOST = 1 << 29
+_LARGEST = 1 << 62
 
 
 @kernel
@@ -55,36 +58,44 @@ def arena_take(arena: Any, size: Any) -> Any:
     ``arena.needed`` tells the size with which it would have fitted.
     """
     start = (arena.used + (_LINE - 1)) & ~(_LINE - 1)
-    end = start + size
-    if end > arena.size or size < 0:
-        arena.needed = max(arena.needed, end)
+    if size < 0 or size > arena.size - start:  # in this order no sum can wrap
+        if 0 <= size <= _LARGEST:
+            arena.needed = max(arena.needed, start + size)
         raise MemoryError("the arena is too small; make it as large as its field needed says")
-    arena.used = end
+    arena.used = start + size
     return arena.base + start
+
+
+@kernel
+def _take_rows(arena: Any, rows: Any, items: Any, item_size: Any) -> Any:
+    """Return the address of rows of items; an impossible number is a fault as one too large is."""
+    if not (0 <= rows <= _MOST and 0 <= items <= _MOST):
+        raise MemoryError("an array of less than no items, or of more than there can be")
+    return arena_take(arena, rows * items * item_size)
 
 
 @kernel
 def scratch_float32(arena: Any, samples: Any) -> Any:
     """Return an array of float32 until the next reset; not cleared. Real-time: safe."""
-    return float32_array(arena_take(arena, 4 * samples), samples)
+    return float32_array(_take_rows(arena, 1, samples, 4), samples)
 
 
 @kernel
 def scratch_rows(arena: Any, rows: Any, samples: Any) -> Any:
     """Return rows of float32 until the next reset; not cleared. Real-time: safe."""
-    return float32_rows(arena_take(arena, 4 * rows * samples), rows, samples)
+    return float32_rows(_take_rows(arena, rows, samples, 4), rows, samples)
 
 
 @kernel
 def scratch_float64(arena: Any, samples: Any) -> Any:
     """Return an array of float64 until the next reset; not cleared. Real-time: safe."""
-    return float64_array(arena_take(arena, 8 * samples), samples)
+    return float64_array(_take_rows(arena, 1, samples, 8), samples)
 
 
 @kernel
 def scratch_int64(arena: Any, items: Any) -> Any:
     """Return an array of int64 until the next reset; not cleared. Real-time: safe."""
-    return int64_array(arena_take(arena, 8 * items), items)
+    return int64_array(_take_rows(arena, 1, items, 8), items)
 
 
 class Arena:

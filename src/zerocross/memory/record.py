@@ -16,6 +16,7 @@ import numpy as np
 
 from zerocross.closing import keep_for_ever
 from zerocross.compiler import entry, load_acquire, record_at, store_release
+from zerocross.errors import UsageError
 from zerocross.memory.aligned import aligned_zeros
 
 __all__ = ["LINE", "Audit", "Placed", "Record", "audit", "layout"]
@@ -178,6 +179,9 @@ class Record:
         self.address: int = self._memory.ctypes.data
         fields: Any = dtype.fields or {}
         self._field_addresses = {name: self.address + fields[name][1] for name in fields}
+
+    def __reduce_ex__(self, _protocol: Any) -> Any:
+        raise UsageError("shared memory cannot be copied: compiled code knows it by its address")
 
     def __getitem__(self, field: str) -> Any:
         return self._row[field]

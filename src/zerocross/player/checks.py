@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zerocross.errors import UsageError
 
-__all__ = ["check_effects", "checked_block_size", "checked_device", "unknown_name"]
+if TYPE_CHECKING:
+    from zerocross.graph.chain import Chain
+
+__all__ = ["checked_block_size", "checked_device", "checked_effects"]
 
 _SMALLEST, _LARGEST = 16, 65_536
 
@@ -41,17 +42,10 @@ def checked_block_size(frames: Any) -> int | None:
     return count
 
 
-def check_effects(effects: Any) -> None:
-    """Raise UsageError for what is no chain."""
-    from zerocross.graph.chain import Chain  # only where there are effects
+def checked_effects(effects: Any) -> Chain | None:
+    """Return effects as a chain, or None; as `checked_device`."""
+    if effects is None:
+        return None
+    from zerocross.graph.chain import chain_of  # only where there are effects
 
-    if effects is not None and not isinstance(effects, Chain):
-        raise UsageError(f"effects={effects!r}: give a zerocross.Chain of them")
-
-
-def unknown_name(owner: str, name: str, known: Iterable[str]) -> str:
-    """Return what to say of a name that is not there."""
-    names = sorted(each for each in known if not each.startswith("_"))
-    near = difflib.get_close_matches(name, names, 1)
-    cure = f"; {near[0]} is near" if near else f"; there are: {', '.join(names)}"
-    return f"{owner} has no {name!r} to set{cure}"
+    return chain_of(effects, "effects")

@@ -20,9 +20,9 @@ from zerocross.engine.file_stream import FileStream
 from zerocross.engine.layouts import PLAYED_CHANNELS
 from zerocross.errors import DeviceError, UsageError, ZerocrossError
 from zerocross.player.checks import (
-    check_effects,
     checked_block_size,
     checked_device,
+    checked_effects,
 )
 from zerocross.sources.file import OpenSource
 from zerocross.system import Grant
@@ -69,12 +69,10 @@ class Output:
         pin: Collection[int] | None,
         pin_decoder: Collection[int] | None,
     ) -> None:
-        if effects is not None:
-            check_effects(effects)
         self.device_name = checked_device(device)
         self._block_size = checked_block_size(block_size)
         self._volume, self._muted = checked_volume(volume), False
-        self.effects = effects
+        self.effects = checked_effects(effects)
         self._pin = checked_cpus("pin", pin)
         self._pin_decoder = checked_cpus("pin_decoder", pin_decoder)
         self.stream: FileStream | None = None
@@ -131,7 +129,7 @@ class Output:
             longest_s=_FURTHER_AHEAD_S,
         )
         if self.effects:
-            stream.prepare_chain(self.effects)
+            stream.take_chain(self.effects)
         return stream
 
     def take_stream(self, stream: FileStream, target: DeviceInfo) -> None:
@@ -141,8 +139,6 @@ class Output:
         if self.capture_s:
             stream.capture(self.capture_s)
             self.captures.append(stream)
-        if self.effects:
-            stream.connect_chain(self.effects)
         self.stream, self._target = stream, target
         self.told, self.told_reroutes = (0, 0), 0
         self.grants.update({grant.what: grant for grant in stream.grants})

@@ -64,6 +64,8 @@ class Playback:
     ----------
     lock, idle
         See the module.
+    making : Lock
+        Held while a stream is made and taken: the effects have one state. Before ``lock``.
     state : str
         What is wanted: ``stopped``, ``playing`` or ``paused``.
     held_up : str
@@ -87,6 +89,7 @@ class Playback:
         gain_for(GainTags(), replaygain)  # complains
         self.lock = threading.RLock()
         self.idle = threading.Condition(self.lock)
+        self.making = threading.Lock()
         self.state, self.held_up = "stopped", ""
         self.closed = False
         self.queue = Queue()
@@ -330,6 +333,7 @@ class Playback:
         """In a forked child: be closed, without touching what is the parent's."""
         self.lock = threading.RLock()  # another thread of the parent may hold the old one
         self.idle = threading.Condition(self.lock)
+        self.making = threading.Lock()
         if self.output.stream:
             self.output.stream.forget()
         keep_for_parent(self.feed, self.output.stream, self._left, self.opener, self.starting)

@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from zerocross.attributes import FixedAttributes
 from zerocross.closing import ClosesAtExit, Running
 from zerocross.errors import UsageError
 from zerocross.files import PathLike
-from zerocross.player.checks import unknown_name
 from zerocross.player.notifications import Event, Events
 from zerocross.player.output import Output
 from zerocross.player.playback import Playback
@@ -39,7 +39,7 @@ __all__ = ["Player"]
 _START_AGAIN_S = 3.0
 
 
-class Player(ClosesAtExit):
+class Player(FixedAttributes, ClosesAtExit):
     """Plays audio files with no interpreter between the file and the device.
 
     Parameters
@@ -84,13 +84,6 @@ class Player(ClosesAtExit):
     @property
     def _lock(self) -> threading.RLock:  # another one in a forked child
         return self._playback.lock
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set what can be set; a slip of the pen is told. A subclass may have what it likes."""
-        can_be_set = [n for n, p in vars(Player).items() if isinstance(p, property) and p.fset]
-        if type(self) is Player and not name.startswith("_") and name not in can_be_set:
-            raise UsageError(unknown_name("a player", name, can_be_set))
-        super().__setattr__(name, value)
 
     # --- queue and transport ------------------------------------------------------------
 

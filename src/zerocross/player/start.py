@@ -14,6 +14,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from zerocross.devices.discovery import DeviceInfo
 from zerocross.devices.miniaudio import Device, load_callbacks
 from zerocross.engine.file_stream import FileStream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
@@ -199,26 +200,35 @@ class Start:
             playback.wait_for_the_left()
             candidates = output.find_devices()
             self._now(_WORK)
-            stream = output.make_stream(source.sample_rate, candidates)
+            with playback.making:
+                feed = self._take_a_new_stream(source, candidates)
         except BaseException:
             source.close()
             raise
+        if feed is None:
+            return
+        self._now(_DEVICE)
+        device, notice = output.open_device(feed.stream, candidates)
+        playback.start_device(feed, device, notice, lambda: self._is_wanted)
+
+    def _take_a_new_stream(self, source: OpenSource, candidates: list[DeviceInfo]) -> Feed | None:
+        """Make a stream and let it be the one that plays; None if nobody wants it any more."""
+        playback = self._playback
+        if not self._is_wanted:
+            source.close()
+            return None
+        stream = playback.output.make_stream(source.sample_rate, candidates)
         with playback.lock:
             if not self._is_wanted:
+                stream.close()
                 source.close()
-                return
-            try:
-                feed = playback.take_stream(stream, candidates[0])
-            except BaseException:
-                source.close()
-                raise
+                return None
+            feed = playback.take_stream(stream, candidates[0])
             feed.jump(self._index, source, self._start_s)
             if playback.feed is not feed:
-                return
+                return None
             stream.set_playing(playback.state == "playing")
-        self._now(_DEVICE)
-        device, notice = output.open_device(stream, candidates)
-        playback.start_device(feed, device, notice, lambda: self._is_wanted)
+        return feed
 
 
 class Reopening:

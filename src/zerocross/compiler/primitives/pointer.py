@@ -18,6 +18,7 @@ __all__ = [
     "address_of",
     "array_address",
     "float32_array",
+    "float32_planes",
     "float32_rows",
     "float64_array",
     "float64_rows",
@@ -98,6 +99,18 @@ def float32_rows(address: int, rows: int, columns: int) -> Any:
 def float64_rows(address: int, rows: int, columns: int) -> Any:
     """Return the C-contiguous float64 array (rows, columns) that begins at an address."""
     return _array_at(address, rows * columns, np.float64).reshape(rows, columns)
+
+
+@primitive
+def float32_planes(address: int, rows: int, columns: int, apart: int) -> Any:
+    """Return float32 rows that begin ``apart`` samples from each other: shape (rows, columns).
+
+    A row is contiguous, and in compiled code typed so; the array as a whole is not.
+    """
+    if rows == 0 or columns == 0:
+        return np.empty((rows, columns), np.float32)
+    whole = _array_at(address, (rows - 1) * apart + columns, np.float32)
+    return np.lib.stride_tricks.as_strided(whole, (rows, columns), (4 * apart, 4))
 
 
 @primitive
