@@ -80,8 +80,8 @@ def test_start_and_stop_and_volume():
     ("options", "words"),
     [
         ({"output": False}, "give at least one"),
-        ({"channels": 9}, "channels=9: give a whole number from 1 to 8"),
-        ({"sample_rate": 1}, "from 8000 to 768000"),
+        ({"channels": 9}, "channels=9: give a whole number, 1 to 8"),
+        ({"sample_rate": 1}, "8000 to 768000"),
         ({"volume": 2.0}, "from 0 to 1"),
         ({"pin": [9999]}, ""),
     ],

@@ -22,11 +22,21 @@ import threading
 import time
 import weakref
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from zerocross.errors import UsageError
 
-__all__ = ["Closes", "ClosesAtExit", "Running", "keep_for_ever", "keep_for_parent", "settle"]
+__all__ = [
+    "Closes",
+    "ClosesAtExit",
+    "Running",
+    "free_in_forks",
+    "keep_for_ever",
+    "keep_for_parent",
+    "settle",
+]
+
+Lock = TypeVar("Lock", threading.Lock, threading.RLock)
 
 #: How long the end of the interpreter waits for devices that do not answer, all together.
 _EXIT_PATIENCE_S = 5.0
@@ -202,6 +212,19 @@ def keep_for_parent(*things: object) -> None:
     with threads which the child does not have.
     """
     _kept.extend(things)
+
+
+def free_in_forks(lock: Lock) -> Lock:
+    """Return a lock of a whole module, which a forked child finds free: a fork waits for it.
+
+    Else a child whose parent had a thread in there would wait for ever. Locks that are taken within
+    another one are made before it.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+        )
+    return lock
 
 
 def keep_for_ever(thing: object) -> None:

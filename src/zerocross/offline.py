@@ -155,7 +155,6 @@ def render(
     container = _container(output)
     check_output(output, inputs)
     probed, errors = _probe(inputs)
-    _check_output(output, probed)
     form = _form(probed, container, sample_rate, channels, None if bits is None else str(bits))
     gain_for(GainTags(), replaygain)  # complains
     stream = FileStream(form.sample_rate, form.channels, volume=volume)
@@ -198,15 +197,6 @@ def _checked_inputs(inputs: Any) -> list[PathLike]:
         if not isinstance(path, (str, bytes, os.PathLike)):
             raise UsageError(f"{shown(path)} is no path; give a list of files to render")
     return paths
-
-
-def _check_output(output: PathLike, sources: list[OpenSource]) -> None:
-    """Refuse to write over what is read."""
-    name = os.fsdecode(output)
-    for source in sources:
-        location = os.fsdecode(source.location)
-        if os.path.exists(name) and os.path.exists(location) and os.path.samefile(name, location):
-            raise UsageError(f"{printable(output)} is one of the inputs; give another name")
 
 
 def _container(output: PathLike) -> str:

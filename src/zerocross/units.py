@@ -109,7 +109,7 @@ def checked_whole(name: str, value: Any, least: int, most: int, unit: str = "") 
         For anything else. It names the value.
 
     """
-    number = _as_number(value)
+    number = math.nan if isinstance(value, bool) else _as_number(value)
     if not (math.isfinite(number) and number.is_integer() and least <= number <= most):
         words = f" {unit}" if unit else ""
         raise UsageError(f"{name}={shown(value)}: give a whole number, {least} to {most}{words}")

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from zerocross.closing import free_in_forks
 from zerocross.compiler import cache, target
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.mode import CompilationMode, compiler_off, require_compiler
@@ -40,7 +41,7 @@ _C_TYPES: dict[str, Any] = {
 
 #: Called with an entry's name before a compilation that takes a while; see `announce`.
 _listeners: list[Callable[[str], None]] = []
-_lock = threading.RLock()
+_lock = free_in_forks(threading.RLock())
 
 
 @contextmanager

@@ -11,12 +11,14 @@ import ctypes
 import dataclasses
 import difflib
 import functools
+import os
 import sys
 import threading
 from typing import Any
 
 import _miniaudio
 
+from zerocross.closing import free_in_forks
 from zerocross.compiler import entry
 from zerocross.dsp.convert import FORMAT_F32, FORMAT_S16, FORMAT_S24, FORMAT_S32
 from zerocross.errors import DeviceError, DeviceNotFound
@@ -218,7 +220,9 @@ class Context:
 #: How long a sound system may take to answer, in seconds.
 _PATIENCE_S = 2.0
 _asked: dict[tuple[str, bool], BackgroundCall[list[DeviceInfo]]] = {}
-_asking = threading.Lock()
+_asking = free_in_forks(threading.Lock())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_asked.clear)  # nobody is asking there
 
 
 def _devices_of(backend: str, inputs: bool) -> list[DeviceInfo]:

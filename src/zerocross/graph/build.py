@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from zerocross.closing import free_in_forks
 from zerocross.compiler import Entry, Kernel, float32_planes, record_at, records_at
 from zerocross.compiler.proof.verdict import Verdict, prove
 from zerocross.graph.block import BLOCK, Block, ProofBlock
@@ -22,7 +23,7 @@ from zerocross.memory.arena import ARENA, arena_reset
 __all__ = ["build"]
 
 #: While Numba compiles, its options are those of the whole process.
-_one_at_a_time = threading.RLock()
+_one_at_a_time = free_in_forks(threading.RLock())
 
 
 def build(

@@ -156,10 +156,10 @@ class Chain(Group):
         Raises
         ------
         RealtimeError, UsageError
-            As `prepare`.
+            As `prepare`, and for a chain that is being rendered.
 
         """
-        self._check_silent()
+        self._check_idle()  # told at once: a rendering may take long
         with self._changing, self._connection.taking():
             program = self.prepare(sample_rate, channels)
             self.connect(install)

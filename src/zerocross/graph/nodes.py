@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from zerocross.closing import free_in_forks
 from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.graph.connection import Connection
@@ -32,7 +33,7 @@ __all__ = ["Node", "Nodes"]
 _MOST_FAULTS = 1024
 #: What the audio thread writes into a node.
 #: Held for a moment by a chain that takes a processor: two chains may want one.
-_claiming = threading.Lock()
+_claiming = free_in_forks(threading.Lock())
 _SEEN = [placed.field for placed in audit(NODE).fields if placed.writer == "audio"]
 
 
