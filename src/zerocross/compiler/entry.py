@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,6 +42,13 @@ _C_TYPES: dict[str, Any] = {
 #: Called with an entry's name before a compilation that takes a while; see `announce`.
 _listeners: list[Callable[[str], None]] = []
 _lock = threading.RLock()
+
+if hasattr(os, "register_at_fork"):
+    # A fork waits until no other thread compiles: the child would have this lock, and LLVM's, held
+    # for ever by a thread that it does not have.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 @contextmanager
