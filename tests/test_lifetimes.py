@@ -610,6 +610,34 @@ def test_multiprocessing_is_clean(tmp_path, method):
     assert done.stdout == "[0, 1, 2, 3]\nTrue\n"
 
 
+def test_a_fork_waits_for_a_thread_that_compiles():
+    """The child would wait for ever for a lock whose holder it does not have."""
+    program = """
+    import os, signal, sys, threading, time
+    import zerocross.compiler
+    from zerocross.compiler import entry
+    compiles = threading.Event()
+
+    def hold():
+        with sys.modules["zerocross.compiler.entry"]._lock:
+            compiles.set()
+            time.sleep(0.3)
+
+    @entry("int64")
+    def same(number):
+        return number
+
+    threading.Thread(target=hold).start()
+    compiles.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(same(3))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), same(4))
+    """
+    assert python(program) == "3 4\n"
+
+
 def test_a_child_does_not_touch_what_the_parent_plays():
     program = """
     import gc, os, sys, time, zerocross
