@@ -63,6 +63,7 @@ def counter(tmp_path_factory):
     return library
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "subtype", "rate"),
     [("wav", "PCM_16", 48_000), ("flac", "PCM_24", 44_100), ("ogg", "VORBIS", 48_000)],
@@ -169,6 +170,7 @@ print(len(ALLOWED), count(me), bad)
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 def test_no_accepted_processor_allocates_or_locks(tmp_path, counter):
     """Every construct that the proof accepts, run for one block and for five hundred."""
@@ -220,6 +222,7 @@ print(count, run(asks.address, 0, 0, 0, 0, 0), bad)
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 def test_no_accepted_processor_makes_a_system_call(tmp_path, counter):
     """Each runs in a child that the kernel kills for any system call; a planted one is killed."""

@@ -104,6 +104,7 @@ def test_a_wrong_contestant_is_not_timed():
     assert said == []
 
 
+@pytest.mark.thorough
 def test_every_contestant_of_every_case_is_correct():
     found = cases("")
     assert len(found) >= 26, "without a C compiler, AVX2 and pyloudnorm"
@@ -124,6 +125,7 @@ def test_a_pattern_chooses_by_file_work_and_size():
     assert cases("nothing of the kind") == []
 
 
+@pytest.mark.thorough
 def test_the_command_line(tmp_path):
     out = tmp_path / "rows.json"
     command = [sys.executable, "-m", "benchmarks", "gain, call", "--json", out]

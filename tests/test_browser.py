@@ -78,6 +78,8 @@ async ([left, right, times, sizes, smoothing, rate]) => {
 }
 """
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def page():

@@ -31,6 +31,7 @@ from zerocross.graph.block import Block
 from zerocross.graph.build import _make_entry
 from zerocross.graph.chain import Chain
 from zerocross.graph.decorator import processor
+from zerocross.memory.arena import arena_take
 
 KEY, OTHER = "ab" * 32, "cd" * 32
 FACTS, CODE = {"calls": ["expf"]}, bytes(range(256)) * 20
@@ -251,10 +252,10 @@ def test_primitives_of_one_name_are_not_one(monkeypatch):
 def test_the_methods_of_a_block_are_part_of_a_key(monkeypatch):
     made = _make_entry("x", kernel(scaled), np.dtype("f8"), 1, False, Block)
     before = made.key(target.active())
-    for name in ("_scratch", "_scratch_rows", "arena_take"):
+    for one in (block._scratch, block._scratch_rows, arena_take):
         with monkeypatch.context() as patch:
-            patch.setattr(getattr(block, name), "function", lambda *_: 0)
-            assert made.key(target.active()) != before, name
+            patch.setattr(one, "function", lambda *_: 0)
+            assert made.key(target.active()) != before, one
     assert made.key(target.active()) == before is not None
 
 
@@ -274,9 +275,9 @@ class Shaper:
 def test_a_kernel_that_was_defined_anew_is_heard(monkeypatch):
     """As in a notebook, where the processor's own cell is not run again."""
     signal = np.ones((4, 1), np.float32)
-    assert Chain(Shaper()).render(signal)[0, 0] == 2
+    assert Chain(Shaper()).render(signal, 48_000)[0, 0] == 2
     monkeypatch.setitem(globals(), "shaped", kernel(lambda x: x * 3))
-    assert Chain(Shaper()).render(signal)[0, 0] == 3
+    assert Chain(Shaper()).render(signal, 48_000)[0, 0] == 3
 
 
 @kernel

@@ -410,7 +410,7 @@ def test_includes_are_followed_and_end(tmp_path):
     ("content", "words"),
     [
         (b"hello\n", "not a command"),
-        (b"", "nothing in it"),
+        (b"", "the file is empty"),
         (b"x" * (2 << 20), "longer than 1 MiB"),
     ],
 )

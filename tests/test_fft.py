@@ -93,6 +93,7 @@ def error(got, expected):
     return np.linalg.norm(got - expected) / np.linalg.norm(expected)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_size_equals_numpy(level):
     for size in SIZES:

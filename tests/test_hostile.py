@@ -236,8 +236,11 @@ def odd(tmp_path_factory):
 
 PLAIN_ENVIRONMENTS = [
     {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
-    {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    {"LANG": "C", "TERM": "dumb"},
+    pytest.param(
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        marks=pytest.mark.thorough,
+    ),
+    pytest.param({"LANG": "C", "TERM": "dumb"}, marks=pytest.mark.thorough),
 ]
 
 
@@ -467,6 +470,14 @@ def test_rendering_over_a_file_that_fails_leaves_it(tmp_path):
 
 
 # --- signals ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _hang_ups_are_heard():
+    """Where the tests run under nohup, what they start would inherit that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def start(*arguments, **options):

@@ -55,6 +55,7 @@ def begins_like(dtype, head):
 # --- layouts that are read as another -------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EVERY)
 def test_every_processors_record_begins_like_the_head(name):
     """The program finds a processor's queue without knowing its record."""

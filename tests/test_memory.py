@@ -550,7 +550,7 @@ def test_the_audit_prints_and_finds_what_is_wrong():
 def test_stream_groups_are_apart():
     for dtype in (STREAM, TRANSPORT):
         assert {row.writer for row in audit(dtype).fields} == {"setup", "control", "audio"}
-    assert {row.writer for row in audit(CLIENT).fields} == {"setup", "notice"}
+    assert {row.writer for row in audit(CLIENT).fields} == {"setup", "gate", "audio", "notice"}
 
 
 # --- nodes and threads ------------------------------------------------------------------------

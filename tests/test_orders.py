@@ -57,18 +57,21 @@ ORDERS = {
     "_note_high_water": (3, 0, ""),  # the other words; high_water at first and after a lost one
     # engine: the decode thread
     "decode_loop": (2, 0, ""),  # stop: a loop's condition is there twice
-    "decode_step": (1, 0, ""),  # epoch
+    "decode_step": (2, 4, ""),  # epoch, sources_written; reading_since before and after both works
+    "room_in": (1, 0, ""),  # kept_free, which the control thread takes away
     "drop_old_sources": (1, 2, ""),  # sources_written; sources_taken gives slots back, epoch
-    "start_source": (2, 1, ""),  # sources_written before a source, marks_taken before a mark's slot
+    "start_source": (1, 1, ""),  # marks_taken before a mark's slot
     "push_mark": (0, 1, ""),  # marks_written, after the mark
     "push_outcome": (0, 1, ""),  # outcomes_written, after the outcome
     # engine: the audio thread
+    "_why_short": (1, 0, ""),  # reading_since, of the decode thread
     "fetch": (2, 0, ""),  # epoch, playing
     "_marks_written": (1, 0, ""),  # before a mark is read
     "_jump": (1, 4, ""),  # write before marks_written; read and marks_taken on both ways
     "_take_mark": (0, 1, ""),  # marks_taken, after the mark was read: the slot is free
     "_process_block": (1, 1, ""),  # program, before it is run; program_running, after
     # graph
+    "_run_node": (0, 2, ""),  # at_node, before the process and after it: told if it never returns
     "_fail": (0, 1, ""),  # faults, after the cause
     "_run_pieces": (1, 0, ""),  # the queue's address
     "take_due": (1, 0, ""),  # posted, before the events

@@ -27,7 +27,7 @@ CALL_S, CLOSE_S = 5 * 0.05, 5 * 2.0
 class Seen(Player):
     """A player that keeps what it tells."""
 
-    seen: list
+    seen: list = []  # noqa: RUF012  each object gets its own
 
 
 @pytest.fixture

@@ -349,6 +349,7 @@ def test_an_impossible_level_is_an_error(monkeypatch):
     assert target.active().name == "scalar"
 
 
+@pytest.mark.thorough
 def test_a_forced_level_plays(cli, make_file):
     import os
 

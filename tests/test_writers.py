@@ -35,6 +35,7 @@ DECLARED = {
     "epoch": "the transport's, which is control; the decoder's own copy is not written",
     "frames": f"a chain's clock: {AT_REST}; a ring's, a tap's and a pool's are setup",
     "gain": AT_REST,
+    "gate": f"a transport's: {AT_REST}; a client's is written by compiled code alone",
     "input": "one callback's exchange, before it runs",
     "last_ns": AT_REST,
     "levels": "an address; the callback writes what lies there",

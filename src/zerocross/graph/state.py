@@ -21,8 +21,6 @@ __all__ = ["HIDDEN", "NUMBERS", "copied", "field_value", "fill_state", "new_valu
 
 #: Fields of the record that are not the user's.
 HIDDEN = ("_queue", "_target", "_seen", "_value", "_goal", "_step", "_left", "_frames")
-#: What arrays may hold.
-_KINDS = frozenset(map(np.dtype, ("?", *"bBhHiIlLqQ", *"fdFD")))
 #: What may be a field, beside arrays.
 NUMBERS = (bool, int, float, np.integer, np.floating)
 #: Kinds of arrays: integers, float32 and float64, complex64 and complex128.
@@ -79,14 +77,6 @@ def _kind_of(value: Any) -> str:
 
 def _shape_of(value: Any) -> tuple[Any, ...]:
     return (value.shape,) if isinstance(value, np.ndarray) else ()
-
-
-def check_kind(name: str, value: Any) -> None:
-    """Refuse an array that compiled code has no numbers for; raises UsageError."""
-    if isinstance(value, np.ndarray) and value.dtype.newbyteorder("=") not in _KINDS:
-        raise UsageError(
-            f"{name}: an array of {value.dtype}; use one of float64, float32, complex, integers, bool"
-        )
 
 
 def copied(value: Any) -> Any:
