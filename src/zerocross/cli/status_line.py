@@ -133,8 +133,8 @@ def _meter(levels: list[float], spectrum: str) -> Text:
     )
 
 
-def run_status_line(player: Player, console: Console) -> bool:
-    """Show the line and obey the keys until the player stops; returns False if told to quit."""
+def run_status_line(player: Player, console: Console) -> None:
+    """Show the line and obey the keys until the player stops, or a key quits."""
     cells = SpectrumCells()
     with Keys() as keys, Live(console=console, auto_refresh=False, transient=True) as live:
         if keys.active:
@@ -143,7 +143,6 @@ def run_status_line(player: Player, console: Console) -> bool:
             interrupt.check()
             for key in keys.read(0.05):
                 if not handle_key(player, key):
-                    return False
+                    return
             line = status_line(player, console.width, cells.text(player))
             live.update(line, refresh=True)
-    return True
