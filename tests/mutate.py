@@ -24,10 +24,10 @@ import contextlib
 import dataclasses
 import fnmatch
 import hashlib
+import itertools
 import json
 import os
 import queue
-import random
 import re
 import resource
 import shutil
@@ -198,21 +198,26 @@ def this_project() -> Project:
 
 
 def draw(project: Project, modules: list[str], seed: int, count: int) -> list[Mutant]:
-    """Return ``count`` mutants that are not set aside: a line is drawn, then one of its changes."""
+    """Return ``count`` mutants that are not set aside, one of a line each while there are lines.
+
+    Lines, and a line's mutants, come in the order of their digests with the seed. So a change draws
+    other mutants only where it is, and a campaign goes on after it.
+    """
     lines: dict[tuple[str, int], list[Mutant]] = {}
     for module in modules:
         for mutant in mutants_of(module, (project.source / module).read_text()):
             lines.setdefault((module, mutant.line), []).append(mutant)
-    chance = random.Random(seed)
-    found: list[Mutant] = []
-    while lines and len(found) < count:
-        place = chance.choice(list(lines))
-        mutant = lines[place].pop(chance.randrange(len(lines[place])))
-        if project.why_equivalent(mutant) is None:  # a new rule leaves the other draws as they were
-            found.append(mutant)
-        if not lines[place]:
-            del lines[place]
-    return found
+
+    def rank(mutant: Mutant) -> bytes:
+        return hashlib.sha256(f"{seed} {mutant.key}".encode()).digest()
+
+    rounds: list[tuple[int, bytes, Mutant]] = []
+    for mutants in lines.values():
+        ranked = sorted(mutants, key=rank)
+        rounds += [(k, rank(mutants[0]), mutant) for k, mutant in enumerate(ranked)]
+    rounds.sort(key=lambda row: row[:2])
+    drawn = (mutant for _, _, mutant in rounds if project.why_equivalent(mutant) is None)
+    return list(itertools.islice(drawn, count))
 
 
 # --- running ------------------------------------------------------------------------------------
