@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zerocross.closing import free_in_forks
-from zerocross.compiler import Entry, Kernel, float32_planes, record_at, records_at
+from zerocross.compiler import Entry, Kernel, float32_planes, planes_to_read, record_at, records_at
 from zerocross.compiler.proof.verdict import Verdict, prove
 from zerocross.graph.block import BLOCK, Block, ProofBlock
 from zerocross.graph.event import EVENT
@@ -88,7 +88,7 @@ def _make_entry(
             process(
                 state,
                 block_type(
-                    float32_planes(b.input + 4 * done, channels, frames, b.row_frames),
+                    planes_to_read(b.input + 4 * done, channels, frames, b.row_frames),
                     float32_planes(b.output + 4 * done, channels, frames, b.row_frames),
                     frames,
                     channels,

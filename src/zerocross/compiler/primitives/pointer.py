@@ -25,6 +25,7 @@ __all__ = [
     "int16_array",
     "int32_array",
     "int64_array",
+    "planes_to_read",
     "record_at",
     "records_at",
     "uint8_array",
@@ -111,6 +112,14 @@ def float32_planes(address: int, rows: int, columns: int, apart: int) -> Any:
         return np.empty((rows, columns), np.float32)
     whole = _array_at(address, (rows - 1) * apart + columns, np.float32)
     return np.lib.stride_tricks.as_strided(whole, (rows, columns), (4 * apart, 4))
+
+
+@primitive
+def planes_to_read(address: int, rows: int, columns: int, apart: int) -> Any:
+    """Return the same as `float32_planes`, which compiled code that writes to it is refused."""
+    made = float32_planes.function(address, rows, columns, apart)
+    made.flags.writeable = False
+    return made
 
 
 @primitive

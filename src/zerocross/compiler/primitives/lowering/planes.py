@@ -1,4 +1,4 @@
-"""The lowering of `primitives.pointer.float32_planes`: contiguous rows that lie apart.
+"""The lowering of `primitives.pointer.float32_planes` and `planes_to_read`: rows that lie apart.
 
 Numba knows arrays that are contiguous as a whole, and arrays of any strides, whose rows could then
 have any stride as well: loops over them would be slower, and much that takes a contiguous array
@@ -32,13 +32,14 @@ class Planes(types.Array):
     # Numba's own rules then leave all indexing to ours below, but that of a single sample.
     slice_is_copy = True
 
-    def __init__(self) -> None:
-        super().__init__(types.float32, 2, "A", name="planes(float32)")
+    def __init__(self, readonly: bool = False) -> None:
+        name = f"planes(float32{', read only' * readonly})"
+        super().__init__(types.float32, 2, "A", readonly=readonly, name=name)
 
     @property
     def plain(self) -> types.Array:
         """The type that Numba would give it."""
-        return types.Array(self.dtype, self.ndim, self.layout)
+        return types.Array(self.dtype, self.ndim, self.layout, readonly=not self.mutable)
 
     def copy(
         self,
@@ -88,10 +89,8 @@ class _SetItem(SetItemBuffer):
         return found and signature(found.return_type, planes, *found.args[1:])
 
 
-@lowers(stubs.float32_planes)
-@intrinsic
-def float32_planes(_context: Any, _address: Any, _rows: Any, _columns: Any, _apart: Any) -> Any:
-    made = Planes()
+def _planes(made: Planes) -> Any:
+    """Return the signature of a primitive that makes planes, and how it does."""
 
     def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         address, rows, columns, apart = args
@@ -108,3 +107,15 @@ def float32_planes(_context: Any, _address: Any, _rows: Any, _columns: Any, _apa
         return planes._getvalue()
 
     return made(types.int64, types.int64, types.int64, types.int64), lower
+
+
+@lowers(stubs.float32_planes)
+@intrinsic
+def float32_planes(_context: Any, _address: Any, _rows: Any, _columns: Any, _apart: Any) -> Any:
+    return _planes(Planes())
+
+
+@lowers(stubs.planes_to_read)
+@intrinsic
+def planes_to_read(_context: Any, _address: Any, _rows: Any, _columns: Any, _apart: Any) -> Any:
+    return _planes(Planes(readonly=True))
