@@ -1,6 +1,7 @@
 """The cache of compiled code: every edit compiles again, every tampering is refused."""
 
 import contextlib
+import errno
 import json
 import os
 import pickle
@@ -774,3 +775,21 @@ def test_content_within_a_process_tells_opaque_objects_apart(monkeypatch):
         found.append(content_of(scaled))
     assert found[0].digest == found[2].digest != found[1].digest
     assert first in found[0].opaque
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO])
+def test_a_file_is_kept_that_could_not_be_read_for_now(tmp_path, monkeypatch, number):
+    monkeypatch.setenv("ZEROCROSS_CACHE_DIR", str(tmp_path))
+    key = "0" * 64
+    cache.store(key, {}, b"code")
+    (kept,) = (tmp_path / "code").iterdir()
+
+    def read(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(cache, "_told", set())
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_file.Folder, "read", read)
+        with pytest.warns(CacheWarning, match="compiling in memory"):
+            assert cache.load(key) is None
+    assert kept.exists() and cache.load(key).code == b"code"

@@ -993,3 +993,18 @@ def test_a_replacement_that_races_a_stop_leaves_the_chain_whole(make_file):
             assert chain.parts[0] is not old
         player.play(path)
         wait_for(lambda: player.position > 0.1)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda player: setattr(player.queue, "index", "x"), "index='x': give a whole number"),
+        (lambda player: setattr(player.queue, "index", 99), "index=99: give a whole number"),
+        (lambda player: player.events.subscribe(3), "3 cannot be called"),
+        (lambda player: player.play(np.zeros(1000)), "is not a path"),
+    ],
+)
+def test_what_cannot_be_is_one_line(player, call, words):
+    with pytest.raises(UsageError, match=re.escape(words)) as caught:
+        call(player)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 200

@@ -990,3 +990,91 @@ def test_without_a_compiler_it_is_said_what_does_not_work(make_file):
     assert len(lines) == 6, run.stdout + run.stderr
     for line in lines:
         assert "ZEROCROSS_COMPILER=off" in line, line
+
+
+# --- what looked right and was not ----------------------------------------------------------------
+
+
+@processor
+class WritesItsInput:
+    def process(self, block):
+        for c in range(block.channels):
+            row = block.input[c]
+            block.output[c, 0] = row[0]
+            row[0] = 7.0
+
+
+@processor
+class CutsOff:
+    place: int = 0
+
+    def process(self, block):
+        self.place += 0.25
+        block.output[0, 0] = self.place
+
+
+@processor
+class WholePower:
+    def process(self, block):
+        for i in range(block.frames):
+            block.output[0, i] = 2 ** -(i + 1)
+
+
+@processor
+class MisspellsTheBlock:
+    def process(self, block):
+        block.output[0, 0] = block.samplerate
+
+
+@processor
+class SharesMemory:
+    def prepare(self, sample_rate, channels, max_block):
+        self.one = np.zeros(4)
+        self.other = self.one[1:]
+
+    def process(self, block):
+        block.output[0, 0] = self.one[0] + self.other[0]
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (WritesItsInput, "`row[0] = 7.0` writes to the block's input"),
+        (CutsOff, "stores a number with a fraction in the whole-number field place"),
+        (WholePower, "raises a whole number to a power that may be negative"),
+        (MisspellsTheBlock, "block.samplerate, which a block does not have; it has input"),
+        (SharesMemory, "SharesMemory.other and SharesMemory.one are the same memory"),
+    ],
+)
+def test_what_would_be_silently_wrong_is_refused(made, words):
+    refused(lambda: Chain(made()).render(SIGNAL, RATE), words)
+
+
+def test_a_field_declared_as_a_float_is_one():
+    @processor
+    class Ramp:
+        level: float = 0
+
+        def process(self, block):
+            for i in range(block.frames):
+                self.level += 0.25
+                for c in range(block.channels):
+                    block.output[c, i] = self.level * i**0
+
+    assert Chain(Ramp()).render(np.zeros(4), RATE).tolist() == [0.25, 0.5, 0.75, 1.0]
+
+
+@pytest.mark.parametrize("what", [len, np.sin, 5, Gain])
+def test_a_kernel_is_a_python_function(what):
+    refused(lambda: zerocross.kernel(what), "takes a function written in Python")
+
+
+def test_a_processors_process_stays():
+    refused(lambda: setattr(WholePower, "process", len), "cannot be changed")
+
+
+def test_a_rendering_from_beyond_the_end_is_refused(make_file, tmp_path):
+    path, _ = make_file(frames=4_800)
+    out = tmp_path / "out.wav"
+    refused(lambda: zerocross.render(path, out, start_s=0.2), "it has 0.10 s; give less")
+    assert not out.exists()

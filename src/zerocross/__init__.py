@@ -81,3 +81,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(home, _NAMES_AT_HOME.get(name, name))
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, those that were not used yet too."""
+    return sorted(__all__)

@@ -155,6 +155,12 @@ def render(
     container = _container(output)
     check_output(output, inputs)
     probed, errors = _probe(inputs)
+    length = probed[0].duration_s
+    if length is not None and start_s >= length > 0.0:
+        raise UsageError(
+            f"start_s={start_s:g} is not within {printable(probed[0].location)}: it has "
+            f"{length:.2f} s; give less"
+        )
     form = _form(probed, container, sample_rate, channels, None if bits is None else str(bits))
     gain_for(GainTags(), replaygain)  # complains
     stream = FileStream(form.sample_rate, form.channels, volume=volume)

@@ -99,6 +99,8 @@ def play(paths: tuple[str, ...], **options: Any) -> int:
         print_error(problem)
     if not files:
         return 1
+    if options["report"]:
+        check_output(options["report"], [*paths, *files, *filter(None, [options["eq"]])])
     return _play_files(files, problems, **options)
 
 
@@ -124,7 +126,7 @@ def _play_files(files: list[str], problems: Sequence[SourceError], **options: An
 
     report = options["report"]
     if report:
-        check_output(report, [*files, options["eq"]] if options["eq"] else files)
+        check_output(report)
     show = not options["no_ui"] and has_screen(sys.stdout)
     warm_up(with_spectrum=show)
     effects = equalizer_chain(options["eq"])

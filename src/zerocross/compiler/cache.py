@@ -41,6 +41,8 @@ MOST_BYTES = 64 << 20
 _MOST_FILES, _MOST_OF_ALL = 8192, 1 << 30
 _STALE_S = 30 * 86_400.0
 _PART_S = 3600.0
+#: Trouble with a file that may be whole: this process, or the disk, has no more to give.
+_NOT_ITS_FAULT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EINTR}
 
 #: Our files: entries, unfinished ones, and those of versions before this format.
 _ENTRY = re.compile(r"([0-9a-f]{16})-[0-9a-f]{64}\.zxc")
@@ -155,6 +157,9 @@ def _loaded(folder: Folder, key: str) -> Stored | None:
     except Refused as refused:
         reason = str(refused)
     except OSError as error:
+        if error.errno in _NOT_ITS_FAULT:
+            _tell("file", f"{folder.path / name}: {_reason(error)}; compiling in memory")
+            return None
         reason = "a symbolic link" if error.errno == errno.ELOOP else _reason(error)
     with contextlib.suppress(OSError):
         folder.remove(name)

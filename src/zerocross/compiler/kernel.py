@@ -8,12 +8,14 @@ of Numba is imported until a kernel is first compiled, so importing Zerocross st
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zerocross.compiler.callee import Callee
 from zerocross.compiler.content import Content, content_of
 from zerocross.compiler.mode import CompilationMode, compiler_off, current_mode
+from zerocross.errors import UsageError
 
 if TYPE_CHECKING:
     from zerocross.compiler.target import Emitted, Target
@@ -126,4 +128,7 @@ def kernel(function: Callable[..., R]) -> Kernel[R]:
         Callable from Python and from other kernels.
 
     """
+    if not isinstance(function, types.FunctionType):
+        name = getattr(function, "__name__", repr(function))
+        raise UsageError(f"{name}: @kernel takes a function written in Python (def ...)")
     return Kernel(function)

@@ -50,6 +50,8 @@ def processor(made: Any = None, *, instrument: bool = False) -> Any:
         return _from_function(made, instrument)
     if not isinstance(made, type):
         raise UsageError(f"{shown(made)}: @processor takes a class, or a function of a block")
+    if vars(made).get("__slots__"):
+        raise UsageError(f"{made.__name__}: a processor has no __slots__; leave them out")
     process = getattr(made, "process", None)
     if not inspect.isfunction(process) or len(inspect.signature(process).parameters) != 2:
         raise UsageError(f"{made.__name__}: a processor needs a method process(self, block)")
@@ -85,7 +87,10 @@ def _declared(made: type) -> tuple[dict[str, Param], dict[str, Any], dict[str, A
                 params[name] = value
                 defaults.pop(name, None)
             elif not name.startswith("_") and isinstance(value, (*NUMBERS, np.ndarray)):
-                defaults[name] = field_value(f"{made.__name__}.{name}", value)
+                declared = vars(owner).get("__annotations__", {}).get(name)
+                is_float = declared in (float, "float") and not isinstance(value, np.ndarray)
+                first = float(value) if is_float else value
+                defaults[name] = field_value(f"{made.__name__}.{name}", first)
                 params.pop(name, None)
             elif name not in {"__dict__", "__weakref__", "process"}:
                 others[name] = value

@@ -59,6 +59,8 @@ class _ProcessorClass(FixesAttributes):
     _defaults: dict[str, Any]
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "process":
+            raise UsageError(f"{self.__name__}.process cannot be changed; write another class")
         if name in self._params or name in self._defaults:
             raise UsageError(
                 f"{self.__name__}.{name} is each object's own: set it on one, as in made.{name} = ..."
@@ -296,13 +298,16 @@ class Processor(FixedAttributes, metaclass=_ProcessorClass):
 
     def _fields(self) -> dict[str, Any]:
         """Return the state: every public number and array of the object."""
-        return {
-            name: field_value(f"{type(self).__name__}.{name}", value)
+        owner = type(self).__name__
+        found = {
+            name: value
             for name, value in self.__dict__.items()
             if not name.startswith("_")
             and name not in OWN_ATTRIBUTES
             and isinstance(value, (*NUMBERS, np.ndarray))
         }
+        _check_apart(owner, found)
+        return {name: field_value(f"{owner}.{name}", value) for name, value in found.items()}
 
     def _odd_attribute(self) -> str:
         """Say which attribute is no field though ``process`` may use it; often why it was refused."""
@@ -339,3 +344,15 @@ def set_fields(made: Any, values: dict[str, Any]) -> None:
         if name not in made._params and name not in made._defaults:
             raise UsageError(made._unknown(name))
         setattr(made, name, value)
+
+
+def _check_apart(owner: str, fields: dict[str, Any]) -> None:
+    """Refuse two fields on the same memory: a record has a copy of each."""
+    arrays = [(name, value) for name, value in fields.items() if isinstance(value, np.ndarray)]
+    for k, (name, value) in enumerate(arrays):
+        for other, before in arrays[:k]:
+            if np.may_share_memory(value, before):
+                raise UsageError(
+                    f"{owner}.{name} and {owner}.{other} are the same memory, and each field has its "
+                    "own; use one of them with slices, or .copy()"
+                )

@@ -13,6 +13,9 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 
+from zerocross.errors import UsageError
+from zerocross.units import shown
+
 __all__ = ["Event", "Events", "Publisher"]
 
 _log = logging.getLogger(__name__)
@@ -68,6 +71,8 @@ class Events:
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[Event], None]:
         """Call a function with every event from now on; returns it (for use as a decorator)."""
+        if not callable(callback):
+            raise UsageError(f"{shown(callback)} cannot be called; give a function of an event")
         with self._lock:
             self._callbacks.append(callback)
         return callback

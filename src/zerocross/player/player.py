@@ -26,7 +26,7 @@ from zerocross.player.queue import Queue, check_paths
 from zerocross.player.supervisor import Supervisor
 from zerocross.sync import Tap
 from zerocross.system import Grant
-from zerocross.units import checked_seconds
+from zerocross.units import checked_number, checked_seconds
 
 if TYPE_CHECKING:
     import threading
@@ -176,7 +176,7 @@ class Player(FixedAttributes, ClosesAtExit):
             self._playback.check_open()
             if self.state == "stopped":
                 raise UsageError("nothing is playing; call play() before seek()")
-            at = checked_seconds("seconds", seconds) if not seconds < 0 else 0.0
+            at = max(0.0, checked_number("seconds", seconds))
             self._playback.jump_to(self.queue.index, at)
             self._playback.publish("seeked", f"at {seconds:.2f} s")
 

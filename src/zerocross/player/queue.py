@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from zerocross.errors import UsageError
 from zerocross.files import PathLike, printable
+from zerocross.units import checked_whole, shown
 
 __all__ = ["Queue", "Track", "check_paths"]
 
@@ -57,22 +58,24 @@ def check_paths(*paths: object) -> None:
     """Raise UsageError if something is no path: a text, bytes, or an object that stands for one."""
     for path in paths:
         if not isinstance(path, (str, bytes, os.PathLike)):
-            raise UsageError(f"{path!r} is not a path; give each file by its name")
+            raise UsageError(f"{shown(path)} is not a path; give each file by its name")
 
 
 class Queue:
-    """The tracks of a player. Tracks may be added while it plays.
-
-    Attributes
-    ----------
-    index : int
-        Of the current track.
-
-    """
+    """The tracks of a player. Tracks may be added while it plays."""
 
     def __init__(self) -> None:
         self._tracks: list[Track] = []
-        self.index = 0
+        self._index = 0
+
+    @property
+    def index(self) -> int:
+        """Of the current track: from 0 to the number of tracks, which means after the last."""
+        return self._index
+
+    @index.setter
+    def index(self, value: int) -> None:
+        self._index = checked_whole("index", value, 0, len(self._tracks))
 
     def __len__(self) -> int:
         return len(self._tracks)

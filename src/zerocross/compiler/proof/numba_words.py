@@ -34,6 +34,26 @@ _REASONS = (
     (r"NameError: name '(\w+)'", "uses {0}, which is not defined", "define it, or make it a field"),
     (r"missing a required argument|too many positional arguments|unexpected keyword", *_ARGUMENTS),
     (
+        r"Cannot modify readonly array",
+        "writes to the block's input, which others may read too",
+        "write to block.output; what has to stay, to an array made in prepare()",
+    ),
+    (
+        r"Unknown attribute '(\w+)' of type Module",
+        "uses {0}, which its module does not have in compiled code",
+        "write it with what there is, or as a @zerocross.kernel",
+    ),
+    (
+        r"Unknown attribute '(\w+)' of type \w*Block\(",
+        "uses block.{0}, which a block does not have",
+        "it has input, output, frames, channels, sample_rate, position and events",
+    ),
+    (
+        r"Unknown attribute '(\w+)' of type (?!Record|\w*[Rr]ecord)",
+        "uses .{0}, which is not there in compiled code",
+        "use numbers, and arrays by their elements",
+    ),
+    (
         r"Unknown attribute '(\w+)'|has no attribute '(\w+)'|Invalid attribute '(\w+)'|Field '?(\w+)'?",
         "uses the field {0}, which the class does not have",
         "declare it: a number with its first value in the class, an array in prepare()",

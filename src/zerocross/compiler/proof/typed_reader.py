@@ -16,6 +16,7 @@ looks for are Numba's.
 from __future__ import annotations
 
 import dataclasses
+import operator
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -45,6 +46,14 @@ _HIDDEN = (
 _COPIED = (
     "assigns an array to the field {0}, which copies it; a swap would lose one of the two",
     "copy its elements in a loop, and swap by a number that says which is which",
+)
+_CUT_OFF = (
+    "stores a number with a fraction in the whole-number field {0}, which cuts it off",
+    "begin the field as a float, such as {0} = 0.0, or write int(...)",
+)
+_WHOLE_POWER = (
+    "raises a whole number to a power that may be negative, which gives 0",
+    "write one of them as a float, such as 2.0 ** n",
 )
 _VIEWED = ("looks at an array's memory as another type", "convert each number: np.int32(x)")
 
@@ -171,6 +180,8 @@ def _words_of(statement: Any, typed: Any) -> Words | None:
         target, value = kinds[statement.target.name], kinds[statement.value.name]
         if isinstance(target, types.Record) and isinstance(value, types.Array):
             return _with(_COPIED, statement.attr)
+        if _is_cut_off(target, statement.attr, value):
+            return _with(_CUT_OFF, statement.attr)
         return _of_field(target, statement.attr)
     if isinstance(statement, ir.SetItem | ir.StaticSetItem):
         index = getattr(statement, "index", None)
@@ -200,7 +211,27 @@ def _of_expression(expression: Any, kind: Any, typed: Any) -> Words | None:
         names = [a for a in arguments if isinstance(a, types.StringLiteral)]
         records = [a for a in arguments if isinstance(a, types.Record)]
         return words or next((w for r in records for n in names if (w := _of_field(r, n))), None)
+    if expression.op in {"binop", "inplace_binop"} and _may_be_lost(expression, typed):
+        return _WHOLE_POWER
     return None
+
+
+def _is_cut_off(owner: Any, name: str, value: Any) -> bool:
+    """Return whether a float is stored in a field of whole numbers."""
+    if not isinstance(owner, types.Record) or name not in owner.fields:
+        return False
+    return isinstance(owner.typeof(name), types.Integer) and isinstance(value, types.Float)
+
+
+def _may_be_lost(expression: Any, typed: Any) -> bool:
+    """Return whether an operation is a power of whole numbers whose exponent may be negative."""
+    parts = expression._kws  # an attribute that is not there is a KeyError
+    if operator.pow not in {parts["fn"], parts.get("immutable_fn")}:
+        return False
+    kinds = [typed.typemap[parts[side].name] for side in ("lhs", "rhs")]
+    if not all(isinstance(types.unliteral(kind), types.Integer) for kind in kinds):
+        return False
+    return getattr(kinds[1], "literal_value", -1) < 0
 
 
 def _with(words: Words, name: str) -> Words:
