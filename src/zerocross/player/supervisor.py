@@ -1,8 +1,8 @@
 """The supervisor: a thread that looks every 10 ms at what the audio world reports.
 
 It moves the queue on with what is heard, opens the next tracks ahead of time, tells of underruns
-and faults, asks for the audio thread's priority, and moves the stream to another device when one
-disappears. If it is held up (by the GIL, say), what was posted plays on.
+and faults, of what holds the music up (`watch`), asks for the audio thread's priority, and has another
+device looked for when one disappears. If it is held up (by the GIL, say), what was posted plays on.
 
 Locks: each look holds `Playback.lock`. Events are published with it held, so a listener may call
 the player, even to close it: after every step it is asked whether the stream is still the same.
