@@ -273,7 +273,7 @@ class Copy:
         return self._cache / f"times-{hashlib.sha256(files.encode()).hexdigest()[:16]}.json"
 
     def _run(self, tests: tuple[str, ...], limit_s: float, cache: Path) -> Outcome:
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "fastest_first"]
+        options = ["-x", "-q", "-m", "not soak", "-p", "no:cacheprovider", "-p", "fastest_first"]
         command = [sys.executable, "-m", "pytest", *options, *tests]
         environment = os.environ | {
             "PYTHONPATH": f"{self.folder / 'src'}{os.pathsep}{Path(__file__).parent}",

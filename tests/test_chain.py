@@ -560,6 +560,7 @@ def poison(argument):
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("changes", [60, pytest.param(500, marks=pytest.mark.soak)])
+@pytest.mark.thorough
 def test_nothing_looks_at_memory_that_was_let_go_of(changes):
     """Freed records and buffers are made inaccessible: a look at one would end the process."""
     done = poison(changes)

@@ -104,6 +104,7 @@ def test_every_size_equals_numpy(level):
 
 
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.thorough
 def test_the_inverse_gives_the_signal_back(level):
     for size in SIZES:
         z = noise(size)

@@ -697,6 +697,7 @@ def k_is(k):
 """
 
 
+@pytest.mark.thorough
 def test_proving_survives_what_it_proves(cli, tmp_path):
     (tmp_path / "e.py").write_text(EFFECTS)
     done = cli("prove", "e.py", "--json", "--limit", "6", cwd=tmp_path, timeout=200)

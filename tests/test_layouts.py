@@ -167,6 +167,7 @@ def written(monkeypatch):
     return found
 
 
+@pytest.mark.thorough
 def test_python_writes_what_is_pythons(written, make_file):
     path, _ = make_file(frames=96_000)
     with Player("null", block_size=64, effects=Chain(Gain())) as player:

@@ -25,6 +25,8 @@ from zerocross.devices.portaudio import portaudio_callback
 from zerocross.effects import Gain, Oscillator
 from zerocross.memory import Record, layout
 
+pytestmark = pytest.mark.thorough
+
 HERE = Path(__file__).parent
 WAYS = ["dropped", "reassigned", "in_a_thread", "in_a_circle", "closed", "at_exit", "in_a_fork"]
 # More than a tone of 440 Hz at -12 dB moves from one frame to the next, much less than a click.

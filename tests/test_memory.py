@@ -631,6 +631,7 @@ def open_and_close(cycles):
 
 @linux
 @pytest.mark.parametrize("cycles", [50, pytest.param(1000, marks=pytest.mark.soak)])
+@pytest.mark.thorough
 def test_opening_and_closing_leaves_nothing(cycles):
     open_and_close(10)
     resident = resident_kib()

@@ -30,6 +30,8 @@ from zerocross.dsp.spectra import design_bands
 from zerocross.dsp.state import State
 from zerocross.sync.ring import RING, ring_pop, ring_push
 
+pytestmark = pytest.mark.thorough
+
 BASE = 0x10_0000_0000
 PAGE = 4096
 

@@ -32,6 +32,8 @@ from zerocross.sync.latest import latest_read
 from zerocross.sync.ring import RING, readable, ring_pop, ring_push, writable
 from zerocross.sync.tap import tap_begin, tap_push
 
+pytestmark = pytest.mark.thorough
+
 #: Acquiring loads, releasing stores, and fences ("acquire" or "release") of every kernel that has
 #: any. `python tests/test_orders.py` prints what is there now.
 ORDERS = {

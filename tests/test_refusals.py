@@ -18,6 +18,7 @@ import zerocross
 from zerocross import Chain, RealtimeError
 from zerocross.errors import CompileError
 
+pytestmark = pytest.mark.thorough
 _numbers = itertools.count()
 
 HEAD = """

@@ -13,6 +13,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -30,12 +31,19 @@ class Seen(Player):
     seen: list = []  # noqa: RUF012  each object gets its own
 
 
+@contextmanager
+def seen(device):
+    """Make a player that keeps what it tells."""
+    with Seen(device) as made:
+        made.seen = []
+        made.events.subscribe(made.seen.append)
+        yield made
+
+
 @pytest.fixture
 def player(request):
     """A player that keeps what it tells; its device is the test's parameter or the null device."""
-    with Seen(getattr(request, "param", "null")) as made:
-        made.seen = []
-        made.events.subscribe(made.seen.append)
+    with seen(getattr(request, "param", "null")) as made:
         yield made
 
 
@@ -105,15 +113,17 @@ class Stopped:
 # --- a server that is stopped ---------------------------------------------------------------------
 
 
-def test_no_call_waits_for_a_stopped_server(pulse, make_file):
+@pytest.mark.parametrize(("device", "server"), [("pulseaudio", "pulse"), ("jack", "jack")])
+def test_no_call_waits_for_a_stopped_server(request, device, server, make_file):
+    running = request.getfixturevalue(server)
     paths = [make_file(f"{r}.wav", frames=8 * r, sample_rate=r)[0] for r in (44_100, 48_000)]
-    player = Player("pulseaudio")
+    player = Player(device)
     player.play(*paths)
     wait_for(lambda: player.position > 0.3)
     player.next()  # what it compiles is compiled now
     wait_for(lambda: player.position > 0.3 and player.queue.index == 1)
     player.previous()
-    with Stopped(pulse):
+    with Stopped(running):
         assert longest_call_s(player) < (CALL_S, "")
         assert close_s(player) < CLOSE_S
 
@@ -155,12 +165,18 @@ def test_play_says_that_a_stopped_server_does_not_answer(pulse, make_file):
         assert player.queue[0].status == "played"
 
 
-@pytest.mark.parametrize("player", ["pulseaudio"], indirect=True)
-def test_a_server_that_goes_on_is_played_on(pulse, player, make_file):
+@pytest.mark.parametrize(("device", "server"), [("pulseaudio", "pulse"), ("jack", "jack")])
+def test_a_server_that_goes_on_is_played_on(request, device, server, make_file):
+    running = request.getfixturevalue(server)
+    with seen(device) as player:
+        _is_played_on(running, player, make_file)
+
+
+def _is_played_on(running, player, make_file):
     path, _ = make_file(frames=44_100 * 6, sample_rate=44_100)
     player.play(path)
     wait_for(lambda: player.position > 0.3)
-    with Stopped(pulse):
+    with Stopped(running):
         wait_for(lambda: player.state == "waiting", what="the state")
         wait_to_be_told(player, "notice", "does not answer; playing waits")
         at = player.position
