@@ -233,6 +233,14 @@ def test_both_engines_give_the_same(bands, channels):
         )
 
 
+def test_a_plain_gain_is_taken_into_the_parallel_form():
+    bands = [design_band("peaking", f, RATE, 1.0, 6.0) for f in (100.0, 1000.0)]
+    alone, louder = design_parallel(bands), design_parallel([[2.0, 0, 0, 1, 0, 0], *bands])
+    numerators = np.abs(louder - 2 * alone) <= 1e-12 * np.abs(alone)
+    assert numerators[0] and np.count_nonzero(numerators & (alone != 0)) == 1 + 2 * len(bands)
+    assert np.allclose(louder[~numerators], alone[~numerators], rtol=1e-12)
+
+
 def test_the_engine_is_chosen_and_changes_while_it_plays():
     assert Equalizer(8).engine == "cascade" and Equalizer(9).engine == "parallel"
     twice = [("peaking", 1000, 1.0, 6.0)] * 9
