@@ -96,13 +96,14 @@ def run(program, *arguments):
         [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,  # the first run compiles, beside another one
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
 
 
+@pytest.mark.timeout(240)
 def test_leaving_the_interpreter_while_playing_is_clean(make_file):
     program = """
     import sys, time, zerocross
@@ -114,6 +115,7 @@ def test_leaving_the_interpreter_while_playing_is_clean(make_file):
     assert run(program, make_file(frames=480_000)[0]) == "leaving playing\n"
 
 
+@pytest.mark.timeout(240)
 def test_a_fork_while_playing_is_clean_on_both_sides(make_file):
     """The child has no audio threads: its player is closed; the parent plays on."""
     program = """
