@@ -8,6 +8,7 @@ import click
 
 from zerocross.cli.command import Command
 from zerocross.cli.options import JSON
+from zerocross.cli.printing import say
 
 __all__ = ["COMMANDS"]
 
@@ -38,7 +39,7 @@ def cache(as_json: bool, remove: bool) -> int:
         "stale_bytes": sum(file.size for file in files if file.stale),
         "removed": remove,
     }
-    click.echo(json.dumps(found, indent=2) if as_json else _in_words(found))
+    say(json.dumps(found, indent=2) if as_json else _in_words(found))
     return 0
 
 
