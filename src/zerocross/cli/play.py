@@ -99,9 +99,7 @@ def play(paths: tuple[str, ...], **options: Any) -> int:
         print_error(problem)
     if not files:
         return 1
-    if options["report"]:
-        check_output(options["report"], [*paths, *files, *filter(None, [options["eq"]])])
-    return _play_files(files, problems, **options)
+    return _play_files(files, problems, read=[*paths, *files], **options)
 
 
 @click.command(
@@ -119,14 +117,19 @@ def demo(**options: Any) -> int:
     return _play_files([str(composed_file())], [], **options)
 
 
-def _play_files(files: list[str], problems: Sequence[SourceError], **options: Any) -> int:
-    """Play files with the status line and the report; returns the exit code."""
+def _play_files(
+    files: list[str], problems: Sequence[SourceError], read: Sequence[str] = (), **options: Any
+) -> int:
+    """Play files with the status line and the report; returns the exit code.
+
+    What is ``read`` is never replaced by the report.
+    """
     from zerocross.cli.warmup import warm_up
     from zerocross.player import Player
 
     report = options["report"]
     if report:
-        check_output(report)
+        check_output(report, [*read, *filter(None, [options["eq"]])])
     show = not options["no_ui"] and has_screen(sys.stdout)
     warm_up(with_spectrum=show)
     effects = equalizer_chain(options["eq"])
