@@ -35,7 +35,7 @@ from zerocross.graph.groups import Group, check_tree
 from zerocross.graph.nodes import Nodes
 from zerocross.graph.processor import Processor
 from zerocross.graph.program import BYPASSED, CLOCK, SILENT, run_program_over
-from zerocross.graph.signal import checked_signal
+from zerocross.graph.signal import checked_rate, checked_signal
 from zerocross.memory import Record
 from zerocross.units import checked_number, checked_seconds, checked_whole, shown
 
@@ -44,7 +44,6 @@ __all__ = ["Chain", "chain_of"]
 OnFault = Literal["bypass", "silence", "stop"]
 
 _ON_FAULT = {"bypass": BYPASSED, "silence": SILENT, "stop": SILENT}
-_MAX_HZ = 10e6
 _MAX_BUDGET = 1e6
 
 
@@ -111,7 +110,7 @@ class Chain(Group):
             another one, or a chain that plays.
 
         """
-        rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+        rate = checked_rate(sample_rate)
         count = checked_whole("channels", channels, 1, MAX_CHANNELS)
         require_compiler("a chain")
         self._check_silent()  # told at once, also while a change fades

@@ -14,9 +14,14 @@ from zerocross.graph.block import MAX_CHANNELS
 from zerocross.sources.file import read_audio
 from zerocross.units import checked_number, shown
 
-__all__ = ["checked_signal"]
+__all__ = ["checked_rate", "checked_signal"]
 
 _MAX_HZ = 10e6
+
+
+def checked_rate(sample_rate: object) -> float:
+    """Return a sample rate in Hz; raise `UsageError` unless a chain can run at it."""
+    return checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
 
 
 def checked_signal(signal: Any, sample_rate: float | None) -> tuple[npt.NDArray[np.float32], float]:
@@ -50,7 +55,7 @@ def checked_signal(signal: Any, sample_rate: float | None) -> tuple[npt.NDArray[
         samples = _checked_array(signal)
         if sample_rate is None:
             raise UsageError("an array does not say its sample rate; give sample_rate=48000 or so")
-        rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+        rate = checked_rate(sample_rate)
     _check_shape(samples.shape)
     with np.errstate(over="ignore"):  # what does not fit is infinite, and told
         data = np.asarray(samples, np.float32)
