@@ -141,6 +141,13 @@ class Program:
         values |= {"kind": kind, "source": source, "target": target} | more
         self._steps.append(tuple(values.values()))
 
+    def _step_of(
+        self, node: Node, kind: int, source: int, target: int, first: int, channels: int
+    ) -> None:
+        self._kept.append(node)
+        address = node.record.address
+        self._step(kind, source, target, node=address, first_channel=first, channels=channels)
+
     def _emit_processor(
         self, part: Processor, source: int, first: int, channels: int
     ) -> tuple[int, int]:
@@ -152,15 +159,7 @@ class Program:
         if any(part is node.processor for node in self._kept):
             raise UsageError(f"{part!r} is in the chain twice; make another one of its class")
         node = self._nodes.node_of(part, self.sample_rate, channels)
-        self._kept.append(node)
-        self._step(
-            PROCESS,
-            source,
-            target,
-            node=node.record.address,
-            first_channel=first,
-            channels=channels,
-        )
+        self._step_of(node, PROCESS, source, target, first, channels)
 
     def _emit_parallel(
         self, group: Parallel, source: int, first: int, channels: int
@@ -219,13 +218,4 @@ class Program:
 
     def _guard(self, group: Group, source: int, target: int, first: int, channels: int) -> None:
         """Have a sum looked at where it arises: the source is heard in its place."""
-        node = self._nodes.guard_of(group)
-        self._kept.append(node)
-        self._step(
-            GUARD,
-            source,
-            target,
-            node=node.record.address,
-            first_channel=first,
-            channels=channels,
-        )
+        self._step_of(self._nodes.guard_of(group), GUARD, source, target, first, channels)

@@ -193,9 +193,7 @@ def _run_node(program: Any, step: Any, frames: Any) -> None:
     node.total_ns += elapsed
     node.longest_ns = max(node.longest_ns, elapsed)
     if status != 0 or not _is_finite(target, frames):
-        _fail(node, FAULT_STATUS if status != 0 else NOT_FINITE, status)
-        _stand_in(node, source, target, frames)
-        _bridge(node, target, frames)
+        _give_up(node, FAULT_STATUS if status != 0 else NOT_FINITE, status, source, target, frames)
     elif program.budget_share * frames * 1e9 < elapsed * program.sample_rate:
         node.strikes += 1
         if node.strikes >= _STRIKES and program.budget_share > 0.0:
@@ -203,10 +201,7 @@ def _run_node(program: Any, step: Any, frames: Any) -> None:
             _fade_away(node, source, target, frames)
     else:
         node.strikes = 0
-    if node.mode != RUNNING and node.stops:
-        program.stopped = 1
-    for c in range(target.shape[0]):
-        node.held[c] = target[c, frames - 1]
+    _conclude(program, node, target, frames)
 
 
 @kernel
@@ -219,13 +214,8 @@ def _guard(program: Any, step: Any, frames: Any) -> None:
         _stand_in(node, source, target, frames)
         return
     if not _is_finite(target, frames):
-        _fail(node, NOT_FINITE, 0)
-        _stand_in(node, source, target, frames)
-        _bridge(node, target, frames)
-        if node.stops:
-            program.stopped = 1
-    for c in range(target.shape[0]):
-        node.held[c] = target[c, frames - 1]
+        _give_up(node, NOT_FINITE, 0, source, target, frames)
+    _conclude(program, node, target, frames)
 
 
 @kernel
@@ -271,6 +261,14 @@ def _is_finite(rows: Any, frames: Any) -> Any:
 
 
 @kernel
+def _give_up(node: Any, cause: Any, status: Any, source: Any, target: Any, frames: Any) -> None:
+    """Fail, and lead from the last good sample into what is heard instead."""
+    _fail(node, cause, status)
+    _stand_in(node, source, target, frames)
+    _bridge(node, target, frames)
+
+
+@kernel
 def _fail(node: Any, cause: Any, status: Any) -> None:
     """Bypass or silence a processor from here on, and tell."""
     node.mode = node.on_fault
@@ -304,6 +302,15 @@ def _fade_away(node: Any, source: Any, target: Any, frames: Any) -> None:
             w = np.float32((i + 1.0) / frames)
             instead = source[c, i] if node.mode == BYPASSED else np.float32(0.0)
             target[c, i] += w * (instead - target[c, i])
+
+
+@kernel
+def _conclude(program: Any, node: Any, target: Any, frames: Any) -> None:
+    """End a block: stop all if the node has failed and is to, and keep where the output was."""
+    if node.mode != RUNNING and node.stops:
+        program.stopped = 1
+    for c in range(target.shape[0]):
+        node.held[c] = target[c, frames - 1]
 
 
 @kernel
