@@ -124,12 +124,12 @@ class Client:
     @property
     def is_inside(self) -> bool:
         """Whether a call is under way."""
-        return _gate(self.record.address, 0) & (_LEFT - _INSIDE) != 0
+        return self.record.load("gate") & (_LEFT - _INSIDE) != 0
 
     @property
     def is_over(self) -> bool:
         """Whether it is closed, and nobody is inside."""
-        gate = _gate(self.record.address, 0)
+        gate = self.record.load("gate")
         return bool(gate & _CLOSED) and gate & (_LEFT - _INSIDE) == 0
 
     def wait_for_leaving(self, deadline: float) -> bool:
@@ -141,7 +141,7 @@ class Client:
         gate = _gate(self.record.address, 0)
         inside = (gate & (_LEFT - _INSIDE)) // _INSIDE
         last = gate // _LEFT + inside
-        while inside and _gate(self.record.address, 0) // _LEFT < last:
+        while inside and self.record.load("gate") // _LEFT < last:
             if time.monotonic() > deadline:
                 return False
             time.sleep(_POLL_S)
