@@ -23,6 +23,15 @@ ON_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 MUSIC = Path(__file__).parents[1].parent / "shared" / "audio"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    """Compile what playing needs once, before the workers of a parallel run begin."""
+    options = session.config.option
+    if getattr(options, "numprocesses", None) and not options.collectonly:
+        warm = "from zerocross.cli.warmup import warm_up; warm_up(with_spectrum=True)"
+        subprocess.run([sys.executable, "-c", warm], check=True)
+
+
 def need(program: str) -> str:
     """Return a program's path; without it the test is skipped, on CI it fails."""
     found = shutil.which(program)
