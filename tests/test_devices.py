@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 
 import numpy as np
 import pytest
 import soundfile
 
-from conftest import MUSIC
+from conftest import MUSIC, wait_for
 from zerocross import DeviceError, Player, render
 from zerocross.devices import discovery
 from zerocross.devices import miniaudio as device_room
+from zerocross.devices.client import Client
 from zerocross.devices.discovery import (
     NULL_DEVICE,
     DeviceInfo,
@@ -22,6 +24,7 @@ from zerocross.devices.discovery import (
     list_devices,
 )
 from zerocross.devices.miniaudio import open_device
+from zerocross.memory.record import shared_load
 
 
 def align(recorded, reference):
@@ -226,3 +229,17 @@ def test_devices_are_found_by_a_part_of_their_name(pulse):
 
 def test_jack_is_listed(jack):
     assert "jack" in {d.backend for d in list_devices()[0]}
+
+
+def test_a_device_that_is_stopped_and_closed_at_once_ends():
+    """Miniaudio has one event for who stops a device; a second one would wait for ever."""
+    for _ in range(30):
+        device, _ = open_device("null", Client(shared_load.address, 0, 2), 48_000, 2, 64)
+        device.client.release()  # it calls nobody
+        device.start()
+        stopper = threading.Thread(target=device.stop, daemon=True)
+        stopper.start()
+        device.close(0.0)
+        stopper.join(10)
+        assert not stopper.is_alive()
+        wait_for(lambda device=device: device not in device_room._open_devices)

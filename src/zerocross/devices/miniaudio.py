@@ -122,6 +122,8 @@ class Device(Closes):
         self.sample_format = FORMAT_F32 if input_info else _best_format(info)
         self._context = Context(info.backend)
         self._handle = ffi.new("ma_device *")
+        # Two threads that stop a device wait for one event, and one of them for ever.
+        self._stopping = threading.Lock()
         self._open = False
         result = lib.ma_device_init(self._context.handle, self._config(), self._handle)
         if result != 0:
@@ -184,8 +186,9 @@ class Device(Closes):
 
     def stop(self) -> None:
         """Stop calling back; returns when the last callback has ended."""
-        if self._open:
-            lib.ma_device_stop(self._handle)
+        with self._stopping:
+            if self._open:
+                lib.ma_device_stop(self._handle)
 
     def close(self, patience_s: float = 1.0) -> None:
         """Stop and let go of the device; twice is once.
@@ -208,7 +211,8 @@ class Device(Closes):
         closer.join(max(0.0, deadline - time.monotonic()))
 
     def _let_go(self) -> None:
-        lib.ma_device_uninit(self._handle)
+        with self._stopping:
+            lib.ma_device_uninit(self._handle)
         self._context.close()
         _open_devices.discard(self)
 
