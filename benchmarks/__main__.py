@@ -1,4 +1,7 @@
-"""Run benchmarks: ``python -m benchmarks [PATTERN] [--json FILE]``."""
+"""Run benchmarks: ``python -m benchmarks [PATTERN] [--json FILE]``.
+
+``python -m benchmarks accuracy [--write FILE.md]`` measures errors in place of times.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import importlib
 import json
 import pkgutil
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -46,13 +50,39 @@ def table(rows: list[dict[str, Any]]) -> Table:
     return shown
 
 
+def accuracy(path: str | None) -> int:
+    """Measure the figures of docs/accuracy.md; returns 1 if one is over its bound."""
+    from benchmarks import accuracy as figures
+
+    shown = Table("what", "oracle", "measured", "bound", "met")
+    measured = {}
+    for part in figures.parts():
+        print(part, file=sys.stderr)
+        measured[part] = figures.rows_of(part)
+        for row in measured[part]:
+            met = "yes" if row.holds else "[red]no[/red]"
+            unit = row.unit
+            shown.add_row(
+                row.what, row.oracle, f"{row.measured:.3g} {unit}", f"{row.bound:.3g} {unit}", met
+            )
+    Console(width=140).print(shown)
+    if path:
+        figures.write(Path(path), measured)
+    return 0 if all(row.holds for rows in measured.values() for row in rows) else 1
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__.splitlines()[0]
+    )
     parser.add_argument(
         "pattern", nargs="?", default="", help="part of a file's, work's or size's name"
     )
     parser.add_argument("--json", metavar="FILE", help="write the rows")
+    parser.add_argument("--write", metavar="FILE.md", help="write the tables of accuracy")
     options = parser.parse_args()
+    if options.pattern == "accuracy":
+        return accuracy(options.write)
     chosen = cases(options.pattern)
     if not chosen:
         print(f"no benchmark matches {options.pattern!r}", file=sys.stderr)
