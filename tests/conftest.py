@@ -19,7 +19,12 @@ import soundfile
 if "ZEROCROSS_CACHE_DIR" not in os.environ:
     os.environ["ZEROCROSS_CACHE_DIR"] = tempfile.mkdtemp(prefix="zerocross-test-cache-")
 
+from zerocross.compiler import target
+
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+_LOWER = [pytest.param(level, marks=pytest.mark.thorough) for level in target.available()[:-1]]
+#: A parameter for each level of this machine; below the best one they are `thorough`.
+EACH_LEVEL = [*_LOWER, target.available()[-1]]
 MUSIC = Path(__file__).parents[1].parent / "shared" / "audio"
 
 

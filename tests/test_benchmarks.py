@@ -118,6 +118,7 @@ def test_every_contestant_of_every_case_is_correct():
         assert {bar.against for bar in case.bars} <= set(names[1:]), case.work
 
 
+@pytest.mark.thorough
 def test_a_pattern_chooses_by_file_work_and_size():
     assert len(cases("memory")) == 7
     assert [case.work for case in cases("gain, call")] == ["gain, call"]

@@ -8,13 +8,12 @@ import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zerocross.compiler import entry, float32_rows, record_at, target
+from conftest import EACH_LEVEL
+from zerocross.compiler import entry, float32_rows, record_at
 from zerocross.dsp.biquad import CASCADE, cascade, design_cascade, make_cascade
 from zerocross.dsp.fading_iir import FADING_IIR, fading_iir, make_fading_iir
 from zerocross.dsp.iir import design_iir
 from zerocross.errors import UsageError
-
-LEVELS = target.available()
 
 
 def peaking(frequency, q, gain_db, rate):
@@ -64,7 +63,7 @@ def noise(channels, frames, seed=1):
     )
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 @pytest.mark.parametrize("channels", [1, 2, 3, 6])
 @pytest.mark.parametrize("count", [1, 3, 8, 9, 31])
 def test_equals_scipy(level, channels, count):
@@ -73,7 +72,7 @@ def test_equals_scipy(level, channels, count):
     assert np.abs(filtered(signal, sos, level=level) - expected).max() < 2e-7
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 def test_every_short_length(level):
     sos = bands(8)
     for frames in range(131):

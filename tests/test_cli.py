@@ -650,6 +650,7 @@ def test_two_at_once(make_file):
     assert [p.wait(60) for p in pair] == [0, 0]
 
 
+@pytest.mark.thorough
 def test_a_cold_cache_says_what_it_does(cli, make_file, tmp_path):
     environment = {**os.environ, "ZEROCROSS_CACHE_DIR": str(tmp_path / "cache")}
     path, _ = make_file(frames=2400)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import oracles
+from conftest import EACH_LEVEL
 from zerocross.compiler import (
     entry,
     float32_array,
@@ -20,7 +21,6 @@ from zerocross.compiler import (
     int32_array,
     int64_array,
     record_at,
-    target,
 )
 from zerocross.dsp.convert import (
     FORMAT_F32,
@@ -317,8 +317,6 @@ def test_layout_keeps_writers_apart():
 
 # --- at every level ---------------------------------------------------------------------------
 
-LEVELS = target.available()
-
 
 @entry("int64", "int64", "int64", "float64", "int64", "int64", "int64")
 def _int16(x, out, samples, factor, dither, seed, position):
@@ -345,7 +343,7 @@ def _back(source, out, samples, bits):
 LENGTHS = [*range(131), 1000, 4097]
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 def test_integer_conversions_at_every_length(level):
     rng = np.random.default_rng(12)
     for n in LENGTHS:
@@ -366,7 +364,7 @@ def test_integer_conversions_at_every_length(level):
                 assert np.all(wide[n:] == 99)
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 def test_integers_to_float_and_back(level):
     integers = np.random.default_rng(13).integers(-32768, 32768, 1003, dtype=np.int16)
     out = np.zeros(1003, np.float32)
@@ -490,7 +488,7 @@ def test_the_smooth_step_is_smooth():
     assert np.abs(slope[[0, -1]]).max() < 1e-4 and slope.max() == pytest.approx(1.875, abs=1e-3)
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 @pytest.mark.parametrize("channels", [1, 2, 5])
 def test_interleaving_and_back(level, channels):
     for frames in [*range(50), 333]:
@@ -516,7 +514,7 @@ def _peak_rms(x, samples, out):
     results[1] = rms
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 def test_peak_and_rms(level):
     out = np.zeros(2, np.float32)
     for n in [*LENGTHS, 100_000]:
@@ -539,7 +537,7 @@ def _decibels(power, out, bins):
     power_to_db(float32_array(power, bins), float32_array(out, bins))
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 def test_power_to_db(level):
     rng = np.random.default_rng(16)
     for n in LENGTHS:
@@ -553,7 +551,7 @@ def test_power_to_db(level):
     assert out == pytest.approx(-300, abs=1e-3)
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 @pytest.mark.parametrize(("bins", "count"), [(1025, 32), (129, 16), (17, 16), (4097, 100)])
 def test_band_levels(level, bins, count):
     rng = np.random.default_rng(bins)

@@ -10,8 +10,9 @@ import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import EACH_LEVEL
 from test_biquad import in_blocks
-from zerocross.compiler import entry, float32_array, float32_rows, record_at, target
+from zerocross.compiler import entry, float32_array, float32_rows, record_at
 from zerocross.dsp.dc import DC_BLOCKER, block_dc, design_dc_blocker, make_dc_blocker
 from zerocross.dsp.limiter import LIMITER, limit, make_limiter
 from zerocross.dsp.mix import accumulate
@@ -20,7 +21,6 @@ from zerocross.dsp.true_peak import TRUE_PEAK, make_true_peak, true_peak
 from zerocross.dsp.window import WINDOWS, apply_window, design_window
 from zerocross.errors import UsageError
 
-LEVELS = target.available()
 RATE = 48_000
 
 
@@ -61,7 +61,7 @@ def _four(kind, a, b, out, n):
         magnitude_spectrum(x, y, 0.5, z)
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 def test_elementwise_kernels_at_every_length(level):
     for n in [*range(131), 1000]:
         rng = np.random.default_rng(n)

@@ -557,6 +557,29 @@ with written_aside("out.txt") as part:
 """
 
 
+HALF_MADE = """
+import os, signal
+from zerocross.cli import interrupt
+interrupt.install()
+class Half:
+    def __init__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        self.whole = True
+    def __del__(self):
+        self.whole
+try:
+    half = Half()
+except KeyboardInterrupt as error:
+    error.__traceback__ = None
+"""
+
+
+def test_what_an_interrupt_left_half_made_says_nothing():
+    command = [sys.executable, "-c", HALF_MADE]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_what_is_stuck_in_c(tmp_path, number):
     process = subprocess.Popen(
@@ -789,6 +812,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.thorough
 def test_spawned_processes_are_clean(tmp_path):
     soundfile.write(tmp_path / "a.wav", music(RATE // 2), RATE)
     (tmp_path / "main.py").write_text(SPAWN)

@@ -105,6 +105,7 @@ def test_the_bare_timer_counts_what_it_missed():
 # --- torture ------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_python_callbacks_stop_with_the_interpreter_and_ours_do_not(tmp_path):
     """The GIL is held for 100 ms in every second: a tenth of Python's callbacks are lost."""
     need("jackd")

@@ -7,6 +7,7 @@ import pytest
 import scipy.signal
 
 import oracles
+from conftest import EACH_LEVEL
 from test_biquad import _cascade, bands
 from test_dsp import _decibels, _int16, _interleaved, _peak_rms
 from test_dynamics import _block_dc, _four, _limit
@@ -43,7 +44,7 @@ def shifted(values, offset):
     return raw, view
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 def test_random_lengths_and_alignments(level):
     scale, narrow, levels, four = (e.at(level) for e in (_gain, _int16, _peak_rms, _four))
     rng = np.random.default_rng(22)
@@ -132,7 +133,7 @@ STREAMING = {
 }
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 @pytest.mark.parametrize("name", STREAMING)
 def test_streaming_kernels_at_random_lengths_and_alignments(level, name):
     """Every length gives the beginning of what the oracle says of the longest signal."""
@@ -158,7 +159,7 @@ SPECIAL = np.array(
 )
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 def test_nan_infinities_denormals_and_the_edges_of_full_scale(level):
     """Conversions have theirs in test_dsp, vectors in test_vector; here are the others."""
     expected = SPECIAL * np.float32(0.5)
@@ -188,7 +189,7 @@ def test_nan_infinities_denormals_and_the_edges_of_full_scale(level):
     assert np.abs(run_cascade(level, tiny.copy()) - want).max() < 1e-44
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 def test_what_is_not_finite_stays_in_its_channel_and_its_reach(level):
     """A filter keeps a NaN, a resampler forgets it after its taps; neighbours are not touched."""
     rows = np.random.default_rng(26).uniform(-1, 1, (2, 2000)).astype(np.float32)

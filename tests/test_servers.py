@@ -190,7 +190,11 @@ def _is_played_on(running, player, make_file):
 
 @pytest.mark.parametrize(
     ("player", "server"),
-    [("pulseaudio", "pulse"), (None, "pulse"), ("jack", "jack")],
+    [
+        ("pulseaudio", "pulse"),
+        pytest.param(None, "pulse", marks=pytest.mark.thorough),
+        ("jack", "jack"),
+    ],
     indirect=["player"],
 )
 def test_after_a_restart_playing_goes_on_where_it_was(request, player, server, make_file):

@@ -105,6 +105,10 @@ def _end_now(number: int) -> None:
 
 
 def _tell_unless_interrupt(dropped: UnraisableHookArgs) -> None:
-    """Say nothing of a dropped KeyboardInterrupt: the note stands for it."""
-    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+    """Say nothing of what an interrupt left behind: the note stands for it.
+
+    That is a dropped KeyboardInterrupt, and a destructor that fails because the interrupt came
+    while its object was being made.
+    """
+    if not _noted and not issubclass(dropped.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(dropped)
