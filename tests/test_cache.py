@@ -793,3 +793,21 @@ def test_a_file_is_kept_that_could_not_be_read_for_now(tmp_path, monkeypatch, nu
         with pytest.warns(CacheWarning, match="compiling in memory"):
             assert cache.load(key) is None
     assert kept.exists() and cache.load(key).code == b"code"
+
+
+WAVE = np.arange(5.0)
+
+
+@entry("int64")
+def method_of_a_table(x):
+    return x + np.int64(WAVE.sum())
+
+
+@entry("int64")
+def plain_tuple(x):
+    return x + len(tuple((1, 2)))  # noqa: C409  the name is what is read
+
+
+@pytest.mark.parametrize("made", [method_of_a_table, plain_tuple], ids=str)
+def test_what_is_named_in_the_common_ways_is_kept(made):
+    assert made.key(target.active()) is not None

@@ -235,6 +235,7 @@ ALLOWED = {
     "pass": "pass",
     "bit tricks": "self.count = (self.count << 3) & 0xFF",
     "docstring": '"""What it does."""',
+    "a string that stands alone": 'self.count = n\n"its words"',
     "ternary in an index": "self.wide[3 if n else 4] = 1.0",
     "wrapped index": "self.wide[(self.count + n) % 64] += 1.0",
     "np.pi": "self.total = self.total % (2 * np.pi)",

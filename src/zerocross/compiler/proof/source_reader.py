@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import itertools
 import textwrap
 import types
 from collections.abc import Callable, Iterator
@@ -148,20 +149,20 @@ def _call_words(
 def _walk(
     function: Callable[..., Any], tree: ast.FunctionDef, names: _Names, path: tuple[Any, ...]
 ) -> Iterator[Finding]:
-    docstring = ast.get_docstring(tree, clean=False) is not None
-    body = tree.body[1:] if docstring else tree.body
-    for statement in body:
-        for node in ast.walk(statement):
-            words = NODES.get(type(node))
-            if words is None and isinstance(node, ast.Call):
-                words = _call_words(node, function, names, path)
-            elif words is None and isinstance(node, ast.Constant):
-                words = _constant_words(node.value)
-            elif words is None and isinstance(node, ast.Attribute):
-                is_hidden = node.attr.startswith("_") and names.is_parameter(node.value)
-                words = _HIDDEN if is_hidden else None
-            if words:
-                yield _finding(function, node, *words)
+    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in itertools.chain(*map(ast.walk, tree.body)):
+        words = NODES.get(type(node))
+        if words is None and isinstance(node, ast.Call):
+            words = _call_words(node, function, names, path)
+        elif words is None and isinstance(node, ast.Constant) and id(node) not in bare:
+            words = _constant_words(
+                node.value
+            )  # one that stands alone, as docstrings do, is no code
+        elif words is None and isinstance(node, ast.Attribute):
+            is_hidden = node.attr.startswith("_") and names.is_parameter(node.value)
+            words = _HIDDEN if is_hidden else None
+        if words:
+            yield _finding(function, node, *words)
 
 
 def _constant_words(value: object) -> Words | None:
