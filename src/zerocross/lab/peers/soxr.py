@@ -20,4 +20,6 @@ def resample(
     """
     frames, channels = samples.shape
     stream = soxr.ResampleStream(rate_in, rate_out, channels, dtype="float32", quality=quality)
-    return Contestant(f"soxr {quality}", lambda: stream.resample_chunk(samples), calls_in_one=frames)
+    return Contestant(
+        f"soxr {quality}", lambda: stream.resample_chunk(samples), calls_in_one=frames
+    )
