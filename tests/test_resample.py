@@ -142,6 +142,13 @@ def test_channels_do_not_mix():
         assert np.array_equal(run(signal[c : c + 1], 48_000, 44_100)[0], both[c])
 
 
+def test_a_whole_signal_may_lie_in_memory_as_it_will():
+    signal = np.random.default_rng(3).standard_normal((4000, 2)).astype(np.float32)
+    in_order = resample_signal(np.ascontiguousarray(signal.T), 48_000, 44_100, "high")
+    assert np.array_equal(resample_signal(signal.T, 48_000, 44_100, "high"), in_order)
+    assert np.array_equal(in_order, run(signal.T, 48_000, 44_100)[:, : in_order.shape[1]])
+
+
 def test_equal_rates_pass_the_band():
     out = run(sine(1000, 48_000), 48_000, 48_000)
     assert np.abs(out[0, 1000:40_000] - sine(1000, 48_000)[0, 1000:40_000]).max() < 2e-6

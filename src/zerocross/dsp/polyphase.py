@@ -129,7 +129,7 @@ def _impulse_responses(quality: Quality, taps: int, fall: float, offsets: _Float
     t = n - offsets[:, None]
     angle, back = np.pi * corner * n, np.pi * corner * offsets[:, None]
     wave = np.sin(angle) * np.cos(back) - np.cos(angle) * np.sin(back)  # sin(pi corner t), faster
-    rows = np.divide(wave, np.pi * t, out=np.full_like(t, corner), where=t != 0.0)
+    rows: _Floats = np.divide(wave, np.pi * t, out=np.full_like(t, corner), where=t != 0.0)
     rows *= _kaiser_window(np.maximum(1.0 - (t / (taps / 2)) ** 2, 0.0), quality.beta)
     rows /= rows.sum(axis=1, keepdims=True)  # exactly 1 at 0 Hz in every phase: no ripple there
     return rows

@@ -297,7 +297,8 @@ def resample_signal(
         return signal.copy()
     channels, frames = signal.shape
     tail = count_taps(quality, rate_in, rate_out)
-    padded = np.pad(signal, ((0, 0), (0, tail)))
+    padded = np.zeros((channels, frames + tail), np.float32)  # rows in order, the signal's or not
+    padded[:, :frames] = signal
     made = make_resampler(rate_in, rate_out, channels, padded.shape[1], quality)
     room = made.most_frames_out(padded.shape[1])
     out = np.zeros((channels, room), np.float32)
