@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zerocross.dsp.polyphase import QUALITIES
 from zerocross.dsp.resample import make_resampler, resample_rows, resample_signal
 from zerocross.errors import UsageError
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.accuracy.resampling import CLAIMS  # noqa: E402
+
 CHUNK = 1024
+PATH = Path(__file__).parents[1] / "docs" / "path.md"
 
 
 def run(signal, rate_in, rate_out, splits=None):
@@ -84,6 +94,18 @@ def test_a_tone_beside_the_lower_nyquist_frequency_is_not_folded(
     n = np.arange(len(out))
     found = abs(np.exp(-2j * np.pi * image / rate_out * n) @ (out * window)) * 2 / window.sum()
     assert 20 * np.log10(found / 0.9) < -130
+
+
+def test_the_document_claims_what_is_measured():
+    rows = re.findall(r"^\| `([a-z ]+)`.*\|$", PATH.read_text(), re.MULTILINE)
+    assert rows == list(QUALITIES) == list(CLAIMS)
+    for name, (worst, edge, _) in CLAIMS.items():
+        line = next(x for x in PATH.read_text().splitlines() if x.startswith(f"| `{name}`"))
+        taps = make_resampler(44_100, 48_000, 1, CHUNK, name).taps
+        assert all(f"{word} " in line for word in (f"{worst:.0f} dB", f"{edge}, within 0.0001 dB"))
+        assert f"{taps} taps" in line
+        assert f"{taps // 2} frames, {500 * taps / 44_100:.1f} ms" in line
+        assert f"{edge * 22.05 - 0.05:.1f} kHz" in line, "rounded down"
 
 
 def test_filters_of_one_ratio_and_quality_are_one():

@@ -7,8 +7,8 @@ wherever it lies: images when the rate rises, aliases when it falls.
 
 A *phase* is the filter for outputs at one place between two input frames. Where the ratio is that
 of small whole numbers each place that an output can have gets its own, and the filter is exact;
-else there are so many that the two nearest can be blended: between phases that are 1 / n of the lower rate's
-frame apart a straight line is off by at most pi^2 / (8 n^2), -142 dB.
+else there are so many that the two nearest can be blended: between phases that are 1 / n of the
+lower rate's frame apart a straight line is off by at most pi^2 / (8 n^2), -142 dB.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Streaming resampling by windowed sinc, any ratio, for the decode thread and the audio thread.
 
-An output frame is the product of 128 input frames with one *phase* of a low-pass filter (a
-sinc in a Kaiser window: J. O. Smith, Digital Audio Resampling). Where the ratio of the
-rates is that of small whole numbers there is a phase for every place that an output can
-have, and the filter is exact; else the nearest of 4096 phases is blended with its
-neighbour. When the rate falls, the filter's corner and length follow the lower rate.
+An output frame is the product of some input frames with one *phase* of a low-pass filter
+(J. O. Smith, Digital Audio Resampling), or with two that are blended. The quality that is asked
+for says how long the filter is (`polyphase`); the kernel is the same.
 """
 
 from __future__ import annotations
@@ -42,9 +40,9 @@ __all__ = [
     "restart_resampler",
 ]
 
-#: A resampler: the rates, the filter (``phase_count`` rows of ``taps``), the ratio as whole frames and a share of ``denominator``, and as it
-#: goes on the input frames still needed, how many, the first of the next output, and the numerator
-#: of that one's phase.
+#: A resampler: the rates, the filter (``phase_count`` rows of ``taps``), the ratio as ``step`` over
+#: ``denominator``, and as it goes on the input frames still needed, how many, the first of the next
+#: output, and the numerator of that one's phase.
 RESAMPLER = layout(
     setup=[
         "rate_in",
@@ -187,21 +185,35 @@ def _write_frame(
 ) -> None:
     """Write an output frame: the products of the history from ``first`` on with a phase."""
     count, taps = phases.shape[0] - 1, phases.shape[1]
-    if count == denominator and out.shape[0] == 2:
+    if count != denominator:
+        _write_blended(phases, denominator, history, first, numerator, out, made)
+    elif out.shape[0] == 2:
         left, right = _dot_pair(history[0], history[1], first, taps, phases[numerator])
-        out[0, made] = left
-        out[1, made] = right
-    elif count == denominator:
+        out[0, made], out[1, made] = left, right
+    else:
         for c in range(out.shape[0]):
             out[c, made] = _dot(history[c], first, taps, phases[numerator])
+
+
+@kernel
+def _write_blended(
+    phases: Any, denominator: Any, history: Any, first: Any, numerator: Any, out: Any, made: Any
+) -> None:
+    """Write an output frame that lies between two phases."""
+    count, taps = phases.shape[0] - 1, phases.shape[1]
+    place = np.float64(numerator) * count / denominator
+    below = np.int64(place)
+    part = np.float32(place - below)
+    p, q = phases[below], phases[below + 1]
+    if out.shape[0] == 2:
+        left, right = _dot_pair(history[0], history[1], first, taps, p)
+        left_above, right_above = _dot_pair(history[0], history[1], first, taps, q)
+        out[0, made] = left + part * (left_above - left)
+        out[1, made] = right + part * (right_above - right)
     else:
-        place = np.float64(numerator) * count / denominator
-        below = np.int64(place)
-        part = np.float32(place - below)
         for c in range(out.shape[0]):
-            low = _dot(history[c], first, taps, phases[below])
-            high = _dot(history[c], first, taps, phases[below + 1])
-            out[c, made] = low + part * (high - low)
+            low = _dot(history[c], first, taps, p)
+            out[c, made] = low + part * (_dot(history[c], first, taps, q) - low)
 
 
 @kernel
