@@ -17,7 +17,7 @@ from zerocross.errors import UsageError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.accuracy.resampling import CLAIMS  # noqa: E402
+from benchmarks.accuracy.resampling import CLAIMS
 
 CHUNK = 1024
 PATH = Path(__file__).parents[1] / "docs" / "path.md"
