@@ -87,6 +87,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "dsp/true_peak.py": ("test_loudness", "test_dsp"),
     "dsp/spectra.py": ("test_dsp", "test_spectrum"),
     "dsp/state.py": ("test_states", "test_refused_or_right", "test_lengths"),
+    "dsp/polyphase.py": ("test_resample", "test_accuracy"),
     "dsp/resample.py": ("test_resample", "test_engine"),
     "dsp/*": ("test_dsp", "test_dynamics", "test_lengths", "test_effects", "test_engine"),
     "graph/signal.py": ("test_refused_or_right", "test_chain"),

@@ -54,8 +54,10 @@ def limiter(rows, ceiling=0.5, knee=0.9, lookahead=240, release_s=0.1, rate=48_0
     return late[:, : rows.shape[1]] * smooth / lookahead
 
 
-def resample(rows, rate_in=44_100, rate_out=48_000, taps=128, beta=12.9, corner=0.972):
+def resample(rows, rate_in=44_100, rate_out=48_000, taps=192, attenuation_db=131.0):
     """Resample in float64 by the formula: every output is a Kaiser-windowed sinc's sum."""
+    beta = 0.1102 * (attenuation_db - 8.7)
+    corner = 1 - (attenuation_db - 7.95) / (2.285 * taps) / (2 * np.pi)
     frames = -(-rows.shape[1] * rate_out // rate_in)
     out = np.zeros((len(rows), frames))
     for k in range(frames):

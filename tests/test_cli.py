@@ -19,12 +19,14 @@ import click
 import numpy as np
 import pexpect
 import pytest
-import scipy.signal
 import soundfile
+import soxr
 
 from conftest import music, wait_for
 from zerocross.cli.keys import parse_keys
 from zerocross.cli.paths import expand
+from zerocross.dsp.polyphase import QUALITIES
+from zerocross.dsp.resample import resample_signal
 from zerocross.memory import MirroredBuffer
 from zerocross.system import topology
 
@@ -693,11 +695,25 @@ def test_render_resamples(cli, tmp_path):
         24_000,
         "PCM_24",
     )
-    expected = scipy.signal.resample_poly(soundfile.read(tmp_path / "a.wav")[0], 160, 147, axis=0)
+    expected = soxr.resample(soundfile.read(tmp_path / "a.wav")[0], 44_100, 48_000)
     part = slice(2000, 22_000)
     error = np.sqrt(np.mean((out[part] - expected[part]) ** 2))
-    assert error < 0.02 * np.sqrt(np.mean(expected[part] ** 2))
+    assert error < 0.005 * np.sqrt(np.mean(expected[part] ** 2))
     assert cli("render", tmp_path / "a.wav", tmp_path / "d.wav", "--rate", "1").returncode == 2
+
+
+def test_the_quality_of_resampling_is_an_option(cli, tmp_path):
+    data = music(4000, sample_rate=44_100)
+    soundfile.write(tmp_path / "a.wav", data, 44_100, "FLOAT")
+    asked = ("--rate", "48000", "--resample-quality")
+    done = cli("render", tmp_path / "a.wav", tmp_path / "out.wav", *asked, "very-high")
+    assert done.returncode == 0, done.stderr
+    expected = resample_signal(data.T, 44_100, 48_000, "very high").T
+    assert np.array_equal(soundfile.read(tmp_path / "out.wav", dtype="float32")[0], expected)
+    done = cli("play", tmp_path / "a.wav", *NULL, "--resample-quality", "best")
+    assert done.returncode == 2
+    names = ", ".join(repr(name.replace(" ", "-")) for name in QUALITIES)
+    one_line(done, "--resample-quality", names)
 
 
 EFFECT = """

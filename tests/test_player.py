@@ -20,6 +20,7 @@ import soundfile
 from conftest import music, wait_for
 from zerocross import Chain, DeviceNotFound, Player, SourceError, UsageError
 from zerocross.devices.discovery import NULL_DEVICE
+from zerocross.dsp.resample import resample_signal
 from zerocross.effects import Gain
 from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
@@ -160,6 +161,23 @@ def test_on_a_device_of_one_rate_tracks_are_resampled_and_join(fixed_device, pla
     joined = captured(player, 0)
     start = int(np.argmax(joined[:, 0] != 0)) - int(np.argmax(expected[:, 0] != 0))
     assert np.array_equal(joined[start : start + len(expected)], expected)
+
+
+@pytest.mark.parametrize("quality", ["medium", "very high"])
+def test_tracks_are_resampled_as_well_as_is_asked(fixed_device, tmp_path, quality):
+    data = music(22_050, sample_rate=44_100)
+    soundfile.write(tmp_path / "a.wav", data, 44_100, "FLOAT")
+    with Player("null", quality=quality) as player:
+        player._output.capture_s = 1.0
+        player.play(tmp_path / "a.wav")
+        assert player.wait(10)
+        expected = resample_signal(data.T, 44_100, 48_000, quality).T
+        heard = captured(player, 0)
+        start = int(np.argmax(heard[:, 0] != 0)) - int(np.argmax(expected[:, 0] != 0))
+        assert np.array_equal(heard[start : start + len(expected)], expected)
+    render([tmp_path / "a.wav"], tmp_path / "out.wav", sample_rate=48_000, quality=quality)
+    rendered = soundfile.read(tmp_path / "out.wav", dtype="float32")[0]
+    assert np.array_equal(rendered, expected)
 
 
 def test_a_seek_in_a_resampled_track_is_in_its_own_time(fixed_device, player, tmp_path):
@@ -895,6 +913,7 @@ def test_a_listener_closes_the_player_within_a_call(make_file, kind):
         ({"volume": "loud"}, "volume 'loud': give a number from 0 to 1"),
         ({"effects": 5}, "effects: 5 is not a processor or a chain"),
         ({"replaygain": 7}, "replaygain"),
+        ({"quality": "best"}, "quality='best': give 'medium', 'high' or 'very high'"),
         ({"pin": 99}, "pin=99: give CPUs by their numbers in a list"),
         ({"pin": []}, "pin=[]: give CPUs"),
         ({"pin_decoder": [-1]}, "pin_decoder=[-1]: give CPUs"),

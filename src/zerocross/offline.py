@@ -93,6 +93,7 @@ def render(
     sample_rate: int | None = None,
     effects: Chain | Processor | Sequence[Processor | Group] | None = None,
     replaygain: str = "off",
+    quality: str = "high",
     progress: Callable[[float], None] | None = None,
 ) -> Rendered:
     """Render files, joined without a gap, into one WAV or FLAC file.
@@ -119,6 +120,8 @@ def render(
         What everything goes through, before the volume; its latency is made up for.
     replaygain : {"off", "track", "album"}
         Which of the files' gains is applied.
+    quality : {"medium", "high", "very high"}
+        Of the resampling of files of another sample rate; a player's is the same by default.
     progress : callable or None
         Called with the share that is done, from 0 to 1.
 
@@ -128,7 +131,7 @@ def render(
         If no input can be played.
     UsageError
         For an output that is neither WAV nor FLAC or is one of the inputs, an impossible sample
-        rate, volume or time, or a chain that plays.
+        rate, volume, time or quality, or a chain that plays.
 
     Warns
     -----
@@ -163,7 +166,7 @@ def render(
         )
     form = _form(probed, container, sample_rate, channels, None if bits is None else str(bits))
     gain_for(GainTags(), replaygain)  # complains
-    stream = FileStream(form.sample_rate, form.channels, volume=volume)
+    stream = FileStream(form.sample_rate, form.channels, volume=volume, quality=quality)
     budget, faults = Budget(duration_s), list[Fault]()
     feed = _make_feed(stream, probed, budget, replaygain, errors)
     try:

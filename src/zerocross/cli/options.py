@@ -65,6 +65,15 @@ _REPLAYGAIN = click.option(
     show_default=True,
     help="Apply the files' ReplayGain, without clipping.",
 )
+#: The names of `dsp.polyphase.QUALITIES`, which brings NumPy: without a blank, as words of a shell.
+_QUALITY = click.option(
+    "--resample-quality",
+    "quality",
+    type=click.Choice(["medium", "high", "very-high"]),
+    default="high",
+    show_default=True,
+    help="Of files whose sample rate is not the output's.",
+)
 
 
 def with_options(*options: Decorator) -> Decorator:
@@ -79,7 +88,7 @@ def with_options(*options: Decorator) -> Decorator:
 
 
 #: Options of everything that makes sound of files.
-sound_options = with_options(_EQ, _REPLAYGAIN)
+sound_options = with_options(_EQ, _REPLAYGAIN, _QUALITY)
 
 
 def equalizer_chain(preset_path: str | None) -> Any:

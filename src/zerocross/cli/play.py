@@ -139,6 +139,7 @@ def _play_files(
         options["volume"],
         effects,
         options["replaygain"],
+        quality=options["quality"],
     ) as player:
         player.events.subscribe(print_event if show else print_event_or_track)
         try:

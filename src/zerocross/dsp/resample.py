@@ -1,15 +1,12 @@
 """Streaming resampling by windowed sinc, any ratio, for the decode thread and the audio thread.
 
-An output frame is the product of 128 input frames with one *phase* of a low-pass filter (a
-sinc in a Kaiser window: J. O. Smith, Digital Audio Resampling). Where the ratio of the
-rates is that of small whole numbers there is a phase for every place that an output can
-have, and the filter is exact; else the nearest of 4096 phases is blended with its
-neighbour. When the rate falls, the filter's corner and length follow the lower rate.
+An output frame is the product of some input frames with one *phase* of a low-pass filter
+(J. O. Smith, Digital Audio Resampling), or with two that are blended. The quality that is asked
+for says how long the filter is (`polyphase`); the kernel is the same.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -17,7 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import entry, float32_rows, kernel, record_at
-from zerocross.compiler.primitives.vector import f32x16, load, multiply_add, splat, sum_lanes
+from zerocross.compiler.primitives.vector import (
+    convert,
+    f32x16,
+    f64x8,
+    load,
+    multiply_add,
+    shuffle,
+    splat,
+    sum_lanes,
+)
+from zerocross.dsp.polyphase import checked_quality, count_taps, design_phases
 from zerocross.dsp.state import State, check_channels, check_frames
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
@@ -33,9 +40,9 @@ __all__ = [
     "restart_resampler",
 ]
 
-#: A resampler: the rates, the filter (``phase_count`` rows of ``taps``), the ratio as whole frames and a share of ``denominator``, and as it
-#: goes on the input frames still needed, how many, the first of the next output, and the numerator
-#: of that one's phase.
+#: A resampler: the rates, the filter (``phase_count`` rows of ``taps``), the ratio as ``step`` over
+#: ``denominator``, and as it goes on the input frames still needed, how many, the first of the next
+#: output, and the numerator of that one's phase.
 RESAMPLER = layout(
     setup=[
         "rate_in",
@@ -51,14 +58,8 @@ RESAMPLER = layout(
     audio=["history", "filled", "first", "numerator"],
 )
 
-_TAPS = 128
-_BETA = 12.9  # Kaiser: 127 dB
-_CORNER = 0.972  # of the lower rate's Nyquist frequency: the middle of the transition
-_EXACT_PHASES = 2048
-_BLENDED_PHASES = 4096
-
-
 _MOST_HZ = 1 << 30
+_LOW, _HIGH = tuple(range(8)), tuple(range(8, 16))
 
 
 class Resampler(State):
@@ -83,7 +84,9 @@ class Resampler(State):
         return math.ceil((frames + self.taps) * int(self["rate_out"]) / int(self["rate_in"])) + 1
 
 
-def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) -> Resampler:
+def make_resampler(
+    rate_in: int, rate_out: int, channels: int, max_frames: int, quality: str = "high"
+) -> Resampler:
     """Return a resampler at rest.
 
     Parameters
@@ -94,8 +97,21 @@ def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) 
         Rows of the input and the output.
     max_frames : int
         Most input frames in one call.
+    quality : {"medium", "high", "very high"}
+        Of the filter (`polyphase.QUALITIES`).
+
+    Raises
+    ------
+    UsageError
+        For anything else.
+
+    Notes
+    -----
+    The first one for a ratio of rates designs the filter: a few milliseconds, some tens where the
+    rates have no small ratio. Not for the audio thread.
 
     """
+    quality = checked_quality(quality)
     channels = check_channels(channels)
     max_frames = check_frames("max_frames", max_frames)
     rate_in = checked_whole("rate_in", rate_in, -_MOST_HZ, _MOST_HZ, "Hz")
@@ -106,10 +122,8 @@ def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) 
         )
     common = math.gcd(rate_in, rate_out)
     step, denominator = rate_in // common, rate_out // common
-    count = denominator if denominator <= _EXACT_PHASES else _BLENDED_PHASES
-    fall = max(1.0, rate_in / rate_out)
-    taps = _taps(rate_in, rate_out)
-    phases = _design_phases(count, taps, fall)
+    phases = design_phases(quality, step, denominator)
+    taps = phases.shape[1]
     return Resampler(
         RESAMPLER,
         rate_in=rate_in,
@@ -126,52 +140,43 @@ def make_resampler(rate_in: int, rate_out: int, channels: int, max_frames: int) 
     )
 
 
-def _taps(rate_in: int, rate_out: int) -> int:
-    return -(-round(_TAPS * max(1.0, rate_in / rate_out)) // 16) * 16
-
-
-@functools.lru_cache(maxsize=8)
-def _design_phases(count: int, taps: int, fall: float) -> npt.NDArray[np.float32]:
-    """Return the filter's phases: row p is for an output p / count after an input frame."""
-    corner = _CORNER / fall
-    offset = np.arange(count + 1)[:, None] / count
-    t = np.arange(taps)[None, :] - (taps // 2 - 1) - offset
-    inside = np.clip(1 - (t / (taps / 2)) ** 2, 0, None)
-    rows = corner * np.sinc(corner * t) * np.i0(_BETA * np.sqrt(inside)) / np.i0(_BETA)
-    rows /= rows.sum(axis=1, keepdims=True)  # exactly 1 at 0 Hz in every phase: no ripple there
-    phases = aligned_zeros(rows.shape)
-    phases[:] = rows
-    return phases
+@kernel
+def _sum(a: Any, b: Any) -> Any:
+    """Return the sum of two vectors' lanes, in float64: here float32 would lose 4 dB."""
+    low = convert(f64x8, shuffle(a, a, _LOW)) + convert(f64x8, shuffle(b, b, _LOW))
+    high = convert(f64x8, shuffle(a, a, _HIGH)) + convert(f64x8, shuffle(b, b, _HIGH))
+    return np.float32(sum_lanes(low + high))
 
 
 @kernel
 def _dot(x: Any, start: Any, taps: Any, row: Any) -> Any:
+    """Return the product of a channel with one phase.
+
+    From both ends inwards: the largest taps are in the middle, and what they add is rounded least
+    often when they come last.
+    """
     a = splat(f32x16, np.float32(0.0))
     b = splat(f32x16, np.float32(0.0))
-    for k in range(0, taps - 16, 32):
+    last = taps - 16
+    for k in range(0, taps // 2, 16):
         a = multiply_add(load(f32x16, x, start + k), load(f32x16, row, k), a)
-        b = multiply_add(load(f32x16, x, start + k + 16), load(f32x16, row, k + 16), b)
-    if taps % 32:
-        a = multiply_add(load(f32x16, x, start + taps - 16), load(f32x16, row, taps - 16), a)
-    return sum_lanes(a + b)
+        b = multiply_add(load(f32x16, x, start + last - k), load(f32x16, row, last - k), b)
+    return _sum(a, b)
 
 
 @kernel
 def _dot_pair(x: Any, y: Any, start: Any, taps: Any, row: Any) -> Any:
-    """Return the products of two channels with one phase, which is loaded once."""
+    """Return the products of two channels with one phase, which is loaded once; as `_dot`."""
     zero = splat(f32x16, np.float32(0.0))
     a, b, c, d = zero, zero, zero, zero
-    for k in range(0, taps - 16, 32):
-        u, v = load(f32x16, row, k), load(f32x16, row, k + 16)
+    last = taps - 16
+    for k in range(0, taps // 2, 16):
+        u, v = load(f32x16, row, k), load(f32x16, row, last - k)
         a = multiply_add(load(f32x16, x, start + k), u, a)
         c = multiply_add(load(f32x16, y, start + k), u, c)
-        b = multiply_add(load(f32x16, x, start + k + 16), v, b)
-        d = multiply_add(load(f32x16, y, start + k + 16), v, d)
-    if taps % 32:
-        u = load(f32x16, row, taps - 16)
-        a = multiply_add(load(f32x16, x, start + taps - 16), u, a)
-        c = multiply_add(load(f32x16, y, start + taps - 16), u, c)
-    return sum_lanes(a + b), sum_lanes(c + d)
+        b = multiply_add(load(f32x16, x, start + last - k), v, b)
+        d = multiply_add(load(f32x16, y, start + last - k), v, d)
+    return _sum(a, b), _sum(c, d)
 
 
 @kernel
@@ -180,21 +185,35 @@ def _write_frame(
 ) -> None:
     """Write an output frame: the products of the history from ``first`` on with a phase."""
     count, taps = phases.shape[0] - 1, phases.shape[1]
-    if count == denominator and out.shape[0] == 2:
+    if count != denominator:
+        _write_blended(phases, denominator, history, first, numerator, out, made)
+    elif out.shape[0] == 2:
         left, right = _dot_pair(history[0], history[1], first, taps, phases[numerator])
-        out[0, made] = left
-        out[1, made] = right
-    elif count == denominator:
+        out[0, made], out[1, made] = left, right
+    else:
         for c in range(out.shape[0]):
             out[c, made] = _dot(history[c], first, taps, phases[numerator])
+
+
+@kernel
+def _write_blended(
+    phases: Any, denominator: Any, history: Any, first: Any, numerator: Any, out: Any, made: Any
+) -> None:
+    """Write an output frame that lies between two phases."""
+    count, taps = phases.shape[0] - 1, phases.shape[1]
+    place = np.float64(numerator) * count / denominator
+    below = np.int64(place)
+    part = np.float32(place - below)
+    p, q = phases[below], phases[below + 1]
+    if out.shape[0] == 2:
+        left, right = _dot_pair(history[0], history[1], first, taps, p)
+        left_above, right_above = _dot_pair(history[0], history[1], first, taps, q)
+        out[0, made] = left + part * (left_above - left)
+        out[1, made] = right + part * (right_above - right)
     else:
-        place = np.float64(numerator) * count / denominator
-        below = np.int64(place)
-        part = np.float32(place - below)
         for c in range(out.shape[0]):
-            low = _dot(history[c], first, taps, phases[below])
-            high = _dot(history[c], first, taps, phases[below + 1])
-            out[c, made] = low + part * (high - low)
+            low = _dot(history[c], first, taps, p)
+            out[c, made] = low + part * (_dot(history[c], first, taps, q) - low)
 
 
 @kernel
@@ -276,18 +295,23 @@ def resample_rows(resampler: int, rows: int, frames: int, out: int, room: int) -
     return made
 
 
-def resample_signal(rows: npt.ArrayLike, rate_in: int, rate_out: int) -> npt.NDArray[np.float32]:
+def resample_signal(
+    rows: npt.ArrayLike, rate_in: int, rate_out: int, quality: str = "very high"
+) -> npt.NDArray[np.float32]:
     """Resample a whole signal, shape (channels, frames); allocates, for the control thread.
 
-    The result has ``ceil(frames * rate_out / rate_in)`` frames and does not lag.
+    The result has ``ceil(frames * rate_out / rate_in)`` frames and does not lag. The quality is as
+    of `make_resampler`, and the best where it is not given: nothing waits for it.
     """
+    quality = checked_quality(quality)
     signal = np.atleast_2d(np.asarray(rows, np.float32))
     if rate_in == rate_out:
         return signal.copy()
     channels, frames = signal.shape
-    tail = _taps(rate_in, rate_out)
-    padded = np.pad(signal, ((0, 0), (0, tail)))
-    made = make_resampler(rate_in, rate_out, channels, padded.shape[1])
+    tail = count_taps(quality, rate_in, rate_out)
+    padded = np.zeros((channels, frames + tail), np.float32)  # rows in order, the signal's or not
+    padded[:, :frames] = signal
+    made = make_resampler(rate_in, rate_out, channels, padded.shape[1], quality)
     room = made.most_frames_out(padded.shape[1])
     out = np.zeros((channels, room), np.float32)
     resample_rows(made.address, padded.ctypes.data, padded.shape[1], out.ctypes.data, room)

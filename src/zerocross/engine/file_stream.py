@@ -20,6 +20,7 @@ import numpy.typing as npt
 from zerocross.devices.client import Client
 from zerocross.devices.miniaudio import DEFAULT_BLOCK, Device
 from zerocross.dsp.mix import MAX_INPUTS
+from zerocross.dsp.polyphase import checked_quality
 from zerocross.dsp.resample import Resampler, make_resampler
 from zerocross.engine import decode
 from zerocross.engine.callback import file_callback
@@ -81,6 +82,8 @@ class FileStream(ChainHost):
         How far is read ahead, in seconds.
     longest_s : float
         How far is read ahead once a file was late (`read_further_ahead`), in seconds.
+    quality : {"medium", "high", "very high"}
+        Of the resampling of sources of another rate.
     block_size : int or None
         Frames in a callback asked of devices.
     volume : float
@@ -96,8 +99,10 @@ class FileStream(ChainHost):
         block_size: int | None = None,
         volume: float = 1.0,
         longest_s: float = 0.0,
+        quality: str = "high",
     ) -> None:
         _check_format(sample_rate, channels, ring_s)
+        self._quality = checked_quality(quality)
         provide_libsndfile()
         block = block_size or DEFAULT_BLOCK
         ahead = max(round(ring_s * sample_rate), 4 * block, 4 * CHUNK)
@@ -226,7 +231,9 @@ class FileStream(ChainHost):
         if rate == self.sample_rate:
             return 0
         if rate not in self._resamplers:
-            self._resamplers[rate] = make_resampler(rate, self.sample_rate, self.channels, CHUNK)
+            self._resamplers[rate] = make_resampler(
+                rate, self.sample_rate, self.channels, CHUNK, self._quality
+            )
         return self._resamplers[rate].address
 
     def _publish(self, source: Source) -> None:

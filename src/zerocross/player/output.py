@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from zerocross.devices.discovery import NULL_DEVICE, DeviceInfo, find_devices
 from zerocross.devices.miniaudio import Device, open_device
+from zerocross.dsp.polyphase import checked_quality
 from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
 from zerocross.engine.layouts import PLAYED_CHANNELS
@@ -42,7 +43,7 @@ class Output:
 
     Parameters
     ----------
-    device, block_size, volume, effects, pin, pin_decoder
+    device, block_size, volume, effects, pin, pin_decoder, quality
         As of `Player`.
 
     Attributes
@@ -68,6 +69,7 @@ class Output:
         effects: Chain | None,
         pin: Collection[int] | None,
         pin_decoder: Collection[int] | None,
+        quality: str,
     ) -> None:
         self.device_name = checked_device(device)
         self._block_size = checked_block_size(block_size)
@@ -75,6 +77,7 @@ class Output:
         self.effects = checked_effects(effects)
         self._pin = checked_cpus("pin", pin)
         self._pin_decoder = checked_cpus("pin_decoder", pin_decoder)
+        self._quality = checked_quality(quality)
         self.stream: FileStream | None = None
         self._target = NULL_DEVICE
         self.told, self.told_reroutes = (0, 0), 0
@@ -127,6 +130,7 @@ class Output:
             block_size=self._block_size,
             volume=self._volume,
             longest_s=_FURTHER_AHEAD_S,
+            quality=self._quality,
         )
         if self.effects:
             stream.take_chain(self.effects)

@@ -57,6 +57,9 @@ class Player(FixedAttributes, ClosesAtExit):
         Which of the files' gains is applied (ReplayGain 2.0 tags), without clipping.
     pin, pin_decoder : sequence of int or None
         CPUs that the audio thread, and the decode thread, may run on.
+    quality : {"medium", "high", "very high"}
+        Of the resampling of tracks whose rate the device does not take (docs/path.md has what
+        each gives and costs).
 
     Notes
     -----
@@ -74,8 +77,9 @@ class Player(FixedAttributes, ClosesAtExit):
         replaygain: str = "off",
         pin: Collection[int] | None = None,
         pin_decoder: Collection[int] | None = None,
+        quality: str = "high",
     ) -> None:
-        self._output = Output(device, block_size, volume, effects, pin, pin_decoder)
+        self._output = Output(device, block_size, volume, effects, pin, pin_decoder, quality)
         self._events = Events()
         self._playback = Playback(self._output, replaygain, self._events)
         self._supervisor = Supervisor(self._playback)

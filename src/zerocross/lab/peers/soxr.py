@@ -1,4 +1,4 @@
-"""soxr (libsoxr in C++): its streaming resampler at quality HQ, which runs on one thread."""
+"""soxr (libsoxr in C): its streaming resampler, which runs on one thread."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from zerocross.lab.harness import Contestant
 __all__ = ["resample"]
 
 
-def resample(samples: npt.NDArray[np.float32], rate_in: int, rate_out: int) -> Contestant:
+def resample(
+    samples: npt.NDArray[np.float32], rate_in: int, rate_out: int, quality: str
+) -> Contestant:
     """Return a stream that is given the same block again; samples of shape (frames, channels).
 
-    A unit of work is one input frame.
+    The quality is soxr's own word, ``"HQ"`` or another. A unit of work is one input frame.
     """
     frames, channels = samples.shape
-    stream = soxr.ResampleStream(rate_in, rate_out, channels, dtype="float32", quality="HQ")
-    return Contestant("soxr HQ", lambda: stream.resample_chunk(samples), calls_in_one=frames)
+    stream = soxr.ResampleStream(rate_in, rate_out, channels, dtype="float32", quality=quality)
+    return Contestant(
+        f"soxr {quality}", lambda: stream.resample_chunk(samples), calls_in_one=frames
+    )
