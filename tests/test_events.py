@@ -208,6 +208,23 @@ def test_a_loop_goes_on_until_the_note_ends():
     assert not out[30_481:].any()
 
 
+@pytest.mark.parametrize(
+    ("first", "end"), [(480, 1_003), (0, 300), (700, 1_200), (50, 52), (9, 10)]
+)
+def test_a_loop_sounds_as_a_recording_that_repeats_it(first, end):
+    """Noise, at every pitch: each sample between the loop's last frame and its first is right."""
+    recording = np.random.default_rng(5).uniform(-0.5, 0.5, 1_200).astype(np.float32)
+    unrolled = np.concatenate(
+        [recording[:end], np.tile(recording[first:end], 20_000 // (end - first))]
+    )
+    for note in (48, 61, 67, 90):
+        made = [Sampler(recording, loop=(first, end)), Sampler(unrolled)]
+        for sampler in made:
+            sampler.note_on(note)
+        looped, plain = (Chain(sampler).render(SILENCE[:3_000], RATE) for sampler in made)
+        assert np.abs(looped - plain).max() < 1e-6, note
+
+
 @pytest.mark.parametrize("options", [{"loop": (5, 5)}, {"loop": (0, 101)}, {"gian_db": 1}])
 def test_a_sampler_refuses_nonsense(options):
     with pytest.raises(UsageError):

@@ -58,9 +58,15 @@ class Compressor:
 
 @processor
 class Gate:
-    """Turns down what is quieter than a threshold, after holding on for a while."""
+    """Turns down what is quieter than a threshold, after holding on for a while.
+
+    It opens at the threshold; once open, it stays so as long as peaks come within ``hold_ms`` of each
+    other that are at most ``hysteresis_db`` quieter, so that a tone that dies away about the
+    threshold does not flutter. A hold as long as half a period of the lowest tone bridges its zeros.
+    """
 
     threshold_db: float = param(-50.0, -100.0, 0.0, "dB")
+    hysteresis_db: float = param(0.0, 0.0, 40.0, "dB")
     range_db: float = param(-80.0, -120.0, 0.0, "dB")
     attack_ms: float = param(1.0, 0.05, 100.0, "ms")
     hold_ms: float = param(50.0, 0.0, 1000.0, "ms")
@@ -70,6 +76,7 @@ class Gate:
 
     def process(self, block: Any) -> None:
         opens = gain_of_db(self.threshold_db)
+        closes = gain_of_db(self.threshold_db - self.hysteresis_db)
         closed = gain_of_db(self.range_db)
         attack = math.exp(-1000.0 / (self.attack_ms * block.sample_rate))
         release = math.exp(-1000.0 / (self.release_ms * block.sample_rate))
@@ -78,10 +85,9 @@ class Gate:
             peak = np.float32(0.0)
             for c in range(block.channels):
                 peak = max(peak, abs(block.input[c, i]))
-            if peak >= opens:
-                self.held = hold + 1
+            least = closes if self.held > 0 else opens
+            self.held = hold + 1 if peak >= least else max(0, self.held - 1)
             wanted = 1.0 if self.held > 0 else closed
-            self.held = max(0, self.held - 1)
             pole = attack if wanted > self.gain else release
             self.gain = wanted + pole * (self.gain - wanted)
             for c in range(block.channels):
