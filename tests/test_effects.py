@@ -60,6 +60,7 @@ EVERY = {
     "compressor": lambda: Compressor(threshold_db=-30.0),
     "gate": lambda: Gate(threshold_db=-20.0, hysteresis_db=6.0),
     "limiter": lambda: Limiter(-6.0),
+    "true-peak limiter": lambda: Limiter(-6.0, true_peak=True),
     "delay": lambda: Delay(time_s=0.05, feedback=0.5),
     "reverb": lambda: Reverb(),
     "oscillator": lambda: Oscillator(frequency=997.0),
@@ -325,6 +326,33 @@ def test_the_limiter_lets_nothing_over():
     assert chain.latency_frames == 239
     quiet = 0.1 * SIGNAL
     assert np.array_equal(chain.render(quiet, RATE)[239:], quiet[:-239])
+
+
+@pytest.mark.parametrize(("knee", "loss"), [(0.0, 3.984), (0.9, 0.3256), (0.999, 0.0032)])
+def test_the_limiters_knee_is_where_it_is_told(knee, loss):
+    """Below it a tone passes unchanged, at the ceiling it has lost what the formula says."""
+    tone = 0.5 * np.sign(np.sin(2 * np.pi * 100 * np.arange(RATE) / RATE + 0.1))
+    level = np.abs(Chain(Limiter(20 * np.log10(0.5), knee)).render(tone, RATE)[RATE // 2 :]).max()
+    assert -20 * np.log10(level / 0.5) == pytest.approx(loss, abs=0.001)
+    if knee > 0:
+        under = (0.999 * knee * tone).astype(np.float32)
+        out = Chain(Limiter(20 * np.log10(0.5), knee)).render(under, RATE)
+        assert np.array_equal(out[239:], under[:-239])
+
+
+def test_the_limiter_holds_what_lies_between_the_samples():
+    """A tone at a quarter of the rate, 45 degrees off its peaks: 3 dB are hidden."""
+    fade = np.minimum(1, np.minimum(np.arange(RATE), np.arange(RATE)[::-1]) / 2000)
+    tone = np.stack([fade * np.sin(np.pi / 2 * np.arange(RATE) + np.pi / 4)] * 2, axis=1)
+    for is_true, peak_db in ((False, -3.0), (True, -6.0)):
+        chain = Chain(Limiter(-6.0, true_peak=is_true))
+        out = chain.render(tone, RATE, tail_s=0.1)
+        between = np.abs(scipy.signal.resample_poly(out, 32, 1, axis=0)).max()
+        assert 20 * np.log10(between) == pytest.approx(peak_db, abs=0.15)
+        assert chain.latency_frames == (255 if is_true else 239)
+    quiet = (0.1 * SIGNAL).astype(np.float32)
+    out = Chain(Limiter(-6.0, true_peak=True)).render(quiet, RATE)
+    assert np.array_equal(out[255:], quiet[:-255])
 
 
 def test_the_delay_is_a_comb():

@@ -6,6 +6,10 @@ again only at the release's rate, and is smoothed by a moving average as long as
 look-ahead. Every value in that average is at most the gain that the frame needs, so no
 sample comes out above the ceiling. Gains are averaged as integers, exactly, which makes the
 result independent of how the signal is cut into blocks.
+
+Between samples a signal can be louder than at them, and a converter or a coder meets that. With
+``true_peak`` the magnitudes are those of the signal twelve times as dense (`dsp.between`), and each
+counts for the frames before and after it: what lies between samples is held below the ceiling too.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.compiler import float32_rows, int64_array, kernel
+from zerocross.compiler import float32_array, float32_rows, int64_array, kernel
+from zerocross.dsp.between import BETWEEN_LATE, BETWEEN_PAST, MOST_HIDDEN, peaks_between
 from zerocross.dsp.state import State, check_channels
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
@@ -24,15 +29,21 @@ from zerocross.units import checked_number
 __all__ = ["LIMITER", "limit", "make_limiter"]
 
 _ONE = 1 << 30
+_BLOCK = 1024
+_LANES = 16
 
-#: A limiter: its settings, the frames on their way, the candidates of the sliding minimum (from
-#: ``head`` on, ``count`` of them, in a circle) with the frames that they belong to, and the gains
-#: in the average with their sum. The last gain is ``held``.
+#: A limiter: its settings, the frames on their way (the next goes to ``place``), the candidates of
+#: the sliding minimum of ``span`` frames (from ``head`` on, ``count`` of them, in a circle) with the
+#: frames that they belong to, and the gains in the average with their sum. The last gain is
+#: ``held``. Of a block there are its frames with those before it, and the peaks of all channels.
 LIMITER = layout(
     setup=[
         "channels",
         "lookahead",
         "latency_frames",
+        "span",
+        "true_peak",
+        ("scale", "f8"),
         ("ceiling", "f8"),
         ("knee", "f8"),
         ("release", "f8"),
@@ -44,10 +55,13 @@ LIMITER = layout(
         "averaged",
         "now",
         "slot",
+        "place",
         "head",
         "count",
         "total",
         "held",
+        "recent",
+        "peaks",
     ],
 )
 
@@ -59,6 +73,7 @@ def make_limiter(
     knee: float = 0.9,
     lookahead_s: float = 0.005,
     release_s: float = 0.1,
+    true_peak: bool = False,
 ) -> State:
     """Return a limiter at rest.
 
@@ -71,9 +86,15 @@ def make_limiter(
     ceiling : float
         No sample comes out above it, linear.
     knee : float
-        Share of the ceiling at which limiting begins, from 0 to below 1.
+        Share of the ceiling at which limiting begins, from 0 to below 1. A magnitude ``p`` above
+        ``k = knee * ceiling`` comes out as ``k + r (1 - exp(-(p - k) / r))`` with ``r = ceiling -
+        k``: with 0.9 what is at the ceiling comes out 0.33 dB below it. 0.999 is as good as no knee.
     lookahead_s, release_s : float
         In seconds, more than 0.
+    true_peak : bool
+        Hold what lies between samples below the ceiling too, of signals below 0.45 of the sample
+        rate; the error of the interpolation is 0.04 dB. It looks ahead by 16 frames more, and
+        comes out up to 0.1 dB below what the ceiling would allow.
 
     Returns
     -------
@@ -94,22 +115,29 @@ def make_limiter(
             "below 1, times above 0 and a channel"
         )
     frames = max(1, round(lookahead_s * rate))
+    late = BETWEEN_LATE if true_peak else 0
+    span = frames + 1 if true_peak else frames  # a peak between two frames is of both
     averaged = aligned_zeros(frames, np.int64)
     averaged[:] = _ONE
     return State(
         LIMITER,
         channels=channels,
         lookahead=frames,
-        latency_frames=frames - 1,
+        latency_frames=frames - 1 + late,
+        span=span,
+        true_peak=bool(true_peak),
+        scale=MOST_HIDDEN if true_peak else 1.0,
         ceiling=ceiling,
         knee=knee * ceiling,
         release=math.exp(-1 / (release_s * rate)),
-        delay=aligned_zeros((channels, frames)),
-        candidates=aligned_zeros(frames, np.int64),
-        candidate_frames=aligned_zeros(frames, np.int64),
+        delay=aligned_zeros((channels, frames + late)),
+        candidates=aligned_zeros(span, np.int64),
+        candidate_frames=aligned_zeros(span, np.int64),
         averaged=averaged,
         total=frames * _ONE,
         held=_ONE,
+        recent=aligned_zeros((channels, BETWEEN_PAST + _BLOCK + _LANES)),
+        peaks=aligned_zeros(_BLOCK + _LANES),
     )
 
 
@@ -147,14 +175,60 @@ def _take_in(values: Any, frames: Any, now: Any, head: Any, count: Any, wanted: 
 
 
 @kernel
-def _peak_at(rows: Any, i: Any) -> Any:
-    """Return a frame's largest magnitude; what is not finite becomes 0."""
-    peak = 0.0
+def _sample_peaks(rows: Any, at: Any, frames: Any, peaks: Any) -> None:
+    """Write each frame's largest magnitude; what is not finite becomes 0."""
+    for i in range(frames):
+        peak = np.float32(0.0)
+        for c in range(rows.shape[0]):
+            if rows[c, at + i] - rows[c, at + i] != np.float32(0.0):
+                rows[c, at + i] = np.float32(0.0)
+            peak = max(peak, abs(rows[c, at + i]))
+        peaks[i] = peak
+
+
+@kernel
+def _true_peaks(recent: Any, rows: Any, at: Any, frames: Any, peaks: Any) -> None:
+    """Write the largest magnitude from the frame `BETWEEN_LATE` before each on to its next."""
+    for i in range(frames):
+        peaks[i] = np.float32(0.0)
     for c in range(rows.shape[0]):
-        if rows[c, i] - rows[c, i] != np.float32(0.0):
-            rows[c, i] = np.float32(0.0)
-        peak = max(peak, abs(np.float64(rows[c, i])))
-    return peak
+        row = recent[c]
+        for i in range(frames):
+            row[BETWEEN_PAST + i] = rows[c, at + i]
+        peaks_between(row, frames, peaks)
+        for i in range(BETWEEN_PAST):
+            row[i] = row[frames + i]
+
+
+@kernel
+def _turn_down(state: Any, rows: Any, at: Any, frames: Any, peaks: Any) -> None:
+    """Take frames in with their peaks, and give those that are due for them."""
+    length, late = state.lookahead, state.latency_frames + 1
+    ceiling, knee, release, scale = state.ceiling, state.knee, state.release, state.scale
+    delay = float32_rows(state.delay, state.channels, late)
+    averaged = int64_array(state.averaged, length)
+    candidates = int64_array(state.candidates, state.span)
+    candidate_frames = int64_array(state.candidate_frames, state.span)
+    now, slot, place = state.now, state.slot, state.place
+    head, count, total, held = state.head, state.count, state.total, state.held
+    for i in range(frames):
+        peak = scale * np.float64(peaks[i])
+        wanted = np.int64(math.floor(_wanted_gain(peak, ceiling, knee) * _ONE))
+        head, count = _take_in(candidates, candidate_frames, now, head, count, wanted)
+        risen = _ONE - np.int64(math.ceil((_ONE - held) * release))
+        held = min(candidates[head], risen)
+        total += held - averaged[slot]
+        averaged[slot] = held
+        slot = _wrapped(slot + 1, length)
+        gain = np.float64(total) / (np.float64(length) * _ONE)
+        oldest = _wrapped(place + 1, late)
+        for c in range(rows.shape[0]):
+            delay[c, place] = rows[c, at + i]
+            rows[c, at + i] = np.float32(gain * np.float64(delay[c, oldest]))
+        place = oldest
+        now += 1
+    state.now, state.slot, state.place = now, slot, place
+    state.head, state.count, state.total, state.held = head, count, total, held
 
 
 @kernel
@@ -175,27 +249,13 @@ def limit(state: Any, rows: Any, frames: Any) -> None:
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
-    length = state.lookahead
-    ceiling, knee, release = state.ceiling, state.knee, state.release
-    delay = float32_rows(state.delay, state.channels, length)
-    averaged = int64_array(state.averaged, length)
-    candidates = int64_array(state.candidates, length)
-    candidate_frames = int64_array(state.candidate_frames, length)
-    now, slot, head, count = state.now, state.slot, state.head, state.count
-    total, held = state.total, state.held
-    for i in range(frames):
-        wanted = np.int64(math.floor(_wanted_gain(_peak_at(rows, i), ceiling, knee) * _ONE))
-        head, count = _take_in(candidates, candidate_frames, now, head, count, wanted)
-        risen = _ONE - np.int64(math.ceil((_ONE - held) * release))
-        held = min(candidates[head], risen)
-        total += held - averaged[slot]
-        averaged[slot] = held
-        gain = np.float64(total) / (np.float64(length) * _ONE)
-        oldest = _wrapped(slot + 1, length)
-        for c in range(rows.shape[0]):
-            delay[c, slot] = rows[c, i]
-            rows[c, i] = np.float32(gain * np.float64(delay[c, oldest]))
-        slot = oldest
-        now += 1
-    state.now, state.slot, state.head, state.count = now, slot, head, count
-    state.total, state.held = total, held
+    recent = float32_rows(state.recent, state.channels, BETWEEN_PAST + _BLOCK + _LANES)
+    peaks = float32_array(state.peaks, _BLOCK + _LANES)
+    done = 0
+    while done < frames:
+        count = min(frames - done, _BLOCK)
+        _sample_peaks(rows, done, count, peaks)
+        if state.true_peak != 0:
+            _true_peaks(recent, rows, done, count, peaks)
+        _turn_down(state, rows, done, count, peaks)
+        done += count

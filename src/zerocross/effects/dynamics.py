@@ -98,17 +98,36 @@ class Gate:
 class Limiter:
     """Lets nothing above a ceiling, by looking ahead 5 ms (`dsp.limiter`).
 
-    The ceiling is fixed when the chain is prepared.
+    All is fixed when the chain is prepared.
+
+    Parameters
+    ----------
+    ceiling_db : float
+        In dBFS, -120 to 24; with ``true_peak`` in dBTP.
+    knee : float
+        Share of the ceiling at which limiting begins, 0 to 0.999; from there on it bends, so that
+        what is at the ceiling already comes out quieter: with 0.9 (0.92 dB below the ceiling) by
+        0.33 dB, with 0.999 by 0.003.
+    true_peak : bool
+        Hold what lies between samples below the ceiling too, as converters and coders meet it. It
+        holds for what is below 0.45 of the sample rate, costs up to 0.1 dB of level, and 16 frames.
+
     """
 
     latency_frames: int = 0
     state: int = 0
 
-    def __init__(self, ceiling_db: float = -0.3) -> None:
+    def __init__(
+        self, ceiling_db: float = -0.3, knee: float = 0.9, true_peak: bool = False
+    ) -> None:
         self._ceiling = db_to_gain(checked_number("ceiling_db", ceiling_db, -120.0, 24.0, "dB"))
+        self._knee = checked_number("knee", knee, 0.0, 0.999)
+        self._is_true = bool(true_peak)
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
-        self._made = make_limiter(channels, sample_rate, ceiling=self._ceiling)
+        self._made = make_limiter(
+            channels, sample_rate, self._ceiling, self._knee, true_peak=self._is_true
+        )
         self.state = self._made.address
         self.latency_frames = int(self._made["latency_frames"])
 
