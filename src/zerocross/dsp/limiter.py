@@ -19,7 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.compiler import float32_array, float32_rows, int64_array, kernel
+from zerocross.compiler import float32_array, float32_rows, float64_array, int64_array, kernel
+from zerocross.compiler.primitives.vector import (
+    absolute,
+    f32x16,
+    load,
+    load_first,
+    maximum,
+    select,
+    splat,
+    store,
+)
 from zerocross.dsp.between import BETWEEN_LATE, BETWEEN_PAST, MOST_HIDDEN, peaks_between
 from zerocross.dsp.state import State, check_channels
 from zerocross.errors import UsageError
@@ -32,15 +42,16 @@ _ONE = 1 << 30
 _BLOCK = 1024
 _LANES = 16
 
-#: A limiter: its settings, the frames on their way (the next goes to ``place``), the candidates of
-#: the sliding minimum of ``span`` frames (from ``head`` on, ``count`` of them, in a circle) with the
-#: frames that they belong to, and the gains in the average with their sum. The last gain is
-#: ``held``. Of a block there are its frames with those before it, and the peaks of all channels.
+#: A limiter: its settings, of each channel the last ``past`` frames with space for a block, the
+#: candidates of the sliding minimum of ``span`` frames (from ``head`` on, ``count`` of them, in a
+#: circle) with the frames that they belong to, and the gains in the average with their sum. The last
+#: gain is ``held``. Of a block there are the peaks and the gains.
 LIMITER = layout(
     setup=[
         "channels",
         "lookahead",
         "latency_frames",
+        "past",
         "span",
         "true_peak",
         ("scale", "f8"),
@@ -49,19 +60,18 @@ LIMITER = layout(
         ("release", "f8"),
     ],
     audio=[
-        "delay",
+        "recent",
         "candidates",
         "candidate_frames",
         "averaged",
         "now",
         "slot",
-        "place",
         "head",
         "count",
         "total",
         "held",
-        "recent",
         "peaks",
+        "gains",
     ],
 )
 
@@ -115,7 +125,8 @@ def make_limiter(
             "below 1, times above 0 and a channel"
         )
     frames = max(1, round(lookahead_s * rate))
-    late = BETWEEN_LATE if true_peak else 0
+    latency = frames - 1 + (BETWEEN_LATE if true_peak else 0)
+    past = max(latency, BETWEEN_PAST)
     span = frames + 1 if true_peak else frames  # a peak between two frames is of both
     averaged = aligned_zeros(frames, np.int64)
     averaged[:] = _ONE
@@ -123,21 +134,22 @@ def make_limiter(
         LIMITER,
         channels=channels,
         lookahead=frames,
-        latency_frames=frames - 1 + late,
+        latency_frames=latency,
+        past=past,
         span=span,
         true_peak=bool(true_peak),
         scale=MOST_HIDDEN if true_peak else 1.0,
         ceiling=ceiling,
         knee=knee * ceiling,
         release=math.exp(-1 / (release_s * rate)),
-        delay=aligned_zeros((channels, frames + late)),
+        recent=aligned_zeros((channels, past + _BLOCK + _LANES)),
         candidates=aligned_zeros(span, np.int64),
         candidate_frames=aligned_zeros(span, np.int64),
         averaged=averaged,
         total=frames * _ONE,
         held=_ONE,
-        recent=aligned_zeros((channels, BETWEEN_PAST + _BLOCK + _LANES)),
         peaks=aligned_zeros(_BLOCK + _LANES),
+        gains=aligned_zeros(_BLOCK, np.float64),
     )
 
 
@@ -175,60 +187,73 @@ def _take_in(values: Any, frames: Any, now: Any, head: Any, count: Any, wanted: 
 
 
 @kernel
-def _sample_peaks(rows: Any, at: Any, frames: Any, peaks: Any) -> None:
-    """Write each frame's largest magnitude; what is not finite becomes 0."""
-    for i in range(frames):
-        peak = np.float32(0.0)
-        for c in range(rows.shape[0]):
-            if rows[c, at + i] - rows[c, at + i] != np.float32(0.0):
-                rows[c, at + i] = np.float32(0.0)
-            peak = max(peak, abs(rows[c, at + i]))
-        peaks[i] = peak
+def _take_row(row: Any, at: Any, recent: Any, past: Any, frames: Any, peaks: Any) -> None:
+    """Put frames after those of the past, what is not finite as 0; peaks rise to their magnitudes."""
+    zero, endless = splat(f32x16, np.float32(0.0)), splat(f32x16, np.float32(math.inf))
+    for i in range(0, frames, _LANES):
+        x = load_first(f32x16, row, at + i, frames - i)
+        x = select(absolute(x) < endless, x, zero)
+        store(recent, past + i, x)
+        store(peaks, i, maximum(absolute(x), load(f32x16, peaks, i)))
 
 
 @kernel
-def _true_peaks(recent: Any, rows: Any, at: Any, frames: Any, peaks: Any) -> None:
-    """Write the largest magnitude from the frame `BETWEEN_LATE` before each on to its next."""
-    for i in range(frames):
-        peaks[i] = np.float32(0.0)
-    for c in range(rows.shape[0]):
-        row = recent[c]
-        for i in range(frames):
-            row[BETWEEN_PAST + i] = rows[c, at + i]
-        peaks_between(row, frames, peaks)
-        for i in range(BETWEEN_PAST):
-            row[i] = row[frames + i]
-
-
-@kernel
-def _turn_down(state: Any, rows: Any, at: Any, frames: Any, peaks: Any) -> None:
-    """Take frames in with their peaks, and give those that are due for them."""
-    length, late = state.lookahead, state.latency_frames + 1
-    ceiling, knee, release, scale = state.ceiling, state.knee, state.release, state.scale
-    delay = float32_rows(state.delay, state.channels, late)
+def _find_gains(state: Any, frames: Any, peaks: Any, gains: Any) -> None:
+    """Take the peaks of frames in, and write the gains of those that are due for them."""
+    length, scale = state.lookahead, state.scale
+    ceiling, knee, release = state.ceiling, state.knee, state.release
     averaged = int64_array(state.averaged, length)
     candidates = int64_array(state.candidates, state.span)
     candidate_frames = int64_array(state.candidate_frames, state.span)
-    now, slot, place = state.now, state.slot, state.place
-    head, count, total, held = state.head, state.count, state.total, state.held
+    now, slot, head, count = state.now, state.slot, state.head, state.count
+    total, held = state.total, state.held
+    lost = np.float64(
+        _ONE - held
+    )  # as a float: each turn waits for the last, conversions cost most
     for i in range(frames):
         peak = scale * np.float64(peaks[i])
         wanted = np.int64(math.floor(_wanted_gain(peak, ceiling, knee) * _ONE))
         head, count = _take_in(candidates, candidate_frames, now, head, count, wanted)
-        risen = _ONE - np.int64(math.ceil((_ONE - held) * release))
-        held = min(candidates[head], risen)
+        least = np.float64(_ONE - candidates[head])
+        lost = max(least, np.ceil(lost * release))
+        held = _ONE - np.int64(lost)
         total += held - averaged[slot]
         averaged[slot] = held
         slot = _wrapped(slot + 1, length)
-        gain = np.float64(total) / (np.float64(length) * _ONE)
-        oldest = _wrapped(place + 1, late)
-        for c in range(rows.shape[0]):
-            delay[c, place] = rows[c, at + i]
-            rows[c, at + i] = np.float32(gain * np.float64(delay[c, oldest]))
-        place = oldest
+        gains[i] = np.float64(total) / (np.float64(length) * _ONE)
         now += 1
-    state.now, state.slot, state.place = now, slot, place
-    state.head, state.count, state.total, state.held = head, count, total, held
+    state.now, state.slot, state.head, state.count = now, slot, head, count
+    state.total, state.held = total, held
+
+
+@kernel
+def _give_row(row: Any, at: Any, recent: Any, first: Any, frames: Any, gains: Any) -> None:
+    """Give the frames that are due, from ``first`` on, times their gains."""
+    for i in range(frames):
+        row[at + i] = np.float32(gains[i] * np.float64(recent[first + i]))
+
+
+@kernel
+def _limit_block(state: Any, rows: Any, at: Any, frames: Any) -> None:
+    past = state.past
+    recent = float32_rows(state.recent, state.channels, past + _BLOCK + _LANES)
+    peaks = float32_array(state.peaks, _BLOCK + _LANES)
+    gains = float64_array(state.gains, _BLOCK)
+    for i in range(0, frames, _LANES):
+        store(peaks, i, splat(f32x16, np.float32(0.0)))
+    for c in range(rows.shape[0]):
+        _take_row(rows[c], at, recent[c], past, frames, peaks)
+    if state.true_peak != 0:
+        for i in range(0, frames, _LANES):
+            store(peaks, i, splat(f32x16, np.float32(0.0)))
+        for c in range(rows.shape[0]):
+            peaks_between(recent[c][past - BETWEEN_PAST :], frames, peaks)
+    _find_gains(state, frames, peaks, gains)
+    for c in range(rows.shape[0]):
+        row = recent[c]
+        _give_row(rows[c], at, row, past - state.latency_frames, frames, gains)
+        for i in range(0, past, _LANES):
+            store(row, i, load(f32x16, row, frames + i))
 
 
 @kernel
@@ -249,13 +274,8 @@ def limit(state: Any, rows: Any, frames: Any) -> None:
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
-    recent = float32_rows(state.recent, state.channels, BETWEEN_PAST + _BLOCK + _LANES)
-    peaks = float32_array(state.peaks, _BLOCK + _LANES)
     done = 0
     while done < frames:
         count = min(frames - done, _BLOCK)
-        _sample_peaks(rows, done, count, peaks)
-        if state.true_peak != 0:
-            _true_peaks(recent, rows, done, count, peaks)
-        _turn_down(state, rows, done, count, peaks)
+        _limit_block(state, rows, done, count)
         done += count
