@@ -262,7 +262,7 @@ PARAMETERS = {
     (Delay, "feedback"): (0.3, 0.0, 0.99),
     (Delay, "mix"): (0.3, 0.0, 1.0),
     (Reverb, "decay_s"): (1.8, 0.1, 20.0),
-    (Reverb, "treble_decay_s"): (1.0, 0.05, 20.0),
+    (Reverb, "treble_decay_s"): (1.0, 0.1, 20.0),
     (Reverb, "treble_hz"): (5000.0, 500.0, 16_000.0),
     (Reverb, "mix"): (0.25, 0.0, 1.0),
     (Oscillator, "frequency"): (440.0, 1.0, 20_000.0),

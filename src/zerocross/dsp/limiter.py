@@ -207,9 +207,8 @@ def _find_gains(state: Any, frames: Any, peaks: Any, gains: Any) -> None:
     candidate_frames = int64_array(state.candidate_frames, state.span)
     now, slot, head, count = state.now, state.slot, state.head, state.count
     total, held = state.total, state.held
-    lost = np.float64(
-        _ONE - held
-    )  # as a float: each turn waits for the last, conversions cost most
+    # In float64, where it is exact too: each turn waits for the one before, and conversions take long.
+    lost = np.float64(_ONE - held)
     for i in range(frames):
         peak = scale * np.float64(peaks[i])
         wanted = np.int64(math.floor(_wanted_gain(peak, ceiling, knee) * _ONE))

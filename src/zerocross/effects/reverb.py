@@ -43,7 +43,7 @@ class Reverb:
     """
 
     decay_s: float = param(1.8, 0.1, 20.0, "s")
-    treble_decay_s: float = param(1.0, 0.05, 20.0, "s")
+    treble_decay_s: float = param(1.0, 0.1, 20.0, "s")
     treble_hz: float = param(5000.0, 500.0, 16_000.0, "Hz")
     mix: float = param(0.25, 0.0, 1.0)
     place: int = 0
