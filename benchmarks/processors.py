@@ -120,7 +120,8 @@ class KarplusStrongCompared:
                 block.output[c, i] = y
 
 
-def _ours(one, source, target):
+def prepared(one, source, target):
+    """Return a call that runs a processor over a block, without Python inside."""
     one.make_ready(RATE, CHANNELS, FRAMES)
     arena, block = Arena(1 << 20), Record(BLOCK)
     for name, value in {
@@ -173,7 +174,7 @@ def cases() -> list[Case]:
 
 def _case(one, c, function, state, source) -> Case:
     ours, theirs = np.zeros_like(source), np.zeros_like(source)
-    run, peer = _ours(one, source, ours), c.effect(function, state, source, theirs)
+    run, peer = prepared(one, source, ours), c.effect(function, state, source, theirs)
 
     def check() -> None:
         run()

@@ -75,6 +75,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "compiler/proof/*": ("test_proof", "test_refusals", "test_chain"),
     "compiler/*": ("test_compiler", "test_vector", "test_proof"),
     "dsp/biquad.py": ("test_biquad", "test_eq"),
+    "dsp/between.py": ("test_dynamics", "test_effects"),
+    "dsp/blep.py": ("test_events", "test_effects"),
     "dsp/convolve.py": ("test_convolver", "test_lengths"),
     "dsp/partitions.py": ("test_convolver", "test_lengths"),
     "dsp/dc.py": ("test_dynamics", "test_lengths"),

@@ -1,4 +1,4 @@
-"""A real Chromium as the oracle: its filters and its analyser against ours."""
+"""A real Chromium as the oracle: its filters, its panner and its analyser against ours."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import scipy.signal
 
 from conftest import need, need_module
 from zerocross import Chain
+from zerocross.effects import Pan
 from zerocross.eq import KINDS, Equalizer, frequency_response
 from zerocross.spectrum import Analyser
 
@@ -81,6 +82,24 @@ async ([left, right, times, sizes, smoothing, rate]) => {
 pytestmark = pytest.mark.thorough
 
 
+PANNERS = """
+async ([rows, pans, rate]) => {
+  const out = [];
+  for (const pan of pans) {
+    const context = new OfflineAudioContext(2, rows[0].length, rate);
+    const buffer = context.createBuffer(rows.length, rows[0].length, rate);
+    rows.forEach((row, c) => buffer.copyToChannel(new Float32Array(row), c));
+    const source = new AudioBufferSourceNode(context, { buffer });
+    source.connect(new StereoPannerNode(context, { pan })).connect(context.destination);
+    source.start();
+    const made = await context.startRendering();
+    out.push([Array.from(made.getChannelData(0)), Array.from(made.getChannelData(1))]);
+  }
+  return out;
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def page():
     need_module("playwright")
@@ -136,6 +155,18 @@ def rounded_each_sample(row, signal):
 def error_db(found, wanted):
     scale = max(np.abs(wanted).max(), 1e-3)
     return 20 * np.log10(max(np.abs(found - wanted).max() / scale, 1e-12))
+
+
+@pytest.mark.parametrize("mono", [False, True])
+def test_pan_is_chromiums(page, mono):
+    noise = np.random.default_rng(2).uniform(-0.5, 0.5, (500, 2)).astype(np.float32)
+    if mono:
+        noise[:, 1] = noise[:, 0]
+    pans = [-1.0, -0.6, -0.125, 0.0, 0.3, 0.875, 1.0]
+    found = page.evaluate(PANNERS, [noise.T.tolist()[: 2 - mono], pans, RATE])
+    for pan, theirs in zip(pans, found, strict=True):
+        ours = Chain(Pan(mono=mono, pan=pan)).render(noise, RATE)
+        assert np.abs(ours - np.array(theirs).T).max() < 1e-6, pan
 
 
 @pytest.mark.timeout(300)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from conftest import EACH_LEVEL
 from test_biquad import in_blocks
 from zerocross.compiler import entry, float32_array, float32_rows, record_at
+from zerocross.dsp.between import BETWEEN_LATE, BETWEEN_PAST, peaks_between
 from zerocross.dsp.dc import DC_BLOCKER, block_dc, design_dc_blocker, make_dc_blocker
 from zerocross.dsp.limiter import LIMITER, limit, make_limiter
 from zerocross.dsp.mix import accumulate
@@ -101,6 +102,12 @@ def test_the_dc_blocker_is_a_first_order_high_pass():
         design_dc_blocker(30_000, RATE)
 
 
+@entry("int64", "int64", "int64")
+def _between(x, frames, peaks):
+    size = frames + BETWEEN_PAST + 16
+    peaks_between(float32_array(x, size), frames, float32_array(peaks, frames + 16))
+
+
 @entry("int64", "int64", "int64", "int64")
 def _limit(state, rows, channels, frames):
     limit(record_at(state, LIMITER), float32_rows(rows, channels, frames), frames)
@@ -171,10 +178,42 @@ def test_the_gain_is_down_for_as_long_as_the_limiter_looks_ahead(lookahead_s):
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(st.integers(1, 700), min_size=1, max_size=10))
-def test_any_split_of_the_limiter_gives_the_same_bits(splits):
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=10), st.booleans())
+def test_any_split_of_the_limiter_gives_the_same_bits(splits, true_peak):
     signal = bursts()[:, : sum(splits)]
-    assert np.array_equal(limited(signal, splits)[1], limited(signal, [sum(splits)])[1])
+    whole = limited(signal, [sum(splits)], true_peak=true_peak)[1]
+    assert np.array_equal(limited(signal, splits, true_peak=true_peak)[1], whole)
+
+
+def test_peaks_between_samples_are_where_scipy_finds_them():
+    """Of noise below 0.45 of the rate: the largest of the twelve places from each frame on."""
+    rng = np.random.default_rng(8)
+    spectrum = np.fft.rfft(rng.standard_normal(4096))
+    spectrum[int(0.45 * 4096) :] = 0
+    signal = (0.2 * np.fft.irfft(spectrum)).astype(np.float32)
+    dense = scipy.signal.resample(signal.astype(np.float64), 12 * len(signal))
+    wanted = np.abs(dense).reshape(-1, 12).max(axis=1)
+    x = np.concatenate([np.zeros(BETWEEN_PAST), signal, np.zeros(16)]).astype(np.float32)
+    peaks = np.zeros(len(signal) + 16, np.float32)
+    _between(x.ctypes.data, len(signal), peaks.ctypes.data)
+    error = peaks[100 + BETWEEN_LATE : 4000] - wanted[100 : 4000 - BETWEEN_LATE]
+    assert -0.005 < error.min() < error.max() < 0.005 < 0.01 < peaks.max()
+    start = peaks.copy()
+    start[:] = 0.5
+    _between(x.ctypes.data, len(signal), start.ctypes.data)
+    assert np.array_equal(start[:4096], np.maximum(peaks, 0.5)[:4096]), "they rise only"
+
+
+@pytest.mark.parametrize("true_peak", [False, True])
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_limiter_of_broken_samples_is_one_of_silence(level, true_peak):
+    signal = bursts(3000)
+    signal[0, 100], signal[1, 200] = np.nan, np.inf
+    mended = np.nan_to_num(signal, posinf=0.0)
+    made = [make_limiter(2, RATE, true_peak=true_peak) for _ in range(2)]
+    for state, rows in zip(made, (signal, mended), strict=True):
+        _limit.at(level)(state.address, rows.ctypes.data, *rows.shape)
+    assert np.array_equal(signal, mended)
 
 
 def test_a_limiter_that_makes_no_sense_is_refused():

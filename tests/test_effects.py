@@ -12,6 +12,7 @@ import scipy.signal
 from conftest import music, wait_for
 from zerocross import Chain, Player, UsageError
 from zerocross.effects import (
+    Balance,
     Compressor,
     Convolver,
     Delay,
@@ -54,9 +55,12 @@ def playing_oscillator():
 EVERY = {
     "gain": lambda: Gain(gain_db=-6.0),
     "pan": lambda: Pan(pan=0.3),
+    "mono pan": lambda: Pan(mono=True, pan=-0.3),
+    "balance": lambda: Balance(balance=0.3),
     "compressor": lambda: Compressor(threshold_db=-30.0),
-    "gate": lambda: Gate(threshold_db=-20.0),
+    "gate": lambda: Gate(threshold_db=-20.0, hysteresis_db=6.0),
     "limiter": lambda: Limiter(-6.0),
+    "true-peak limiter": lambda: Limiter(-6.0, true_peak=True),
     "delay": lambda: Delay(time_s=0.05, feedback=0.5),
     "reverb": lambda: Reverb(),
     "oscillator": lambda: Oscillator(frequency=997.0),
@@ -130,13 +134,54 @@ def test_gain():
     assert np.array_equal(Chain(Gain()).render(SIGNAL, RATE), SIGNAL)
 
 
-def test_pan_keeps_the_power_from_the_middle_outwards():
+def web_audio_pan(signal, pan):
+    """The algorithm of the Web Audio API's StereoPannerNode for two channels."""
+    left, right = signal.T.astype(np.float64)
+    x = (pan + 1 if pan <= 0 else pan) * np.pi / 2
+    if pan <= 0:
+        return np.stack([left + right * np.cos(x), right * np.sin(x)], axis=1)
+    return np.stack([left * np.cos(x), right + left * np.sin(x)], axis=1)
+
+
+def power(x):
+    return float(np.sum(x.astype(np.float64) ** 2))
+
+
+def test_pan_moves_each_side_and_keeps_its_power():
     assert np.array_equal(Chain(Pan()).render(SIGNAL, RATE), SIGNAL)
     for pan in (-1.0, -0.5, 0.25, 1.0):
-        left, right = Chain(Pan(pan=pan)).render(np.ones((100, 2)), RATE)[0]
-        angle = (pan + 1) * np.pi / 4
+        out = Chain(Pan(pan=pan)).render(SIGNAL, RATE)
+        assert np.abs(out - web_audio_pan(SIGNAL, pan)).max() < 1e-6
+        for side in (0, 1):
+            alone = SIGNAL * (np.arange(2) == side)
+            assert power(Chain(Pan(pan=pan)).render(alone, RATE)) == pytest.approx(power(alone))
+    right = SIGNAL * [0.0, 1.0]
+    out = Chain(Pan(pan=-1.0)).render(right, RATE)
+    assert np.allclose(out, right[:, ::-1], atol=1e-7), "heard on the left, not lost"
+
+
+def test_a_mono_source_is_as_loud_on_every_place():
+    for pan in (-1.0, -0.5, 0.0, 0.25, 1.0):
+        left, right = Chain(Pan(mono=True, pan=pan)).render(np.ones((100, 2)), RATE)[0]
+        assert left == pytest.approx(np.cos((pan + 1) * np.pi / 4), abs=1e-6)
+        assert left**2 + right**2 == pytest.approx(1.0, abs=1e-6)
+
+
+def test_balance_turns_one_side_down():
+    assert np.array_equal(Chain(Balance()).render(SIGNAL, RATE), SIGNAL)
+    for balance in (-1.0, -0.5, 0.25, 1.0):
+        left, right = Chain(Balance(balance=balance)).render(np.ones((100, 2)), RATE)[0]
+        angle = (balance + 1) * np.pi / 4
         assert left == pytest.approx(min(1, np.sqrt(2) * np.cos(angle)), abs=1e-6)
         assert right == pytest.approx(min(1, np.sqrt(2) * np.sin(angle)), abs=1e-6)
+
+
+@pytest.mark.parametrize("make", [Pan, lambda pan: Pan(mono=True, pan=pan)])
+def test_panning_leaves_one_channel_and_those_beyond_two(make):
+    mono = SIGNAL[:, :1]
+    assert np.array_equal(Chain(make(pan=0.7)).render(mono, RATE), mono)
+    four = np.repeat(SIGNAL, 2, axis=1)
+    assert np.array_equal(Chain(make(pan=0.7)).render(four, RATE)[:, 2:], four[:, 2:])
 
 
 def compress(x, threshold, ratio, knee, attack, release, makeup=0.0):
@@ -200,6 +245,7 @@ def test_a_compressor_of_silence_is_finite():
 PARAMETERS = {
     (Gain, "gain_db"): (0.0, -120.0, 24.0),
     (Pan, "pan"): (0.0, -1.0, 1.0),
+    (Balance, "balance"): (0.0, -1.0, 1.0),
     (Compressor, "threshold_db"): (-18.0, -80.0, 0.0),
     (Compressor, "ratio"): (4.0, 1.0, 100.0),
     (Compressor, "knee_db"): (6.0, 0.0, 40.0),
@@ -207,6 +253,7 @@ PARAMETERS = {
     (Compressor, "release_ms"): (100.0, 1.0, 5000.0),
     (Compressor, "makeup_db"): (0.0, -24.0, 24.0),
     (Gate, "threshold_db"): (-50.0, -100.0, 0.0),
+    (Gate, "hysteresis_db"): (0.0, 0.0, 40.0),
     (Gate, "range_db"): (-80.0, -120.0, 0.0),
     (Gate, "attack_ms"): (1.0, 0.05, 100.0),
     (Gate, "hold_ms"): (50.0, 0.0, 1000.0),
@@ -215,7 +262,8 @@ PARAMETERS = {
     (Delay, "feedback"): (0.3, 0.0, 0.99),
     (Delay, "mix"): (0.3, 0.0, 1.0),
     (Reverb, "decay_s"): (1.8, 0.1, 20.0),
-    (Reverb, "damping"): (0.3, 0.0, 0.95),
+    (Reverb, "treble_decay_s"): (1.0, 0.1, 20.0),
+    (Reverb, "treble_hz"): (5000.0, 500.0, 16_000.0),
     (Reverb, "mix"): (0.25, 0.0, 1.0),
     (Oscillator, "frequency"): (440.0, 1.0, 20_000.0),
     (Oscillator, "gain_db"): (-12.0, -120.0, 0.0),
@@ -256,6 +304,20 @@ def test_the_gate_opens_holds_and_closes():
     assert np.abs(out[20_000:]).max() < 2e-8, "closed by 80 dB"
 
 
+@pytest.mark.parametrize(("hysteresis", "openings"), [(0.0, 10), (6.0, 1)])
+def test_a_gate_with_hysteresis_does_not_flutter(hysteresis, openings):
+    """A level that goes to and fro by 4 dB about the threshold, ten times, and then away."""
+    levels = np.repeat([-42.0] + 10 * [-38.0, -42.0] + [-47.0], 2400)
+    signal = 10 ** (levels / 20) * np.where(np.arange(len(levels)) % 2, 1, -1)
+    gate = Gate(
+        threshold_db=-40.0, hysteresis_db=hysteresis, hold_ms=0.0, attack_ms=0.1, release_ms=1.0
+    )
+    is_open = np.abs(Chain(gate).render(signal, RATE)) > 0.5 * np.abs(signal)
+    assert not is_open[:2400].any(), "it opens at the threshold, not below it"
+    assert np.count_nonzero(np.diff(is_open.astype(int)) == 1) == openings
+    assert not is_open[-1], "below the hysteresis it closes"
+
+
 def test_the_limiter_lets_nothing_over():
     loud = 4 * SIGNAL
     chain = Chain(Limiter(-6.0))
@@ -264,6 +326,33 @@ def test_the_limiter_lets_nothing_over():
     assert chain.latency_frames == 239
     quiet = 0.1 * SIGNAL
     assert np.array_equal(chain.render(quiet, RATE)[239:], quiet[:-239])
+
+
+@pytest.mark.parametrize(("knee", "loss"), [(0.0, 3.984), (0.9, 0.3256), (0.999, 0.0032)])
+def test_the_limiters_knee_is_where_it_is_told(knee, loss):
+    """Below it a tone passes unchanged, at the ceiling it has lost what the formula says."""
+    tone = 0.5 * np.sign(np.sin(2 * np.pi * 100 * np.arange(RATE) / RATE + 0.1))
+    level = np.abs(Chain(Limiter(20 * np.log10(0.5), knee)).render(tone, RATE)[RATE // 2 :]).max()
+    assert -20 * np.log10(level / 0.5) == pytest.approx(loss, abs=0.001)
+    if knee > 0:
+        under = (0.999 * knee * tone).astype(np.float32)
+        out = Chain(Limiter(20 * np.log10(0.5), knee)).render(under, RATE)
+        assert np.array_equal(out[239:], under[:-239])
+
+
+def test_the_limiter_holds_what_lies_between_the_samples():
+    """A tone at a quarter of the rate, 45 degrees off its peaks: 3 dB are hidden."""
+    fade = np.minimum(1, np.minimum(np.arange(RATE), np.arange(RATE)[::-1]) / 2000)
+    tone = np.stack([fade * np.sin(np.pi / 2 * np.arange(RATE) + np.pi / 4)] * 2, axis=1)
+    for is_true, peak_db in ((False, -3.0), (True, -6.0)):
+        chain = Chain(Limiter(-6.0, true_peak=is_true))
+        out = chain.render(tone, RATE, tail_s=0.1)
+        between = np.abs(scipy.signal.resample_poly(out, 32, 1, axis=0)).max()
+        assert 20 * np.log10(between) == pytest.approx(peak_db, abs=0.15)
+        assert chain.latency_frames == (255 if is_true else 239)
+    quiet = (0.1 * SIGNAL).astype(np.float32)
+    out = Chain(Limiter(-6.0, true_peak=True)).render(quiet, RATE)
+    assert np.array_equal(out[255:], quiet[:-255])
 
 
 def test_the_delay_is_a_comb():
@@ -277,21 +366,45 @@ def test_the_delay_is_a_comb():
     assert np.abs(out - (SIGNAL + mix * (wet - SIGNAL))).max() < 1e-5
 
 
-def test_the_reverb_decays_as_told():
-    """Schroeder's integral: 60 dB in the decay time, with no treble taken away."""
-    click = np.zeros((4 * RATE, 2), np.float32)
+def decay_s(response, rate, hz=None):
+    """Seconds for 60 dB by Schroeder's integral, from -5 to -35 dB; of a third of an octave at hz."""
+    if hz is not None:
+        band = [hz * 2 ** (-1 / 6), hz * 2 ** (1 / 6)]
+        sos = scipy.signal.butter(3, band, "bandpass", fs=rate, output="sos")
+        response = scipy.signal.sosfilt(sos, response)
+    energy = np.cumsum(response[::-1].astype(np.float64) ** 2)[::-1]
+    fall = 10 * np.log10(energy / energy[0] + 1e-30)
+    t5, t35 = (int(np.argmax(fall < -level)) for level in (5, 35))
+    return (t35 - t5) * 2 / rate
+
+
+def reverberation(seconds, rate=RATE, **options):
+    """What a reverb makes of a click, both sides."""
+    click = np.zeros((int(seconds * rate), 2), np.float32)
     click[0] = 1.0
+    return Chain(Reverb(mix=1.0, **options)).render(click, rate).T
+
+
+def test_the_reverb_decays_as_told():
     for seconds in (0.8, 2.0):
-        out = Chain(Reverb(decay_s=seconds, damping=0.0, mix=1.0)).render(click, RATE)[:, 0]
-        energy = np.cumsum(out[::-1].astype(np.float64) ** 2)[::-1]
-        fall = 10 * np.log10(energy / energy[0] + 1e-30)
-        t5, t35 = (int(np.argmax(fall < -level)) for level in (5, 35))
-        assert (t35 - t5) * 2 / RATE == pytest.approx(seconds, rel=0.1)
-    left, right = Chain(Reverb(mix=1.0)).render(click, RATE).T
-    assert abs(np.corrcoef(left[2000:RATE], right[2000:RATE])[0, 1]) < 0.3, "wide"
-    damped = Chain(Reverb(damping=0.8, mix=1.0)).render(click, RATE)[:, 0]
-    spectra = [np.abs(np.fft.rfft(x[RATE // 2 : RATE])) for x in (left, damped)]
-    assert spectra[1][5000:].sum() < 0.2 * spectra[0][5000:].sum()
+        out = reverberation(2 * seconds, decay_s=seconds, treble_decay_s=seconds)[0]
+        assert decay_s(out, RATE) == pytest.approx(seconds, rel=0.1)
+    left, right = reverberation(1.0)
+    assert abs(np.corrcoef(left[2000:], right[2000:])[0, 1]) < 0.3, "wide"
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000, 192_000])
+def test_the_treble_decays_as_told_at_every_rate(rate):
+    out = reverberation(2.0, rate, decay_s=1.6, treble_decay_s=0.6, treble_hz=4_000.0)[0]
+    assert decay_s(out, rate, 4_000) == pytest.approx(0.6, rel=0.07)
+    assert decay_s(out, rate, 200) == pytest.approx(1.6, rel=0.1)
+
+
+def test_treble_that_lasts_longer_is_not_damped():
+    """Nor is a frequency above a low sample rate's half an error."""
+    long, same = (reverberation(0.5, decay_s=0.8, treble_decay_s=t) for t in (5.0, 0.8))
+    assert np.array_equal(long, same)
+    assert np.isfinite(reverberation(0.5, 8_000, treble_decay_s=0.1, treble_hz=16_000)).all()
 
 
 def test_the_oscillator_is_a_sine():

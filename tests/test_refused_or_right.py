@@ -454,6 +454,7 @@ ASKED = {
     "loop": lambda w: Sampler([0.0, 1.0], loop=w),
     "loop end": lambda w: Sampler([0.0, 1.0], loop=(0, w)),
     "ceiling": Limiter,
+    "knee": lambda w: Limiter(knee=w),
     "tap": TapPoint,
     "waveform": Oscillator,
     "delay": lambda w: Delay(time_s=w),

@@ -82,6 +82,10 @@ MADE = {
     "iir": (lambda: make_iir(design_iir(bands(12)), 2, FRAMES), in_place(_iir)),
     "dc blocker": (lambda: make_dc_blocker(0.99, 2), in_place(_block_dc)),
     "limiter": (lambda: make_limiter(2, 48_000, ceiling=0.1), in_place(_limit)),
+    "true-peak limiter": (
+        lambda: make_limiter(2, 48_000, ceiling=0.1, true_peak=True),
+        in_place(_limit),
+    ),
     "resampler": (lambda: make_resampler(44_100, 48_000, 2, FRAMES), resampled),
     "convolution": (lambda: make_convolution(bands(400).ravel(), 2), convolved),
     "true peak": (lambda: make_true_peak(2), peaks),

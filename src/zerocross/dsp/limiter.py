@@ -6,6 +6,10 @@ again only at the release's rate, and is smoothed by a moving average as long as
 look-ahead. Every value in that average is at most the gain that the frame needs, so no
 sample comes out above the ceiling. Gains are averaged as integers, exactly, which makes the
 result independent of how the signal is cut into blocks.
+
+Between samples a signal can be louder than at them, and a converter or a coder meets that. With
+``true_peak`` the magnitudes are those of the signal twelve times as dense (`dsp.between`), and each
+counts for the frames before and after it: what lies between samples is held below the ceiling too.
 """
 
 from __future__ import annotations
@@ -15,7 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.compiler import float32_rows, int64_array, kernel
+from zerocross.compiler import float32_array, float32_rows, float64_array, int64_array, kernel
+from zerocross.compiler.primitives.vector import (
+    absolute,
+    f32x16,
+    load,
+    load_first,
+    maximum,
+    select,
+    splat,
+    store,
+)
+from zerocross.dsp.between import BETWEEN_LATE, BETWEEN_PAST, MOST_HIDDEN, peaks_between
 from zerocross.dsp.state import State, check_channels
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
@@ -24,21 +39,28 @@ from zerocross.units import checked_number
 __all__ = ["LIMITER", "limit", "make_limiter"]
 
 _ONE = 1 << 30
+_BLOCK = 1024
+_LANES = 16
 
-#: A limiter: its settings, the frames on their way, the candidates of the sliding minimum (from
-#: ``head`` on, ``count`` of them, in a circle) with the frames that they belong to, and the gains
-#: in the average with their sum. The last gain is ``held``.
+#: A limiter: its settings, of each channel the last ``past`` frames with space for a block, the
+#: candidates of the sliding minimum of ``span`` frames (from ``head`` on, ``count`` of them, in a
+#: circle) with the frames that they belong to, and the gains in the average with their sum. The last
+#: gain is ``held``. Of a block there are the peaks and the gains.
 LIMITER = layout(
     setup=[
         "channels",
         "lookahead",
         "latency_frames",
+        "past",
+        "span",
+        "true_peak",
+        ("scale", "f8"),
         ("ceiling", "f8"),
         ("knee", "f8"),
         ("release", "f8"),
     ],
     audio=[
-        "delay",
+        "recent",
         "candidates",
         "candidate_frames",
         "averaged",
@@ -48,6 +70,8 @@ LIMITER = layout(
         "count",
         "total",
         "held",
+        "peaks",
+        "gains",
     ],
 )
 
@@ -59,6 +83,7 @@ def make_limiter(
     knee: float = 0.9,
     lookahead_s: float = 0.005,
     release_s: float = 0.1,
+    true_peak: bool = False,
 ) -> State:
     """Return a limiter at rest.
 
@@ -71,9 +96,15 @@ def make_limiter(
     ceiling : float
         No sample comes out above it, linear.
     knee : float
-        Share of the ceiling at which limiting begins, from 0 to below 1.
+        Share of the ceiling at which limiting begins, from 0 to below 1. A magnitude ``p`` above
+        ``k = knee * ceiling`` comes out as ``k + r (1 - exp(-(p - k) / r))`` with ``r = ceiling -
+        k``: with 0.9 what is at the ceiling comes out 0.33 dB below it. 0.999 is as good as no knee.
     lookahead_s, release_s : float
         In seconds, more than 0.
+    true_peak : bool
+        Hold what lies between samples below the ceiling too, of signals below 0.45 of the sample
+        rate; the error of the interpolation is 0.04 dB. It looks ahead by 16 frames more, and
+        comes out up to 0.1 dB below what the ceiling would allow.
 
     Returns
     -------
@@ -94,22 +125,31 @@ def make_limiter(
             "below 1, times above 0 and a channel"
         )
     frames = max(1, round(lookahead_s * rate))
+    latency = frames - 1 + (BETWEEN_LATE if true_peak else 0)
+    past = max(latency, BETWEEN_PAST)
+    span = frames + 1 if true_peak else frames  # a peak between two frames is of both
     averaged = aligned_zeros(frames, np.int64)
     averaged[:] = _ONE
     return State(
         LIMITER,
         channels=channels,
         lookahead=frames,
-        latency_frames=frames - 1,
+        latency_frames=latency,
+        past=past,
+        span=span,
+        true_peak=bool(true_peak),
+        scale=MOST_HIDDEN if true_peak else 1.0,
         ceiling=ceiling,
         knee=knee * ceiling,
         release=math.exp(-1 / (release_s * rate)),
-        delay=aligned_zeros((channels, frames)),
-        candidates=aligned_zeros(frames, np.int64),
-        candidate_frames=aligned_zeros(frames, np.int64),
+        recent=aligned_zeros((channels, past + _BLOCK + _LANES)),
+        candidates=aligned_zeros(span, np.int64),
+        candidate_frames=aligned_zeros(span, np.int64),
         averaged=averaged,
         total=frames * _ONE,
         held=_ONE,
+        peaks=aligned_zeros(_BLOCK + _LANES),
+        gains=aligned_zeros(_BLOCK, np.float64),
     )
 
 
@@ -147,14 +187,72 @@ def _take_in(values: Any, frames: Any, now: Any, head: Any, count: Any, wanted: 
 
 
 @kernel
-def _peak_at(rows: Any, i: Any) -> Any:
-    """Return a frame's largest magnitude; what is not finite becomes 0."""
-    peak = 0.0
+def _take_row(row: Any, at: Any, recent: Any, past: Any, frames: Any, peaks: Any) -> None:
+    """Put frames after those of the past, what is not finite as 0; peaks rise to their magnitudes."""
+    zero, endless = splat(f32x16, np.float32(0.0)), splat(f32x16, np.float32(math.inf))
+    for i in range(0, frames, _LANES):
+        x = load_first(f32x16, row, at + i, frames - i)
+        x = select(absolute(x) < endless, x, zero)
+        store(recent, past + i, x)
+        store(peaks, i, maximum(absolute(x), load(f32x16, peaks, i)))
+
+
+@kernel
+def _find_gains(state: Any, frames: Any, peaks: Any, gains: Any) -> None:
+    """Take the peaks of frames in, and write the gains of those that are due for them."""
+    length, scale = state.lookahead, state.scale
+    ceiling, knee, release = state.ceiling, state.knee, state.release
+    averaged = int64_array(state.averaged, length)
+    candidates = int64_array(state.candidates, state.span)
+    candidate_frames = int64_array(state.candidate_frames, state.span)
+    now, slot, head, count = state.now, state.slot, state.head, state.count
+    total, held = state.total, state.held
+    # In float64, where it is exact too: each turn waits for the one before, and conversions take long.
+    lost = np.float64(_ONE - held)
+    for i in range(frames):
+        peak = scale * np.float64(peaks[i])
+        wanted = np.int64(math.floor(_wanted_gain(peak, ceiling, knee) * _ONE))
+        head, count = _take_in(candidates, candidate_frames, now, head, count, wanted)
+        least = np.float64(_ONE - candidates[head])
+        lost = max(least, np.ceil(lost * release))
+        held = _ONE - np.int64(lost)
+        total += held - averaged[slot]
+        averaged[slot] = held
+        slot = _wrapped(slot + 1, length)
+        gains[i] = np.float64(total) / (np.float64(length) * _ONE)
+        now += 1
+    state.now, state.slot, state.head, state.count = now, slot, head, count
+    state.total, state.held = total, held
+
+
+@kernel
+def _give_row(row: Any, at: Any, recent: Any, first: Any, frames: Any, gains: Any) -> None:
+    """Give the frames that are due, from ``first`` on, times their gains."""
+    for i in range(frames):
+        row[at + i] = np.float32(gains[i] * np.float64(recent[first + i]))
+
+
+@kernel
+def _limit_block(state: Any, rows: Any, at: Any, frames: Any) -> None:
+    past = state.past
+    recent = float32_rows(state.recent, state.channels, past + _BLOCK + _LANES)
+    peaks = float32_array(state.peaks, _BLOCK + _LANES)
+    gains = float64_array(state.gains, _BLOCK)
+    for i in range(0, frames, _LANES):
+        store(peaks, i, splat(f32x16, np.float32(0.0)))
     for c in range(rows.shape[0]):
-        if rows[c, i] - rows[c, i] != np.float32(0.0):
-            rows[c, i] = np.float32(0.0)
-        peak = max(peak, abs(np.float64(rows[c, i])))
-    return peak
+        _take_row(rows[c], at, recent[c], past, frames, peaks)
+    if state.true_peak != 0:
+        for i in range(0, frames, _LANES):
+            store(peaks, i, splat(f32x16, np.float32(0.0)))
+        for c in range(rows.shape[0]):
+            peaks_between(recent[c][past - BETWEEN_PAST :], frames, peaks)
+    _find_gains(state, frames, peaks, gains)
+    for c in range(rows.shape[0]):
+        row = recent[c]
+        _give_row(rows[c], at, row, past - state.latency_frames, frames, gains)
+        for i in range(0, past, _LANES):
+            store(row, i, load(f32x16, row, frames + i))
 
 
 @kernel
@@ -175,27 +273,8 @@ def limit(state: Any, rows: Any, frames: Any) -> None:
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
-    length = state.lookahead
-    ceiling, knee, release = state.ceiling, state.knee, state.release
-    delay = float32_rows(state.delay, state.channels, length)
-    averaged = int64_array(state.averaged, length)
-    candidates = int64_array(state.candidates, length)
-    candidate_frames = int64_array(state.candidate_frames, length)
-    now, slot, head, count = state.now, state.slot, state.head, state.count
-    total, held = state.total, state.held
-    for i in range(frames):
-        wanted = np.int64(math.floor(_wanted_gain(_peak_at(rows, i), ceiling, knee) * _ONE))
-        head, count = _take_in(candidates, candidate_frames, now, head, count, wanted)
-        risen = _ONE - np.int64(math.ceil((_ONE - held) * release))
-        held = min(candidates[head], risen)
-        total += held - averaged[slot]
-        averaged[slot] = held
-        gain = np.float64(total) / (np.float64(length) * _ONE)
-        oldest = _wrapped(slot + 1, length)
-        for c in range(rows.shape[0]):
-            delay[c, slot] = rows[c, i]
-            rows[c, i] = np.float32(gain * np.float64(delay[c, oldest]))
-        slot = oldest
-        now += 1
-    state.now, state.slot, state.head, state.count = now, slot, head, count
-    state.total, state.held = total, held
+    done = 0
+    while done < frames:
+        count = min(frames - done, _BLOCK)
+        _limit_block(state, rows, done, count)
+        done += count

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from zerocross.compiler import kernel
+from zerocross.compiler import float32_array, kernel
+from zerocross.dsp.blep import BLEP_SIZE, band_limit, design_blep
 from zerocross.dsp.decibels import gain_of_db
 from zerocross.effects.voices import VOICES, end_notes, envelope, take_notes
 from zerocross.errors import UsageError
@@ -18,34 +19,27 @@ from zerocross.units import shown
 
 __all__ = ["WAVEFORMS", "Oscillator"]
 
-#: Waveforms by name. Saw and square are band-limited at their jumps (polynomials: V. Valimaki, A.
-#: Huovilainen, IEEE Signal Processing Magazine 24, 2007); the triangle's harmonics fall by themselves.
+#: Waveforms by name. The last three are band-limited at their jumps and corners (`dsp.blep`).
 WAVEFORMS = ("sine", "saw", "square", "triangle")
+#: From this share of the sample rate on nothing of a waveform is let through, its fundamental included.
+_ALL_STOPPED = 0.6
 
 
 @kernel
-def _jump(t: Any, step: Any) -> Any:
-    """Return what rounds off a jump of 2 at phase 0."""
-    if t < step:
-        x = t / step
-        return 2.0 * x - x * x - 1.0
-    if t > 1.0 - step:
-        x = (t - 1.0) / step
-        return x * x + 2.0 * x + 1.0
-    return 0.0
-
-
-@kernel
-def _wave(shape: Any, t: Any, step: Any) -> Any:
+def _wave(shape: Any, lack: Any, t: Any, step: Any) -> Any:
     """Return a waveform at a phase of 0 to 1, ``step`` of it a sample."""
     if shape == 0:
         return math.sin(2.0 * math.pi * t)
+    if step >= _ALL_STOPPED:
+        return 0.0
     if shape == 1:
-        return 2.0 * t - 1.0 - _jump(t, step)
+        return 2.0 * t - 1.0 - 2.0 * band_limit(lack, t, step, -1.0)
+    half = t + 0.5 if t < 0.5 else t - 0.5
     if shape == 2:
-        half = t + 0.5 if t < 0.5 else t - 0.5
-        return (1.0 if t < 0.5 else -1.0) + _jump(t, step) - _jump(half, step)
-    return 1.0 - 4.0 * abs(t - 0.5)
+        both = band_limit(lack, t, step, -1.0) - band_limit(lack, half, step, -1.0)
+        return (1.0 if t < 0.5 else -1.0) + 2.0 * both
+    both = band_limit(lack, t, step, 1.0) - band_limit(lack, half, step, 1.0)
+    return 1.0 - 4.0 * abs(t - 0.5) + 8.0 * step * both
 
 
 @processor(instrument=True)
@@ -54,6 +48,11 @@ class Oscillator:
 
     Without ``notes`` it sounds all the time at its frequency; with them it plays up to 16 notes
     at a time (``note_on``, ``note_off``), each with attack, decay, sustain and release.
+
+    Saw, square and triangle hold the harmonics of their Fourier series up to 0.408 of the sample
+    rate (18 kHz of 44.1), and no alias under it as loud as -90 dB of the fundamental, which may be
+    up to a tenth of the rate. As all band-limited jumps, theirs overshoot: at a gain of 0 dB a saw
+    reaches 1.18, a square 1.28.
 
     Parameters
     ----------
@@ -71,6 +70,7 @@ class Oscillator:
     shape: int = 0
     plays_notes: int = 0
     phase: float = 0.0
+    lack: int = 0
 
     def __init__(self, waveform: str = "sine", notes: bool = False, **values: float) -> None:
         if not isinstance(waveform, str) or waveform not in WAVEFORMS:
@@ -82,14 +82,16 @@ class Oscillator:
         self.note, self.stage = np.full(VOICES, -1), np.zeros(VOICES, np.int64)
         self.level, self.velocity = np.zeros(VOICES), np.zeros(VOICES)
         self.phases = np.zeros(VOICES)
+        self.lack = design_blep(bend=WAVEFORMS[self.shape] == "triangle").ctypes.data
 
     def process(self, block: Any) -> None:
         gain = gain_of_db(self.gain_db)
+        lack = float32_array(self.lack, BLEP_SIZE)
         first = block.output[0]
         if self.plays_notes == 0:
             step = self.frequency / block.sample_rate
             for i in range(block.frames):
-                first[i] = np.float32(gain * _wave(self.shape, self.phase, step))
+                first[i] = np.float32(gain * _wave(self.shape, lack, self.phase, step))
                 self.phase += step
                 self.phase -= math.floor(self.phase)
         else:
@@ -113,7 +115,7 @@ class Oscillator:
                         0.001 * self.release_ms * block.sample_rate,
                     )
                     t = self.phases[v]
-                    first[i] += np.float32(loud * level * _wave(self.shape, t, step))
+                    first[i] += np.float32(loud * level * _wave(self.shape, lack, t, step))
                     t += step
                     self.phases[v] = t - math.floor(t)
         for c in range(1, block.channels):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.compiler import float32_rows
+from zerocross.compiler import float32_rows, kernel
 from zerocross.dsp.decibels import gain_of_db
 from zerocross.effects.voices import VOICES, end_notes, envelope, take_notes
 from zerocross.errors import UsageError
@@ -35,12 +35,32 @@ def _checked_loop(loop: Any, frames: int) -> tuple[int, int]:
     return first, end
 
 
+@kernel
+def _looped(at: Any, first: Any, end: Any) -> Any:
+    """Return which frame of a recording comes at a place, which may lie behind a loop's end."""
+    return first + (at - first) % (end - first) if 0 < end <= at else at
+
+
+@kernel
+def _behind(place: Any, first: Any, end: Any) -> Any:
+    """Return where in a loop a place is.
+
+    It runs on to a frame behind the end, and goes back to one behind the loop's first: so the frame
+    before it is of the loop too, while the first time through it is what the recording has there.
+    """
+    if end == 0 or place < end + 1:
+        return place
+    length = end - first
+    return place - length * (1 + (place - (end + 1)) // length)
+
+
 @processor(instrument=True)
 class Sampler:
     """Plays a recording at the pitch of each note, up to 16 at a time; its input is not heard.
 
     Between samples it interpolates with third-order polynomials (Hermite, four points), so notes
-    far above the recording's own alias as samplers of that kind do.
+    far above the recording's own alias as samplers of that kind do. In a loop the points are those
+    of the loop too: after its last frame comes its first.
 
     Parameters
     ----------
@@ -105,6 +125,7 @@ class Sampler:
         take_notes(block.events, self.note, self.stage, self.level, self.velocity, self.places)
         end_notes(block.events, self.note, self.stage)
         gain = gain_of_db(self.gain_db)
+        first, end = self.loop_first, self.loop_end
         whole = float32_rows(self.data, self.rows, self.frames + 2 * _PAD)
         for c in range(block.channels):
             for i in range(block.frames):
@@ -126,20 +147,18 @@ class Sampler:
                 )
                 at = int(self.places[v])
                 t = self.places[v] - at
+                second = _looped(at, first, end)
+                third = _looped(at + 1, first, end)
+                fourth = _looped(at + 2, first, end)
                 for c in range(block.channels):
                     row = whole[c % self.rows]
-                    a, b = np.float64(row[at + 1]), np.float64(row[at + 2])
-                    d, e = (
-                        np.float64(row[at + 3]),
-                        np.float64(row[at + 4 if at + 4 < row.size else at + 3]),
-                    )
+                    a, b = np.float64(row[at + 1]), np.float64(row[_PAD + second])
+                    d, e = np.float64(row[_PAD + third]), np.float64(row[_PAD + fourth])
                     c1 = 0.5 * (d - a)
                     c2 = a - 2.5 * b + 2.0 * d - 0.5 * e
                     c3 = 0.5 * (e - a) + 1.5 * (b - d)
                     sample = ((c3 * t + c2) * t + c1) * t + b
                     block.output[c, i] += np.float32(loud * level * sample)
-                self.places[v] += step
-                if self.loop_end > 0 and self.places[v] >= self.loop_end:
-                    self.places[v] -= self.loop_end - self.loop_first
-                if self.places[v] >= self.frames:
+                self.places[v] = _behind(self.places[v] + step, first, end)
+                if end == 0 and self.places[v] >= self.frames:
                     self.stage[v] = 0
