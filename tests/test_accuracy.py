@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import accuracy  # noqa: E402
+
 from conftest import need, need_library  # noqa: E402
 
 
