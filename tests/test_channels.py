@@ -82,6 +82,7 @@ def test_masks_of_wav(tmp_path, channels, mask, order):
     [
         ("0x107", (L, R, C, "rear centre")),
         ("0X00000603", (L, R, LS, RS)),
+        ("0x63f", (L, R, C, LFE)),
         ("0x3", (L, R, LS, RS)),
         ("107", (L, R, LS, RS)),
         ("0xfffffffff", (L, R, LS, RS)),

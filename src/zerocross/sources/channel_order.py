@@ -58,9 +58,10 @@ def channel_order(file: soundfile.SoundFile, location: PathLike) -> tuple[str, .
 
 
 def _of_map(file: soundfile.SoundFile) -> list[str]:
-    """Return the positions that libsndfile tells, as far as they are known."""
-    if file.format == "AIFF":  # 1.2.2 answers with addresses of its own
-        return []
+    """Return the positions that libsndfile tells, as far as they are known.
+
+    Of AIFF 1.2.2 tells addresses of its own, and zeros, which are no positions.
+    """
     ffi, library = soundfile._ffi, soundfile._snd
     numbers = ffi.new("int[]", file.channels)
     size = ffi.sizeof("int") * file.channels
