@@ -17,6 +17,7 @@ import soundfile
 
 from conftest import need
 from zerocross import Chain, SourceError, UsageError, render
+from zerocross.cli.file_spectrum import spectrum_of_file
 from zerocross.dsp.bs1770 import design_weights
 from zerocross.dsp.r128 import Loudness
 from zerocross.effects import LoudnessMeter
@@ -176,6 +177,18 @@ def test_rendering_mixes_down_and_chains_keep_the_order(tmp_path):
     assert render(tmp_path / "a.flac", tmp_path / "a.wav").channels == 2
     through = Chain(LoudnessMeter()).render(tmp_path / "a.flac")
     assert np.abs(through - data).max() < 1e-6
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_spectra_of_files_are_of_the_downmix(tmp_path, subtype):
+    """A tone in the left surround alone: 3 dB lower in the left row, and not in the right one."""
+    data = np.zeros((RATE, 6))
+    data[:, 3] = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)
+    soundfile.write(tmp_path / "a.ogg", data, RATE, subtype)
+    left, right = spectrum_of_file(tmp_path / "a.ogg", mix="stereo").peak_dbfs
+    assert left.max() == pytest.approx(-23.0, abs=0.3) and right.max() < -60
+    mono = spectrum_of_file(tmp_path / "a.ogg").peak_dbfs[0]
+    assert mono.max() == pytest.approx(-29.0, abs=0.3)
 
 
 # --- mono -----------------------------------------------------------------------------------------
