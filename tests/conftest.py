@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -56,6 +57,17 @@ def need_module(name: str) -> None:
     if tried.returncode != 0:
         last = (tried.stderr.strip().splitlines() or [f"exit {tried.returncode}"])[-1]
         message = f"{name} cannot be imported ({last}); see CONTRIBUTING.md"
+        if ON_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+def need_library(name: str) -> None:
+    """Skip the test (on CI: fail it) where a shared library cannot be loaded."""
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        message = f"{name} is not installed; see CONTRIBUTING.md"
         if ON_CI:
             pytest.fail(message)
         pytest.skip(message)

@@ -70,7 +70,7 @@ def bad_files(folder):
         (folder / name).write_bytes(wav)
         cases[name] = (b"", "resample it first")
     soundfile.write(folder / "many.wav", np.zeros((480, 64), np.float32), 48_000, "FLOAT")
-    cases["many.wav"] = (b"", "64 channels; mono, stereo and 5.1 can be played")
+    cases["many.wav"] = (b"", "64 channels; 1 to 8 can be played")
     soundfile.write(folder / "none.wav", np.zeros((0, 2), np.float32), 48_000, "FLOAT")
     cases["none.wav"] = (b"", "holds no audio")
     return {name: words for name, (_, words) in cases.items()}

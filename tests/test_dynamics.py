@@ -205,7 +205,7 @@ def test_peaks_between_samples_are_where_scipy_finds_them():
 
 
 @pytest.mark.parametrize("true_peak", [False, True])
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", EACH_LEVEL)
 def test_a_limiter_of_broken_samples_is_one_of_silence(level, true_peak):
     signal = bursts(3000)
     signal[0, 100], signal[1, 200] = np.nan, np.inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from pathlib import Path
@@ -109,19 +110,23 @@ def _print_preset(preset: Preset, rate: int) -> None:
     """,
 )
 @click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.option(
+    "--dual-mono",
+    is_flag=True,
+    help="Count mono twice (+3.01 LU), as stereo plays it; ReplayGain stays.",
+)
 @JSON
-def loudness(paths: tuple[str, ...], as_json: bool) -> int:
+def loudness(paths: tuple[str, ...], dual_mono: bool, as_json: bool) -> int:
     """Measure loudness and true peaks (EBU R 128), and the gain of ReplayGain 2.0."""
     from zerocross.cli.paths import expand
 
     files, problems = expand(paths)
-    found = _measure(files, problems)
+    found = _measure(files, problems, dual_mono)
     for problem in problems:
         print_error(problem)
     if as_json:
         listed = [
             {k: None if v == -math.inf else v for k, v in dataclasses.asdict(m).items()}
-            | {"replaygain_db": m.replaygain_db}
             for m in found
         ]
         say(json.dumps(listed, indent=2))
@@ -130,7 +135,7 @@ def loudness(paths: tuple[str, ...], as_json: bool) -> int:
     return 1 if problems else 0
 
 
-def _measure(files: list[str], problems: list[SourceError]) -> list[Measured]:
+def _measure(files: list[str], problems: list[SourceError], dual_mono: bool) -> list[Measured]:
     """Return what was measured of files; those that cannot be read are added to the problems."""
     from zerocross.loudness.files import measure
 
@@ -139,10 +144,20 @@ def _measure(files: list[str], problems: list[SourceError]) -> list[Measured]:
         step = progress_callback(bar)
         for place, path in enumerate(files):
             try:
-                found.append(measure(path, lambda x, k=place: step((k + x) / len(files))))  # type: ignore[misc]
+                share = functools.partial(lambda k, x: step((k + x) / len(files)), place)
+                found.append(measure(path, share, dual_mono=dual_mono))
             except SourceError as error:
                 problems.append(error)
     return found
+
+
+def _words_on_mono(found: list[Measured]) -> str:
+    """Return how mono was counted, where there is any."""
+    if any(m.dual_mono for m in found):
+        return "; mono counted twice, but for ReplayGain"
+    if any(m.channels == ("mono",) for m in found):
+        return "; mono counted once (BS.1770), see --dual-mono"
+    return ""
 
 
 def _loudness_table(found: list[Measured]) -> Table:
@@ -155,7 +170,7 @@ def _loudness_table(found: list[Measured]) -> Table:
         "short-term max",
         "true peak",
         "ReplayGain",
-        caption="LUFS, LU, LUFS, dBTP, dB",
+        caption="LUFS, LU, LUFS, dBTP, dB" + _words_on_mono(found),
     )
     for m in found:
         table.add_row(

@@ -103,7 +103,7 @@ def spectrum_of_file(
             mix=mix,
             decay_s=0.0,
             sample_rate=source.sample_rate,
-            channels=source.channels,
+            channels=min(source.channels, 2),
         )
         power = np.zeros(spectrum.levels.shape)
         peak = np.full(spectrum.levels.shape, -200.0)
@@ -139,7 +139,7 @@ def spectrogram_of_file(
             long_fft_size=16_384,
             decay_s=0.0,
             sample_rate=source.sample_rate,
-            channels=source.channels,
+            channels=min(source.channels, 2),
         )
         hop = max(_LEAST_HOP, (source.frames or 0) // columns)
         rows, times = [], [0.0]
@@ -158,10 +158,15 @@ def spectrogram_of_file(
 def _windows(
     source: OpenSource, spectrum: Spectrum, hop: int, progress: Progress | None
 ) -> Iterator[int]:
-    """Yield after every hop of a file how many frames are done, the spectrum updated."""
-    done = 0
+    """Yield after every hop of a file how many frames are done, the spectrum updated.
+
+    More than two channels are mixed down to stereo as they are for playing.
+    """
+    done, matrix = 0, source.matrix(2)
     for samples in source.chunks(_CHUNK):
         clean = np.nan_to_num(samples.T, nan=0.0, posinf=0.0, neginf=0.0)
+        if source.channels > 2:
+            clean = matrix @ clean
         for start in range(0, clean.shape[1], hop):
             piece = clean[:, start : start + hop]
             spectrum.push(piece)

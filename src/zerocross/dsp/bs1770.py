@@ -1,4 +1,4 @@
-"""What loudness is measured by: ITU-R BS.1770-4's weighting, and energies of 100 ms.
+"""What loudness is measured by: ITU-R BS.1770-5's weighting, and energies of 100 ms.
 
 Frames are K-weighted (a shelf and a high pass, designed for any sample rate from the analogue filters
 behind the recommendation's 48 kHz coefficients) and their energy is added up in pieces of 100 ms.
@@ -8,6 +8,7 @@ What is read off the pieces is in `dsp.r128`. Peaks are those of `dsp.true_peak`
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from zerocross.compiler import (
     store_release,
 )
 from zerocross.dsp.biquad import CASCADE, cascade, design_cascade, make_cascade
+from zerocross.dsp.channels import MAX_PLACED, POSITIONS, WAV_ORDERS
 from zerocross.dsp.state import State
 from zerocross.dsp.true_peak import TRUE_PEAK, make_true_peak, true_peak
 from zerocross.errors import UsageError
@@ -29,24 +31,15 @@ from zerocross.memory import aligned_zeros, layout
 from zerocross.units import checked_whole, db_to_gain
 
 __all__ = [
-    "CHANNEL_WEIGHTS",
     "LOUDNESS",
     "MOST_PIECES",
     "LoudnessState",
     "design_k_weighting",
+    "design_weights",
     "make_loudness",
     "measure_loudness",
 ]
 
-#: Weights by number of channels (L R C LFE Ls Rs): surrounds count 1.5 dB more, LFE not at all.
-CHANNEL_WEIGHTS: dict[int, tuple[float, ...]] = {
-    1: (1.0,),
-    2: (1.0, 1.0),
-    3: (1.0, 1.0, 1.0),
-    4: (1.0, 1.0, 1.41, 1.41),
-    5: (1.0, 1.0, 1.0, 1.41, 1.41),
-    6: (1.0, 1.0, 1.0, 0.0, 1.41, 1.41),
-}
 _PIECE_S = 0.1
 #: Pieces that are kept: 14 hours; then the oldest make room.
 MOST_PIECES = 1 << 19
@@ -56,7 +49,7 @@ _BLOCK = 4096
 #: of the pieces so far, with the sums of the piece that is being filled.
 LOUDNESS = layout(
     setup=["channels", "piece_frames", "weights", "filter", "peaks"],
-    audio=["weighted", "pieces", "count", "filled", ("sums", "f8", (6,))],
+    audio=["weighted", "pieces", "count", "filled", ("sums", "f8", (MAX_PLACED,))],
 )
 
 
@@ -79,6 +72,41 @@ def design_k_weighting(sample_rate: float) -> npt.NDArray[np.float64]:
     a0 = 1 + k / q + k * k
     high_pass = [1.0, -2.0, 1.0, 1.0, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
     return np.array([shelf, high_pass])
+
+
+def design_weights(order: Sequence[str], dual_mono: bool = False) -> tuple[float, ...]:
+    """Return what each channel's energy counts, by its azimuth: BS.1770-5, Annexes 1 and 3.
+
+    Parameters
+    ----------
+    order : sequence of str
+        Each channel's position, one of `channels.POSITIONS`.
+    dual_mono : bool
+        Whether mono counts twice, as the two channels that it is played by.
+
+    Returns
+    -------
+    tuple of float
+        1.41 for what is 60 to 120 degrees from the front, 0 for an LFE, 1 for the others.
+
+    Raises
+    ------
+    UsageError
+        For another position.
+
+    """
+    if tuple(order) == ("mono",):
+        return (2.0 if dual_mono else 1.0,)
+    strange = [name for name in order if name not in POSITIONS]
+    if strange:
+        raise UsageError(f"a channel at the {strange[0]}: give {', '.join(POSITIONS)}")
+    return tuple(_weight(POSITIONS[name].azimuth) for name in order)
+
+
+def _weight(azimuth: float | None) -> float:
+    if azimuth is None:
+        return 0.0
+    return 1.41 if 60 <= abs(azimuth) <= 120 else 1.0
 
 
 @kernel
@@ -176,29 +204,38 @@ class LoudnessState(State):
             self.peaks.reset()
 
 
-def make_loudness(sample_rate: int, channels: int, peaks: bool = True) -> LoudnessState:
+def make_loudness(
+    sample_rate: int,
+    channels: int,
+    peaks: bool = True,
+    order: Sequence[str] | None = None,
+    dual_mono: bool = False,
+) -> LoudnessState:
     """Return a measurement that has heard nothing; parameters as `r128.Loudness`.
 
     Raises
     ------
     UsageError
-        For another number of channels, or another rate.
+        For another number of channels or another rate, or an order that does not fit.
 
     """
     channels = checked_whole("channels", channels, -(1 << 62), 1 << 62)
     sample_rate = checked_whole("sample_rate", sample_rate, -(1 << 62), 1 << 62, "Hz")
-    if channels not in CHANNEL_WEIGHTS or not 8_000 <= sample_rate <= 768_000:
+    if channels not in WAV_ORDERS or not 8_000 <= sample_rate <= 768_000:
         raise UsageError(
-            f"loudness of {channels} channels at {sample_rate} Hz: give 1 to 6 channels and "
-            "8000 to 768000 Hz"
+            f"loudness of {channels} channels at {sample_rate} Hz: give 1 to {MAX_PLACED} "
+            "channels and 8000 to 768000 Hz"
         )
+    weights = design_weights(WAV_ORDERS[channels] if order is None else order, dual_mono)
+    if len(weights) != channels:
+        raise UsageError(f"an order of {len(weights)} channels for {channels}; give one for each")
     weighting = make_cascade(design_cascade(design_k_weighting(sample_rate)), channels)
     between = make_true_peak(channels) if peaks else None
     made = LoudnessState(
         LOUDNESS,
         channels=channels,
         piece_frames=round(_PIECE_S * sample_rate),
-        weights=np.array(CHANNEL_WEIGHTS[channels], np.float64),
+        weights=np.array(weights),
         filter=weighting,
         peaks=0 if between is None else between,
         weighted=aligned_zeros((channels, _BLOCK)),

@@ -1,13 +1,13 @@
-"""Channel layouts: which mixes exist and the matrices that make them.
+"""Mixing channels to stereo and mono: the matrices, and the kernels that apply them.
 
-The downmix of 5.1 to stereo is that of ITU-R BS.775-4, Table 2 (3/2 to 2/0): the centre and
-the surrounds at -3 dB, the LFE channel left out. Its sum can exceed full scale by up to
-7.7 dB; nothing is scaled, so that a downmix is as loud as the recommendation says.
+The downmix is that of ITU-R BS.775-4, Table 2, from the positions of `dsp.channels`. Its sum can exceed
+full scale, by up to 7.7 dB for 5.1; nothing is scaled, so that a downmix is as loud as the
+recommendation says.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,64 +21,46 @@ from zerocross.compiler.primitives.vector import (
     splat,
     store_first,
 )
+from zerocross.dsp.channels import MAX_PLACED, POSITIONS
 from zerocross.errors import UsageError
 
-__all__ = ["LAYOUT_5_1", "MAX_INPUTS", "accumulate", "design_mix", "mix_interleaved"]
-
-#: Most channels that a source may have.
-MAX_INPUTS = 6
-
-#: Order of 5.1 channels in WAV and FLAC.
-LAYOUT_5_1 = ("left", "right", "centre", "lfe", "left surround", "right surround")
-
-_HALF_POWER = math.sqrt(0.5)
-_BS775 = np.array(
-    [
-        [1.0, 0.0, _HALF_POWER, 0.0, _HALF_POWER, 0.0],
-        [0.0, 1.0, _HALF_POWER, 0.0, 0.0, _HALF_POWER],
-    ]
-)
+__all__ = ["accumulate", "design_mix", "mix_interleaved"]
 
 
-def design_mix(
-    inputs: int, outputs: int, order: tuple[str, ...] = LAYOUT_5_1
-) -> npt.NDArray[np.float32]:
-    """Return the matrix that mixes one layout into another.
+def design_mix(order: Sequence[str], outputs: int) -> npt.NDArray[np.float32]:
+    """Return the matrix that mixes channels to stereo or mono.
 
     Parameters
     ----------
-    inputs : {1, 2, 6}
-        Channels of the source.
+    order : sequence of str
+        Each channel's position, one of `channels.POSITIONS`; 1 to 8.
     outputs : {1, 2}
         Channels of the stream.
-    order : tuple of str
-        For 6 channels, the order in which the source has them.
 
     Returns
     -------
-    ndarray, shape (outputs, inputs), float32
-        Mono goes to both sides unchanged; stereo becomes mono as half the sum, so that
-        mono as stereo comes back unchanged and nothing can clip.
+    ndarray, shape (outputs, channels), float32
+        To stereo by the positions' shares; mono goes to both sides unchanged. To mono half the sum
+        of that, so that mono as stereo comes back unchanged and stereo cannot clip.
 
     Raises
     ------
     UsageError
-        For any other number of channels.
+        For another number of channels, or a position that is not known.
 
     """
-    if inputs == outputs and inputs in (1, 2):
-        return np.eye(inputs, dtype=np.float32)
-    stereo = {1: np.array([[1.0], [1.0]]), 2: np.eye(2), 6: _BS775}.get(inputs)
-    if stereo is None or outputs not in (1, 2):
+    strange = [name for name in order if name not in POSITIONS]
+    if strange or not 1 <= len(order) <= MAX_PLACED or outputs not in (1, 2):
+        at = f", one at the {strange[0]}," if strange else ""
         raise UsageError(
-            f"{inputs} channels to {outputs} cannot be mixed; mono, stereo and 5.1 sources "
-            "and mono and stereo outputs can"
+            f"{len(order)} channels{at} to {outputs} cannot be mixed; 1 to {MAX_PLACED} at the "
+            "height of the ears can, to mono and stereo"
         )
-    if inputs == 6:
-        stereo = stereo[:, [LAYOUT_5_1.index(name) for name in order]]
+    shares = [(POSITIONS[name].to_left, POSITIONS[name].to_right) for name in order]
+    stereo = np.array(shares).T
     if outputs == 1:
-        stereo = stereo.sum(axis=0, keepdims=True) * (0.5 if inputs > 1 else 0.0)
-    return stereo.astype(np.float32)
+        stereo = stereo.sum(axis=0, keepdims=True) * 0.5
+    return stereo.astype(np.float32, order="C")
 
 
 @kernel

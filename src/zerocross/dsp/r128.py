@@ -1,12 +1,14 @@
 """Loudness by EBU R 128: momentary, short-term, integrated, range, peaks.
 
 All follow from the energies of `dsp.bs1770`: momentary is the last four pieces of 100 ms, short-term
-the last thirty, integrated is gated (BS.1770-4, Annex 1), the range is EBU Tech 3342's.
+the last thirty, integrated is gated (BS.1770-5, Annex 1), the range is EBU Tech 3342's, of short-term
+loudness every 100 ms (libebur128's has it every second).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,15 +40,29 @@ class Loudness:
     sample_rate : int
         In Hz, 8000 to 768000.
     channels : int
-        1 to 6, in the order of `CHANNEL_WEIGHTS`.
+        1 to 8.
     peaks : bool
         Whether sample and true peaks are looked for.
+    order : sequence of str or None
+        Each channel's position, of `channels.POSITIONS`; None for the order of WAV and FLAC.
+    dual_mono : bool
+        Whether mono counts as the two channels that it is played by, 3.01 LU more than BS.1770 has it.
+        Other than mono is not touched.
 
     """
 
-    def __init__(self, sample_rate: int, channels: int = 2, peaks: bool = True) -> None:
+    def __init__(
+        self,
+        sample_rate: int,
+        channels: int = 2,
+        peaks: bool = True,
+        *,
+        order: Sequence[str] | None = None,
+        dual_mono: bool = False,
+    ) -> None:
         self.sample_rate, self.channels = sample_rate, channels
-        self.record = make_loudness(sample_rate, channels, peaks)
+        self.dual_mono = dual_mono and channels == 1
+        self.record = make_loudness(sample_rate, channels, peaks, order, dual_mono)
         self._pieces = self.record.arrays["pieces"]
 
     def reset(self) -> None:
@@ -91,12 +107,12 @@ class Loudness:
     @property
     def integrated_lufs(self) -> float:
         """Of everything, gated."""
-        blocks = self._windows(_MOMENTARY)
-        loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
-        if len(loud) == 0:
-            return -math.inf
-        gate = float(_lufs(loud.mean())) + _RELATIVE_GATE
-        return float(_lufs(loud[_lufs(loud) > gate].mean()))
+        return _gated_lufs(self._windows(_MOMENTARY))
+
+    @property
+    def replaygain_lufs(self) -> float:
+        """What ReplayGain 2.0 goes by: of everything, gated, mono counted once."""
+        return _gated_lufs(self._windows(_MOMENTARY) / (2.0 if self.dual_mono else 1.0))
 
     @property
     def range_lu(self) -> float:
@@ -106,7 +122,8 @@ class Loudness:
         if len(loud) == 0:
             return 0.0
         gate = float(_lufs(loud.mean())) + _RANGE_GATE
-        low, high = np.percentile(_lufs(loud[_lufs(loud) > gate]), [10, 95])
+        kept = _lufs(loud[_lufs(loud) > gate])
+        low, high = np.percentile(kept, [10, 95], method="nearest")  # as the text's own program
         return float(high - low)
 
     @property
@@ -132,6 +149,15 @@ class Loudness:
     def _peak(self, name: str) -> float:
         peaks = self.record.peaks
         return 0.0 if peaks is None else float(peaks[name])
+
+
+def _gated_lufs(blocks: npt.NDArray[np.float64]) -> float:
+    """Return the loudness of the energies of 400 ms that are neither silent nor quiet beside others."""
+    loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
+    if len(loud) == 0:
+        return -math.inf
+    gate = float(_lufs(loud.mean())) + _RELATIVE_GATE
+    return float(_lufs(loud[_lufs(loud) > gate].mean()))
 
 
 def _lufs(energy: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -95,12 +96,26 @@ class TapPoint:
 
 @processor
 class LoudnessMeter:
-    """Measures loudness (`dsp.r128`) and true peaks of what passes."""
+    """Measures loudness (`dsp.r128`) and true peaks of what passes.
+
+    Parameters
+    ----------
+    order : sequence of str or None
+        Each channel's position, of `dsp.channels.POSITIONS`; None for the order of WAV and FLAC.
+    dual_mono : bool
+        Whether mono counts twice (+3.01 LU), as it does when stereo plays it.
+
+    """
 
     address: int = 0
 
+    def __init__(self, order: Sequence[str] | None = None, dual_mono: bool = False) -> None:
+        self._order, self._dual_mono = order, dual_mono
+
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
-        self._meter = Loudness(round(sample_rate), channels)
+        self._meter = Loudness(
+            round(sample_rate), channels, order=self._order, dual_mono=self._dual_mono
+        )
         self.address = self._meter.record.address
 
     def process(self, block: Any) -> None:

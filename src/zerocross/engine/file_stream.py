@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from zerocross.devices.client import Client
 from zerocross.devices.miniaudio import DEFAULT_BLOCK, Device
-from zerocross.dsp.mix import MAX_INPUTS
+from zerocross.dsp.channels import MAX_PLACED
 from zerocross.dsp.polyphase import checked_quality
 from zerocross.dsp.resample import Resampler, make_resampler
 from zerocross.engine import decode
@@ -144,7 +144,7 @@ class FileStream(ChainHost):
 
     def _set_up_decoder(self) -> None:
         room = {
-            "scratch": aligned_zeros(CHUNK * MAX_INPUTS),
+            "scratch": aligned_zeros(CHUNK * MAX_PLACED),
             "mixed": aligned_zeros(CHUNK * self.channels),
             "rows_in": aligned_zeros((self.channels, CHUNK)),
             "rows_out": aligned_zeros((self.channels, RESAMPLED_CHUNK)),

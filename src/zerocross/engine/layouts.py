@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zerocross.dsp.mix import MAX_INPUTS
+from zerocross.dsp.channels import MAX_PLACED
 from zerocross.dsp.ramp import RAMP
 from zerocross.engine.counters import counted_by
 from zerocross.graph.block import MAX_CHANNELS
@@ -82,7 +82,7 @@ SOURCE = np.dtype(
         ("at_frame", "i8"),
         ("fade_out", "i8"),
         ("identity", "i8"),
-        ("matrix", "f4", (PLAYED_CHANNELS * MAX_INPUTS,)),
+        ("matrix", "f4", (PLAYED_CHANNELS * MAX_PLACED,)),
     ],
     align=True,
 )

@@ -1,14 +1,18 @@
-"""The loudness of files: BS.1770, EBU R 128 and ReplayGain 2.0's reference."""
+"""The loudness of files: BS.1770, EBU R 128 and ReplayGain 2.0's reference.
+
+Each channel counts by where the file has it (`sources.channel_order`, `bs1770.design_weights`).
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable
 
 import numpy as np
 
+from zerocross.dsp.bs1770 import design_weights
 from zerocross.dsp.r128 import Loudness
+from zerocross.files import PathLike
 from zerocross.sources.file import open_source
 
 __all__ = ["REPLAYGAIN_LUFS", "Measured", "measure"]
@@ -36,6 +40,14 @@ class Measured:
         Highest peaks.
     seconds : float
         Length.
+    replaygain_db : float
+        The gain that brings it to -18 LUFS, mono counted once as ReplayGain has it; 0 for silence.
+    channels : tuple of str
+        Where each channel is.
+    weights : tuple of float
+        What each channel's energy counts.
+    dual_mono : bool
+        Whether this is mono that was measured as the two channels that it is played by.
 
     """
 
@@ -47,25 +59,25 @@ class Measured:
     true_peak_dbtp: float
     sample_peak_dbfs: float
     seconds: float
-
-    @property
-    def replaygain_db(self) -> float:
-        """The gain that brings it to -18 LUFS; 0 for silence."""
-        silent = self.integrated_lufs == -np.inf
-        return 0.0 if silent else REPLAYGAIN_LUFS - self.integrated_lufs
+    replaygain_db: float
+    channels: tuple[str, ...]
+    weights: tuple[float, ...]
+    dual_mono: bool
 
 
 def measure(
-    path: str | os.PathLike[str], progress: Callable[[float], None] | None = None
+    path: PathLike, progress: Callable[[float], None] | None = None, *, dual_mono: bool = False
 ) -> Measured:
     """Measure a file.
 
     Parameters
     ----------
     path : path-like
-        The file; 1 to 6 channels.
+        The file; 1 to 8 channels.
     progress : callable or None
         Told the share that is done, 0 to 1.
+    dual_mono : bool
+        Whether mono counts twice (+3.01 LU), as it does when stereo plays it. BS.1770 counts it once.
 
     Raises
     ------
@@ -75,7 +87,9 @@ def measure(
     """
     source = open_source(path)
     try:
-        meter = Loudness(source.sample_rate, source.channels)
+        meter = Loudness(
+            source.sample_rate, source.channels, order=source.order, dual_mono=dual_mono
+        )
         frames = 0
         for samples in source.chunks(_CHUNK):
             frames += len(samples)
@@ -84,6 +98,7 @@ def measure(
                 progress(frames / source.frames)
     finally:
         source.close()
+    plain = meter.replaygain_lufs
     return Measured(
         source.path,
         meter.integrated_lufs,
@@ -93,4 +108,8 @@ def measure(
         meter.true_peak_dbtp,
         meter.sample_peak_dbfs,
         frames / source.sample_rate,
+        0.0 if plain == -np.inf else REPLAYGAIN_LUFS - plain,
+        source.order,
+        design_weights(source.order, dual_mono),
+        meter.dual_mono,
     )

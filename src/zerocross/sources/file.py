@@ -16,9 +16,11 @@ import numpy as np
 import soundfile
 
 from zerocross.compiler import provide
-from zerocross.dsp.mix import LAYOUT_5_1, design_mix
-from zerocross.errors import SourceError, UsageError
+from zerocross.dsp.channels import MAX_PLACED, POSITIONS
+from zerocross.dsp.mix import design_mix
+from zerocross.errors import SourceError
 from zerocross.files import PathLike, open_regular, printable
+from zerocross.sources.channel_order import channel_order
 from zerocross.sources.decoder_notes import silence_decoder
 
 __all__ = [
@@ -38,11 +40,6 @@ _WHOLE = 1 << 20
 _ID3_BYTES, _MOST_TAG_BYTES = 10, 32 << 20
 _EVERYTHING = 1 << 62
 _UNKNOWN_LENGTH = (1 << 63) - 1
-_GET_CHANNEL_MAP = 0x1100  # SFC_GET_CHANNEL_MAP_INFO
-# libsndfile's SF_CHANNEL_MAP_* numbers; a front, a rear or a side pair may be the surround's.
-_MAP_NAMES = dict.fromkeys((2, 5), "left") | dict.fromkeys((3, 6), "right")
-_MAP_NAMES |= dict.fromkeys((4, 7), "centre") | {11: "lfe"}
-_MAP_NAMES |= dict.fromkeys((9, 14), "left surround") | dict.fromkeys((10, 15), "right surround")
 
 
 @functools.cache
@@ -82,7 +79,7 @@ class OpenSource:
     preroll : int
         Frames to decode before a seek's target for the target to be exact.
     order : tuple of str
-        The channels' places, for 5.1.
+        The channels' positions (`dsp.channels`).
     gain : float
         Factor by which it is played; set before it is posted.
 
@@ -97,7 +94,7 @@ class OpenSource:
         self.subtype: str = file.subtype
         self.format: str = file.format
         self.preroll = {"VORBIS": _EVERYTHING, "OPUS": 8192}.get(file.subtype, 0)
-        self.order = _channel_order(file)
+        self.order = channel_order(file, location)
         self.gain = 1.0
         self._file = file
         self.handle = int(soundfile._ffi.cast("intptr_t", file._file))
@@ -109,7 +106,7 @@ class OpenSource:
 
     def matrix(self, outputs: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return the mix to a number of channels, shape (outputs, channels), the gain included."""
-        return design_mix(self.channels, outputs, self.order) * np.float32(self.gain)
+        return design_mix(self.order, outputs) * np.float32(self.gain)
 
     def chunks(self, frames: int) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
         """Yield the file's samples, shape (up to frames, channels), on the control thread.
@@ -239,25 +236,9 @@ def _problem(source: OpenSource) -> str:
             f"sample rate {source.sample_rate} Hz; devices take {MIN_SAMPLE_RATE} to "
             f"{MAX_SAMPLE_RATE} Hz, resample it first"
         )
-    try:
-        source.matrix(2)
-    except UsageError:
-        return f"{source.channels} channels; mono, stereo and 5.1 can be played, mix it down first"
+    if not source.order:
+        return f"{source.channels} channels; 1 to {MAX_PLACED} can be played, mix it down first"
+    for name in source.order:
+        if name not in POSITIONS:
+            return f"a channel at the {name}; those at the ears' height can be played, mix it down first"
     return ""
-
-
-def _channel_order(file: soundfile.SoundFile) -> tuple[str, ...]:
-    """Return the order of 5.1 channels: what the file says, else its format's own."""
-    if file.channels != len(LAYOUT_5_1):
-        return LAYOUT_5_1
-    ffi, library = soundfile._ffi, soundfile._snd
-    numbers = ffi.new("int[]", file.channels)
-    size = ffi.sizeof("int") * file.channels
-    if library.sf_command(file._file, _GET_CHANNEL_MAP, numbers, size):
-        order = tuple(_MAP_NAMES.get(n, "") for n in numbers)
-        if set(order) == set(LAYOUT_5_1):
-            return order
-    if file.format == "OGG":
-        left, right, centre, lfe, left_surround, right_surround = LAYOUT_5_1
-        return (left, centre, right, left_surround, right_surround, lfe)
-    return LAYOUT_5_1
