@@ -1,0 +1,121 @@
+"""Presets in a chain: the processors that apply one, made for the chain's own format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerocross.dsp.resample import resample_signal
+from zerocross.eq.equalizer import Equalizer
+from zerocross.eq.graphic import fit_bands, minimum_phase
+from zerocross.graph.decorator import processor
+from zerocross.graph.groups import Group
+
+if TYPE_CHECKING:
+    from zerocross.eq.presets import Preset, Settings
+
+__all__ = ["PresetParts"]
+
+_LINKED_GAIN_DB, _MOST_TRIM_DB = 60.0, 120.0
+
+
+class PresetParts(Group):
+    """The processors of a preset; a chain of another format has them made anew."""
+
+    def __init__(self, preset: Preset, fitted: bool, sample_rate: float, channels: int) -> None:
+        self._preset, self._fitted = preset, bool(fitted)
+        self._format = float(sample_rate), channels
+        super().__init__(*self._made())
+
+    def fit(self, sample_rate: float, channels: int) -> None:
+        """Make other processors, if they are for another format."""
+        if (sample_rate, channels) != self._format:
+            self._format = sample_rate, channels
+            self.set_parts(self._made())
+
+    def _made(self) -> list[Any]:
+        rate, channels = self._format
+        made: list[Any] = []
+        for each, matrix in self._preset.sections(rate, channels):
+            made += _equalizers(each, rate, self._fitted)
+            made += _convolvers(each, rate, self._fitted)
+            delays = [one.delay_frames for one in each]
+            if any(delays) or matrix is not None:
+                made.append(_routing(delays, np.eye(channels) if matrix is None else matrix))
+        return made
+
+
+def _equalizers(each: list[Settings], rate: float, fitted: bool) -> list[Any]:
+    """Return an equaliser of all bands and gains, if there are any."""
+    bands = [list(one.bands) for one in each]
+    if fitted:
+        for more, one in zip(bands, each, strict=True):
+            more += [band for points in one.curves for band in fit_bands(points, rate)]
+    trims = [min(_MOST_TRIM_DB, max(-_MOST_TRIM_DB, one.preamp_db)) for one in each]
+    if not any(bands) and not any(trims):
+        return []
+    is_same = all(b == bands[0] for b in bands) and len(set(trims)) == 1
+    if is_same and abs(trims[0]) <= _LINKED_GAIN_DB:
+        return [Equalizer(bands[0], preamp_db=trims[0])]
+    return [Equalizer.of_channels(list(zip(bands, trims, strict=True)))]
+
+
+def _convolvers(each: list[Settings], rate: float, fitted: bool) -> list[Any]:
+    """Return a convolver for each curve and impulse response that a channel has."""
+    from zerocross.effects.convolver import Convolver
+
+    responses = []
+    for one in each:
+        curves = [] if fitted else [minimum_phase(points, rate) for points in one.curves]
+        heard = [_at_rate(impulse.rows[k], impulse.sample_rate, rate) for impulse, k in one.responses]
+        responses.append(curves + heard)
+    made: list[Any] = []
+    for k in range(max(map(len, responses))):
+        rows = [row[k] if k < len(row) else np.ones(1) for row in responses]
+        whole = np.zeros((len(rows), max(map(len, rows))))
+        for c, row in enumerate(rows):
+            whole[c, : len(row)] = row
+        made.append(Convolver(whole.T))
+    return made
+
+
+def _at_rate(row: Any, own_rate: int, rate: float) -> npt.NDArray[np.float64]:
+    """Return an impulse response at a rate: a density, so each tap weighs less where are more."""
+    if own_rate == rate:
+        return np.asarray(row, np.float64)
+    made = resample_signal(np.atleast_2d(row), own_rate, round(rate))[0]
+    return np.asarray(made, np.float64) * (own_rate / rate)
+
+
+@processor
+class _Routing:
+    """Each channel later by whole frames, and then sums of them, each with its gain."""
+
+    place: int = 0
+
+    def prepare(self, _sample_rate: float, channels: int, max_block: int) -> None:
+        longest = int(self.delays.max()) + max_block
+        self.line = np.zeros((channels, 1 << longest.bit_length()), np.float32)
+
+    def process(self, block: Any) -> None:
+        mask = self.line.shape[1] - 1  # a power of two: an index can be masked, never outside
+        for c in range(block.channels):
+            for i in range(block.frames):
+                self.line[c, (self.place + i) & mask] = block.input[c, i]
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = 0.0
+            for source in range(block.channels):
+                gain, late = self.gains[c, source], self.delays[source]
+                if gain != 0.0:
+                    for i in range(block.frames):
+                        at = (self.place + i - late) & mask
+                        block.output[c, i] += gain * self.line[source, at]
+        self.place = (self.place + block.frames) & mask
+
+
+def _routing(delays: list[int], gains: npt.NDArray[np.float64]) -> Any:
+    made: Any = _Routing
+    return made(delays=np.array(delays, np.int64), gains=gains.astype(np.float32))
