@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from zerocross.eq.preset_values import Format, Unapplied
+from zerocross.eq.preset_channels import Format
+from zerocross.eq.preset_values import Unapplied
 
 __all__ = ["condition_of"]
 

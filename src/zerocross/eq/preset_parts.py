@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +11,14 @@ import numpy.typing as npt
 from zerocross.dsp.resample import resample_signal
 from zerocross.eq.equalizer import Equalizer
 from zerocross.eq.graphic import fit_bands, minimum_phase
+from zerocross.eq.preset_settings import Settings
 from zerocross.graph.decorator import processor
 from zerocross.graph.groups import Group
 
-if TYPE_CHECKING:
-    from zerocross.eq.presets import Preset, Settings
+__all__ = ["PresetParts", "Section"]
 
-__all__ = ["PresetParts"]
+#: Settings of each channel, and then how channels are copied: a matrix, or None.
+Section = tuple[list[Settings], npt.NDArray[np.float64] | None]
 
 _LINKED_GAIN_DB, _MOST_TRIM_DB = 60.0, 120.0
 
@@ -24,8 +26,14 @@ _LINKED_GAIN_DB, _MOST_TRIM_DB = 60.0, 120.0
 class PresetParts(Group):
     """The processors of a preset; a chain of another format has them made anew."""
 
-    def __init__(self, preset: Preset, fitted: bool, sample_rate: float, channels: int) -> None:
-        self._preset, self._fitted = preset, bool(fitted)
+    def __init__(
+        self,
+        sections: Callable[[float, int], list[Section]],
+        fitted: bool,
+        sample_rate: float,
+        channels: int,
+    ) -> None:
+        self._sections, self._fitted = sections, bool(fitted)
         self._format = float(sample_rate), channels
         super().__init__(*self._made())
 
@@ -38,12 +46,13 @@ class PresetParts(Group):
     def _made(self) -> list[Any]:
         rate, channels = self._format
         made: list[Any] = []
-        for each, matrix in self._preset.sections(rate, channels):
+        for each, matrix in self._sections(rate, channels):
             made += _equalizers(each, rate, self._fitted)
             made += _convolvers(each, rate, self._fitted)
             delays = [one.delay_frames for one in each]
+            routing: Any = _Routing
             if any(delays) or matrix is not None:
-                made.append(_routing(delays, np.eye(channels) if matrix is None else matrix))
+                made.append(routing(delays, np.eye(channels) if matrix is None else matrix))
         return made
 
 
@@ -69,7 +78,9 @@ def _convolvers(each: list[Settings], rate: float, fitted: bool) -> list[Any]:
     responses = []
     for one in each:
         curves = [] if fitted else [minimum_phase(points, rate) for points in one.curves]
-        heard = [_at_rate(impulse.rows[k], impulse.sample_rate, rate) for impulse, k in one.responses]
+        heard = [
+            _at_rate(impulse.rows[k], impulse.sample_rate, rate) for impulse, k in one.responses
+        ]
         responses.append(curves + heard)
     made: list[Any] = []
     for k in range(max(map(len, responses))):
@@ -95,6 +106,10 @@ class _Routing:
 
     place: int = 0
 
+    def __init__(self, delays: list[int], gains: npt.NDArray[np.float64]) -> None:
+        self.delays = np.array(delays, np.int64)
+        self.gains = gains.astype(np.float32)
+
     def prepare(self, _sample_rate: float, channels: int, max_block: int) -> None:
         longest = int(self.delays.max()) + max_block
         self.line = np.zeros((channels, 1 << longest.bit_length()), np.float32)
@@ -114,8 +129,3 @@ class _Routing:
                         at = (self.place + i - late) & mask
                         block.output[c, i] += gain * self.line[source, at]
         self.place = (self.place + block.frames) & mask
-
-
-def _routing(delays: list[int], gains: npt.NDArray[np.float64]) -> Any:
-    made: Any = _Routing
-    return made(delays=np.array(delays, np.int64), gains=gains.astype(np.float32))

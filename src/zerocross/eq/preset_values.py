@@ -1,4 +1,4 @@
-"""What the lines of a preset say: gains, channels, filters, curves and delays, from text.
+"""What the lines of a preset say: gains, filters, curves and delays, from text.
 
 The grammar and the arithmetic are Equalizer APO's (its source, `filters/*Factory.cpp`, and its
 documentation). Beyond it a frequency may be in kHz and units may be missing, where that is plain.
@@ -6,7 +6,7 @@ documentation). Beyond it a frequency may be in kHz and units may be missing, wh
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 import math
 import re
 
@@ -16,11 +16,8 @@ from zerocross.errors import UsageError
 __all__ = [
     "NOMINAL_RATE",
     "Band",
-    "Format",
     "Unapplied",
     "band_of",
-    "channels_of",
-    "copies_of",
     "delay_of",
     "gain_of",
     "points_of",
@@ -34,7 +31,6 @@ _MOST_POINTS = 10_000
 _GAIN_LIMIT_DB, _Q_LIMITS, _HZ_LIMITS = 60.0, (0.01, 1000.0), (0.1, 400_000.0)
 _CURVE_LIMITS_DB = (-1e6, 60.0)
 _MOST_DELAY_S = 10.0
-_MOST_FACTOR = 1000.0
 _BUTTERWORTH_Q = math.sqrt(0.5)
 _NOTCH_Q = 30.0
 _SHELF_SLOPE = 0.9
@@ -62,18 +58,6 @@ _WIDTHS = {
     "bandpass": _BUTTERWORTH_Q,
     "notch": _NOTCH_Q,
 }
-#: The channels' names by how many there are.
-_LAYOUTS = {
-    1: "C",
-    2: "L R",
-    3: "L R C",
-    4: "L R RL RR",
-    5: "L R C SL SR",
-    6: "L R C LFE SL SR",
-    7: "L R C LFE RC SL SR",
-    8: "L R C LFE RL RR SL SR",
-}
-_ALIASES = {"SL": "RL", "SR": "RR", "RL": "SL", "RR": "SR", "SUB": "LFE"}
 _SPACES = "\u00a0\u202f"  # no-break spaces, which some countries part thousands with
 _DIGITS = rf"[-+]?(?:\d[\d.,{_SPACES}]*|[.,]\d+)(?:[eE][-+]?\d{{1,3}})?"
 _NUMBER = rf"({_DIGITS})"
@@ -89,53 +73,10 @@ _GAIN = re.compile(rf"^{_NUMBER}\s*(?:dB\b|\s|$)", re.IGNORECASE)
 _DELAY = re.compile(rf"^{_NUMBER}\s*(ms|samples)$", re.IGNORECASE)
 _POINT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
 _BETWEEN_POINTS = re.compile(r"(?:[\s;,|]|Hz|dB)*", re.IGNORECASE)
-_SUMMAND = re.compile(r"(?:([^*]+)\*)?([^*]+)")
-_FACTOR = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,3})?)(dB)?", re.IGNORECASE)
-_CONSTANT = re.compile(r"0|[-+]?\d*\.\d*")
 
 
 class Unapplied(Exception):
     """Why a line is not applied."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Format:
-    """What a preset is applied to.
-
-    Attributes
-    ----------
-    sample_rate : float
-        In Hz.
-    channels : int or None
-        How many; None where nobody has said: every channel up to the eighth has a name, and
-        conditions are those of stereo.
-
-    """
-
-    sample_rate: float = NOMINAL_RATE
-    channels: int | None = None
-
-    @property
-    def count(self) -> int:
-        """How many channels conditions see."""
-        return self.channels or 2
-
-    @property
-    def names(self) -> list[str]:
-        """The channels' names, those without one by their number."""
-        count = self.channels or 8
-        return _LAYOUTS.get(count, "").split() or [str(k + 1) for k in range(count)]
-
-    def channel(self, word: str) -> int | None:
-        """Return which channel, from 0, a word names; None for none."""
-        names, word = self.names, word.upper()
-        if word[:1].isdecimal():
-            place = int(re.match(r"\d{1,9}", word).group()) - 1 if word.isascii() else -1  # type: ignore[union-attr]
-            return place if 0 <= place < len(names) else None
-        for name in (word, _ALIASES.get(word)):
-            if name in names:
-                return names.index(name)
-        return None
 
 
 def _number(text: str) -> float:
@@ -173,16 +114,6 @@ def gain_of(value: str) -> float:
     if abs(number) > _GAIN_LIMIT_DB:
         raise Unapplied(f"{number:g} dB is beyond {_GAIN_LIMIT_DB:g} dB")
     return number
-
-
-def channels_of(value: str, layout: Format) -> tuple[frozenset[int] | None, list[str]]:
-    """Return the channels, from 0, that a line names (None for all), and what names none."""
-    words = value.upper().split()
-    if "ALL" in words:
-        return None, [w for w in words if w != "ALL" and layout.channel(w) is None]
-    found = {word: layout.channel(word) for word in words}
-    known = frozenset(place for place in found.values() if place is not None)
-    return known, [word for word, place in found.items() if place is None]
 
 
 def band_of(value: str, sample_rate: float) -> Band:
@@ -261,15 +192,18 @@ def _shelf(name: str, numbers: dict[str, float], hz: float, gain: float) -> tupl
 def points_of(value: str) -> tuple[list[tuple[float, float]], str]:
     """Return the points of a ``GraphicEQ``, Hz and dB, and what of it is left out."""
     text = value if "." in value else value.replace(",", ".")
+    numbers = [
+        _number(found.group())
+        for found in itertools.islice(_POINT.finditer(text), 2 * _MOST_POINTS + 1)
+    ]
+    if len(numbers) > 2 * _MOST_POINTS:
+        raise Unapplied(f"more than {_MOST_POINTS} points")
     strange = _BETWEEN_POINTS.sub("", _POINT.sub(" ", text))
     if strange:
         raise Unapplied(f"{strange[:20]!r} is not a frequency and a gain")
-    numbers = [_number(found) for found in _POINT.findall(text)]
     points = list(zip(numbers[::2], numbers[1::2], strict=False))
     if not points:
         raise Unapplied("it has no points")
-    if len(points) > _MOST_POINTS:
-        raise Unapplied(f"more than {_MOST_POINTS} points")
     for hz, gain in points:
         inside = _CURVE_LIMITS_DB[0] <= gain <= _CURVE_LIMITS_DB[1]
         if not 0.0 <= hz <= _HZ_LIMITS[1] or not inside:
@@ -288,51 +222,3 @@ def delay_of(value: str, sample_rate: float) -> int:
     if not 0 <= frames <= _MOST_DELAY_S * sample_rate:
         raise Unapplied(f"{value[:20]!r} is not within 0 and {_MOST_DELAY_S:g} s")
     return int(frames + 0.5)
-
-
-def copies_of(value: str, layout: Format) -> dict[int, dict[int, float]]:
-    """Return what ``Copy`` makes of channels: for each one, factors of those that are added up."""
-    rows: dict[int, dict[int, float]] = {}
-    for word in value.split():
-        target, equals, sum_of = word.partition("=")
-        if not equals or "=" in sum_of:
-            raise Unapplied(f"{word[:20]!r} is not CHANNEL=SUM")
-        place, row = _known(target, layout), {}
-        for summand in filter(None, sum_of.split("+")):
-            source, factor = _summand_of(summand, layout)
-            if source is not None:
-                row[source] = row.get(source, 0.0) + factor
-        rows[place] = row
-    if not rows:
-        raise Unapplied("it copies nothing")
-    return rows
-
-
-def _known(name: str, layout: Format) -> int:
-    place = layout.channel(name) if name else None
-    if place is None:
-        names = " ".join(layout.names)
-        raise Unapplied(f"{name[:20]!r} is none of the channels {names}; it can make no new ones")
-    return place
-
-
-def _summand_of(summand: str, layout: Format) -> tuple[int | None, float]:
-    """Return a channel and its factor; None for silence."""
-    if _CONSTANT.fullmatch(summand):
-        if float(summand if summand.strip("-+.") else "nan") != 0.0:
-            raise Unapplied(f"{summand[:20]!r}: a constant is no sound")
-        return None, 0.0
-    match = _SUMMAND.fullmatch(summand)
-    if not match:
-        raise Unapplied(f"{summand[:20]!r} is not FACTOR*CHANNEL")
-    if match.group(1) is None:
-        return _known(match.group(2), layout), 1.0
-    found = _FACTOR.fullmatch(match.group(1))
-    if not found:
-        raise Unapplied(f"{match.group(1)[:20]!r} is not a factor")
-    factor = float(found.group(1))
-    if found.group(2):
-        factor = 10 ** (min(factor, 1000.0) / 20)
-    if not abs(factor) <= _MOST_FACTOR:
-        raise Unapplied(f"{match.group(1)[:20]!r} is beyond a factor of {_MOST_FACTOR:g}")
-    return _known(match.group(2), layout), factor

@@ -8,121 +8,29 @@ means to Equalizer APO (`preset_values`, `preset_reader`); the differences are i
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.eq.design import design_band, frequency_response
-from zerocross.eq.graphic import curve_db
 from zerocross.eq.peak import highest, peak_grid
-from zerocross.eq.preset_reader import Impulse, Library, Reader, Skipped, Step
-from zerocross.eq.preset_values import NOMINAL_RATE, Band, Format
+from zerocross.eq.preset_channels import Format
+from zerocross.eq.preset_files import Library
+from zerocross.eq.preset_parts import PresetParts, Section
+from zerocross.eq.preset_reader import Reader, Skipped, Step
+from zerocross.eq.preset_settings import FLOOR, Settings
+from zerocross.eq.preset_values import NOMINAL_RATE
 from zerocross.errors import SourceError
 from zerocross.files import printable
 from zerocross.units import checked_number, checked_whole
 
 __all__ = ["Preset", "Settings", "Skipped", "parse_preset", "read_preset"]
 
-_FLOOR = 1e-10
 _MAX_HZ = 10e6
 _MOST_CHANNELS = 32
-_IMPULSE_BINS = 8
-
-
-@dataclasses.dataclass
-class Settings:
-    """What a preset says of a channel, for one sample rate.
-
-    Attributes
-    ----------
-    preamp_db : float
-        Gain in dB.
-    bands : list of (kind, Hz, Q, dB)
-        As of `design_band`.
-    curves : list of list of (float, float)
-        Points of each GraphicEQ, Hz and dB.
-    delay_frames : int
-        How much later it is.
-    impulses : list of (str, int)
-        Files of impulse responses, and which of their channels.
-
-    """
-
-    preamp_db: float = 0.0
-    bands: list[Band] = dataclasses.field(default_factory=list)
-    curves: list[list[tuple[float, float]]] = dataclasses.field(default_factory=list)
-    delay_frames: int = 0
-    impulses: list[tuple[str, int]] = dataclasses.field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.sample_rate = NOMINAL_RATE
-        self.responses: list[tuple[Impulse, int]] = []
-        self._at: Callable[[float], Settings] | None = None
-
-    def response_db(
-        self, frequencies: npt.ArrayLike, sample_rate: float | None = None
-    ) -> npt.NDArray[np.float64]:
-        """Return the level at frequencies in Hz, in dB, as designed: curves as they are given.
-
-        For another sample rate than theirs the settings are asked for again.
-        """
-        if sample_rate not in (None, self.sample_rate) and self._at is not None:
-            return self._at(float(sample_rate)).response_db(frequencies)  # type: ignore[arg-type]
-        hz = np.asarray(frequencies, np.float64)
-        total = np.full(hz.shape, self.preamp_db)
-        rows = self.sos()
-        if len(rows):
-            gain = np.abs(frequency_response(rows, hz, self.sample_rate))
-            total = total + 20 * np.log10(np.maximum(gain, _FLOOR)).reshape(hz.shape)
-        for points in self.curves:
-            total = total + curve_db(points, hz)
-        for impulse, channel in self.responses:
-            total = total + _impulse_db(impulse, channel, hz)
-        return total
-
-    def sos(self) -> npt.NDArray[np.float64]:
-        """Return the bands' coefficients; those at or above half the rate let everything pass."""
-        rate = self.sample_rate
-        rows = [design_band(k, f, rate, q, g) for k, f, q, g in self.bands if f < rate / 2]
-        return np.array(rows).reshape(-1, 6)
-
-    def take(self, step: Step, channel: int) -> None:
-        """Add what a line says, if it is of this channel."""
-        if step.channels is not None and channel not in step.channels:
-            return
-        if step.kind == "preamp":
-            self.preamp_db += step.value
-        elif step.kind == "band":
-            self.bands.append(step.value)
-        elif step.kind == "curve":
-            self.curves.append(step.value)
-        elif step.kind == "delay":
-            self.delay_frames += step.value
-        elif step.kind == "impulse":
-            # The file's channels are for those that were chosen, in order, and then again.
-            place = channel if step.channels is None else sorted(step.channels).index(channel)
-            which = place % len(step.value.rows)
-            self.responses.append((step.value, which))
-            self.impulses.append((step.value.name, which))
-
-
-def _impulse_db(
-    impulse: Impulse, channel: int, hz: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Return an impulse response's level; above half its own rate it has none."""
-    row = impulse.rows[channel].astype(np.float64)
-    size = _IMPULSE_BINS << int(np.ceil(np.log2(len(row) + 1)))
-    gain = np.abs(np.fft.rfft(row, size))
-    bins = np.fft.rfftfreq(size, 1 / impulse.sample_rate)
-    found: npt.NDArray[np.float64] = 20 * np.log10(
-        np.maximum(np.interp(hz, bins, gain, right=0.0), _FLOOR)
-    )
-    return found
 
 
 class Preset:
@@ -183,7 +91,9 @@ class Preset:
         self, channel: int = 0, sample_rate: float = NOMINAL_RATE, channels: int | None = None
     ) -> Settings:
         """Return what is said of a channel, from 0; a Copy is not in it (`response_db` has all)."""
-        return self._settings_of(self.at(sample_rate, channels).steps, channel, sample_rate, channels)
+        return self._settings_of(
+            self.at(sample_rate, channels).steps, channel, sample_rate, channels
+        )
 
     def _settings_of(
         self, steps: list[Step], channel: int, sample_rate: float, channels: int | None
@@ -201,14 +111,12 @@ class Preset:
         nothing = all(step.channels == frozenset() for step in self._said)
         return nothing and not self.at().is_conditional
 
-    def sections(
-        self, sample_rate: float, channels: int
-    ) -> list[tuple[list[Settings], npt.NDArray[np.float64] | None]]:
+    def sections(self, sample_rate: float, channels: int) -> list[Section]:
         """Return settings of each channel, and how channels are copied after them, in order.
 
         The matrices have shape (channels, channels): what each is made of.
         """
-        found: list[tuple[list[Settings], npt.NDArray[np.float64] | None]] = []
+        found: list[Section] = []
         steps: list[Step] = []
         for step in [*self.at(sample_rate, channels).steps, None]:
             if step is not None and step.kind != "copy":
@@ -239,14 +147,15 @@ class Preset:
         sections = self.sections(sample_rate, channels)
         if len(sections) == 1:
             return sections[0][0][channel].response_db(hz)
-        reach = np.ones((channels, 1)) * np.eye(channels)[:, :, None] + np.zeros(hz.size)
+        reach = np.repeat(np.eye(channels)[:, :, None], hz.size, axis=2)
         for each, matrix in sections:
             gains = np.array([10 ** (one.response_db(hz).ravel() / 20) for one in each])
             reach = reach * gains[:, None, :]
             if matrix is not None:
                 reach = np.einsum("ij,jkf->ikf", np.abs(matrix), reach)
         total = reach[channel].sum(axis=0)
-        return (20 * np.log10(np.maximum(total, _FLOOR))).reshape(hz.shape)
+        levels: npt.NDArray[np.float64] = 20 * np.log10(np.maximum(total, FLOOR))
+        return levels.reshape(hz.shape)
 
     def headroom_db(self, sample_rate: float = NOMINAL_RATE, channels: int = 2) -> float:
         """Return how far below 0 dB the highest point of the response stays (below 0: above)."""
@@ -255,10 +164,13 @@ class Preset:
             rows += [one.sos() for one in each]
             points += [hz for one in each for curve in one.curves for hz, _ in curve]
         grid = peak_grid(np.concatenate(rows), sample_rate, points)
-        return -max(
-            highest(lambda hz, c=c: self.response_db(hz, sample_rate, c, channels), grid)
-            for c in range(channels)
-        )
+        tops = []
+        for c in range(channels):
+            of_channel = functools.partial(
+                self.response_db, sample_rate=sample_rate, channel=c, channels=channels
+            )
+            tops.append(highest(of_channel, grid))
+        return -max(tops)
 
     def processors(
         self, channels: int = 2, fitted: bool = False, sample_rate: float = NOMINAL_RATE
@@ -278,9 +190,7 @@ class Preset:
             For which they are made at first, in Hz.
 
         """
-        from zerocross.eq.preset_parts import PresetParts
-
-        return [PresetParts(self, fitted, sample_rate, channels)]
+        return [PresetParts(self.sections, fitted, sample_rate, channels)]
 
 
 def read_preset(path: str | os.PathLike[str]) -> Preset:
