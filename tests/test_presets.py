@@ -16,7 +16,7 @@ import scipy.signal
 from conftest import music
 from zerocross import Chain
 from zerocross.dsp.resample import resample_signal
-from zerocross.eq import Equalizer, fit_bands, fit_error_db, frequency_response, q_of_bandwidth
+from zerocross.eq import Equalizer, fit_bands, fit_error_db, q_of_bandwidth
 from zerocross.eq.graphic import curve_db, minimum_phase
 from zerocross.eq.presets import parse_preset, read_preset
 
@@ -354,20 +354,21 @@ def test_an_impulse_response_that_cannot_be_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("q", [30.0, 3000.0, 300_000.0])
-def test_the_automatic_preamp_sees_between_narrow_neighbours(q):
-    """On a fixed grid of 2,000 points the top between two bands was missed by 3 dB."""
+@pytest.mark.parametrize("dip", [0.0, -12.0])
+def test_the_automatic_preamp_sees_between_narrow_neighbours(q, dip):
+    """On a fixed grid what is highest beside a dip was missed by 0.22 dB."""
     bands = [("peaking", 1000 * (1 + k / q), q, 9.0) for k in (-0.6, 0.6)]
-    equalizer = Equalizer(bands, preamp_db="auto")
+    equalizer = Equalizer([*bands, ("peaking", 1000.0, q, dip)], preamp_db="auto")
     sos = equalizer.sos(RATE)
     hz = 1000 * (1 + np.linspace(-3, 3, 60_001) / q)
-    highest = 20 * np.log10(np.abs(frequency_response(sos, hz, RATE)).max())
-    assert equalizer.preamp_db == pytest.approx(-highest, abs=0.01)
+    _, response = scipy.signal.sosfreqz(sos, hz, fs=RATE)
+    assert equalizer.preamp_db == pytest.approx(-20 * np.log10(np.abs(response).max()), abs=0.01)
 
 
 def test_the_headroom_of_a_preset_sees_narrow_bands():
+    """On a fixed grid it was missed by 5.2 dB."""
     text = "Filter: ON PK Fc 997 Hz Gain 12 dB Q 900\nFilter: ON PK Fc 998 Hz Gain 12 dB Q 900\n"
     rows = parse_preset(text).settings().sos()
-    level = 20 * np.log10(
-        np.abs(frequency_response(rows, np.linspace(995, 1000, 20_001), RATE)).max()
-    )
-    assert parse_preset(text).headroom_db() == pytest.approx(-level, abs=0.01)
+    _, response = scipy.signal.sosfreqz(rows, np.linspace(995, 1000, 20_001), fs=RATE)
+    highest = 20 * np.log10(np.abs(response).max())
+    assert parse_preset(text).headroom_db() == pytest.approx(-highest, abs=0.01)

@@ -101,7 +101,7 @@ def _automatic_preamp() -> Row:
         highest = float(_level_db(equalizer.sos(48_000), hz, 48_000).max())
         worst = max(worst, abs(max(0.0, highest) + float(equalizer.preamp_db)))
     return Row(
-        "Automatic preamp: Q of 10 to 1000 side by side", "SciPy, 220,000 points", worst, 0.05, "dB"
+        "Automatic preamp: Q of 10 to 1000 side by side", "SciPy, 220,000 points", worst, 0.01, "dB"
     )
 
 
