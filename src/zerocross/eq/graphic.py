@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.eq.design import design_band, frequency_response, q_of_bandwidth
+from zerocross.eq.design import (
+    design_band,
+    frequency_response,
+    one_frame,
+    q_of_bandwidth,
+    response_at,
+)
 from zerocross.errors import UsageError
 from zerocross.units import checked_number, checked_whole, shown
 
@@ -139,13 +145,12 @@ def gains_for(
     hz = [min(f, 0.49 * sample_rate) for f in frequencies]
     at = hz if at_hz is None else list(at_hz)
 
+    z = one_frame(at, sample_rate)
     widths = [float(w) for w in np.broadcast_to(q, len(hz))]
 
     def level(f: float, width: float, gain: float) -> npt.NDArray[np.float64]:
         row = design_band("peaking", f, sample_rate, width, gain)
-        found: npt.NDArray[np.float64] = 20 * np.log10(
-            np.abs(frequency_response([row], at, sample_rate))
-        )
+        found: npt.NDArray[np.float64] = 20 * np.log10(np.abs(response_at(row[None], z)))
         return found
 
     gains = np.zeros(len(hz))
