@@ -316,6 +316,20 @@ def test_copies_are_made_of_what_came_in_and_in_order():
         assert 1 in reasons(f"Copy: {wrong}\n", channels=2)
 
 
+def test_delays_and_copies_have_bounds():
+    text = "Delay: 6 s\nDelay: 6000 ms\nDelay: 6000 ms\n" + "Copy: L=R\n" * 33
+    assert reasons(text)[3] == "more than 480000 frames of delays"
+    assert reasons(text)[36] == "more than 32 copies"
+    assert list(reasons(text)) == [1, 3, 36]
+
+
+def test_many_curves_are_fitted_as_one():
+    preset = parse_preset("GraphicEQ: 20 0; 1000 3; 9000 0\n" * 2 + "GraphicEQ: 50 1; 60 1\n")
+    (equalizer,) = preset.processors(fitted=True)[0].parts
+    level = equalizer.response_db([1000.0], RATE)
+    assert len(equalizer.bands) == 31 and level == pytest.approx([7.0], abs=0.6)
+
+
 def test_the_headroom_knows_of_copies():
     preset = parse_preset("Copy: L=L+R\nChannel: L\nFilter: ON PK Fc 1000 Hz Gain 3 dB Q 1\n")
     assert preset.headroom_db() == pytest.approx(-3 - 20 * np.log10(2), abs=1e-3)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from zerocross.dsp.resample import resample_signal
 from zerocross.eq.equalizer import Equalizer
-from zerocross.eq.graphic import fit_bands, minimum_phase
+from zerocross.eq.graphic import curve_db, fit_bands, minimum_phase
 from zerocross.eq.preset_settings import Settings
 from zerocross.graph.decorator import processor
 from zerocross.graph.groups import Group
@@ -60,8 +60,8 @@ def _equalizers(each: list[Settings], rate: float, fitted: bool) -> list[Any]:
     """Return an equaliser of all bands and gains, if there are any."""
     bands = [list(one.bands) for one in each]
     if fitted:
-        for more, one in zip(bands, each, strict=True):
-            more += [band for points in one.curves for band in fit_bands(points, rate)]
+        for own, one in zip(bands, each, strict=True):
+            own.extend(fit_bands(_summed(one.curves), rate) if one.curves else [])
     trims = [min(_MOST_TRIM_DB, max(-_MOST_TRIM_DB, one.preamp_db)) for one in each]
     if not any(bands) and not any(trims):
         return []
@@ -69,6 +69,15 @@ def _equalizers(each: list[Settings], rate: float, fitted: bool) -> list[Any]:
     if is_same and abs(trims[0]) <= _LINKED_GAIN_DB:
         return [Equalizer(bands[0], preamp_db=trims[0])]
     return [Equalizer.of_channels(list(zip(bands, trims, strict=True)))]
+
+
+def _summed(curves: list[list[tuple[float, float]]]) -> list[tuple[float, float]]:
+    """Return one curve for many."""
+    if len(curves) == 1:
+        return curves[0]
+    hz = np.unique([f for points in curves for f, _ in points])
+    levels = np.sum([curve_db(points, hz) for points in curves], axis=0)
+    return list(zip(hz.tolist(), levels.tolist(), strict=True))
 
 
 def _convolvers(each: list[Settings], rate: float, fitted: bool) -> list[Any]:

@@ -3,7 +3,8 @@
 Which lines apply depends on both (`If:`, names of channels, widths in octaves, delays in ms), so a
 preset is read again for each format that it meets; its files are read once. The order in which
 scopes are looked at is Equalizer APO's (FilterEngine.cpp): the device, conditions, includes, the
-stage, and then all other commands.
+stage, and then all other commands. Longer than a file is here, as what a line does hangs on the
+state of one reading.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from zerocross.files import printable
 __all__ = ["Reader", "Skipped", "Step"]
 
 _MOST_FILTERS, _MOST_CURVES, _MOST_LINES, _MOST_FILES = 512, 32, 10_000, 64
+_MOST_DELAYS_S, _MOST_COPIES = 10.0, 32
 _DEPTH = 8
 _LONGEST_COMMAND, _LONGEST_VALUE = 40, 1000
 _COMMAND = re.compile(r"(Filter).*|([A-Za-z][A-Za-z ]*?) *\d* *", re.IGNORECASE)
@@ -94,6 +96,7 @@ class Reader:
         self.is_conditional = False
         self._name, self._library, self._format = name, library, layout
         self._filters = self._curves = self._lines = self._files = 0
+        self._delays = self._copies = 0
         self._inside: list[tuple[int, int]] = []  # the files that include what is read now
         self._scope = _Scope()
         self._line = ("", 0, "")
@@ -267,9 +270,14 @@ class Reader:
             self._filters = self._counted(self._filters, _MOST_FILTERS, "filters")
             self._add("band", band)
         elif name == "delay":
-            self._add("delay", delay_of(plain, self._format.sample_rate))
+            frames = delay_of(plain, self._format.sample_rate)
+            most = int(_MOST_DELAYS_S * self._format.sample_rate)
+            self._delays = self._counted(self._delays, most, "frames of delays", frames)
+            self._add("delay", frames)
         elif name == "copy":
-            self.steps.append(Step(None, "copy", copies_of(plain, self._format)))
+            copied = copies_of(plain, self._format)
+            self._copies = self._counted(self._copies, _MOST_COPIES, "copies")
+            self.steps.append(Step(None, "copy", copied))
         elif name == "convolution":
             self._convolution(path, value.strip())
         else:
@@ -296,10 +304,10 @@ class Reader:
         self._add("impulse", impulse)
 
     @staticmethod
-    def _counted(count: int, most: int, of_what: str) -> int:
-        if count >= most:
+    def _counted(count: int, most: int, of_what: str, more: int = 1) -> int:
+        if count + more > most:
             raise Unapplied(f"more than {most} {of_what}")
-        return count + 1
+        return count + more
 
 
 def _beside(path: Path, value: str) -> Path:
