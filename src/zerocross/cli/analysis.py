@@ -66,13 +66,13 @@ def eq(file: str, output: str | None, rate: int, force: bool, as_json: bool) -> 
     if as_json:
         found = {
             "headroom_db": preset.headroom_db(rate),
-            "channels": [dataclasses.asdict(preset.settings(c)) for c in range(2)],
-            "skipped": [dataclasses.asdict(s) for s in preset.skipped],
+            "channels": [dataclasses.asdict(preset.settings(c, rate, 2)) for c in range(2)],
+            "skipped": [dataclasses.asdict(s) for s in preset.at(rate, 2).skipped],
         }
         say(json.dumps(found, indent=2))
         return 0
     _print_preset(preset, rate)
-    for skipped in preset.skipped:
+    for skipped in preset.at(rate, 2).skipped:
         say(f"warning: {skipped}", err=True)
     return 0
 
@@ -84,13 +84,14 @@ def _print_preset(preset: Preset, rate: int) -> None:
     from zerocross.cli.pictures import plot_text
 
     hz = np.geomspace(20.0, min(20_000.0, 0.499 * rate), 400)
-    channels = [preset.settings(c) for c in range(2)]
-    same = channels[0] == channels[1]
+    channels = [preset.settings(c, rate, 2) for c in range(2)]
+    levels = [preset.response_db(hz, rate, c) for c in range(2)]
+    same = channels[0] == channels[1] and np.array_equal(levels[0], levels[1])
     for c, settings in enumerate(channels[:1] if same else channels):
         name = "all channels" if same else ("left", "right")[c]
         curves = "".join(f", a curve of {len(points)} points" for points in settings.curves)
         say(f"{name}: preamp {settings.preamp_db:+.1f} dB, {len(settings.bands)} bands{curves}")
-        for line in plot_text(hz, settings.response_db(hz, rate)):
+        for line in plot_text(hz, levels[c]):
             say(line)
     headroom = preset.headroom_db(rate)
     if headroom >= 0:

@@ -37,7 +37,7 @@ def preset_figure(preset: Preset, sample_rate: float = 48_000.0, channels: int =
     figure = new_figure(9.0, 4.5)
     ax = figure.subplots()
     hz = np.geomspace(20.0, min(20_000.0, 0.499 * sample_rate), 1000)
-    curves = [preset.settings(c).response_db(hz, sample_rate) for c in range(channels)]
+    curves = [preset.response_db(hz, sample_rate, c, channels) for c in range(channels)]
     same = all(np.allclose(curve, curves[0]) for curve in curves)
     for c, curve in enumerate(curves[:1] if same else curves):
         ax.plot(hz, curve, label="all channels" if same else _NAMES[c], linewidth=2)

@@ -10,7 +10,7 @@ from zerocross.eq.design import (
     q_of_slope,
 )
 from zerocross.eq.equalizer import Equalizer
-from zerocross.eq.graphic import fit_bands, minimum_phase
+from zerocross.eq.graphic import fit_bands, fit_error_db, minimum_phase
 from zerocross.eq.presets import Preset, read_preset
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "design_butterworth",
     "design_linkwitz_riley",
     "fit_bands",
+    "fit_error_db",
     "frequency_response",
     "minimum_phase",
     "q_of_bandwidth",

@@ -23,8 +23,10 @@ __all__ = [
     "design_butterworth",
     "design_linkwitz_riley",
     "frequency_response",
+    "one_frame",
     "q_of_bandwidth",
     "q_of_slope",
+    "response_at",
 ]
 
 # Beyond these a filter's coefficients are no numbers any more.
@@ -282,7 +284,19 @@ def frequency_response(
         rows, places = np.zeros((0, 0)), np.zeros(0)
     if rows.ndim != 2 or rows.shape[1] != 6 or not np.isfinite(places).all():
         raise UsageError("give rows of six coefficients, and finite frequencies in Hz")
-    z = np.array([cmath.exp(-2j * math.pi * f / rate) for f in places])
+    return response_at(rows, one_frame(places, rate))
+
+
+def one_frame(frequencies: npt.ArrayLike, sample_rate: float) -> npt.NDArray[np.complex128]:
+    """Return what a delay of one frame does to frequencies in Hz."""
+    places = np.ravel(np.asarray(frequencies, np.float64))
+    return np.array([cmath.exp(-2j * math.pi * f / sample_rate) for f in places], np.complex128)
+
+
+def response_at(
+    rows: npt.NDArray[np.float64], z: npt.NDArray[np.complex128]
+) -> npt.NDArray[np.complex128]:
+    """Return the complex gain of a cascade where a delay of one frame is ``z``."""
     total = np.ones(len(z), np.complex128)
     for b0, b1, b2, a0, a1, a2 in rows:
         total *= (b0 + b1 * z + b2 * z * z) / (a0 + a1 * z + a2 * z * z)

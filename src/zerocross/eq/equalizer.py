@@ -15,6 +15,7 @@ from zerocross.dsp.fading_iir import FADING_IIR, fading_iir, make_fading_iir
 from zerocross.dsp.iir import FORMS, IIR, design_iir, form_of, iir, make_iir
 from zerocross.eq.design import design_band, frequency_response
 from zerocross.eq.graphic import GRAPHIC_HZ, gains_for, graphic_q
+from zerocross.eq.peak import highest, peak_grid
 from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_CHANNELS
 from zerocross.graph.decorator import processor
@@ -186,11 +187,10 @@ class Equalizer:
         )
 
     def _highest(self, channel: int) -> float:
-        """Return the bands' common response at its highest, in dB, found on a dense grid."""
+        """Return the bands' common response at its highest, in dB."""
         rate = self._rate or 48_000.0
-        centres = [f for _, f, _, _ in self._each[channel] if f < rate / 2]
-        hz = np.concatenate([[1e-3], np.geomspace(5.0, 0.4999 * rate, 2000), centres])
-        return float(self._bands_db(hz, rate, channel).max())
+        grid = peak_grid(self.sos(rate, channel), rate)
+        return highest(lambda hz: self._bands_db(hz, rate, channel), grid)
 
     # --- changing it ------------------------------------------------------------------------
 

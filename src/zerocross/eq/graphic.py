@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.eq.design import design_band, frequency_response, q_of_bandwidth
+from zerocross.eq.design import (
+    design_band,
+    frequency_response,
+    one_frame,
+    q_of_bandwidth,
+    response_at,
+)
 from zerocross.errors import UsageError
 from zerocross.units import checked_number, checked_whole, shown
 
-__all__ = ["GRAPHIC_HZ", "curve_db", "fit_bands", "gains_for", "graphic_q", "minimum_phase"]
+__all__ = [
+    "GRAPHIC_HZ",
+    "curve_db",
+    "fit_bands",
+    "fit_error_db",
+    "gains_for",
+    "graphic_q",
+    "minimum_phase",
+]
 
 #: Centres of graphic equalisers with 10 (octaves), 15 (two thirds) and 31 (thirds) bands: ISO 266.
 GRAPHIC_HZ: dict[int, tuple[float, ...]] = {
@@ -26,8 +41,11 @@ GRAPHIC_HZ: dict[int, tuple[float, ...]] = {
 _OCTAVES = {10: 1.0, 15: 2 / 3, 31: 1 / 3}
 _GRID = 1 << 16
 _FADE = 0.25
+_FLOOR_DB = -100.0
 _ROUNDS = 12
-_FIT_POINTS = 240
+_FIT_POINTS, _ERROR_POINTS = 300, 1000
+_HEARD_HZ = (20.0, 20_000.0)
+_MOST_FITTED = 0.48
 
 
 def _checked_count(bands: Any) -> int:
@@ -39,8 +57,9 @@ def _checked_count(bands: Any) -> int:
 def _checked_points(points: Any) -> npt.NDArray[np.float64]:
     """Return a curve's points as rows: Hz in order, and dB."""
     try:
-        made = np.array(sorted(points), np.float64)
-    except (TypeError, ValueError):
+        # Of points at one frequency the order is kept: there the curve jumps.
+        made = np.array(sorted(points, key=operator.itemgetter(0)), np.float64)
+    except (TypeError, ValueError, IndexError, KeyError):
         made = np.zeros(0)
     if made.ndim != 2 or made.shape[1] != 2 or not np.isfinite(made).all():
         raise UsageError(f"points={shown(points)}: give pairs of finite Hz and dB, one or more")
@@ -56,11 +75,22 @@ def graphic_q(bands: int) -> float:
 def curve_db(
     points: Sequence[tuple[float, float]], frequencies: npt.ArrayLike
 ) -> npt.NDArray[np.float64]:
-    """Return a curve's level in dB: straight over the logarithm of Hz, flat beyond its ends."""
+    """Return a curve's level in dB: straight over the logarithm of Hz, flat beyond its ends.
+
+    As Equalizer APO has it (GainIterator.cpp): at points of the same frequency it jumps from the
+    first one's level to the last one's, and nothing is below -100 dB. A point at 0 Hz is infinitely
+    far from all others, so it is heard at 0 Hz alone.
+    """
     hz, levels = _checked_points(points)
-    wanted = np.maximum(np.asarray(frequencies, np.float64), 1e-3)
-    found: npt.NDArray[np.float64] = np.interp(np.log(wanted), np.log(np.maximum(hz, 1e-3)), levels)
-    return found
+    wanted = np.abs(np.asarray(frequencies, np.float64))
+    right = np.searchsorted(hz, wanted, side="left")
+    left = np.clip(right - 1, 0, len(hz) - 1)
+    right = np.minimum(right, len(hz) - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.log(wanted / hz[left]) / np.log(hz[right] / hz[left])
+    share = np.where(hz[left] <= 0, 1.0, np.where(left == right, 0.0, share))
+    found: npt.NDArray[np.float64] = levels[left] + share * (levels[right] - levels[left])
+    return np.maximum(found, _FLOOR_DB)
 
 
 def minimum_phase(
@@ -115,13 +145,12 @@ def gains_for(
     hz = [min(f, 0.49 * sample_rate) for f in frequencies]
     at = hz if at_hz is None else list(at_hz)
 
+    z = one_frame(at, sample_rate)
     widths = [float(w) for w in np.broadcast_to(q, len(hz))]
 
     def level(f: float, width: float, gain: float) -> npt.NDArray[np.float64]:
         row = design_band("peaking", f, sample_rate, width, gain)
-        found: npt.NDArray[np.float64] = 20 * np.log10(
-            np.abs(frequency_response([row], at, sample_rate))
-        )
+        found: npt.NDArray[np.float64] = 20 * np.log10(np.abs(response_at(row[None], z)))
         return found
 
     gains = np.zeros(len(hz))
@@ -138,11 +167,34 @@ def gains_for(
 def fit_bands(
     points: Sequence[tuple[float, float]], sample_rate: float = 48_000.0, bands: int = 31
 ) -> list[tuple[str, float, float, float]]:
-    """Return peaking bands (kind, Hz, Q, dB) that follow a curve; 10, 15 or 31 of them."""
+    """Return peaking bands (kind, Hz, Q, dB) that follow a curve; 10, 15 or 31 of them.
+
+    Those above 0.48 of the sample rate are left out. How near they come to the curve is what
+    `fit_error_db` tells.
+    """
     sample_rate = checked_number("sample_rate", sample_rate, 1000.0, 10e6, "Hz")
-    hz = [f for f in GRAPHIC_HZ[_checked_count(bands)] if f < 0.45 * sample_rate]
+    hz = [f for f in GRAPHIC_HZ[_checked_count(bands)] if f < _MOST_FITTED * sample_rate]
     # As wide as they are apart, also where the bilinear transform squeezes them.
     widths = [q_of_bandwidth(_OCTAVES[bands], f, sample_rate) for f in hz]
-    grid = np.geomspace(hz[0], min(hz[-1], 0.42 * sample_rate), _FIT_POINTS).tolist()
+    grid = _heard_hz(sample_rate, _FIT_POINTS).tolist()
     gains = gains_for(hz, curve_db(points, grid), widths, sample_rate, grid)
     return [("peaking", float(f), q, float(g)) for f, q, g in zip(hz, widths, gains, strict=True)]
+
+
+def fit_error_db(
+    points: Sequence[tuple[float, float]], sample_rate: float = 48_000.0, bands: int = 31
+) -> float:
+    """Return how far `fit_bands` stays from a curve at most, in dB, from 20 Hz to 20 kHz.
+
+    At sample rates below 41.7 kHz, to 0.48 of it.
+    """
+    fitted = fit_bands(points, sample_rate, bands)
+    rows = [design_band(kind, f, sample_rate, q, gain) for kind, f, q, gain in fitted]
+    hz = _heard_hz(sample_rate, _ERROR_POINTS)
+    found = 20 * np.log10(np.abs(frequency_response(rows, hz, sample_rate)))
+    return float(np.abs(found - curve_db(points, hz)).max())
+
+
+def _heard_hz(sample_rate: float, count: int) -> npt.NDArray[np.float64]:
+    most = min(_HEARD_HZ[1], _MOST_FITTED * sample_rate)
+    return np.geomspace(min(_HEARD_HZ[0], most / 2), most, count)

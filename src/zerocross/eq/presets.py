@@ -1,85 +1,36 @@
 """Presets from files: Equalizer APO's configurations, AutoEq's ParametricEQ, FixedBandEQ, GraphicEQ.
 
-Commands that are understood: ``Preamp``, ``Filter``, ``GraphicEQ``, ``Channel``, ``Include``. Every
-line that is not applied is kept with its number and the reason (`Preset.skipped`). As Equalizer APO
-has them, LS and HS are given by the frequency where they begin and a slope of 0.9 unless a Q or a
-slope in dB is there, LSC and HSC by their centre.
+Commands that are understood: ``Preamp``, ``Filter``, ``GraphicEQ``, ``Convolution``, ``Delay``,
+``Copy``, ``Channel``, ``Include``, ``If`` and its kin, ``Device``, ``Stage``. Every line that is not
+applied is kept with its number and the reason (`Preset.skipped`). What a line means is what it
+means to Equalizer APO (`preset_values`, `preset_reader`); the differences are in docs/eq.md.
 """
 
 from __future__ import annotations
 
-import codecs
-import dataclasses
+import functools
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.eq.design import design_band, frequency_response
-from zerocross.eq.equalizer import Equalizer
-from zerocross.eq.graphic import curve_db, fit_bands, minimum_phase
-from zerocross.eq.preset_values import (
-    NOMINAL_RATE,
-    Band,
-    Unapplied,
-    band_of,
-    channels_of,
-    gain_of,
-    points_of,
-)
+from zerocross.eq.peak import highest, peak_grid
+from zerocross.eq.preset_channels import Format
+from zerocross.eq.preset_files import Library
+from zerocross.eq.preset_parts import PresetParts, Section
+from zerocross.eq.preset_reader import Reader, Skipped, Step
+from zerocross.eq.preset_settings import FLOOR, Settings
+from zerocross.eq.preset_values import NOMINAL_RATE
 from zerocross.errors import SourceError
-from zerocross.files import printable, read_small
+from zerocross.files import printable
+from zerocross.units import checked_number, checked_whole
 
 __all__ = ["Preset", "Settings", "Skipped", "parse_preset", "read_preset"]
 
-_MOST_BYTES = 1 << 20
-_MOST_FILTERS, _MOST_CURVES, _MOST_LINES, _MOST_FILES = 512, 32, 10_000, 64
-_DEPTH = 8
-_LONGEST_COMMAND, _LONGEST_VALUE = 40, 1000
-_COMMAND = re.compile(r"([A-Za-z][A-Za-z ]*?) *\d* *")
-
-
-@dataclasses.dataclass(frozen=True)
-class Skipped:
-    """A line that is not applied: the file, its number (from 1), its text, and why."""
-
-    file: str
-    number: int
-    text: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.number}: {self.text!r} is not applied: {self.reason}"
-
-
-@dataclasses.dataclass
-class Settings:
-    """What a preset says of a channel: gain in dB, bands, and points of curves."""
-
-    preamp_db: float = 0.0
-    bands: list[Band] = dataclasses.field(default_factory=list)
-    curves: list[list[tuple[float, float]]] = dataclasses.field(default_factory=list)
-
-    def response_db(
-        self, frequencies: npt.ArrayLike, sample_rate: float = NOMINAL_RATE
-    ) -> npt.NDArray[np.float64]:
-        """Return the level at frequencies in Hz, in dB, as designed: curves as they are given."""
-        hz = np.asarray(frequencies, np.float64)
-        total = np.full(hz.shape, self.preamp_db)
-        rows = [
-            design_band(kind, f, sample_rate, q, g)
-            for kind, f, q, g in self.bands
-            if f < sample_rate / 2
-        ]
-        if rows:
-            gain = np.abs(frequency_response(rows, hz, sample_rate))
-            total = total + 20 * np.log10(np.maximum(gain, 1e-10)).reshape(hz.shape)
-        for points in self.curves:
-            total = total + curve_db(points, hz)
-        return total
+_MAX_HZ = 10e6
+_MOST_CHANNELS = 32
 
 
 class Preset:
@@ -89,102 +40,157 @@ class Preset:
     ----------
     name : str
         The file, for people.
-    skipped : list of Skipped
-        Lines that are not applied.
 
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, text: str | None = None) -> None:
         self.name = name
-        self.skipped: list[Skipped] = []
-        # What was said, in order, with the channels that it was said of (None: all).
-        self._said: list[tuple[frozenset[int] | None, str, Any]] = []
+        self._text, self._library = text, Library()
+        self._read: dict[Format, Reader] = {}
+        self.at()
 
-    def settings(self, channel: int = 0) -> Settings:
-        """Return what applies to a channel, from 0."""
-        found = Settings()
-        for channels, kind, value in self._said:
-            if channels is not None and channel not in channels:
-                continue
-            if kind == "preamp":
-                found.preamp_db += value
-            elif kind == "band":
-                found.bands.append(value)
+    def at(self, sample_rate: float = NOMINAL_RATE, channels: int | None = None) -> Reader:
+        """Return what applies and what does not, for a format.
+
+        Parameters
+        ----------
+        sample_rate : float
+            In Hz.
+        channels : int or None
+            How many; None where it is not known: all names of channels are, and conditions see two.
+
+        Raises
+        ------
+        SourceError
+            For a preset that cannot be read.
+
+        """
+        rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+        count = channels and checked_whole("channels", channels, 1, _MOST_CHANNELS)
+        layout = Format(rate, count)
+        if layout not in self._read:
+            reader = Reader(self.name, self._library, layout)
+            if self._text is None:
+                reader.read(Path(self.name))
             else:
-                found.curves.append(value)
+                reader.parse(self._text, Path(self.name))
+            reader.finish()
+            self._read[layout] = reader
+        return self._read[layout]
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """Lines that are not applied, at 48 kHz and to no certain number of channels; else `at`."""
+        return self.at().skipped
+
+    @property
+    def _said(self) -> list[Step]:
+        return self.at().steps
+
+    def settings(
+        self, channel: int = 0, sample_rate: float = NOMINAL_RATE, channels: int | None = None
+    ) -> Settings:
+        """Return what is said of a channel, from 0; a Copy is not in it (`response_db` has all)."""
+        return self._settings_of(
+            self.at(sample_rate, channels).steps, channel, sample_rate, channels
+        )
+
+    def _settings_of(
+        self, steps: list[Step], channel: int, sample_rate: float, channels: int | None
+    ) -> Settings:
+        found = Settings()
+        found.sample_rate = float(sample_rate)
+        found._at = lambda rate: self.settings(channel, rate, channels)
+        for step in steps:
+            found.take(step, channel)
         return found
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of it applies to any channel."""
-        return not self._said
+        """Whether nothing of it applies to any channel, and that hangs on no condition."""
+        nothing = all(step.channels == frozenset() for step in self._said)
+        return nothing and not self.at().is_conditional
 
-    def add(self, channels: frozenset[int] | None, kind: str, value: Any) -> None:
-        """Add a ``preamp`` (dB), a ``band`` or a ``curve`` (points)."""
-        self._said.append((channels, kind, value))
+    def sections(self, sample_rate: float, channels: int) -> list[Section]:
+        """Return settings of each channel, and how channels are copied after them, in order.
+
+        The matrices have shape (channels, channels): what each is made of.
+        """
+        found: list[Section] = []
+        steps: list[Step] = []
+        for step in [*self.at(sample_rate, channels).steps, None]:
+            if step is not None and step.kind != "copy":
+                steps.append(step)
+                continue
+            each = [self._settings_of(steps, c, sample_rate, channels) for c in range(channels)]
+            matrix = None
+            if step is not None:
+                matrix = np.eye(channels)
+                for target, row in step.value.items():
+                    matrix[target] = [row.get(c, 0.0) for c in range(channels)]
+            found.append((each, matrix))
+            steps = []
+        return found
+
+    def response_db(
+        self,
+        frequencies: npt.ArrayLike,
+        sample_rate: float = NOMINAL_RATE,
+        channel: int = 0,
+        channels: int = 2,
+    ) -> npt.NDArray[np.float64]:
+        """Return a channel's level at frequencies in Hz, in dB, as designed.
+
+        What a Copy adds up counts as if all of it came in phase: it can be less, never more.
+        """
+        hz = np.asarray(frequencies, np.float64)
+        sections = self.sections(sample_rate, channels)
+        if len(sections) == 1:
+            return sections[0][0][channel].response_db(hz)
+        reach = np.repeat(np.eye(channels)[:, :, None], hz.size, axis=2)
+        for each, matrix in sections:
+            gains = np.array([10 ** (one.response_db(hz).ravel() / 20) for one in each])
+            reach = reach * gains[:, None, :]
+            if matrix is not None:
+                reach = np.einsum("ij,jkf->ikf", np.abs(matrix), reach)
+        total = reach[channel].sum(axis=0)
+        levels: npt.NDArray[np.float64] = 20 * np.log10(np.maximum(total, FLOOR))
+        return levels.reshape(hz.shape)
 
     def headroom_db(self, sample_rate: float = NOMINAL_RATE, channels: int = 2) -> float:
         """Return how far below 0 dB the highest point of the response stays (below 0: above)."""
-        hz = np.geomspace(10.0, 0.499 * sample_rate, 4000)
-        return -max(
-            float(self.settings(c).response_db(hz, sample_rate).max()) for c in range(channels)
-        )
+        rows, points = [], []
+        for each, _ in self.sections(sample_rate, channels):
+            rows += [one.sos() for one in each]
+            points += [hz for one in each for curve in one.curves for hz, _ in curve]
+        grid = peak_grid(np.concatenate(rows), sample_rate, points)
+        tops = []
+        for c in range(channels):
+            of_channel = functools.partial(
+                self.response_db, sample_rate=sample_rate, channel=c, channels=channels
+            )
+            tops.append(highest(of_channel, grid))
+        return -max(tops)
 
     def processors(
         self, channels: int = 2, fitted: bool = False, sample_rate: float = NOMINAL_RATE
     ) -> list[Any]:
         """Return new processors that apply it, in order; put them into a chain.
 
+        A chain of another format has them made anew when it is prepared.
+
         Parameters
         ----------
         channels : int
-            Of the chain.
+            For which they are made at first.
         fitted : bool
-            Whether curves become bands (31, within some 1.5 dB, no latency) instead of a
-            minimum-phase filter in a convolver.
+            Whether curves become bands (31, no latency; how near they come is what
+            `graphic.fit_error_db` tells) instead of a minimum-phase filter in a convolver.
         sample_rate : float
-            What bands are fitted for, in Hz; a filter is made for whatever the chain has.
+            For which they are made at first, in Hz.
 
         """
-        from zerocross.effects.convolver import Convolver
-
-        each = [self.settings(c) for c in range(channels)]
-        if fitted:
-            for one in each:
-                one.bands += [
-                    band for points in one.curves for band in fit_bands(points, sample_rate)
-                ]
-                one.curves = []
-        same = all(one.bands == each[0].bands for one in each)
-        same = same and all(one.preamp_db == each[0].preamp_db for one in each)
-        parts: list[Any] = []
-        if any(one.bands or one.preamp_db for one in each):
-            if same:
-                parts.append(Equalizer(each[0].bands, preamp_db=each[0].preamp_db))
-            else:
-                parts.append(Equalizer.of_channels([(o.bands, o.preamp_db) for o in each]))
-        for k in range(max((len(one.curves) for one in each), default=0)):
-            curves = [one.curves[k] if k < len(one.curves) else None for one in each]
-            parts.append(Convolver(_Curves(curves)))
-        return parts
-
-
-class _Curves:
-    """Minimum-phase responses of curves, one a channel, made for a sample rate."""
-
-    def __init__(self, curves: list[list[tuple[float, float]] | None]) -> None:
-        self.curves = curves
-
-    def __call__(self, sample_rate: float, channels: int) -> npt.NDArray[np.float64]:
-        rows = [
-            minimum_phase(points or [(1000.0, 0.0)], sample_rate)
-            for points in self.curves[:channels]
-        ]
-        rows += [rows[-1]] * (channels - len(rows))
-        return np.array(rows)
-
-
-# --- reading ------------------------------------------------------------------------------------
+        return [PresetParts(self.sections, fitted, sample_rate, channels)]
 
 
 def read_preset(path: str | os.PathLike[str]) -> Preset:
@@ -197,13 +203,11 @@ def read_preset(path: str | os.PathLike[str]) -> Preset:
         or nothing in it could be applied.
 
     """
-    name = os.fspath(path)
-    preset = Preset(name)
-    _Reader(preset).read(Path(path))
+    preset = Preset(os.fspath(path))
     if preset.is_empty:
         first = f" ({preset.skipped[0].reason})" if preset.skipped else ""
         raise SourceError(
-            printable(name),
+            printable(preset.name),
             f"nothing in it is a preset{first}; give an Equalizer APO configuration or an AutoEq "
             "file",
         )
@@ -211,7 +215,7 @@ def read_preset(path: str | os.PathLike[str]) -> Preset:
 
 
 def parse_preset(text: str, name: str = "preset") -> Preset:
-    """Read a preset from text; ``Include`` is looked for beside ``name``.
+    """Read a preset from text; what it includes is looked for beside ``name``.
 
     Raises
     ------
@@ -219,107 +223,4 @@ def parse_preset(text: str, name: str = "preset") -> Preset:
         For more than 10,000 lines, with all that it includes.
 
     """
-    preset = Preset(name)
-    _Reader(preset).parse(text, Path(name))
-    return preset
-
-
-def _decoded(raw: bytes) -> str:
-    for mark, coding in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if raw.startswith(mark):
-            return raw.decode(coding, "replace")
-    if len(raw) >= 4 and raw[1::2].count(0) > len(raw) // 4:
-        return raw.decode("utf-16-le", "replace")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-class _Reader:
-    """Reads a preset and what it includes; what is said is counted, so that no file grows."""
-
-    def __init__(self, preset: Preset) -> None:
-        self._preset = preset
-        self._filters = self._curves = self._lines = self._files = 0
-        self._inside: list[tuple[int, int]] = []  # the files that include what is read now
-        self._channels: frozenset[int] | None = None
-
-    def read(self, path: Path) -> None:
-        """Read a file."""
-        raw = read_small(path, _MOST_BYTES, "preset")
-        status = path.stat()
-        identity = status.st_dev, status.st_ino
-        if identity in self._inside:
-            raise Unapplied("the file includes itself")
-        self._inside.append(identity)
-        self.parse(_decoded(raw), path)
-        self._inside.pop()
-
-    def parse(self, text: str, path: Path) -> None:
-        """Read the lines of a file; what it says of channels ends with it."""
-        before = self._channels
-        for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
-            stripped = line.replace("\0", "").strip().lstrip("\ufeff")
-            if not stripped or stripped.startswith("#"):
-                continue
-            self._lines += 1
-            if self._lines > _MOST_LINES:
-                raise SourceError(
-                    printable(self._preset.name),
-                    f"more than {_MOST_LINES:,} lines, with what it includes; that is no preset",
-                )
-            try:
-                self._take(stripped, path)
-            except Unapplied as why:
-                self._preset.skipped.append(
-                    Skipped(printable(path), number, stripped[:80], printable(str(why)))
-                )
-        self._channels = before
-
-    def _take(self, line: str, path: Path) -> None:
-        """Apply a line."""
-        command, colon, rest = line.partition(":")
-        match = _COMMAND.fullmatch(command) if len(command) <= _LONGEST_COMMAND else None
-        if not match or not colon:
-            raise Unapplied("it is not a command")
-        name, value = match.group(1).strip().lower(), rest.partition("#")[0].strip()
-        if name == "graphiceq":
-            self._curves = self._counted(self._curves, _MOST_CURVES, "curves")
-            self._preset.add(self._channels, "curve", points_of(value))
-        elif len(value) > _LONGEST_VALUE:
-            raise Unapplied(f"it is longer than {_LONGEST_VALUE} characters")
-        elif name == "channel":
-            self._channels = channels_of(value)
-        elif name == "preamp":
-            self._preset.add(self._channels, "preamp", gain_of(value))
-        elif name == "filter":
-            self._filters = self._counted(self._filters, _MOST_FILTERS, "filters")
-            self._preset.add(self._channels, "band", band_of(value))
-        elif name == "include":
-            self._include(path, value)
-        else:
-            raise Unapplied(f"the command {match.group(1).strip()!r} is not supported")
-
-    @staticmethod
-    def _counted(count: int, most: int, of_what: str) -> int:
-        if count >= most:
-            raise Unapplied(f"more than {most} {of_what}")
-        return count + 1
-
-    def _include(self, path: Path, value: str) -> None:
-        if len(self._inside) > _DEPTH:
-            raise Unapplied(f"files include each other more than {_DEPTH} deep")
-        if not value:
-            raise Unapplied("it names no file")
-        self._files = self._counted(self._files, _MOST_FILES, "files are included")
-        try:
-            self.read(path.parent / value.replace("\\", "/"))
-        except SourceError as error:
-            if self._lines > _MOST_LINES:
-                raise
-            raise Unapplied(str(error)) from None
+    return Preset(name, text)

@@ -122,6 +122,7 @@ class Program:
         if isinstance(part, Crossfade):
             return self._emit_crossfade(part, source, first, channels)
         latency = 0
+        part.fit(self.sample_rate, channels)
         for inner in self._parts_of(part):
             source, more = self._emit(inner, source, first, channels)
             latency += more

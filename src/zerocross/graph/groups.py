@@ -38,6 +38,9 @@ class Group(FixedAttributes):
         """Give it other parts, all at once; a chain that plays does not hear of it."""
         self._parts = tuple(parts)
 
+    def fit(self, sample_rate: float, channels: int) -> None:
+        """Get ready for a format, before its parts are laid out; most groups have the same for all."""
+
     def processors(self) -> Iterator[Processor]:
         """Yield all processors, in order."""
         for part in self.parts:
