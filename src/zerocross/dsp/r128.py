@@ -1,7 +1,7 @@
 """Loudness by EBU R 128: momentary, short-term, integrated, range, peaks.
 
-All follow from the energies of `dsp.bs1770`: momentary is the last four pieces of 100 ms, short-term
-the last thirty, integrated is gated (BS.1770-4, Annex 1), the range is EBU Tech 3342's.
+All follow from the energies of `dsp.bs1770`: momentary slides over 400 ms by the frame, short-term is
+the last thirty pieces of 100 ms, integrated is gated (BS.1770-4, Annex 1), the range EBU Tech 3342's.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class Loudness:
 
     @property
     def momentary_lufs(self) -> float:
-        """Of the last 400 ms; minus infinity for silence, or before there are so many."""
-        return _lufs_of_last(self._energies(), _MOMENTARY)
+        """Of the last 400 ms to the frame; minus infinity for silence, or before there are so many."""
+        return float(_lufs(self.record["momentary"]))
 
     @property
     def short_term_lufs(self) -> float:
@@ -111,8 +111,8 @@ class Loudness:
 
     @property
     def momentary_max_lufs(self) -> float:
-        """The highest momentary loudness so far, every 100 ms."""
-        return float(_lufs(self._windows(_MOMENTARY)).max(initial=-math.inf))
+        """The highest loudness of any 400 ms so far, whatever frame they begin at."""
+        return float(_lufs(self.record["momentary_max"]))
 
     @property
     def short_term_max_lufs(self) -> float:
