@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from zerocross.compiler import entry, float32_rows, record_at
 from zerocross.dsp.bs1770 import LOUDNESS, MOST_PIECES, make_loudness, measure_loudness
+from zerocross.dsp.true_peak import REACH, TRUE_PEAK, true_peak
 from zerocross.errors import UsageError
 from zerocross.units import gain_to_db
 
@@ -28,6 +29,16 @@ _ABSOLUTE_GATE, _RELATIVE_GATE, _RANGE_GATE = -70.0, -10.0, -20.0
 def _measure(address: int, rows: int, row_frames: int, frames: int) -> None:
     state = record_at(address, LOUDNESS)
     measure_loudness(state, float32_rows(rows, state.channels, row_frames), frames)
+
+
+@entry("int64", "int64", "int64")
+def _listen_on(address: int, rows: int, frames: int) -> None:
+    """Give the peaks frames that the loudness is not measured of."""
+    state = record_at(address, LOUDNESS)
+    if state.peaks != 0:
+        true_peak(
+            record_at(state.peaks, TRUE_PEAK), float32_rows(rows, state.channels, frames), frames
+        )
 
 
 class Loudness:
@@ -59,6 +70,11 @@ class Loudness:
         if data.shape[0] != self.channels:
             raise UsageError(f"{data.shape[0]} channels pushed to a meter of {self.channels}")
         _measure(self.record.address, data.ctypes.data, data.shape[1], data.shape[1])
+
+    def finish(self) -> None:
+        """Let true peaks between the last samples count, as if silence followed; when all is pushed."""
+        silence = np.zeros((self.channels, REACH), np.float32)
+        _listen_on(self.record.address, silence.ctypes.data, REACH)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -121,7 +137,10 @@ class Loudness:
 
     @property
     def true_peak_dbtp(self) -> float:
-        """The highest true peak of all channels so far, in dBTP; a sample's, if that is higher."""
+        """The highest true peak of all channels so far, in dBTP; a sample's, if that is higher.
+
+        Between samples it is 27 frames behind, until `finish`.
+        """
         return gain_to_db(max(self._peak("true_peak"), self._peak("sample_peak")))
 
     @property

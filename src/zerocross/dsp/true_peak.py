@@ -37,7 +37,7 @@ from zerocross.dsp.state import State, check_channels
 from zerocross.memory import aligned_zeros, layout
 from zerocross.units import checked_whole
 
-__all__ = ["TRUE_PEAK", "design_halfway", "make_true_peak", "true_peak"]
+__all__ = ["REACH", "TRUE_PEAK", "design_halfway", "make_true_peak", "true_peak"]
 
 _MOST_TAPS = 24
 #: Filters by the lowest sample rate that they are for: taps on each side, Kaiser's beta. Each beta
@@ -75,7 +75,7 @@ _Q0, _Q1, _Q2, _Q3 = (np.float32(tap) for tap in _QUARTERS)
 _VERTEX = np.float32(1.0 / math.cos(math.pi / 8))
 _ROUNDING = 1.0001
 #: Frames on either side of one that decide on what lies after it.
-_REACH = _MOST_TAPS + 3
+REACH = _MOST_TAPS + 3
 _HISTORY = 64
 _BLOCK = 4096
 _GROUP = 240
@@ -249,7 +249,7 @@ def _take_row(state: Any, recent: Any, row: Any, frames: Any) -> None:
         store_first(recent, _HISTORY + i, load_first(f32x16, row, i, left), left)
     loudest = _loudest(recent, _HISTORY, frames)
     state.sample_peak = max(state.sample_peak, np.float64(loudest))
-    start = _HISTORY - _REACH  # what lies later needs frames that are still to come
+    start = _HISTORY - REACH  # what lies later needs frames that are still to come
     for done in range(0, frames, _GROUP):
         _look_between(state, recent, start + done, min(frames - done, _GROUP))
     for i in range(0, _HISTORY, 16):
