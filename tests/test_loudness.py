@@ -222,7 +222,7 @@ def test_soft_samples_whose_peak_lies_high_between_them_are_not_passed_over(rate
     alone, after = Loudness(rate, 1), Loudness(rate, 1)
     alone.push(worst)
     peak = 10 ** (alone.true_peak_dbtp / 20)
-    assert peak > 0.17, "far above the samples"
+    assert peak > 0.16, "far above the samples"
     before = np.zeros(600, np.float32)
     before[100] = 0.999 * peak
     after.push(before)
