@@ -102,7 +102,8 @@ class Loudness:
     @property
     def short_term_lufs(self) -> float:
         """Of the last 3 seconds."""
-        return _lufs_of_last(self._energies(), _SHORT)
+        energies = self._energies()[-_SHORT:]
+        return float(_lufs(energies.mean())) if len(energies) == _SHORT else -math.inf
 
     @property
     def integrated_lufs(self) -> float:
@@ -156,9 +157,3 @@ class Loudness:
 def _lufs(energy: Any) -> Any:
     with np.errstate(divide="ignore"):
         return _OFFSET + 10 * np.log10(energy)
-
-
-def _lufs_of_last(energies: npt.NDArray[np.float64], pieces: int) -> float:
-    if len(energies) < pieces:
-        return -math.inf
-    return float(_lufs(energies[-pieces:].mean()))
