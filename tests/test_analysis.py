@@ -180,7 +180,7 @@ def test_the_average_is_over_spectra_2048_frames_apart(tmp_path):
     noise = music(30_000, 1, seed=3)
     soundfile.write(tmp_path / "noise.wav", noise, RATE, "FLOAT")
     spectrum = Spectrum(
-        scale="octave", fraction=3, fft_size=4096, long_fft_size=32_768, decay_s=0, channels=1
+        scale="octave", per="band", fft_size=4096, long_fft_size=32_768, decay_s=0, channels=1
     )
     found = spectrum_of_file(tmp_path / "noise.wav")
     powers = []
@@ -234,6 +234,17 @@ def test_a_spectrogram_is_levels_over_time_and_frequency(tmp_path):
     ax, scale = spectrogram_figure(found).axes
     assert ax.collections[0].get_array().size == bands * columns
     assert scale.get_ylabel() == "level in dBFS"
+
+
+@pytest.mark.parametrize("frames", [100_000, 3_000])
+def test_a_click_is_where_it_was_over_all_frequencies(tmp_path, frames):
+    signal = np.zeros(frames)
+    signal[frames * 3 // 4] = 1.0
+    soundfile.write(tmp_path / "a.wav", signal, RATE, "FLOAT")
+    found = spectrogram_of_file(tmp_path / "a.wav")
+    assert found.times_s[-1] == pytest.approx(frames / RATE)
+    loudest = found.levels_dbfs[40:].argmax(axis=1)
+    assert np.abs(found.times_s[loudest] - frames * 0.75 / RATE).max() < 1.5 * 512 / RATE
 
 
 def test_the_status_line_has_a_spectrum(make_file):

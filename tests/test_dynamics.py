@@ -238,7 +238,7 @@ def test_true_peak_finds_what_lies_between_the_samples():
         rows = np.stack([x, 0.25 * x])
         _true_peak(state.address, rows.ctypes.data, *rows.shape)
         # BS.1770-4: the filter's own error and the grid's are within about 0.6 dB.
-        assert -0.6 < 20 * np.log10(state["true_peak"] / 0.5) < 0.3, frequency
+        assert abs(20 * np.log10(state["true_peak"] / 0.5)) < 0.1, frequency
         assert state["sample_peak"] == np.abs(x).max()
         in_blocks(rows, [1, 7, 92, 4700], functools.partial(_true_peak, split.address))
         assert split["true_peak"] == state["true_peak"]

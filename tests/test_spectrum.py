@@ -132,13 +132,21 @@ def test_octave_bands_are_those_of_the_standard():
     assert np.allclose(edges[1:] / edges[:-1], 10 ** (0.3 / 24))
 
 
+def bark(hz):
+    """H. Traunmueller, JASA 88, 1990: the critical-band rate, corrected at both ends."""
+    z = 26.81 * hz / (1960 + hz) - 0.53
+    if z < 2.0:
+        return z + 0.15 * (2.0 - z)
+    return z + 0.22 * (z - 20.1) if z > 20.1 else z
+
+
 @pytest.mark.parametrize(
     ("scale", "forward"),
     [
         ("linear", lambda f: f),
         ("logarithmic", math.log),
         ("mel", lambda f: 1127.010480 * math.log(1 + f / 700)),
-        ("bark", lambda f: 26.81 * f / (1960 + f)),
+        ("bark", bark),
         ("quadratic", math.sqrt),
     ],
 )
@@ -147,6 +155,54 @@ def test_scales_are_even_in_their_own_measure(scale, forward):
     steps = np.diff([forward(f) for f in edges])
     assert edges[0] == pytest.approx(30.0) and edges[-1] == pytest.approx(15_000.0)
     assert np.allclose(steps, steps[0])
+
+
+@pytest.mark.parametrize("long_fft_size", [None, 16_384])
+def test_per_band_is_the_power_within_and_per_bin_the_level_of_a_sine(long_fft_size):
+    """White noise has its share of a band's width, a sine all of its power in one place."""
+    rng = np.random.default_rng(5)
+    noise = 0.1 * rng.standard_normal((1, 1 << 19))
+    options = {"bands": 64, "fft_size": 2048, "long_fft_size": long_fft_size, "channels": 1}
+    read = {}
+    for per in ("band", "bin"):
+        spectrum = Spectrum(per=per, decay_s=0.0, low_hz=40.0, **options)
+        powers = []
+        for start in range(0, noise.shape[1], 8192):
+            spectrum.push(noise[:, start : start + 8192])
+            if start > 16_384:
+                spectrum.update()
+                powers.append(10 ** (spectrum.now[0].astype(float) / 10))
+        # A full-scale sine, of power 1/2, reads 1: a density of 2 * 0.01 / 24000 in each hertz.
+        wanted = 0.02 * np.diff(spectrum.bands.edges) / 24_000
+        read[per] = 10 * np.log10(np.mean(powers, axis=0) / wanted)
+    assert np.abs(read["band"]).max() < 1.5 and abs(read["band"].mean()) < 0.2
+    assert read["bin"].max() > (1.5 if long_fft_size else 6.0), "as much as a bin sees"
+    tone = spectrum_of(sine(100.0), per="bin", bands=200, fft_size=8192)
+    power = spectrum_of(sine(100.0), per="band", bands=200, fft_size=8192)
+    assert tone.now.max() == pytest.approx(0.0, abs=0.2) and power.now.max() < -4.0
+    total = 10 * np.log10((10 ** (power.now[0].astype(float) / 10)).sum())
+    assert total == pytest.approx(0.0, abs=0.1), "all bands together have the power of the sine"
+
+
+def test_two_transforms_meet_at_their_ends_or_in_their_middles():
+    """A click 3000 frames back: by the end both see it early; by the middle only the long one."""
+    options = {"bands": 40, "fft_size": 1024, "long_fft_size": 8192, "decay_s": 0.0, "channels": 1}
+    x = np.zeros((1, 20_000), np.float32)
+    x[0, -4096] = 1.0
+    middle = Spectrum(align="centre", **options)
+    middle.push(x)
+    middle.update()
+    assert (middle.now > -80).all(), "the middle of both windows"
+    x = np.roll(x, 3_800)  # 296 frames before the end
+    end = Spectrum(**options)
+    for spectrum in (end, middle):
+        spectrum.push(x)
+        spectrum.update()
+    assert (end.now[0, -5:] > -80).all() and (middle.now[0, -5:] < -150).all()
+    early = Spectrum(align="centre", **options)
+    early.push(x[:, -100:])
+    early.update()
+    assert np.isfinite(early.now).all(), "the short one begins before anything was heard"
 
 
 def test_mixes():
@@ -253,6 +309,8 @@ def test_silence_is_minus_infinity_and_zero_bytes():
         (lambda: Spectrum(long_fft_size=1024), "not longer"),
         (lambda: Spectrum(scale="log"), "octave, linear"),
         (lambda: Spectrum(mix="left"), "mono, stereo, mid-side"),
+        (lambda: Spectrum(per="tone"), "per='tone': give one of bin, band"),
+        (lambda: Spectrum(align="start"), "align='start': give one of end, centre"),
         (lambda: Spectrum(window="kaiser"), "rectangular"),
         (lambda: Spectrum(bands=0), "1 to 4096"),
         (lambda: Spectrum(low_hz=0), "above 0"),

@@ -210,8 +210,15 @@ def _loudness_table(found: list[Measured]) -> Table:
     show_default=True,
     help="Of which rows.",
 )
+@click.option(
+    "--per",
+    type=click.Choice(["band", "bin"]),
+    default="band",
+    show_default=True,
+    help="Show the power within a band, or a sine's level however narrow its band is.",
+)
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
-def spectrum(file: str, output: str, fraction: int, mix: str, force: bool) -> int:
+def spectrum(file: str, output: str, fraction: int, mix: str, per: str, force: bool) -> int:
     """Write a file's average and peak spectrum in octave bands, as a picture or as numbers."""
     from zerocross.cli.file_spectrum import spectrum_of_file, write_spectrum_csv
     from zerocross.cli.pictures import spectrum_figure
@@ -219,7 +226,7 @@ def spectrum(file: str, output: str, fraction: int, mix: str, force: bool) -> in
     check_ending(output, (*PICTURES, ".csv"))
     refuse_to_replace(output, force, [file])
     with progress_bar("reading") as bar:
-        found = spectrum_of_file(file, fraction, mix, progress_callback(bar))
+        found = spectrum_of_file(file, fraction, mix, progress_callback(bar), per)
     if output.lower().endswith(".csv"):
         write_spectrum_csv(found, output)
     else:

@@ -27,6 +27,8 @@ __all__ = [
 
 _CHUNK = 1 << 16
 _LEAST_HOP = 512
+_PIECE = 4096
+_LONG = 16_384
 _ROWS = {"mono": ("mono",), "stereo": ("left", "right"), "mid-side": ("mid", "side")}
 
 _Float = npt.NDArray[np.floating[Any]]
@@ -82,10 +84,13 @@ def spectrum_of_file(
     fraction: int = 3,
     mix: str = "mono",
     progress: Progress | None = None,
+    per: str = "band",
 ) -> FileSpectrum:
     """Measure a file's average and peak spectrum in octave bands (IEC 61260).
 
-    Low bands come from transforms of 32768 points, the others of 4096, half overlapped, Hann.
+    Low bands come from transforms of 32768 points, the others of 4096, half overlapped, Hann. Levels
+    are of the power within a band, or with ``per="bin"`` such that a sine in the middle of any band
+    reads its level (`Spectrum`).
 
     Raises
     ------
@@ -100,6 +105,7 @@ def spectrum_of_file(
             fraction=fraction,
             fft_size=4096,
             long_fft_size=32_768,
+            per=per,
             mix=mix,
             decay_s=0.0,
             sample_rate=source.sample_rate,
@@ -108,7 +114,9 @@ def spectrum_of_file(
         power = np.zeros(spectrum.levels.shape)
         peak = np.full(spectrum.levels.shape, -200.0)
         count = 0
-        for _ in _windows(source, spectrum, 2048, progress):
+        for piece in _pieces(source, 2048, progress):
+            spectrum.push(piece)
+            spectrum.update()
             power += 10 ** (spectrum.now.astype(np.float64) / 10)
             np.maximum(peak, spectrum.now, out=peak)
             count += 1
@@ -125,6 +133,8 @@ def spectrogram_of_file(
 ) -> FileSpectrogram:
     """Measure a file's levels over time and frequency, mono, in 256 bands.
 
+    A column shows what lies around its middle: half of the longer window before it, half after.
+
     Raises
     ------
     SourceError
@@ -136,29 +146,41 @@ def spectrogram_of_file(
         spectrum = Spectrum(
             bands=256,
             fft_size=4096,
-            long_fft_size=16_384,
+            long_fft_size=_LONG,
+            align="centre",
             decay_s=0.0,
             sample_rate=source.sample_rate,
             channels=min(source.channels, 2),
         )
         hop = max(_LEAST_HOP, (source.frames or 0) // columns)
-        rows, times = [], [0.0]
-        for done in _windows(source, spectrum, hop, progress):
-            rows.append(spectrum.now[0].copy())
-            times.append(done / source.sample_rate)
+        rows: list[_Float] = []
+        frames = 0
+        for piece in _pieces(source, _PIECE, progress):
+            spectrum.push(piece)
+            frames += piece.shape[1]
+            _look(spectrum, hop, rows)
+        while len(rows) * hop < frames:  # the last windows reach beyond the end
+            spectrum.push(np.zeros((min(source.channels, 2), _PIECE)))
+            _look(spectrum, hop, rows)
     finally:
         source.close()
     if not rows:
         raise _no_samples(source)
-    return FileSpectrogram(
-        Path(source.path).name, np.array(times), spectrum.bands.edges, np.array(rows).T
-    )
+    columns = -(-frames // hop)
+    times = np.minimum(np.arange(columns + 1) * hop, frames) / source.sample_rate
+    levels = np.array(rows[:columns]).T
+    return FileSpectrogram(Path(source.path).name, times, spectrum.bands.edges, levels)
 
 
-def _windows(
-    source: OpenSource, spectrum: Spectrum, hop: int, progress: Progress | None
-) -> Iterator[int]:
-    """Yield after every hop of a file how many frames are done, the spectrum updated.
+def _look(spectrum: Spectrum, hop: int, rows: list[_Float]) -> None:
+    """Add the columns whose windows are there by now."""
+    while (end := len(rows) * hop + (hop + _LONG) // 2) <= spectrum.source.written:
+        spectrum.update(end)
+        rows.append(spectrum.now[0].copy())
+
+
+def _pieces(source: OpenSource, frames: int, progress: Progress | None) -> Iterator[_Float]:
+    """Yield a file in pieces, shape (channels, at most so many frames), finite.
 
     More than two channels are mixed down to stereo as they are for playing.
     """
@@ -167,12 +189,9 @@ def _windows(
         clean = np.nan_to_num(samples.T, nan=0.0, posinf=0.0, neginf=0.0)
         if source.channels > 2:
             clean = matrix @ clean
-        for start in range(0, clean.shape[1], hop):
-            piece = clean[:, start : start + hop]
-            spectrum.push(piece)
-            done += piece.shape[1]
-            spectrum.update()
-            yield done
+        for start in range(0, clean.shape[1], frames):
+            yield clean[:, start : start + frames]
+        done += clean.shape[1]
         if progress and source.frames:
             progress(done / source.frames)
 

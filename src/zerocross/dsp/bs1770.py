@@ -3,6 +3,10 @@
 Frames are K-weighted (a shelf and a high pass, designed for any sample rate from the analogue filters
 behind the recommendation's 48 kHz coefficients) and their energy is added up in pieces of 100 ms.
 What is read off the pieces is in `dsp.r128`. Peaks are those of `dsp.true_peak`.
+
+Momentary loudness slides by the frame: the sums of a piece are kept as they grew, so the last 400 ms
+are three whole pieces, what this one has so far, and what the fourth before had still to come. All
+of it is sums of squares, and nothing is taken away from a total: no rounding piles up.
 """
 
 from __future__ import annotations
@@ -17,11 +21,13 @@ import numpy.typing as npt
 from zerocross.compiler import (
     float32_rows,
     float64_array,
+    float64_rows,
     kernel,
     load_acquire,
     record_at,
     store_release,
 )
+from zerocross.compiler.primitives.vector import f64x8, load, max_lanes, maximum, splat
 from zerocross.dsp.biquad import CASCADE, cascade, design_cascade, make_cascade
 from zerocross.dsp.channels import MAX_PLACED, POSITIONS, WAV_ORDERS
 from zerocross.dsp.state import State
@@ -41,15 +47,28 @@ __all__ = [
 ]
 
 _PIECE_S = 0.1
+#: Pieces of momentary loudness, and those whose growth is kept: one more, the one being filled.
+_WINDOW = 4
+_GROWING = _WINDOW + 1
 #: Pieces that are kept: 14 hours; then the oldest make room.
 MOST_PIECES = 1 << 19
 _BLOCK = 4096
 
 #: A measurement: the weighting filter, the peaks (0 for none), space for a block, and the energies
-#: of the pieces so far, with the sums of the piece that is being filled.
+#: of the pieces so far, with the sums of the piece that is being filled, how the sums of the last
+#: pieces grew, and the mean energies of the last and of the loudest 400 ms.
 LOUDNESS = layout(
     setup=["channels", "piece_frames", "weights", "filter", "peaks"],
-    audio=["weighted", "pieces", "count", "filled", ("sums", "f8", (MAX_PLACED,))],
+    audio=[
+        "weighted",
+        "pieces",
+        "count",
+        "filled",
+        ("sums", "f8", (MAX_PLACED,)),
+        "growth",
+        ("momentary", "f8"),
+        ("momentary_max", "f8"),
+    ],
 )
 
 
@@ -110,33 +129,65 @@ def _weight(azimuth: float | None) -> float:
 
 
 @kernel
-def _add_energy(state: Any, rows: Any, first: Any, count: Any) -> None:
+def _add_energy(state: Any, rows: Any, first: Any, count: Any, growth: Any) -> None:
     """Add squares up one after the other, so that any split gives the same bits.
 
-    Each sum waits for itself, so two channels are added up at a time.
+    Each sum waits for itself, so two channels are added up at a time. ``growth`` gets the weighted
+    sum of all after each frame.
     """
     channels = state.channels
+    weights = float64_array(state.weights, channels)
     for c in range(0, channels, 2):
         other = min(c + 1, channels - 1)
         left, right = rows[c], rows[other]
         a, b = state.sums[c], state.sums[other]
-        for i in range(first, first + count):
-            x, y = np.float64(left[i]), np.float64(right[i])
+        first_weight, second_weight = weights[c], weights[other] if other > c else 0.0
+        for i in range(count):
+            x, y = np.float64(left[first + i]), np.float64(right[first + i])
             a += x * x
             b += y * y
+            before = growth[i] if c > 0 else 0.0
+            growth[i] = before + first_weight * a + second_weight * b
         state.sums[other] = b
         state.sums[c] = a
 
 
 @kernel
-def _end_piece(state: Any) -> None:
-    weights = float64_array(state.weights, state.channels)
+def _slide(state: Any, growth: Any, start: Any, count: Any) -> None:
+    """Move the window of 400 ms over frames of the piece that is being filled."""
+    number, frames = state.count, state.piece_frames
+    if number < _WINDOW:
+        return
+    now, oldest = growth[number % _GROWING], growth[(number + 1) % _GROWING]
+    whole = 0.0
+    for k in range(1, _WINDOW):
+        whole += growth[(number - k) % _GROWING, frames - 1]
+    all_of_oldest = oldest[frames - 1]
+    eights = splat(f64x8, 0.0)
+    end, rest = start + count, start + count - count % 8
+    for i in range(start, rest, 8):
+        to_come = splat(f64x8, all_of_oldest) - load(f64x8, oldest, i)
+        eights = maximum(splat(f64x8, whole) + load(f64x8, now, i) + to_come, eights)
+    highest = max_lanes(eights)
+    for i in range(rest, end):
+        highest = max(highest, whole + now[i] + (all_of_oldest - oldest[i]))
+    energy = whole + now[end - 1] + (all_of_oldest - oldest[end - 1])
+    state.momentary = energy / (_WINDOW * frames)
+    state.momentary_max = max(state.momentary_max, highest / (_WINDOW * frames))
+
+
+@kernel
+def _end_piece(state: Any, growth: Any) -> None:
     pieces = float64_array(state.pieces, MOST_PIECES)
-    energy = 0.0
+    number, frames = state.count, state.piece_frames
+    pieces[number % MOST_PIECES] = growth[number % _GROWING, frames - 1] / frames
+    if number + 1 == _WINDOW:  # the first whole window
+        whole = 0.0
+        for k in range(_WINDOW):
+            whole += growth[k, frames - 1]
+        state.momentary = state.momentary_max = whole / (_WINDOW * frames)
     for c in range(state.channels):
-        energy += weights[c] * state.sums[c]
         state.sums[c] = 0.0
-    pieces[state.count % MOST_PIECES] = energy / state.piece_frames
     state.filled = 0
     store_release(state, "count", load_acquire(state, "count") + 1)
 
@@ -162,6 +213,7 @@ def measure_loudness(state: Any, rows: Any, frames: Any) -> None:
     if state.peaks != 0:
         true_peak(record_at(state.peaks, TRUE_PEAK), rows, frames)
     weighted = float32_rows(state.weighted, state.channels, _BLOCK)
+    growth = float64_rows(state.growth, _GROWING, state.piece_frames)
     done = 0
     while done < frames:
         count = min(frames - done, _BLOCK)
@@ -173,11 +225,13 @@ def measure_loudness(state: Any, rows: Any, frames: Any) -> None:
         at = 0
         while at < count:
             part = min(count - at, state.piece_frames - state.filled)
-            _add_energy(state, weighted, at, part)
+            growing = growth[state.count % _GROWING]
+            _add_energy(state, weighted, at, part, growing[state.filled :])
+            _slide(state, growth, state.filled, part)
             state.filled += part
             at += part
             if state.filled == state.piece_frames:
-                _end_piece(state)
+                _end_piece(state, growth)
         done += count
 
 
@@ -230,16 +284,18 @@ def make_loudness(
     if len(weights) != channels:
         raise UsageError(f"an order of {len(weights)} channels for {channels}; give one for each")
     weighting = make_cascade(design_cascade(design_k_weighting(sample_rate)), channels)
-    between = make_true_peak(channels) if peaks else None
+    between = make_true_peak(channels, sample_rate) if peaks else None
+    piece_frames = round(_PIECE_S * sample_rate)
     made = LoudnessState(
         LOUDNESS,
         channels=channels,
-        piece_frames=round(_PIECE_S * sample_rate),
+        piece_frames=piece_frames,
         weights=np.array(weights),
         filter=weighting,
         peaks=0 if between is None else between,
         weighted=aligned_zeros((channels, _BLOCK)),
         pieces=aligned_zeros(MOST_PIECES, np.float64),
+        growth=aligned_zeros((_GROWING, piece_frames), np.float64),
     )
     made.filter, made.peaks = weighting, between
     return made

@@ -1,8 +1,8 @@
 """Loudness by EBU R 128: momentary, short-term, integrated, range, peaks.
 
-All follow from the energies of `dsp.bs1770`: momentary is the last four pieces of 100 ms, short-term
-the last thirty, integrated is gated (BS.1770-5, Annex 1), the range is EBU Tech 3342's, of short-term
-loudness every 100 ms (libebur128's has it every second).
+All follow from the energies of `dsp.bs1770`: momentary slides over 400 ms by the frame, short-term is
+the last thirty pieces of 100 ms, integrated is gated (BS.1770-5, Annex 1), the range is EBU Tech
+3342's, of short-term loudness every 100 ms (libebur128's has it every second).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from zerocross.compiler import entry, float32_rows, record_at
 from zerocross.dsp.bs1770 import LOUDNESS, MOST_PIECES, make_loudness, measure_loudness
+from zerocross.dsp.true_peak import REACH, TRUE_PEAK, true_peak
 from zerocross.errors import UsageError
 from zerocross.units import gain_to_db
 
@@ -30,6 +31,16 @@ _ABSOLUTE_GATE, _RELATIVE_GATE, _RANGE_GATE = -70.0, -10.0, -20.0
 def _measure(address: int, rows: int, row_frames: int, frames: int) -> None:
     state = record_at(address, LOUDNESS)
     measure_loudness(state, float32_rows(rows, state.channels, row_frames), frames)
+
+
+@entry("int64", "int64", "int64")
+def _listen_on(address: int, rows: int, frames: int) -> None:
+    """Give the peaks frames that the loudness is not measured of."""
+    state = record_at(address, LOUDNESS)
+    if state.peaks != 0:
+        true_peak(
+            record_at(state.peaks, TRUE_PEAK), float32_rows(rows, state.channels, frames), frames
+        )
 
 
 class Loudness:
@@ -76,6 +87,11 @@ class Loudness:
             raise UsageError(f"{data.shape[0]} channels pushed to a meter of {self.channels}")
         _measure(self.record.address, data.ctypes.data, data.shape[1], data.shape[1])
 
+    def finish(self) -> None:
+        """Let true peaks between the last samples count, as if silence followed; when all is pushed."""
+        silence = np.zeros((self.channels, REACH), np.float32)
+        _listen_on(self.record.address, silence.ctypes.data, REACH)
+
     # --- reading --------------------------------------------------------------------------------
 
     def _energies(self) -> npt.NDArray[np.float64]:
@@ -96,13 +112,14 @@ class Loudness:
 
     @property
     def momentary_lufs(self) -> float:
-        """Of the last 400 ms; minus infinity for silence, or before there are so many."""
-        return _lufs_of_last(self._energies(), _MOMENTARY)
+        """Of the last 400 ms to the frame; minus infinity for silence, or before there are so many."""
+        return float(_lufs(self.record["momentary"]))
 
     @property
     def short_term_lufs(self) -> float:
         """Of the last 3 seconds."""
-        return _lufs_of_last(self._energies(), _SHORT)
+        energies = self._energies()[-_SHORT:]
+        return float(_lufs(energies.mean())) if len(energies) == _SHORT else -math.inf
 
     @property
     def integrated_lufs(self) -> float:
@@ -128,8 +145,8 @@ class Loudness:
 
     @property
     def momentary_max_lufs(self) -> float:
-        """The highest momentary loudness so far, every 100 ms."""
-        return float(_lufs(self._windows(_MOMENTARY)).max(initial=-math.inf))
+        """The highest loudness of any 400 ms so far, whatever frame they begin at."""
+        return float(_lufs(self.record["momentary_max"]))
 
     @property
     def short_term_max_lufs(self) -> float:
@@ -138,7 +155,10 @@ class Loudness:
 
     @property
     def true_peak_dbtp(self) -> float:
-        """The highest true peak of all channels so far, in dBTP; a sample's, if that is higher."""
+        """The highest true peak of all channels so far, in dBTP; a sample's, if that is higher.
+
+        Between samples it is 27 frames behind, until `finish`.
+        """
         return gain_to_db(max(self._peak("true_peak"), self._peak("sample_peak")))
 
     @property
@@ -163,9 +183,3 @@ def _gated_lufs(blocks: npt.NDArray[np.float64]) -> float:
 def _lufs(energy: Any) -> Any:
     with np.errstate(divide="ignore"):
         return _OFFSET + 10 * np.log10(energy)
-
-
-def _lufs_of_last(energies: npt.NDArray[np.float64], pieces: int) -> float:
-    if len(energies) < pieces:
-        return -math.inf
-    return float(_lufs(energies[-pieces:].mean()))

@@ -96,6 +96,7 @@ def measure(
             meter.push(np.nan_to_num(samples.T, nan=0.0, posinf=0.0, neginf=0.0))
             if progress and source.frames:
                 progress(frames / source.frames)
+        meter.finish()
     finally:
         source.close()
     plain = meter.replaygain_lufs

@@ -13,10 +13,21 @@ from zerocross.dsp.window import WINDOWS, design_window
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros
 
-__all__ = ["SCALES", "Bands", "Weights", "design_scale", "design_weights", "noise_bandwidth"]
+__all__ = [
+    "PER",
+    "SCALES",
+    "Bands",
+    "Weights",
+    "design_scale",
+    "design_weights",
+    "noise_bandwidth",
+]
 
 _G = 10**0.3  # IEC 61260-1: the octave's ratio
 _REFERENCE_HZ = 1000.0
+_LOW_BARK, _HIGH_BARK = 2.0, 20.1
+#: What the level of a band can be of.
+PER = ("bin", "band")
 
 
 def _between(
@@ -30,17 +41,31 @@ def _between(
     return edges
 
 
+def _bark(hz: float) -> float:
+    """Return the critical-band rate: formula (6) with its end corrections (7) and (8)."""
+    z = 26.81 * hz / (1960 + hz) - 0.53
+    if z < _LOW_BARK:
+        return z + 0.15 * (_LOW_BARK - z)
+    return z + 0.22 * max(0.0, z - _HIGH_BARK)
+
+
+def _from_bark(z: float) -> float:
+    if z < _LOW_BARK:
+        z = (z - 0.15 * _LOW_BARK) / 0.85
+    elif z > _HIGH_BARK:
+        z = (z + 0.22 * _HIGH_BARK) / 1.22
+    return 1960 * (z + 0.53) / (26.28 - z)
+
+
 #: Scales by name: how bands divide a range of frequencies. Mel: D. O'Shaughnessy, 1987; Bark: H.
-#: Traunmueller, JASA 88, 1990; quadratic: band edges at the squares of their numbers.
+#: Traunmueller, JASA 88, 1990, pages 97-100; quadratic: band edges at the squares of their numbers.
 SCALES: dict[str, Callable[[int, float, float], npt.NDArray[np.float64]]] = {
     "linear": _between(lambda f: f, lambda x: x),
     "logarithmic": _between(math.log, math.exp),
     "mel": _between(
         lambda f: 2595 * math.log10(1 + f / 700), lambda x: 700 * (10 ** (x / 2595) - 1)
     ),
-    "bark": _between(
-        lambda f: 26.81 * f / (1960 + f) - 0.53, lambda x: 1960 * (x + 0.53) / (26.28 - x)
-    ),
+    "bark": _between(_bark, _from_bark),
     "quadratic": _between(math.sqrt, lambda x: x * x),
 }
 
@@ -139,11 +164,20 @@ def noise_bandwidth(window: npt.NDArray[np.float32]) -> float:
     return float(wide.size * (wide**2).sum() / wide.sum() ** 2)
 
 
-def design_weights(bands: Bands, size: int, sample_rate: float, window: str = "hann") -> Weights:
-    """Return weights under which a full-scale sine in the middle of any band reads 1.
+def design_weights(
+    bands: Bands,
+    size: int,
+    sample_rate: float,
+    window: str = "hann",
+    per: str = "bin",
+    shares: npt.ArrayLike = 1.0,
+) -> Weights:
+    """Return weights under which the power of bins adds up to levels of bands.
 
-    Bins count by how much of them lies within a band. In a wide band a sine's whole main lobe adds
-    up, which is the window's noise bandwidth; a narrow one sees only a part of it.
+    Bins count by how much of them lies within a band; a sine's whole main lobe adds up to the
+    window's noise bandwidth. What is divided by that is the power within the band, of noise and of
+    sines alike, but a narrow band sees only a part of a sine's lobe. Divided by what it sees of a
+    sine in its middle, that sine reads its level, and noise in a narrow band too much.
 
     Parameters
     ----------
@@ -155,12 +189,18 @@ def design_weights(bands: Bands, size: int, sample_rate: float, window: str = "h
         In Hz.
     window : str
         One of `WINDOWS`; its spectrum is taken to be divided by half its sum.
+    per : {"bin", "band"}
+        A full-scale sine in the middle of a band reads 1, or the band's power is read.
+    shares : float or array, shape (bands,)
+        Of each band, what this transform has in it, 0 to 1.
 
     """
     if window not in WINDOWS:
         raise UsageError(f"no window {window!r}; there are {', '.join(WINDOWS)}")
-    shape = design_window(window, size).astype(np.float64)
-    bandwidth = noise_bandwidth(shape.astype(np.float32))
+    if per not in PER:
+        raise UsageError(f"per={per!r}: give one of {', '.join(PER)}")
+    shape = design_window(window, size)
+    bandwidth = noise_bandwidth(shape)
     step, top = sample_rate / size, size // 2
     rows: list[npt.NDArray[np.float64]] = []
     bins = []
@@ -170,25 +210,21 @@ def design_weights(bands: Bands, size: int, sample_rate: float, window: str = "h
         last = min(top, math.ceil(b - 0.5))
         k = np.arange(first, max(first, last) + 1)
         overlap = np.clip(np.minimum(k + 0.5, b) - np.maximum(k - 0.5, a), 0.0, 1.0)
-        if b - a < 4 * bandwidth and overlap.any():
-            seen = float((overlap * _lobe(shape, k - min(centre / step, top))).sum())
-            overlap = overlap / max(seen, 1e-3)
-        else:
-            overlap = overlap / bandwidth
-        rows.append(overlap)
+        seen = bandwidth
+        if per == "bin" and overlap.any():
+            lobe = _lobe(shape, min(centre / step, top))
+            seen = float((overlap * lobe[first : first + len(overlap)]).sum())
+        rows.append(overlap / seen)
         bins.append(first)
     counts = np.array([len(row) for row in rows], np.int64)
     flat = aligned_zeros(int(counts.sum()))
-    flat[:] = np.concatenate(rows)
+    flat[:] = np.concatenate(rows) * np.repeat(np.broadcast_to(shares, len(bands)), counts)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
     return Weights(np.array(bins, np.int64), starts, counts, flat)
 
 
-def _lobe(
-    window: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Return the power that a sine leaves in bins so many bins away, 1 where it is."""
-    n = np.arange(window.size) - window.size / 2
-    turns = np.exp(-2j * np.pi * np.outer(offsets, n) / window.size)
-    found: npt.NDArray[np.float64] = np.abs(turns @ window / window.sum()) ** 2
-    return found
+def _lobe(window: npt.NDArray[np.float32], centre: float) -> npt.NDArray[np.float64]:
+    """Return the power that a sine so many bins up leaves in all bins, 1 where it is."""
+    turns = np.exp(2j * np.pi * centre / window.size * np.arange(window.size))
+    found: npt.NDArray[np.float64] = np.abs(np.fft.fft(turns * window)) ** 2
+    return found / float(window.sum(dtype=np.float64)) ** 2

@@ -47,6 +47,7 @@ TRANSFORM = np.dtype(
         (name, "i8")
         for name in (
             "size",
+            "back",
             "window",
             "plan",
             "re",
@@ -78,7 +79,7 @@ SPECTRUM = layout(
 
 @kernel
 def _add_up(power: Any, t: Any, out: Any) -> None:
-    """Add bins up to bands, and write them in dB."""
+    """Add bins up to bands: to what another transform has of them."""
     bins, starts = int64_array(t.bins, t.bands), int64_array(t.starts, t.bands)
     counts = int64_array(t.counts, t.bands)
     weights = float32_array(t.weights, t.weight_count)
@@ -92,9 +93,7 @@ def _add_up(power: Any, t: Any, out: Any) -> None:
                 load_first(f32x16, power, first + k, left),
                 sums,
             )
-        out[t.first_band + b] = sum_lanes(sums)
-    mine = out[t.first_band : t.first_band + t.bands]
-    power_to_db(mine, mine)
+        out[t.first_band + b] += sum_lanes(sums)
 
 
 @kernel
@@ -129,10 +128,13 @@ def spectrum_of_tap(s: Any, tap: Any, end: Any, dt: Any) -> Any:
     now = float32_rows(s.now, s.rows, s.bands)
     intact = True
     for row in range(s.rows):
+        mine = now[row]
+        for b in range(s.bands):
+            mine[b] = np.float32(0.0)
         for number in range(s.transform_count):
             t = record_at(s.transforms + number * _SIZE, TRANSFORM)
             samples = float32_array(s.samples, t.size)
-            intact = mix_window(tap, end, gains[row], samples) and intact
+            intact = mix_window(tap, max(0, end - t.back), gains[row], samples) and intact
             apply_window(samples, float32_array(t.window, t.size), samples)
             half = t.size // 2 + 1
             re, im, power = (
@@ -142,7 +144,8 @@ def spectrum_of_tap(s: Any, tap: Any, end: Any, dt: Any) -> Any:
             )
             real_fft(record_at(t.plan, REAL_FFT), samples, re, im)
             power_spectrum(re, im, 1.0, power)
-            _add_up(power, t, now[row])
+            _add_up(power, t, mine)
+        power_to_db(mine, mine)
         _follow(s, row, dt)
     return intact
 
