@@ -111,8 +111,10 @@ class OpenSource:
         """Return the mix to a number of channels, shape (outputs, channels), the gain included."""
         return design_mix(self.channels, outputs, self.order) * np.float32(self.gain)
 
-    def chunks(self, frames: int) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    def chunks(self, frames: int, dtype: str = "float32") -> Iterator[np.ndarray[Any, Any]]:
         """Yield the file's samples, shape (up to frames, channels), on the control thread.
+
+        ``dtype`` is soundfile's: float32 with full scale 1, or int32, left-justified.
 
         Raises
         ------
@@ -122,7 +124,7 @@ class OpenSource:
         """
         while True:
             try:
-                samples = self._file.read(frames, dtype="float32", always_2d=True)
+                samples = self._file.read(frames, dtype=dtype, always_2d=True)
             except soundfile.LibsndfileError as error:
                 reason = error.error_string.rstrip(".")
                 raise SourceError(
