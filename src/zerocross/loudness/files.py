@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from zerocross.dsp.r128 import Loudness
-from zerocross.sources.file import open_source
+from zerocross.sources.file import open_whole
 
 __all__ = ["REPLAYGAIN_LUFS", "Measured", "measure"]
 
@@ -73,7 +73,7 @@ def measure(
         If it cannot be read.
 
     """
-    source = open_source(path)
+    source = open_whole(path)
     try:
         meter = Loudness(source.sample_rate, source.channels)
         frames = 0

@@ -2,31 +2,37 @@
 
 libsndfile (through the soundfile package) reads WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 and
 more. The control thread opens a file; the decode thread reads it through libsndfile's own
-functions, whose addresses this module hands to the linker.
+functions (`links`). Of a chained Ogg file libsndfile reads one link: here each is opened, and
+those of one format that follow each other are one source. Where the format changes, the rest is
+another one, found at `OpenSource.rest`.
+
+A little over 300 lines, for all that can be wrong with a file.
 """
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import soundfile
 
-from zerocross.compiler import provide
 from zerocross.dsp.mix import LAYOUT_5_1, design_mix
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import PathLike, open_regular, printable
 from zerocross.sources.decoder_notes import silence_decoder
+from zerocross.sources.links import LinkFile, address_of, make_links
+from zerocross.sources.ogg import find_links
 
 __all__ = [
     "MAX_SAMPLE_RATE",
     "MIN_SAMPLE_RATE",
     "OpenSource",
+    "Part",
     "open_source",
-    "provide_libsndfile",
+    "open_whole",
     "read_audio",
     "sndfile_error",
 ]
@@ -35,6 +41,7 @@ __all__ = [
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 384_000
 
 _WHOLE = 1 << 20
+_MOST_LINKS = 256  # open at a time, with a decoder each; what follows is a part of its own
 _ID3_BYTES, _MOST_TAG_BYTES = 10, 32 << 20
 _EVERYTHING = 1 << 62
 _UNKNOWN_LENGTH = (1 << 63) - 1
@@ -45,27 +52,33 @@ _MAP_NAMES |= dict.fromkeys((4, 7), "centre") | {11: "lfe"}
 _MAP_NAMES |= dict.fromkeys((9, 14), "left surround") | dict.fromkeys((10, 15), "right surround")
 
 
-@functools.cache
-def provide_libsndfile() -> None:
-    """Tell the linker where libsndfile's functions are."""
-    for name in ("sf_readf_float", "sf_seek", "sf_error"):
-        provide(name, _address_of(name))
-
-
-@functools.cache
-def _address_of(name: str) -> int:
-    """Return the address of one of libsndfile's functions."""
-    ffi, library = soundfile._ffi, soundfile._snd
-    return int(ffi.cast("intptr_t", ffi.addressof(library, name)))
-
-
 def sndfile_error(number: int) -> str:
     """Return libsndfile's words for an error number."""
     return str(soundfile.LibsndfileError(number).error_string).rstrip(".")
 
 
+@dataclasses.dataclass(frozen=True)
+class Part(os.PathLike[str]):
+    """What follows in a chained file where its format changes: played as a track of its own.
+
+    Attributes
+    ----------
+    location : path-like
+        Of the file.
+    first_link : int
+        Where it begins; from 1.
+
+    """
+
+    location: PathLike
+    first_link: int
+
+    def __fspath__(self) -> str:
+        return os.fsdecode(self.location)
+
+
 class OpenSource:
-    """An open audio file.
+    """An open audio file, or the links of a chained one that have one format.
 
     Attributes
     ----------
@@ -85,22 +98,34 @@ class OpenSource:
         The channels' places, for 5.1.
     gain : float
         Factor by which it is played; set before it is posted.
+    links : int
+        The address of a `links.LINKS` where it has several; else 0.
+    rest : Part or None
+        What follows in another format.
+    problems : list of str
+        What of the file cannot be played, in words.
 
     """
 
-    def __init__(self, location: PathLike, file: soundfile.SoundFile) -> None:
+    def __init__(self, location: PathLike, files: Sequence[soundfile.SoundFile]) -> None:
+        file = files[0]
         self.location = location
         self.path = printable(location)
         self.sample_rate: int = file.samplerate
         self.channels: int = file.channels
-        self.frames: int | None = file.frames if file.frames < _UNKNOWN_LENGTH else None
+        frames = sum(each.frames for each in files)
+        self.frames: int | None = frames if frames < _UNKNOWN_LENGTH else None
         self.subtype: str = file.subtype
         self.format: str = file.format
         self.preroll = {"VORBIS": _EVERYTHING, "OPUS": 8192}.get(file.subtype, 0)
         self.order = _channel_order(file)
         self.gain = 1.0
-        self._file = file
+        self.rest: Part | None = None
+        self.problems: list[str] = []
+        self._files = files
         self.handle = int(soundfile._ffi.cast("intptr_t", file._file))
+        self._links = make_links(files) if len(files) > 1 else None
+        self.links = self._links[0].address if self._links else 0
 
     @property
     def duration_s(self) -> float | None:
@@ -122,21 +147,23 @@ class OpenSource:
             Where the data are damaged.
 
         """
-        while True:
-            try:
-                samples = self._file.read(frames, dtype=dtype, always_2d=True)
-            except soundfile.LibsndfileError as error:
-                reason = error.error_string.rstrip(".")
-                raise SourceError(
-                    self.path, f"damaged audio data ({reason}); copy it again"
-                ) from None
-            if not len(samples):
-                return
-            yield samples
+        for file in self._files:
+            while True:
+                try:
+                    samples = file.read(frames, dtype=dtype, always_2d=True)
+                except soundfile.LibsndfileError as error:
+                    reason = error.error_string.rstrip(".")
+                    raise SourceError(
+                        self.path, f"damaged audio data ({reason}); copy it again"
+                    ) from None
+                if not len(samples):
+                    break
+                yield samples
 
     def close(self) -> None:
         """Close the file. No decode thread may be using it."""
-        self._file.close()
+        for file in self._files:
+            file.close()
 
 
 def open_source(path: PathLike) -> OpenSource:
@@ -151,7 +178,7 @@ def open_source(path: PathLike) -> OpenSource:
     name = printable(path)
     _check_tags(path)
     raw = os.fsencode(path)
-    silence_decoder(_address_of("sf_open"))
+    silence_decoder(address_of("sf_open"))
     try:
         file = soundfile.SoundFile(raw if os.name != "nt" else os.fsdecode(raw))
     except soundfile.LibsndfileError as error:
@@ -159,11 +186,75 @@ def open_source(path: PathLike) -> OpenSource:
         raise SourceError(
             name, f"not playable audio ({reason}); convert it to WAV, FLAC, OGG, Opus or MP3"
         ) from None
-    source = OpenSource(path, file)
+    source = _chained(path, file) if file.format == "OGG" else None
+    source = source or OpenSource(path, [file])
     problem = _problem(source)
     if problem:
         source.close()
         raise SourceError(name, problem)
+    return source
+
+
+def _chained(path: PathLike, whole: soundfile.SoundFile) -> OpenSource | None:
+    """Return the links of an Ogg file that are of one format; None if it is one alone."""
+    with open_regular(path) as file:
+        places = find_links(file)
+    first = path.first_link if isinstance(path, Part) else 0
+    if len(places) < 2 or first >= len(places):
+        return None
+    whole.close()
+    files: list[LinkFile] = []
+    problems: list[str] = []
+    number = first
+    for number in range(first, len(places)):
+        try:
+            link = LinkFile(path, *places[number])
+        except soundfile.LibsndfileError as error:
+            reason = error.error_string.rstrip(".")
+            problems.append(f"link {number + 1} of {len(places)} is left out ({reason})")
+            continue
+        if link.frames == 0:
+            link.close()
+            continue
+        if files and (_format_of(link) != _format_of(files[0]) or len(files) == _MOST_LINKS):
+            link.close()
+            break
+        files.append(link)
+    else:
+        number += 1
+    if not files:
+        raise SourceError(printable(path), f"{'; '.join(problems) or 'no audio'}; record it again")
+    source = OpenSource(path, files)
+    source.problems = problems
+    if number < len(places):
+        source.rest = Part(path.location if isinstance(path, Part) else path, number)
+    return source
+
+
+def _format_of(file: soundfile.SoundFile) -> tuple[Any, ...]:
+    return file.samplerate, file.channels, file.subtype, _channel_order(file)
+
+
+def open_whole(path: PathLike) -> OpenSource:
+    """Open an audio file of which all is to be measured or taken as one signal.
+
+    Raises
+    ------
+    SourceError
+        As `open_source`, and for a chained file of several formats or with a link that cannot be
+        read.
+
+    """
+    source = open_source(path)
+    problem = source.problems[0] if source.problems else ""
+    if source.rest:
+        problem = (
+            f"its format changes after {source.duration_s:.2f} s (link {source.rest.first_link + 1} "
+            "of a chained Ogg file); render it to one file first"
+        )
+    if problem:
+        source.close()
+        raise SourceError(source.path, problem)
     return source
 
 
@@ -207,7 +298,7 @@ def read_audio(
         As `open_source`, and for a file that is too long.
 
     """
-    source = open_source(path)
+    source = open_whole(path)
     try:
         pieces = _pieces(source, most_s)
     finally:
