@@ -104,6 +104,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "devices/*": ("test_live", "test_devices", "test_lifetimes", "test_player", "test_servers"),
     "sources/decoder_notes.py": ("test_hostile",),
     "sources/written.py": ("test_offline", "test_cli"),
+    "sources/links.py": ("test_ogg", "test_engine"),
+    "sources/ogg.py": ("test_ogg",),
     "sources/*": ("test_engine", "test_player"),
     "eq/design.py": ("test_design", "test_eq"),
     "eq/graphic.py": ("test_design", "test_eq"),

@@ -221,13 +221,16 @@ def _probe(inputs: Sequence[PathLike], replaygain: str) -> tuple[list[OpenSource
     sources: list[OpenSource] = []
     problems: list[SourceError] = []
     for path in inputs:
-        try:
-            source = open_with_gain(path, replaygain)
-        except SourceError as error:
-            problems.append(error)
-            continue
-        source.close()
-        sources.append(source)
+        location: PathLike | None = path
+        while location is not None:
+            try:
+                source = open_with_gain(location, replaygain)
+            except SourceError as error:
+                problems.append(error)
+                break
+            source.close()
+            sources.append(source)
+            location = source.rest
     if not sources:
         raise problems[0] if problems else UsageError("nothing to render; give at least one file")
     return sources, [str(problem) for problem in problems]

@@ -214,7 +214,9 @@ def decode_chunk(decoder: Any, ring: Any) -> Any:
     out = contiguous(ring, ring.write, min(free, CHUNK, limit))
     frames = out.size // decoder.channels
     if source.identity:
-        got = read_frames(source.handle, source.links, _address_in_ring(ring), frames, source.channels)
+        got = read_frames(
+            source.handle, source.links, _address_in_ring(ring), frames, source.channels
+        )
     else:
         got = read_frames(source.handle, source.links, decoder.scratch, frames, source.channels)
     if got <= 0:

@@ -66,7 +66,7 @@ class Part(os.PathLike[str]):
     location : path-like
         Of the file.
     first_link : int
-        Where it begins; from 1.
+        Where it begins; from 0.
 
     """
 
@@ -147,18 +147,25 @@ class OpenSource:
             Where the data are damaged.
 
         """
+        pieces: list[np.ndarray[Any, Any]] = []
+        missing = frames
         for file in self._files:
-            while True:
-                try:
-                    samples = file.read(frames, dtype=dtype, always_2d=True)
-                except soundfile.LibsndfileError as error:
-                    reason = error.error_string.rstrip(".")
-                    raise SourceError(
-                        self.path, f"damaged audio data ({reason}); copy it again"
-                    ) from None
-                if not len(samples):
-                    break
-                yield samples
+            while len(samples := self._read(file, missing, dtype)):
+                pieces.append(samples)
+                missing -= len(samples)
+                if missing == 0:
+                    yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+                    pieces, missing = [], frames
+        if pieces:
+            yield np.concatenate(pieces)
+
+    def _read(self, file: soundfile.SoundFile, frames: int, dtype: str) -> np.ndarray[Any, Any]:
+        try:
+            samples: np.ndarray[Any, Any] = file.read(frames, dtype=dtype, always_2d=True)
+        except soundfile.LibsndfileError as error:
+            reason = error.error_string.rstrip(".")
+            raise SourceError(self.path, f"damaged audio data ({reason}); copy it again") from None
+        return samples
 
     def close(self) -> None:
         """Close the file. No decode thread may be using it."""

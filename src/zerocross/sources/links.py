@@ -137,7 +137,7 @@ def stretch_read(to: int, count: int, address: int) -> int:
     return done
 
 
-class LinkFile(soundfile.SoundFile):
+class LinkFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile tells no types
     """A stretch of a file, opened by libsndfile as a file of its own.
 
     Parameters
