@@ -132,6 +132,11 @@ class OpenSource:
         """Length in seconds, or None if the file does not say."""
         return None if self.frames is None else self.frames / self.sample_rate
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        return all(file.closed for file in self._files)
+
     def matrix(self, outputs: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return the mix to a number of channels, shape (outputs, channels), the gain included."""
         return design_mix(self.channels, outputs, self.order) * np.float32(self.gain)
