@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import subprocess
 
@@ -95,6 +96,26 @@ def test_what_stands_before_and_after_links_is_passed_over():
         (0, len(one) + 40),
         (len(one) + 40, len(one) + 40 + len(other)),
     ]
+
+
+@pytest.mark.parametrize("pages", [200, 3000])
+def test_a_damaged_page_begins_no_link(pages):
+    """Its serial number is another one: whatever is looked at first."""
+    whole = stream([1], pages, 4000)
+    at = [found.start() for found in re.finditer(b"OggS", whole)]
+    for hurt in at[5], at[pages // 2], at[-1]:
+        damaged = bytearray(whole)
+        damaged[hurt + 14] ^= 0x55
+        other = stream([9], 3, 100)
+        links = [(0, len(whole)), (len(whole), len(whole) + len(other))]
+        assert find_links(io.BytesIO(damaged)) == links[:1]
+        assert find_links(io.BytesIO(damaged + other)) == links
+
+
+def test_no_more_links_are_looked_for_than_a_recording_has(monkeypatch):
+    monkeypatch.setattr("zerocross.sources.ogg.MOST_LINKS", 5)
+    links = [stream([k], 2, 30) for k in range(9)]
+    assert find_links(io.BytesIO(b"".join(links)))[4] == (4 * len(links[0]), 9 * len(links[0]))
 
 
 # --- what is played of them -----------------------------------------------------------------------

@@ -174,10 +174,10 @@ class Feed:
             self._post(index, source, 0)
 
     def _post(self, index: int, source: OpenSource, start: int, reused: bool = False) -> None:
-        problems, source.problems = source.problems, []  # told once
-        for words in problems:
-            self.queue[index].error = words
-            self._tell("error", self.queue[index], words)
+        problem, source.problem = source.problem, ""  # told once
+        if problem:
+            self.queue[index].error = problem
+            self._tell("error", self.queue[index], problem)
         if source.rest:
             self._queue_rest(index + 1, source.rest)
         self._serial += 1

@@ -24,7 +24,7 @@ from zerocross.errors import SourceError, UsageError
 from zerocross.files import PathLike, open_regular, printable
 from zerocross.sources.decoder_notes import silence_decoder
 from zerocross.sources.links import LinkFile, address_of, make_links
-from zerocross.sources.ogg import find_links
+from zerocross.sources.ogg import MOST_LINKS, find_links
 
 __all__ = [
     "MAX_SAMPLE_RATE",
@@ -102,8 +102,8 @@ class OpenSource:
         The address of a `links.LINKS` where it has several; else 0.
     rest : Part or None
         What follows in another format.
-    problems : list of str
-        What of the file cannot be played, in words.
+    problem : str
+        What of a chained file cannot be played, in words; else empty.
 
     """
 
@@ -121,7 +121,7 @@ class OpenSource:
         self.order = _channel_order(file)
         self.gain = 1.0
         self.rest: Part | None = None
-        self.problems: list[str] = []
+        self.problem = ""
         self._files = files
         self.handle = int(soundfile._ffi.cast("intptr_t", file._file))
         self._links = make_links(files) if len(files) > 1 else None
@@ -189,17 +189,10 @@ def open_source(path: PathLike) -> OpenSource:
     """
     name = printable(path)
     _check_tags(path)
-    raw = os.fsencode(path)
     silence_decoder(address_of("sf_open"))
-    try:
-        file = soundfile.SoundFile(raw if os.name != "nt" else os.fsdecode(raw))
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.rstrip(".")
-        raise SourceError(
-            name, f"not playable audio ({reason}); convert it to WAV, FLAC, OGG, Opus or MP3"
-        ) from None
-    source = _chained(path, file) if file.format == "OGG" else None
-    source = source or OpenSource(path, [file])
+    with open_regular(path) as opened:
+        places = find_links(opened)
+    source = _linked(path, places) if len(places) > 1 else _alone(path)
     problem = _problem(source)
     if problem:
         source.close()
@@ -207,40 +200,51 @@ def open_source(path: PathLike) -> OpenSource:
     return source
 
 
-def _chained(path: PathLike, whole: soundfile.SoundFile) -> OpenSource | None:
-    """Return the links of an Ogg file that are of one format; None if it is one alone."""
-    with open_regular(path) as file:
-        places = find_links(file)
+def _alone(path: PathLike) -> OpenSource:
+    raw = os.fsencode(path)
+    try:
+        file = soundfile.SoundFile(raw if os.name != "nt" else os.fsdecode(raw))
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.rstrip(".")
+        raise SourceError(
+            printable(path),
+            f"not playable audio ({reason}); convert it to WAV, FLAC, OGG, Opus or MP3",
+        ) from None
+    return OpenSource(path, [file])
+
+
+def _linked(path: PathLike, places: Sequence[tuple[int, int]]) -> OpenSource:
+    """Open the links of a chained file that are of one format."""
     first = path.first_link if isinstance(path, Part) else 0
-    if len(places) < 2 or first >= len(places):
-        return None
-    whole.close()
     files: list[LinkFile] = []
-    problems: list[str] = []
-    number = first
+    left_out: list[tuple[int, str]] = []
+    rest = None
     for number in range(first, len(places)):
         try:
             link = LinkFile(path, *places[number])
         except soundfile.LibsndfileError as error:
-            reason = error.error_string.rstrip(".")
-            problems.append(f"link {number + 1} of {len(places)} is left out ({reason})")
-            continue
-        if link.frames == 0:
-            link.close()
+            left_out.append((number + 1, error.error_string.rstrip(".")))
             continue
         if files and (_format_of(link) != _format_of(files[0]) or len(files) == _MOST_LINKS):
             link.close()
+            rest = Part(path.location if isinstance(path, Part) else path, number)
             break
         files.append(link)
-    else:
-        number += 1
+    problem = _words_for(left_out, len(places))
     if not files:
-        raise SourceError(printable(path), f"{'; '.join(problems) or 'no audio'}; record it again")
+        raise SourceError(printable(path), f"not playable audio: {problem}; record it again")
     source = OpenSource(path, files)
-    source.problems = problems
-    if number < len(places):
-        source.rest = Part(path.location if isinstance(path, Part) else path, number)
+    source.problem, source.rest = problem, rest
     return source
+
+
+def _words_for(left_out: Sequence[tuple[int, str]], count: int) -> str:
+    """Return what is wrong with the links that cannot be played; an empty string where none is."""
+    if not left_out:
+        return "" if count < MOST_LINKS else f"more than {MOST_LINKS} links; the rest is left out"
+    number, reason = left_out[0]
+    more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+    return f"link {number} of {count}{more} is left out ({reason})"
 
 
 def _format_of(file: soundfile.SoundFile) -> tuple[Any, ...]:
@@ -258,7 +262,7 @@ def open_whole(path: PathLike) -> OpenSource:
 
     """
     source = open_source(path)
-    problem = source.problems[0] if source.problems else ""
+    problem = source.problem
     if source.rest:
         problem = (
             f"its format changes after {source.duration_s:.2f} s (link {source.rest.first_link + 1} "

@@ -41,6 +41,7 @@ _LINK_SIZE = _LINK.itemsize
 LINKS = layout(setup=["count", "table"], decode=["current", "error"])
 
 _SEEK_SET, _SEEK_CUR = 0, 1
+_MOST_FRAMES = 1 << 48  # where a link does not say how many it has
 
 
 def _needs_compiler(*_: int) -> int:
@@ -198,7 +199,7 @@ def make_links(files: Sequence[soundfile.SoundFile]) -> tuple[Record, Any]:
     first = 0
     for row, file in zip(table, files, strict=True):
         row["handle"] = int(soundfile._ffi.cast("intptr_t", file._file))
-        row["first"], first = first, first + file.frames
+        row["first"], first = first, first + min(file.frames, _MOST_FRAMES)
     links = Record(LINKS)
     links.fill(count=len(files), table=table.ctypes.data)
     return links, table

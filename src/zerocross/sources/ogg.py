@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator
 from typing import IO
 
-__all__ = ["find_links"]
+__all__ = ["MOST_LINKS", "find_links"]
 
 _MAGIC = b"OggS"
 #: Magic, version, flags, granule position, serial, sequence number, checksum, segments (RFC 3533, 6).
@@ -23,6 +23,8 @@ _HEAD = struct.Struct("<4sBBqIIIB")
 _LONGEST_PAGE = _HEAD.size + 255 + 255 * 255
 _FIRST_READ = 8192
 _BEGINNING = 2
+#: Links that are looked for; a file of a million made for the purpose is not gone through.
+MOST_LINKS = 4096
 _SHORT_BYTES = 1 << 20
 _LOOKS = 16
 
@@ -84,6 +86,10 @@ class _Pages:
                 return None
         return _Page(offset, end, serial, number, bool(flags & _BEGINNING))
 
+    def first(self) -> _Page | None:
+        """Return the page that a file begins with, if it is an Ogg file."""
+        return self.after(0, len(_MAGIC)) if self._read(0, len(_MAGIC)) == _MAGIC else None
+
     def each(self, offset: int, limit: int) -> Iterator[_Page]:
         """Yield the pages one by one."""
         while (page := self.after(offset, limit)) is not None:
@@ -99,6 +105,8 @@ class _Pages:
 def find_links(file: IO[bytes]) -> list[tuple[int, int]]:
     """Return where each link of an Ogg file begins and ends, in bytes; none if it is no Ogg file.
 
+    Of more than `MOST_LINKS` the last one reaches to the end of the file.
+
     Parameters
     ----------
     file : binary file
@@ -106,14 +114,15 @@ def find_links(file: IO[bytes]) -> list[tuple[int, int]]:
 
     """
     pages = _Pages(file)
-    last, links = pages.last(), []
-    page = pages.after(0, pages.size)
-    while page is not None and last is not None:
+    page = pages.first()
+    last = pages.last() if page else None
+    starts: list[int] = []
+    while page is not None and last is not None and len(starts) < MOST_LINKS:
+        starts.append(page.start)
         serials, body = _beginning_of_link(pages, page)
-        end = _end_of_link(pages, serials, body, last)
-        links.append((page.start, end))
-        page = pages.after(end, pages.size)
-    return links
+        page = _beginning(pages, _end_of_link(pages, serials, body, last), pages.size)
+    ends = [*starts[1:], pages.size]
+    return list(zip(starts, ends, strict=False))
 
 
 def _beginning_of_link(pages: _Pages, first: _Page) -> tuple[set[int], int]:
@@ -139,17 +148,17 @@ def _end_of_link(pages: _Pages, serials: set[int], body: int, last: _Page) -> in
                 low = page.end
             else:
                 high = page.start
-        high = _first_foreign(pages, serials, low, high)
+        begun = _beginning(pages, low, high)
+        high = begun.start if begun else high
     if high - body > _SHORT_BYTES and _counts_up(pages, serials, body, high):
         return high
-    return _first_foreign(pages, serials, body, high)
+    begun = _beginning(pages, body, high)
+    return begun.start if begun else high
 
 
-def _first_foreign(pages: _Pages, serials: set[int], low: int, high: int) -> int:
-    for page in pages.each(low, high):
-        if page.serial not in serials or page.begins:
-            return page.start
-    return high
+def _beginning(pages: _Pages, low: int, high: int) -> _Page | None:
+    """Return the first page that begins a stream; what is damaged looks foreign and begins none."""
+    return next((page for page in pages.each(low, high) if page.begins), None)
 
 
 def _counts_up(pages: _Pages, serials: set[int], low: int, high: int) -> bool:
