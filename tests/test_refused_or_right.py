@@ -753,7 +753,7 @@ def test_memory_that_there_is_not_is_told():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"bits": 8}, "bits=8: give '16', '24' or 'float'"),
+        ({"bits": 8}, "bits=8: give '16', '24', '32' or 'float'"),
         ({"channels": 0}, "channels=0"),
         ({"channels": 3}, "channels=3"),
         ({"channels": "stereo"}, "channels='stereo'"),
@@ -767,6 +767,8 @@ def test_memory_that_there_is_not_is_told():
         ({"effects": "Gain"}, "effects: 'Gain' is not a processor"),
         ({"effects": Gain}, "write parentheses after it"),
         ({"progress": 5}, "progress=5"),
+        ({"dither": "loud"}, "dither='loud': give 'none', 'tpdf' or 'shaped'"),
+        ({"dither": []}, "dither=[]"),
         ({"replaygain": []}, "[]"),
         ({"replaygain": "loud"}, "loud"),
         ({"inputs": None}, "None is no path"),

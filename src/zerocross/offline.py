@@ -156,8 +156,8 @@ def render(
         channels = checked_whole("channels", channels, 1, 2)
     if progress is not None and not callable(progress):
         raise UsageError(f"progress={shown(progress)}: give what can be called with a share")
-    bits = None if bits is None else str(bits)
     check_form(output, bits, dither)
+    bits = None if bits is None else str(bits)
     chain = None if effects is None else chain_of(effects)
     check_output(output, inputs)
     gain_for(GainTags(), replaygain)  # complains

@@ -62,10 +62,10 @@ class Form:
     is_copy: bool
 
 
-def check_form(output: PathLike, bits: str | None, dither: str | None) -> None:
+def check_form(output: Any, bits: Any, dither: Any) -> None:
     """Refuse what no file is written as, before any is read; raises UsageError."""
     _container(output)
-    if bits is not None and bits not in _SUBTYPES:
+    if bits is not None and str(bits) not in _SUBTYPES:
         raise UsageError(f"bits={shown(bits)}: give '16', '24', '32' or 'float'")
     if dither is not None and dither not in DITHERS:
         raise UsageError(f"dither={shown(dither)}: give 'none', 'tpdf' or 'shaped'")
