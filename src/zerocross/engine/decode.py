@@ -1,10 +1,10 @@
 """The decode thread: one compiled loop from open files to the ring.
 
 The control thread opens files and posts them as *sources*; this loop takes them in order, reads
-frames with libsndfile's own ``sf_readf_float`` (`sources.links`), mixes the channels, resamples where the file's rate
-is not the stream's, and fills the ring. It sleeps when the ring is full, drops what it was doing
-when the wanted epoch rises, and reports the outcome of each source as a number. It runs on a thread
-of its own that needs no interpreter until it is told to stop.
+frames with libsndfile's own ``sf_readf_float`` (`sources.links`), mixes the channels, resamples where
+the file's rate is not the stream's, and fills the ring. It sleeps when the ring is full, drops what it
+was doing when the wanted epoch rises, and reports the outcome of each source as a number. It runs on
+a thread of its own that needs no interpreter until it is told to stop.
 """
 
 from __future__ import annotations
