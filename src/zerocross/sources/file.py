@@ -6,7 +6,7 @@ functions (`links`). Of a chained Ogg file libsndfile reads one link: here each 
 those of one format that follow each other are one source. Where the format changes, the rest is
 another one, found at `OpenSource.rest`.
 
-A little over 300 lines, for all that can be wrong with a file.
+Over 300 lines, for all that can be wrong with a file.
 """
 
 from __future__ import annotations
