@@ -234,6 +234,16 @@ def test_rendering_16_bit_flac_is_bit_identical(cli, tmp_path):
     assert soundfile.info(tmp_path / "out.flac").subtype == "PCM_16"
 
 
+def test_rendering_tells_of_its_dither(cli, tmp_path):
+    soundfile.write(tmp_path / "in.wav", np.zeros(48_000), 48_000, "PCM_16")
+    paths = tmp_path / "in.wav", tmp_path / "out.wav"
+    done = cli("render", *paths, "--volume", "0.5", "--dither", "shaped")
+    assert done.stdout.strip().endswith(b"16 bit, shaped dither"), done.stderr
+    assert soundfile.read(tmp_path / "out.wav", dtype="int16")[0].std() > 1
+    done = cli("render", *paths, "--force", "--bits", "32")
+    assert done.stdout.strip().endswith(b", 32 bit"), done.stderr
+
+
 def test_rendering_joins_cuts_and_scales(cli, tmp_path):
     signal = music(30_000, 1)
     soundfile.write(tmp_path / "a.wav", signal[:11_111], 48_000, "FLOAT")

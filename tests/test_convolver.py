@@ -7,10 +7,11 @@ import pytest
 import scipy.signal
 import soundfile
 
-from conftest import music
-from zerocross import Chain, Parallel, UsageError
+from conftest import music, wait_for
+from zerocross import Chain, Parallel, Player, UsageError, render
 from zerocross.dsp.partitions import design_partitions
 from zerocross.effects import Convolver, Gain
+from zerocross.eq import minimum_phase
 
 RATE = 48_000
 
@@ -123,3 +124,38 @@ def test_bad_responses_are_told(impulse, options, words):
 def test_a_response_of_too_many_channels_is_told():
     with pytest.raises(UsageError, match="3 channels for 2"):
         Chain(Convolver(np.ones((10, 3)))).render(music(100, 2), RATE)
+
+
+def graphic(rate=RATE):
+    """An equaliser from a curve: a GraphicEQ line's."""
+    return Convolver(minimum_phase([(20.0, -6.0), (200.0, 4.0), (16_000.0, 5.0)], rate))
+
+
+@pytest.mark.parametrize("make", [lambda: Convolver(response(5_000), mix=0.7), graphic])
+@pytest.mark.parametrize("silence", [1, 63, 64, 960, 5_003])
+def test_silence_before_the_music_moves_the_bits_and_changes_none(make, silence):
+    """A device is given silence first, of any length; a rendering is not."""
+    signal = music(20_000, 2)
+    wanted = Chain(make()).render(signal, RATE)
+    out = Chain(make()).render(np.r_[np.zeros((silence, 2), np.float32), signal], RATE)
+    assert not out[:silence].any()
+    assert np.array_equal(out[silence:], wanted)
+
+
+def test_a_file_is_heard_with_the_bits_of_its_rendering(tmp_path):
+    """The null device gets silence, then the file: what it got is found in the rendering."""
+    soundfile.write(tmp_path / "song.wav", music(30_000, 2), RATE, "FLOAT")
+    chain = Chain(Convolver(response(9_000)), graphic())
+    render([tmp_path / "song.wav"], tmp_path / "out.wav", effects=chain)
+    wanted, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    chain = Chain(Convolver(response(9_000)), graphic())
+    with Player("null", effects=chain) as player:
+        player._output.capture_s = 3.0
+        player.play(tmp_path / "song.wav")
+        wait_for(lambda: player.state == "stopped")
+        out = player._output.captures[0].captured()
+    begun = int(np.argmax(out.any(axis=1)))
+    first = int(np.argmax(wanted.any(axis=1)))
+    heard = out[begun : begun + 25_000]
+    assert len(heard) == 25_000
+    assert np.array_equal(heard, wanted[first : first + 25_000])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile
 
 import zerocross
@@ -37,3 +38,113 @@ def test_a_latency_of_many_blocks_is_taken_out(tmp_path, frames):
     zerocross.render([tmp_path / "in.wav"], tmp_path / "out.wav", effects=late)
     written, _ = soundfile.read(tmp_path / "out.wav", dtype="float32", always_2d=True)
     assert np.array_equal(written, signal)
+
+
+# --- integers: copies, and dither where it is none -------------------------------------------------
+
+RATE = 44_100
+
+
+def integers(path, dtype="int16"):
+    return soundfile.read(path, dtype=dtype, always_2d=True)[0].astype(np.int64)
+
+
+def rendered(tmp_path, signal, subtype="FLOAT", rate=RATE, **options):
+    """Render a signal to 16 bits, or as asked; returns the file's integers."""
+    soundfile.write(tmp_path / "in.wav", signal, rate, subtype)
+    options = {"bits": "16"} | options
+    zerocross.render([tmp_path / "in.wav"], tmp_path / "out.wav", **options)
+    return integers(tmp_path / "out.wav", "int16" if options["bits"] == "16" else "int32")
+
+
+def test_a_quiet_sine_keeps_its_form_in_16_bits(tmp_path):
+    """-100 dBFS is a third of a step: lost without dither, with dither a sine in white noise."""
+    count = 1 << 18
+    sine = 1e-5 * np.sin(2 * np.pi * 6_000 * np.arange(count) / count)[:, None].astype(np.float32)
+    assert not rendered(tmp_path, sine, dither="none").any()
+    got = rendered(tmp_path, sine)[:, 0] / 32768
+    lines = np.abs(np.fft.rfft(got)) * 2 / count
+    assert 20 * np.log10(lines[6_000]) == pytest.approx(-100.0, abs=0.2)
+    noise = np.delete(lines, [0, 6_000])
+    for k in range(2, 12):  # a harmonic would stand out of the noise
+        assert lines[6_000 * k] < 5 * noise.mean()
+    # A quarter of a step squared, white: 1/12 of rounding and 1/6 of triangular noise.
+    assert np.var(got * 32768 - sine[:, 0].astype(float) * 32768) == pytest.approx(0.25, rel=0.01)
+
+
+@pytest.mark.parametrize("dither", ["tpdf", "shaped"])
+def test_noise_of_channels_is_independent_and_the_same_each_time(tmp_path, dither):
+    silence = np.zeros((1 << 17, 2), np.float32)
+    first = rendered(tmp_path, silence, dither=dither)
+    assert abs(np.corrcoef(first.T)[0, 1]) < 0.01
+    assert np.array_equal(first, rendered(tmp_path, silence, dither=dither))
+    assert np.abs(first).max() <= (1 if dither == "tpdf" else 12)
+
+
+def test_shaped_noise_has_the_published_spectrum(tmp_path):
+    """Lipshitz, Vanderkooy, Wannamaker 1991: the error is 1 - sum of c z^-k of white noise."""
+    noise = rendered(tmp_path, np.zeros((1 << 18, 1), np.float32), dither="shaped")[:, 0]
+    hz, power = scipy.signal.welch(noise.astype(float), RATE, nperseg=1024)
+    taps = [1.0, -2.033, 2.165, -1.959, 1.590, -0.6149]
+    wanted = 0.25 * 2 / RATE * np.abs(scipy.signal.freqz(taps, worN=hz, fs=RATE)[1]) ** 2
+    assert np.abs(10 * np.log10(power[2:-2] / wanted[2:-2])).max() < 1.0
+    assert 10 * np.log10(wanted[(hz > 2_000) & (hz < 5_000)].max() * RATE / 0.5) < -13
+
+
+def test_shaped_dither_lives_on_after_clipping(tmp_path):
+    loud = np.r_[np.full(2_000, 3.0), np.full(2_000, np.nan), np.zeros(2_000)].astype(np.float32)
+    got = rendered(tmp_path, loud[:, None], dither="shaped")[:, 0]
+    assert (got[:1_990] == 32767).all()
+    assert np.abs(got[-1_500:]).max() <= 12
+
+
+def test_shaped_dither_at_another_rate_is_told(tmp_path):
+    with pytest.raises(zerocross.UsageError, match=r"96000 Hz.*44100 to 48000 Hz; give 'tpdf'"):
+        rendered(tmp_path, music(100), rate=96_000, dither="shaped")
+
+
+def test_dither_of_24_bits_is_asked_for(tmp_path):
+    silence = np.zeros((20_000, 1), np.float32)
+    assert not rendered(tmp_path, silence, bits="24").any()
+    steps = rendered(tmp_path, silence, bits="24", dither="tpdf") >> 8
+    assert np.var(steps) == pytest.approx(0.25, rel=0.05)
+
+
+@pytest.mark.parametrize("dither", [None, "tpdf", "shaped"])
+def test_a_copy_of_16_bits_is_not_dithered(tmp_path, dither):
+    """Nor is what of a cut copy is exact: all but the fade."""
+    signal = music(30_000)
+    soundfile.write(tmp_path / "a.wav", signal, RATE, "PCM_16")
+    wanted = integers(tmp_path / "a.wav")
+    done = zerocross.render([tmp_path / "a.wav"] * 2, tmp_path / "out.flac", dither=dither)
+    assert np.array_equal(integers(done.path), np.r_[wanted, wanted])
+    assert (done.bits, done.dither) == ("16", "none")
+    zerocross.render([tmp_path / "a.wav"], tmp_path / "cut.wav", duration_s=0.5, dither=dither)
+    cut = integers(tmp_path / "cut.wav")
+    assert np.array_equal(cut[:21_000], wanted[:21_000])
+    assert not np.array_equal(cut[21_000:], wanted[21_000:22_050])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"volume": 0.5}, {"effects": Late()}, {"channels": 1}, {"sample_rate": 48_000}],
+    ids=str,
+)
+def test_what_is_no_copy_is_dithered(tmp_path, options):
+    signal = np.round(music(20_000) * 32768) / 32768
+    plain = rendered(tmp_path, signal, "PCM_16", dither="none", **options)
+    got = rendered(tmp_path, signal, "PCM_16", **options)
+    assert 0.15 < np.var(got - plain) < 0.45  # halves are rounded to even
+
+
+def test_32_bit_integers_are_copied_to_the_last_bit(tmp_path):
+    numbers = np.random.default_rng(4).integers(-(2**31), 2**31, (150_000, 2)).astype(np.int32)
+    soundfile.write(tmp_path / "a.wav", numbers, RATE, "PCM_32")
+    done = zerocross.render([tmp_path / "a.wav"] * 2, tmp_path / "out.wav")
+    assert (done.bits, done.frames) == ("32", 300_000)
+    assert np.array_equal(integers(done.path, "int32"), np.r_[numbers, numbers])
+    done = zerocross.render([tmp_path / "a.wav"], tmp_path / "out.wav", volume=0.5)
+    assert done.bits == "float"
+    done = zerocross.render([tmp_path / "a.wav"], tmp_path / "out.wav", bits="32", duration_s=0.1)
+    got = integers(done.path, "int32")
+    assert np.abs(got[:3_000] - numbers[:3_000]).max() <= 128

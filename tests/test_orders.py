@@ -27,7 +27,7 @@ from zerocross.eq import Equalizer
 from zerocross.lab.timer import BareTimer, _run_timer
 from zerocross.memory.pool import pool_take
 from zerocross.memory.record import shared_load, shared_store
-from zerocross.sources.file import provide_libsndfile
+from zerocross.sources.links import provide_libsndfile
 from zerocross.sync.latest import latest_read
 from zerocross.sync.ring import RING, readable, ring_pop, ring_push, writable
 from zerocross.sync.tap import tap_begin, tap_push

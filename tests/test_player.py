@@ -647,7 +647,7 @@ def opened(monkeypatch):
 
 
 def is_closed(source):
-    return source._file.closed
+    return source.is_closed
 
 
 def test_every_file_that_was_opened_is_closed(player, opened, make_file, tmp_path):
@@ -668,7 +668,7 @@ def test_every_file_that_was_opened_is_closed(player, opened, make_file, tmp_pat
     wait_for(lambda: all(map(is_closed, opened)), what="the files to be closed")
     del opened[:]
     render(paths, tmp_path / "out.wav")
-    assert len(opened) == 2
+    assert len(opened) == 4, "to look at each, and to play it"
     assert all(map(is_closed, opened))
 
 

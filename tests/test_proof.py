@@ -27,8 +27,8 @@ import zerocross
 from zerocross.dsp.noise import next_seed, noise_of
 from zerocross.compiler import invoke, monotonic_ns, sleep_us
 from zerocross.dsp.gain import gain as scale
-from zerocross.engine.decode import sf_error
-from zerocross.sources.file import provide_libsndfile
+from zerocross.sources.links import sf_error
+from zerocross.sources.links import provide_libsndfile
 
 provide_libsndfile()
 

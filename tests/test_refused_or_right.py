@@ -755,7 +755,7 @@ def test_memory_that_there_is_not_is_told():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"bits": 8}, "bits=8: give '16', '24' or 'float'"),
+        ({"bits": 8}, "bits=8: give '16', '24', '32' or 'float'"),
         ({"channels": 0}, "channels=0"),
         ({"channels": 3}, "channels=3"),
         ({"channels": "stereo"}, "channels='stereo'"),
@@ -769,6 +769,8 @@ def test_memory_that_there_is_not_is_told():
         ({"effects": "Gain"}, "effects: 'Gain' is not a processor"),
         ({"effects": Gain}, "write parentheses after it"),
         ({"progress": 5}, "progress=5"),
+        ({"dither": "loud"}, "dither='loud': give 'none', 'tpdf' or 'shaped'"),
+        ({"dither": []}, "dither=[]"),
         ({"replaygain": []}, "[]"),
         ({"replaygain": "loud"}, "loud"),
         ({"quality": 3}, "quality=3: give 'medium', 'high' or 'very high'"),

@@ -308,7 +308,7 @@ STALL = """
     import soundfile
     import zerocross
     from zerocross.compiler import provide
-    from zerocross.sources import file
+    from zerocross.sources import links
 
     ffi, library = soundfile._ffi, soundfile._snd
     prototype = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 3)
@@ -321,7 +321,7 @@ STALL = """
         return real(handle, address, frames)
 
     shim = prototype(read)
-    file.provide_libsndfile()
+    links.provide_libsndfile()
     provide("sf_readf_float", ctypes.cast(shim, ctypes.c_void_p).value)
 
     def until(condition, what):

@@ -2,6 +2,7 @@
 
 What is rendered is what is played: the player's feed posts the files, the same kernels read, mix,
 ramp and apply the volume; only the device is missing. One thread does it all, and no lock is taken.
+Copies of 32-bit integers alone go round it, as its float32 would round them.
 
 A little over 300 lines, because `render` documents each of its options.
 """
@@ -13,16 +14,14 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
-from zerocross.dsp.convert import to_integers
+from zerocross.dsp.polyphase import checked_quality
 from zerocross.engine.file_stream import FileStream
-from zerocross.errors import SourceError, UsageError, ZerocrossError
-from zerocross.files import PathLike, check_output, printable, written_aside
+from zerocross.errors import SourceError, UsageError
+from zerocross.files import PathLike, check_output, printable
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.graph.chain import Chain, chain_of
 from zerocross.graph.fault import Fault, warn_of
@@ -37,8 +36,8 @@ from zerocross.sources.file import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
     OpenSource,
-    open_source,
 )
+from zerocross.sources.written import check_form, choose_form, copied_frames, write_frames
 from zerocross.units import checked_seconds, checked_volume, checked_whole, shown
 
 __all__ = ["Rendered", "render"]
@@ -47,7 +46,6 @@ _Frames = np.ndarray[Any, np.dtype[np.float32]]
 
 #: Inputs that are posted and not yet decoded.
 _OPEN_AHEAD = 4
-_SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +59,15 @@ class Rendered:
     frames, sample_rate, channels : int
         Of the file.
     bits : str
-        ``16``, ``24`` or ``float``.
+        ``16``, ``24``, ``32`` or ``float``.
     clipped : int
         Samples beyond full scale that an integer format could not hold.
     errors : list of str
         Inputs that were skipped or damaged, and effects that failed, one line each.
     faults : list of Fault
         The effects that were bypassed or silenced.
+    dither : str
+        ``none``, ``tpdf`` or ``shaped``: what was done.
 
     """
 
@@ -79,6 +79,7 @@ class Rendered:
     clipped: int
     errors: list[str]
     faults: list[Fault] = dataclasses.field(default_factory=list)
+    dither: str = "none"
 
 
 def render(
@@ -94,6 +95,7 @@ def render(
     effects: Chain | Processor | Sequence[Processor | Group] | None = None,
     replaygain: str = "off",
     quality: str = "high",
+    dither: str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Rendered:
     """Render files, joined without a gap, into one WAV or FLAC file.
@@ -111,9 +113,10 @@ def render(
         Where the first file begins and how much is rendered, in seconds.
     channels : {1, 2} or None
         None keeps mono if all inputs are mono, else stereo.
-    bits : {"16", "24", "float"} or None
-        None: 16 if all inputs have 16 bits or fewer and none is resampled, else 24 for FLAC
-        and float for WAV.
+    bits : {"16", "24", "32", "float"} or None
+        None: 16 if all inputs have 16 bits or fewer and none is resampled; in WAV, 32 if all are
+        integers, some of 32 bits, and nothing is done but joining, so that no bit is lost; else
+        24 for FLAC and float for WAV.
     sample_rate : int or None
         Of the output, 8000 to 384000 Hz; None takes the first input's.
     effects : Chain, Processor, list of them, or None
@@ -122,6 +125,11 @@ def render(
         Which of the files' gains is applied.
     quality : {"medium", "high", "very high"}
         Of the resampling of files of another sample rate; a player's is the same by default.
+    dither : {"none", "tpdf", "shaped"} or None
+        For 16 and 24 bits: triangular noise of one step to either side, or the same shaped by
+        Lipshitz's filter, at 44.1 to 48 kHz (`dsp.dither`). None: ``tpdf`` for 16 bits, ``none``
+        for 24, whose step is that of a loud float32. The same input gives the same file. Integers
+        that fit and to which nothing is done are copied, without dither.
     progress : callable or None
         Called with the share that is done, from 0 to 1.
 
@@ -150,48 +158,53 @@ def render(
         )
     if channels is not None:
         channels = checked_whole("channels", channels, 1, 2)
-    if bits is not None and str(bits) not in _SUBTYPES:
-        raise UsageError(f"bits={shown(bits)}: give '16', '24' or 'float'")
     if progress is not None and not callable(progress):
         raise UsageError(f"progress={shown(progress)}: give what can be called with a share")
+    check_form(output, bits, dither)
+    quality = checked_quality(quality)
+    bits = None if bits is None else str(bits)
     chain = None if effects is None else chain_of(effects)
-    container = _container(output)
     check_output(output, inputs)
-    probed, errors = _probe(inputs)
+    gain_for(GainTags(), replaygain)  # complains
+    probed, errors = _probe(inputs, replaygain)
     length = probed[0].duration_s
     if length is not None and start_s >= length > 0.0:
         raise UsageError(
             f"start_s={start_s:g} is not within {printable(probed[0].location)}: it has "
             f"{length:.2f} s; give less"
         )
-    form = _form(probed, container, sample_rate, channels, None if bits is None else str(bits))
-    gain_for(GainTags(), replaygain)  # complains
-    stream = FileStream(form.sample_rate, form.channels, volume=volume, quality=quality)
-    budget, faults = Budget(duration_s), list[Fault]()
-    feed = _make_feed(stream, probed, budget, replaygain, errors)
-    try:
-        with _running(chain, stream, faults) as latency:
-            if not budget.is_spent(form.sample_rate):
-                feed.begin(0, open_with_gain(probed[0].location, replaygain), start_s)
-            total = _expected_frames(probed, start_s, duration_s, form.sample_rate)
-            blocks = _blocks(stream, feed, latency)
-            frames, clipped = _write(blocks, output, form, total, progress)
-    finally:
-        feed.close()
+    is_whole = start_s == 0.0 and duration_s is None
+    form = choose_form(
+        probed,
+        output,
+        sample_rate=sample_rate,
+        channels=channels,
+        bits=bits,
+        dither=dither,
+        is_processed=chain is not None or volume != 1.0,
+        is_whole=is_whole,
+    )
+    total = _expected_frames(probed, start_s, duration_s, form.sample_rate)
+    faults = list[Fault]()
+    if is_whole and form.is_copy and form.bits == "32":
+        blocks = copied_frames(probed, errors)
+        frames, clipped = write_frames(blocks, output, form, total, progress)
+    else:
+        stream = FileStream(form.sample_rate, form.channels, volume=volume, quality=quality)
+        budget = Budget(duration_s)
+        feed = _make_feed(stream, probed, budget, replaygain, errors)
+        try:
+            with _running(chain, stream, faults) as latency:
+                if not budget.is_spent(form.sample_rate):
+                    feed.begin(0, open_with_gain(probed[0].location, replaygain), start_s)
+                blocks = _blocks(stream, feed, latency)
+                frames, clipped = write_frames(blocks, output, form, total, progress)
+        finally:
+            feed.close()
     errors += map(str, faults)
     warn_of(faults)
     kind = form.sample_rate, form.channels, form.bits
-    return Rendered(printable(output), frames, *kind, clipped, errors, faults)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Form:
-    """What the output's samples are like."""
-
-    sample_rate: int
-    channels: int
-    bits: str
-    container: str
+    return Rendered(printable(output), frames, *kind, clipped, errors, faults, form.dither)
 
 
 def _checked_inputs(inputs: Any) -> list[PathLike]:
@@ -208,55 +221,24 @@ def _checked_inputs(inputs: Any) -> list[PathLike]:
     return paths
 
 
-def _container(output: PathLike) -> str:
-    if not isinstance(output, (str, bytes, os.PathLike)):
-        raise UsageError(f"output={shown(output)}: give a path that ends in .wav or .flac")
-    container = {".wav": "WAV", ".flac": "FLAC"}.get(Path(os.fsdecode(output)).suffix.lower())
-    if container is None:
-        raise UsageError(f"{printable(output)}: the output must end in .wav or .flac")
-    return container
-
-
-def _probe(inputs: Sequence[PathLike]) -> tuple[list[OpenSource], list[str]]:
+def _probe(inputs: Sequence[PathLike], replaygain: str) -> tuple[list[OpenSource], list[str]]:
     """Look at all inputs; returns the good ones, closed again, and the errors of the others."""
     sources: list[OpenSource] = []
     problems: list[SourceError] = []
     for path in inputs:
-        try:
-            source = open_source(path)
-        except SourceError as error:
-            problems.append(error)
-            continue
-        source.close()
-        sources.append(source)
+        location: PathLike | None = path
+        while location is not None:
+            try:
+                source = open_with_gain(location, replaygain)
+            except SourceError as error:
+                problems.append(error)
+                break
+            source.close()
+            sources.append(source)
+            location = source.rest
     if not sources:
         raise problems[0] if problems else UsageError("nothing to render; give at least one file")
     return sources, [str(problem) for problem in problems]
-
-
-def _form(
-    sources: list[OpenSource],
-    container: str,
-    sample_rate: int | None,
-    channels: int | None,
-    bits: str | None,
-) -> _Form:
-    """Return the output's form: what was asked for, and what follows from the sources."""
-    rate = sample_rate or sources[0].sample_rate
-    channels = channels or min(2, max(source.channels for source in sources))
-    bits = bits or _default_bits(sources, container, rate)
-    if container == "FLAC" and bits == "float":
-        raise UsageError("FLAC holds integers; give --bits 16 or 24, or render to .wav")
-    return _Form(rate, channels, bits, container)
-
-
-def _default_bits(sources: list[OpenSource], container: str, rate: int) -> str:
-    if all(
-        source.subtype in {"PCM_16", "PCM_U8", "PCM_S8"} and source.sample_rate == rate
-        for source in sources
-    ):
-        return "16"
-    return "24" if container == "FLAC" else "float"
 
 
 @contextmanager
@@ -311,45 +293,6 @@ def _expected_frames(
     if None not in lengths:
         left = min(left, sum(s for s in lengths if s is not None) - start_s)
     return None if math.isinf(left) else max(0, round(left * rate))
-
-
-def _write(
-    blocks: Iterator[_Frames],
-    output: PathLike,
-    form: _Form,
-    total: int | None,
-    progress: Callable[[float], None] | None,
-) -> tuple[int, int]:
-    """Write blocks into a file; returns frames and clipped samples."""
-    written = clipped = 0
-    is_float = form.bits == "float"
-    try:
-        with written_aside(output) as part, _opened(part, form) as file:
-            for frames in blocks:
-                data, over = (frames, 0) if is_float else to_integers(frames, int(form.bits))
-                clipped += over
-                file.write(data)
-                written += len(frames)
-                if progress and total:
-                    progress(min(1.0, written / total))
-    except soundfile.SoundFileError as error:
-        reason = str(getattr(error, "error_string", error)).rstrip(".")
-        raise ZerocrossError(
-            f"{printable(output)}: cannot be written ({reason}); check the folder and its free space"
-        ) from None
-    return written, clipped
-
-
-def _opened(part: str, form: _Form) -> soundfile.SoundFile:
-    """Open a file of a form for writing."""
-    return soundfile.SoundFile(
-        os.fsencode(part) if os.name != "nt" else part,
-        "w",
-        form.sample_rate,
-        form.channels,
-        _SUBTYPES[form.bits],
-        format=form.container,
-    )
 
 
 def _blocks(stream: FileStream, feed: Feed, latency: int) -> Iterator[_Frames]:

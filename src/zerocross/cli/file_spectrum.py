@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from zerocross.errors import ZerocrossError
 from zerocross.files import written_aside
-from zerocross.sources.file import OpenSource, open_source
+from zerocross.sources.file import OpenSource, open_whole
 from zerocross.spectrum import Spectrum
 
 __all__ = [
@@ -98,7 +98,7 @@ def spectrum_of_file(
         If the file cannot be read.
 
     """
-    source = open_source(path)
+    source = open_whole(path)
     try:
         spectrum = Spectrum(
             scale="octave",
@@ -141,7 +141,7 @@ def spectrogram_of_file(
         If the file cannot be read.
 
     """
-    source = open_source(path)
+    source = open_whole(path)
     try:
         spectrum = Spectrum(
             bands=256,

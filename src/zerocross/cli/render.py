@@ -51,8 +51,14 @@ __all__ = ["COMMANDS"]
 @click.option("--channels", type=click.IntRange(1, 2), help="1 or 2.  [default: as the files]")
 @click.option(
     "--bits",
-    type=click.Choice(["16", "24", "float"]),
-    help="Sample format.  [default: 16 for 16-bit files, else float or, in FLAC, 24]",
+    type=click.Choice(["16", "24", "32", "float"]),
+    help="Sample format.  [default: 16 for 16-bit files, 32 for copies of 32-bit ones, else float "
+    "or, in FLAC, 24]",
+)
+@click.option(
+    "--dither",
+    type=click.Choice(["none", "tpdf", "shaped"]),
+    help="Of 16 and 24 bits; copies have none.  [default: tpdf for 16]",
 )
 @click.option(
     "--rate",
@@ -101,6 +107,7 @@ def _tell(done: Rendered) -> None:
         f"{done.path}: {seconds:.2f} s, {done.sample_rate} Hz, "
         f"{'mono' if done.channels == 1 else 'stereo'}, "
         f"{done.bits if done.bits == 'float' else done.bits + ' bit'}"
+        f"{'' if done.dither == 'none' else f', {done.dither} dither'}"
     )
 
 

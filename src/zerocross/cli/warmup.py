@@ -16,7 +16,7 @@ def _needed(with_spectrum: bool) -> list[Entry]:
     from zerocross.engine.callback import file_callback
     from zerocross.engine.decode import decode_loop
     from zerocross.memory.record import shared_load, shared_store
-    from zerocross.sources.file import provide_libsndfile
+    from zerocross.sources.links import provide_libsndfile
     from zerocross.sync.latest import latest_read
 
     provide_libsndfile()

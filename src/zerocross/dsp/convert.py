@@ -40,6 +40,7 @@ __all__ = [
     "FORMAT_S24",
     "FORMAT_S32",
     "SAMPLE_BYTES",
+    "count_clipped",
     "float_to_int16",
     "float_to_int32",
     "int16_to_float",
@@ -245,14 +246,21 @@ def write_device_frames(rows: Any, frames: Any, address: Any, sample_format: Any
                 out8[at + 2] = (value >> 16) & 255
 
 
+@kernel
+def count_clipped(x: Any, bits: Any) -> Any:
+    """Return how many samples are beyond the full scale of integers. Real-time: safe."""
+    full = 2.0 ** (bits - 1)
+    clipped = 0
+    for i in range(x.size):
+        clipped += x[i] * full >= full - 0.5 or x[i] * full < -full - 0.5
+    return clipped
+
+
 @entry("int64", "int64", "int64", "int64")
 def convert_samples(source: int, target: int, samples: int, bits: int) -> int:
     """Convert float32 samples to int16 or left-justified int32; returns how many saturated."""
     x = float32_array(source, samples)
-    full = 2.0 ** (bits - 1)
-    clipped = 0
-    for i in range(samples):
-        clipped += x[i] * full >= full - 0.5 or x[i] * full < -full - 0.5
+    clipped: int = count_clipped(x, bits)
     if bits == 16:
         float_to_int16(x, int16_array(target, samples), 1.0, 0, 0, 0)
     else:

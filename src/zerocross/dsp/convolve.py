@@ -8,12 +8,15 @@ and no block has much more to do than another. Spectra are kept as float32; tran
 sums are computed in float64, which keeps errors below -130 dB for tones through noise, too.
 
 Frames are collected into blocks of a fixed size, whatever comes in: that is the latency, and why
-any split of the input gives the same bits.
+any split of the input gives the same bits. The first block begins with the first frame that is not
+silent: a device that is given silence before the music hears the bits of an offline rendering.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from zerocross.compiler import float32_array, float64_array, kernel, record_at
 from zerocross.compiler.primitives.vector import convert, f32x8, f64x8, fma, load, store
@@ -141,6 +144,22 @@ def _run_block(state: Any) -> None:
 
 
 @kernel
+def _pass_silence(state: Any, rows: Any, frames: Any, out: Any) -> Any:
+    """Answer the silence before the first frame that is not; returns how many frames that was."""
+    silent = frames
+    for c in range(state.channels):
+        for i in range(silent):
+            if rows[c, i] != np.float32(0.0):
+                silent = i
+                break
+    for c in range(state.channels):
+        for i in range(silent):
+            out[c, i] = np.float32(0.0)
+    state.started = silent < frames
+    return silent
+
+
+@kernel
 def convolve(state: Any, rows: Any, frames: Any, out: Any, dry: Any, wet: Any) -> None:
     """Convolve planar frames; ``dry`` times the input, as late as the result, is added.
 
@@ -163,7 +182,7 @@ def convolve(state: Any, rows: Any, frames: Any, out: Any, dry: Any, wet: Any) -
 
     """
     block = state.block
-    done = 0
+    done = _pass_silence(state, rows, frames, out) if state.started == 0 else 0
     while done < frames:
         count = min(frames - done, block - state.filled)
         for c in range(state.channels):

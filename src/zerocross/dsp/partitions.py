@@ -52,9 +52,11 @@ LEVEL = np.dtype(
 #: What moves in a level, beside ``newest`` and ``step``.
 _MOVING = ("history", "sums", "window", "result")
 
-#: A convolution: its levels, and the block that arrives and the one that is ready.
+#: A convolution: its levels, the block that arrives and the one that is ready, how far it is filled,
+#: and whether anything but silence has arrived yet.
 CONVOLVER = layout(
-    setup=["channels", "block", "level_count"], audio=["levels", "arrived", "ready", "filled"]
+    setup=["channels", "block", "level_count"],
+    audio=["levels", "arrived", "ready", "filled", "started"],
 )
 
 

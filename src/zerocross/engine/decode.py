@@ -1,10 +1,10 @@
 """The decode thread: one compiled loop from open files to the ring.
 
 The control thread opens files and posts them as *sources*; this loop takes them in order, reads
-frames with libsndfile's own ``sf_readf_float``, mixes the channels, resamples where the file's rate
-is not the stream's, and fills the ring. It sleeps when the ring is full, drops what it was doing
-when the wanted epoch rises, and reports the outcome of each source as a number. It runs on a thread
-of its own that needs no interpreter until it is told to stop.
+frames with libsndfile's own ``sf_readf_float`` (`sources.links`), mixes the channels, resamples where
+the file's rate is not the stream's, and fills the ring. It sleeps when the ring is full, drops what it
+was doing when the wanted epoch rises, and reports the outcome of each source as a number. It runs on
+a thread of its own that needs no interpreter until it is told to stop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 
 from zerocross.compiler import (
     entry,
-    external,
     float32_array,
     float32_rows,
     kernel,
@@ -45,6 +44,7 @@ from zerocross.engine.resampling import (
     owed_frames,
     push_resampled,
 )
+from zerocross.sources.links import first_of_link, link_error, read_frames, seek_frame
 from zerocross.sync.ring import RING, commit_write, contiguous, writable
 
 __all__ = ["ERROR_SEEK", "ERROR_SHORT", "decode_loop", "decode_until_idle"]
@@ -58,21 +58,13 @@ _IDLE, _BUSY = 0, 1
 _NOWHERE = -1
 
 
-def _needs_compiler(*_: int) -> int:
-    raise NotImplementedError("libsndfile is called by compiled code only")
-
-
-sf_readf_float = external("sf_readf_float", "lll", _needs_compiler)
-sf_seek = external("sf_seek", "lli", _needs_compiler)
-sf_error = external("sf_error", "l", _needs_compiler)
-
-
 @kernel
 def _copy_source(source: Any, to: Any) -> None:
     to.serial = source.serial
     to.epoch = source.epoch
     to.kind = source.kind
     to.handle = source.handle
+    to.links = source.links
     to.channels = source.channels
     to.rate = source.rate
     to.resampler = source.resampler
@@ -93,16 +85,18 @@ def position_source(decoder: Any, source: Any) -> Any:
 
     Where a seek is not exact on its own, ``preroll`` frames are decoded and dropped: some
     for Opus, whose decoder has to converge, all from the start for Vorbis, where
-    libsndfile's seeks can be off by half a window (libsndfile issue 885).
+    libsndfile's seeks can be off by half a window (libsndfile issue 885). The links of a
+    chained file are decoded apart from each other, so none need be from before the target's.
     """
     target = source.start_frame
+    first = first_of_link(source.links, target)
     at = source.at_frame
     if at < 0 and source.handle == decoder.last_handle:
         at = decoder.last_file_frame
-    decoder.skip = target - at if at >= 0 else _NOWHERE
+    decoder.skip = target - at if at >= first else _NOWHERE
     if decoder.skip < 0 or decoder.skip > source.preroll:
-        start = max(0, target - source.preroll)
-        if sf_seek(source.handle, start, np.int32(0)) != start:
+        start = max(first, target - source.preroll)
+        if not seek_frame(source.handle, source.links, start):
             return False
         decoder.skip = target - start
     return True
@@ -171,7 +165,7 @@ def start_source(decoder: Any, ring: Any) -> Any:
 @kernel
 def end_source(decoder: Any, source: Any) -> Any:
     """Report a source that has no more frames."""
-    error = sf_error(source.handle) & 0x7FFFFFFF
+    error = link_error(source.handle, source.links)
     expected = min(source.end_frame, source.file_frames) - source.start_frame
     if error == 0 and decoder.frames < expected:
         error = ERROR_SHORT
@@ -183,7 +177,7 @@ def end_source(decoder: Any, source: Any) -> Any:
 def skip_frames(decoder: Any, source: Any) -> Any:
     """Decode and drop frames on the way to the exact start."""
     count = min(decoder.skip, CHUNK)
-    got = sf_readf_float(source.handle, decoder.scratch, count)
+    got = read_frames(source.handle, source.links, decoder.scratch, count, source.channels)
     decoder.skip -= got
     if got < count:
         return end_source(decoder, source)
@@ -220,9 +214,11 @@ def decode_chunk(decoder: Any, ring: Any) -> Any:
     out = contiguous(ring, ring.write, min(free, CHUNK, limit))
     frames = out.size // decoder.channels
     if source.identity:
-        got = sf_readf_float(source.handle, _address_in_ring(ring), frames)
+        got = read_frames(
+            source.handle, source.links, _address_in_ring(ring), frames, source.channels
+        )
     else:
-        got = sf_readf_float(source.handle, decoder.scratch, frames)
+        got = read_frames(source.handle, source.links, decoder.scratch, frames, source.channels)
     if got <= 0:
         return end_source(decoder, source)
     out = out[: got * decoder.channels]
@@ -246,7 +242,7 @@ def decode_resampled(decoder: Any, ring: Any, limit: Any) -> Any:
     if room_in(decoder, ring) < RESAMPLED_CHUNK:
         return _IDLE
     frames = min(limit, frames_to_read(decoder))
-    got = sf_readf_float(source.handle, decoder.scratch, frames)
+    got = read_frames(source.handle, source.links, decoder.scratch, frames, source.channels)
     if got <= 0:
         return end_source(decoder, source)
     raw = float32_array(decoder.scratch, got * source.channels)

@@ -49,8 +49,8 @@ from zerocross.sources.file import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
     OpenSource,
-    provide_libsndfile,
 )
+from zerocross.sources.links import provide_libsndfile
 from zerocross.sync import Latest, Ring
 from zerocross.system import Grant
 from zerocross.system.affinity import pin
@@ -204,6 +204,7 @@ class FileStream(ChainHost):
         """
         slot = np.zeros((), SOURCE)
         slot["serial"], slot["kind"], slot["handle"] = serial, 0, source.handle
+        slot["links"] = source.links
         slot["channels"], slot["rate"] = source.channels, source.sample_rate
         slot["resampler"] = self._resampler_for(source.sample_rate)
         slot["start_frame"] = start_frame

@@ -72,6 +72,7 @@ SOURCE = np.dtype(
         ("epoch", "i8"),
         ("kind", "i8"),
         ("handle", "i8"),
+        ("links", "i8"),
         ("channels", "i8"),
         ("rate", "i8"),
         ("resampler", "i8"),

@@ -13,7 +13,7 @@ import numpy as np
 from zerocross.dsp.bs1770 import design_weights
 from zerocross.dsp.r128 import Loudness
 from zerocross.files import PathLike
-from zerocross.sources.file import open_source
+from zerocross.sources.file import open_whole
 
 __all__ = ["REPLAYGAIN_LUFS", "Measured", "measure"]
 
@@ -85,7 +85,7 @@ def measure(
         If it cannot be read.
 
     """
-    source = open_source(path)
+    source = open_whole(path)
     try:
         meter = Loudness(
             source.sample_rate, source.channels, order=source.order, dual_mono=dual_mono

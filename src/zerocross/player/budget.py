@@ -42,3 +42,7 @@ class Budget:
             self._ends[index] = end
             self._left_s -= max(0, end - start) / source.sample_rate
         return self._ends[index]
+
+    def make_room(self, index: int) -> None:
+        """Count the tracks from an index on one further: another is put there."""
+        self._ends = {k + (k >= index): end for k, end in self._ends.items()}

@@ -20,7 +20,7 @@ from zerocross.engine.file_stream import FileStream
 from zerocross.engine.heard import Heard, Outcome
 from zerocross.player.budget import Budget
 from zerocross.player.queue import Queue, Track
-from zerocross.sources.file import OpenSource
+from zerocross.sources.file import OpenSource, Part
 
 __all__ = ["Feed", "Posting"]
 
@@ -174,11 +174,26 @@ class Feed:
             self._post(index, source, 0)
 
     def _post(self, index: int, source: OpenSource, start: int, reused: bool = False) -> None:
+        problem, source.problem = source.problem, ""  # told once
+        if problem:
+            self.queue[index].error = problem
+            self._tell("error", self.queue[index], problem)
+        if source.rest:
+            self._queue_rest(index + 1, source.rest)
         self._serial += 1
         posting = Posting(self._serial, index, source, self.stream.epoch, start)
         self._postings[self._serial] = posting
         end = self.budget.end_of(index, source, start)
         self.stream.post(posting.serial, source, start, end, reused)
+
+    def _queue_rest(self, index: int, rest: Part) -> None:
+        """Let what follows in a file in another format be the next track, if it is not yet."""
+        if index < len(self.queue) and self.queue[index].location == rest:
+            return
+        self.queue.insert(index, rest)
+        self.budget.make_room(index)
+        for posting in self._postings.values():
+            posting.index += posting.index >= index
 
     def _post_end(self) -> None:
         self.stream.post_end()

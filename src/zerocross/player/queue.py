@@ -100,6 +100,13 @@ class Queue:
         self._tracks.append(track)
         return track
 
+    def insert(self, index: int, path: PathLike) -> Track:
+        """Add a file before another one that comes after the current track; returns its track."""
+        check_paths(path)
+        track = Track(path)
+        self._tracks.insert(index, track)
+        return track
+
     @property
     def current(self) -> Track | None:
         """The track that is heard, or would be."""

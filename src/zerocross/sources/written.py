@@ -1,0 +1,227 @@
+"""Files that are written: the form of their samples, their dither, and what is a copy of what was read.
+
+A rendering is a copy where all inputs are integers that fit the output, at its rate and with its
+channels, and nothing is done to them. What of a copy is exact stays as it is, without dither: only
+the fades at a cut are something else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from zerocross.dsp.convert import to_integers
+from zerocross.dsp.dither import DITHERS, Quantizer, design_shaping
+from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.files import PathLike, printable, written_aside
+from zerocross.sources.file import OpenSource, open_source
+from zerocross.units import shown
+
+__all__ = ["Form", "check_form", "choose_form", "copied_frames", "write_frames"]
+
+_Frames = np.ndarray[Any, Any]
+
+_SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "32": "PCM_32", "float": "FLOAT"}
+#: Bits of the integers that files hold, or decode to.
+_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "ULAW": 16, "ALAW": 16}
+#: Bits that float32 holds, and so the way through the engine.
+_EXACT_BITS = 24
+_CHUNK = 1 << 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What an output's samples are like.
+
+    Attributes
+    ----------
+    sample_rate, channels : int
+        Of the file.
+    bits : str
+        ``16``, ``24``, ``32`` or ``float``.
+    container : str
+        ``WAV`` or ``FLAC``.
+    dither : str
+        ``none``, ``tpdf`` or ``shaped``.
+    is_copy : bool
+        Whether what is exact stays as it is.
+
+    """
+
+    sample_rate: int
+    channels: int
+    bits: str
+    container: str
+    dither: str
+    is_copy: bool
+
+
+def check_form(output: Any, bits: Any, dither: Any) -> None:
+    """Refuse what no file is written as, before any is read; raises UsageError."""
+    _container(output)
+    if bits is not None and str(bits) not in _SUBTYPES:
+        raise UsageError(f"bits={shown(bits)}: give '16', '24', '32' or 'float'")
+    if dither is not None and dither not in DITHERS:
+        raise UsageError(f"dither={shown(dither)}: give 'none', 'tpdf' or 'shaped'")
+
+
+def choose_form(
+    sources: Sequence[OpenSource],
+    output: PathLike,
+    *,
+    sample_rate: int | None,
+    channels: int | None,
+    bits: str | None,
+    dither: str | None,
+    is_processed: bool,
+    is_whole: bool,
+) -> Form:
+    """Return the form that follows from what was asked for and from the sources.
+
+    Parameters
+    ----------
+    sources : sequence of OpenSource
+        With their gains; closed or not.
+    output : path-like
+        Ends in ``.wav`` or ``.flac``.
+    sample_rate, channels, bits, dither
+        As `offline.render` has them; None for what follows.
+    is_processed : bool
+        Whether there are effects, or a volume.
+    is_whole : bool
+        Whether the sources are neither begun late nor cut.
+
+    Raises
+    ------
+    UsageError
+        For what does not go together.
+
+    """
+    container = _container(output)
+    rate = sample_rate or sources[0].sample_rate
+    channels = channels or min(2, max(source.channels for source in sources))
+    kept = not is_processed and all(_is_kept(source, rate, channels) for source in sources)
+    most = max(_BITS.get(source.subtype, 99) for source in sources)
+    if bits is None:
+        same_rate = all(source.sample_rate == rate for source in sources)
+        bits = _default_bits(most, container, same_rate, kept and is_whole)
+    if container == "FLAC" and bits in ("float", "32"):
+        raise UsageError("FLAC holds 16 or 24 bits; give --bits 16 or 24, or render to .wav")
+    is_copy = kept and bits != "float" and most <= int(bits) and (is_whole or most <= _EXACT_BITS)
+    kind = dither or ("tpdf" if bits == "16" else "none")
+    if bits in ("float", "32") or (is_copy and is_whole):
+        kind = "none"
+    if kind == "shaped":
+        design_shaping(rate)  # complains
+    return Form(rate, channels, bits, container, kind, is_copy)
+
+
+def _container(output: PathLike) -> str:
+    if not isinstance(output, (str, bytes, os.PathLike)):
+        raise UsageError(f"output={shown(output)}: give a path that ends in .wav or .flac")
+    container = {".wav": "WAV", ".flac": "FLAC"}.get(Path(os.fsdecode(output)).suffix.lower())
+    if container is None:
+        raise UsageError(f"{printable(output)}: the output must end in .wav or .flac")
+    return container
+
+
+def _is_kept(source: OpenSource, rate: int, channels: int) -> bool:
+    """Return whether a source's samples come out as they went in."""
+    same = source.sample_rate == rate and source.channels == channels and source.gain == 1.0
+    return same and source.subtype in _BITS
+
+
+def _default_bits(most: int, container: str, same_rate: bool, kept: bool) -> str:
+    if most <= 16 and same_rate:
+        return "16"
+    if container == "FLAC":
+        return "24"
+    return "32" if kept and most == 32 else "float"
+
+
+def copied_frames(sources: Iterable[OpenSource], errors: list[str]) -> Iterator[_Frames]:
+    """Yield the samples of files as left-justified integers, shape (frames, channels), int32.
+
+    A copy without the engine, whose float32 holds 24 bits; damage is added to the errors.
+    """
+    for probed in sources:
+        try:
+            source = open_source(probed.location)
+            try:
+                yield from source.chunks(_CHUNK, "int32")
+            finally:
+                source.close()
+        except SourceError as error:
+            errors.append(str(error))
+
+
+def write_frames(
+    blocks: Iterable[_Frames],
+    output: PathLike,
+    form: Form,
+    total: int | None,
+    progress: Callable[[float], None] | None,
+) -> tuple[int, int]:
+    """Write blocks of float32 frames, or of integers as they are; returns frames and clipped samples.
+
+    Raises
+    ------
+    ZerocrossError
+        If the file cannot be written.
+
+    """
+    convert = _converter(form)
+    written = clipped = 0
+    try:
+        with written_aside(output) as part, _opened(part, form) as file:
+            for frames in blocks:
+                data, over = convert(frames)
+                clipped += over
+                file.write(data)
+                written += len(frames)
+                if progress and total:
+                    progress(min(1.0, written / total))
+    except soundfile.SoundFileError as error:
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
+        raise ZerocrossError(
+            f"{printable(output)}: cannot be written ({reason}); check the folder and its free space"
+        ) from None
+    return written, clipped
+
+
+def _converter(form: Form) -> Callable[[_Frames], tuple[_Frames, int]]:
+    """Return what makes a block's samples those of the file, and counts the clipped ones."""
+    if form.bits == "float":
+        return lambda frames: (frames, 0)
+    bits = int(form.bits)
+    quantizer = Quantizer(bits, form.channels, form.dither, form.sample_rate)
+
+    def convert(frames: _Frames) -> tuple[_Frames, int]:
+        if frames.dtype == np.int32:
+            return frames, 0
+        data, clipped = quantizer.convert(frames)
+        if form.is_copy and form.dither != "none":
+            plain = to_integers(frames, bits)[0].astype(np.int32)
+            plain <<= 16 if bits == 16 else 0
+            data = np.where(plain / 2.0**31 == frames, plain, data)
+        return data, clipped
+
+    return convert
+
+
+def _opened(part: str, form: Form) -> soundfile.SoundFile:
+    """Open a file of a form for writing."""
+    return soundfile.SoundFile(
+        os.fsencode(part) if os.name != "nt" else part,
+        "w",
+        form.sample_rate,
+        form.channels,
+        _SUBTYPES[form.bits],
+        format=form.container,
+    )
