@@ -133,7 +133,7 @@ def test_octave_bands_are_those_of_the_standard():
 
 
 def bark(hz):
-    """H. Traunmueller, JASA 88, 1990: the critical-band rate, corrected at both ends."""
+    """H. Traunmüller, JASA 88, 1990: the critical-band rate, corrected at both ends."""
     z = 26.81 * hz / (1960 + hz) - 0.53
     if z < 2.0:
         return z + 0.15 * (2.0 - z)

@@ -1,4 +1,4 @@
-"""Peaks between samples, momentary loudness and spectra: against SciPy, EBU Tech 3341, Traunmueller."""
+"""Peaks between samples, momentary loudness and spectra: against SciPy, EBU Tech 3341, Traunmüller."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def _spectra() -> Iterator[Row]:
         bins = 6 if window == "flat_top" else 4
         what = f"level of a sine in the middle of a band, {window}, from {bins} bins up"
         yield Row(what, "its amplitude", _sines_in_bands(window), bound, "dB")
-    yield Row("steps of Bark bands", "Traunmueller, 1990", _bark_edges(), 1e-9, "Bark")
+    yield Row("steps of Bark bands", "Traunmüller, 1990", _bark_edges(), 1e-9, "Bark")
     error, level, spread = _noise_in_bands()
     yield Row("power of noise in 256 bands", "scipy.signal.welch", error, 0.3, "dB")
     joint = "of noise, in dB, over eight bands where two transforms meet"

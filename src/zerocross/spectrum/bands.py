@@ -58,7 +58,7 @@ def _from_bark(z: float) -> float:
 
 
 #: Scales by name: how bands divide a range of frequencies. Mel: D. O'Shaughnessy, 1987; Bark: H.
-#: Traunmueller, JASA 88, 1990, pages 97-100; quadratic: band edges at the squares of their numbers.
+#: Traunmüller, JASA 88, 1990, pages 97-100; quadratic: band edges at the squares of their numbers.
 SCALES: dict[str, Callable[[int, float, float], npt.NDArray[np.float64]]] = {
     "linear": _between(lambda f: f, lambda x: x),
     "logarithmic": _between(math.log, math.exp),
