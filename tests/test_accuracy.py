@@ -33,7 +33,7 @@ def test_every_figure_is_within_its_bound_and_told(part):
     told = DOCUMENT.read_text().partition(f"## {part.capitalize()}\n")[2].partition("\n## ")[0]
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told.splitlines()]
     cells = [(line[0], _name(line[1]), line[3]) for line in lines[3:] if len(line) == 4]
-    wanted = [(row.what, _name(row.oracle), f"{row.bound:.3g} {row.unit}") for row in rows]
+    wanted = [(row.what, _name(row.oracle), f"{row.bound:.3g} {row.unit}".strip()) for row in rows]
     assert cells == wanted, "python -m benchmarks accuracy --write docs/accuracy.md"
 
 
