@@ -148,3 +148,33 @@ def test_32_bit_integers_are_copied_to_the_last_bit(tmp_path):
     done = zerocross.render([tmp_path / "a.wav"], tmp_path / "out.wav", bits="32", duration_s=0.1)
     got = integers(done.path, "int32")
     assert np.abs(got[:3_000] - numbers[:3_000]).max() <= 128
+
+
+@pytest.mark.parametrize("quality", ["medium", "high", "very high"])
+@pytest.mark.parametrize("rate", [48_000, 22_050])
+def test_tracks_shorter_than_the_resamplers_reach_are_one_signal(tmp_path, quality, rate):
+    """Several may begin before what the filter still holds of the first is out."""
+    signal = music(9000, sample_rate=44_100)
+    lengths = [4000, 5, 1, 64, 96, *[20] * 20, 97, 300]
+    cuts = np.cumsum(lengths)
+    paths = []
+    for k, part in enumerate(np.split(signal, cuts)):
+        paths.append(tmp_path / f"{k}.wav")
+        soundfile.write(paths[-1], part, 44_100, "FLOAT")
+    whole = tmp_path / "whole.wav"
+    soundfile.write(whole, signal, 44_100, "FLOAT")
+    found = [tmp_path / "joined.out.wav", tmp_path / "whole.out.wav"]
+    for inputs, output in ((paths, found[0]), ([whole], found[1])):
+        zerocross.render(inputs, output, sample_rate=rate, quality=quality)
+    joined, wanted = (soundfile.read(path, dtype="float32")[0] for path in found)
+    assert np.array_equal(joined, wanted)
+
+
+def test_more_tiny_tracks_than_marks_fit_are_played_to_the_end(tmp_path):
+    paths = []
+    for k in range(300):
+        paths.append(tmp_path / f"{k}.wav")
+        soundfile.write(paths[-1], np.full(1, 0.5, np.float32), 44_100, "FLOAT")
+    done = zerocross.render(paths, tmp_path / "out.wav", sample_rate=48_000)
+    assert done.errors == []
+    assert 300 <= done.frames <= 327 + 300

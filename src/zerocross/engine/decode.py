@@ -27,10 +27,11 @@ from zerocross.compiler import (
 from zerocross.dsp.interleave import deinterleave
 from zerocross.dsp.mix import mix_interleaved
 from zerocross.dsp.peaks import replace_nonfinite
-from zerocross.engine.layouts import DECODER, MARK_END, MARKS, SOURCE_END, TRANSPORT
+from zerocross.engine.layouts import DECODER, MARK_END, MARK_RAMP, MARKS, SOURCE_END, TRANSPORT
 from zerocross.engine.marks import (
     drop_old_sources,
-    push_due_mark,
+    plan_mark,
+    push_due_marks,
     push_mark,
     push_outcome,
     source_at,
@@ -107,8 +108,7 @@ def end_run(decoder: Any, ring: Any) -> Any:
     """Write the next of what the resampler still holds, or let go of it."""
     left = owed_frames(decoder)
     if left <= 0:
-        if decoder.mark_pending:
-            push_due_mark(decoder, ring, decoder.current)
+        push_due_marks(decoder, ring)
         decoder.run = 0
         return _BUSY
     if room_in(decoder, ring) < RESAMPLED_CHUNK:
@@ -132,11 +132,13 @@ def room_in(decoder: Any, ring: Any) -> Any:
 def start_source(decoder: Any, ring: Any) -> Any:
     """Take the next source; there is one."""
     transport = record_at(decoder.transport, TRANSPORT)
-    if decoder.marks_written - load_acquire(transport, "marks_taken") >= MARKS // 2:
+    marks = decoder.marks_written + decoder.marks_planned
+    is_crowded = marks - load_acquire(transport, "marks_taken") >= MARKS // 2
+    if is_crowded and decoder.marks_planned == 0:
         return _IDLE
     source = decoder.current
     following = source_at(decoder, decoder.sources_taken)
-    goes_on = continues_run(decoder, following)
+    goes_on = continues_run(decoder, following) and not is_crowded
     if decoder.run != 0 and not goes_on:
         return end_run(decoder, ring)
     _copy_source(following, source)
@@ -148,13 +150,12 @@ def start_source(decoder: Any, ring: Any) -> Any:
         push_mark(decoder, ring, source, MARK_END)
         push_outcome(decoder, source, 0)
     elif position_source(decoder, source):
-        if goes_on:
-            decoder.mark_due = owed_frames(decoder)
-        else:
+        if not goes_on:
             begin_run(decoder, source)
-        decoder.mark_pending = 1
-        if decoder.mark_due == 0:
-            push_due_mark(decoder, ring, source)
+        owed = owed_frames(decoder) if goes_on else 0
+        flags = MARK_RAMP if source.start_frame > 0 else 0
+        plan_mark(decoder, source, flags, ring.write + owed)
+        push_due_marks(decoder, ring)
         decoder.active = 1
     else:
         push_outcome(decoder, source, ERROR_SEEK)

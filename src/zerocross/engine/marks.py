@@ -1,13 +1,25 @@
-"""What the decode thread announces: marks before pieces, and outcomes of sources."""
+"""What the decode thread announces: marks before pieces, and outcomes of sources.
+
+A mark of which the frame is not the next one is *planned*: it lies behind those that were written,
+and nobody sees it until its frame is the next.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from zerocross.compiler import kernel, load_acquire, record_at, store_release
-from zerocross.engine.layouts import MARK, MARK_RAMP, MARKS, OUTCOME, OUTCOMES, SOURCE, SOURCES
+from zerocross.engine.layouts import MARK, MARKS, OUTCOME, OUTCOMES, SOURCE, SOURCES
 
-__all__ = ["drop_old_sources", "push_due_mark", "push_mark", "push_outcome", "source_at"]
+__all__ = [
+    "drop_old_sources",
+    "frames_to_mark",
+    "plan_mark",
+    "push_due_marks",
+    "push_mark",
+    "push_outcome",
+    "source_at",
+]
 
 _SOURCE_SIZE, _MARK_SIZE, _OUTCOME_SIZE = SOURCE.itemsize, MARK.itemsize, OUTCOME.itemsize
 
@@ -19,17 +31,45 @@ def source_at(decoder: Any, index: Any) -> Any:
 
 
 @kernel
-def push_mark(decoder: Any, ring: Any, source: Any, flags: Any) -> None:
-    """Announce a piece, before its first frame."""
-    mark = record_at(decoder.marks + (decoder.marks_written % MARKS) * _MARK_SIZE, MARK)
-    mark.ring_frame = ring.write
+def _mark_at(decoder: Any, index: Any) -> Any:
+    return record_at(decoder.marks + (index % MARKS) * _MARK_SIZE, MARK)
+
+
+@kernel
+def plan_mark(decoder: Any, source: Any, flags: Any, ring_frame: Any) -> None:
+    """Write down a piece that begins at a frame of the ring; `push_due_marks` announces it."""
+    mark = _mark_at(decoder, decoder.marks_written + decoder.marks_planned)
+    mark.ring_frame = ring_frame
     mark.epoch = source.epoch
     mark.serial = source.serial
     mark.file_frame = source.start_frame
     mark.source_rate = source.rate
     mark.frames_before = decoder.frames_before
     mark.flags = flags
-    store_release(decoder, "marks_written", decoder.marks_written + 1)
+    decoder.marks_planned += 1
+
+
+@kernel
+def frames_to_mark(decoder: Any, ring: Any, most: Any) -> Any:
+    """Return how many frames may be written before the next planned mark."""
+    if decoder.marks_planned == 0:
+        return most
+    return min(most, _mark_at(decoder, decoder.marks_written).ring_frame - ring.write)
+
+
+@kernel
+def push_due_marks(decoder: Any, ring: Any) -> None:
+    """Announce the pieces that begin with the next frame."""
+    while decoder.marks_planned > 0 and frames_to_mark(decoder, ring, 1) <= 0:
+        decoder.marks_planned -= 1
+        store_release(decoder, "marks_written", decoder.marks_written + 1)
+
+
+@kernel
+def push_mark(decoder: Any, ring: Any, source: Any, flags: Any) -> None:
+    """Announce a piece, before its first frame."""
+    plan_mark(decoder, source, flags, ring.write)
+    push_due_marks(decoder, ring)
 
 
 @kernel
@@ -48,18 +88,11 @@ def push_outcome(decoder: Any, source: Any, error: Any) -> None:
 
 
 @kernel
-def push_due_mark(decoder: Any, ring: Any, source: Any) -> None:
-    """Announce the current source, now that its first frame is the next one."""
-    decoder.mark_pending = 0
-    push_mark(decoder, ring, source, MARK_RAMP if source.start_frame > 0 else 0)
-
-
-@kernel
 def drop_old_sources(decoder: Any, wanted: Any) -> None:
     """Let go of everything that belongs to an older epoch."""
     if decoder.active:
         push_outcome(decoder, decoder.current, 0)
-    decoder.run = decoder.mark_pending = 0
+    decoder.run = decoder.marks_planned = 0
     decoder.frames = decoder.frames_before = 0
     written = load_acquire(decoder, "sources_written")
     index = decoder.sources_taken

@@ -1,8 +1,8 @@
 """Resampling on the decode thread: sources of another rate than the stream's.
 
 Sources of one rate that follow each other are one *run* of the resampler: its filter reaches across
-the join, so an album stays without gaps at any rate. The mark of such a source is due some frames
-later, when what the resampler still held of the source before is written.
+the join, so an album stays without gaps at any rate. The mark of such a source is planned for some
+frames later, when what the resampler still held of the sources before is written.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from zerocross.compiler import float32_rows, kernel, record_at
 from zerocross.dsp.interleave import interleave_from
 from zerocross.dsp.resample import RESAMPLER, resample_through, restart_resampler
-from zerocross.engine.marks import push_due_mark
+from zerocross.engine.marks import frames_to_mark, push_due_marks
 from zerocross.sync.ring import commit_write, contiguous
 
 __all__ = [
@@ -46,14 +46,14 @@ def owed_frames(decoder: Any) -> Any:
 def continues_run(decoder: Any, source: Any) -> Any:
     """Return whether a source goes on where the resampler is."""
     same = decoder.run != 0 and source.resampler == decoder.run
-    return same and source.start_frame == 0 and decoder.mark_pending == 0
+    return same and source.start_frame == 0
 
 
 @kernel
 def begin_run(decoder: Any, source: Any) -> None:
     """Take the resampler of a source, at rest; none if its rate is the stream's."""
     decoder.run = source.resampler
-    decoder.run_in = decoder.run_out = decoder.mark_due = 0
+    decoder.run_in = decoder.run_out = 0
     if decoder.run:
         restart_resampler(record_at(decoder.run, RESAMPLER))
 
@@ -76,13 +76,8 @@ def push_resampled(decoder: Any, ring: Any, frames: Any, most: Any) -> None:
     decoder.run_out += made
     done = 0
     while done < made:
-        if decoder.mark_pending and decoder.mark_due == 0:
-            push_due_mark(decoder, ring, decoder.current)
-        want = made - done
-        if decoder.mark_pending:
-            want = min(want, decoder.mark_due)
-            decoder.mark_due -= want
-        done += write_rows(ring, rows, done, want)
+        push_due_marks(decoder, ring)
+        done += write_rows(ring, rows, done, frames_to_mark(decoder, ring, made - done))
 
 
 @kernel

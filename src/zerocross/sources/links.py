@@ -35,10 +35,10 @@ __all__ = [
 #: A stretch of a file, as libsndfile sees it.
 _STRETCH = layout(setup=["descriptor", "start", "length"], decode=["at"])
 #: One link: its decoder, its first frame among those of all links, and how far it has been read.
-_LINK = np.dtype([("handle", "i8"), ("first", "i8"), ("at", "i8")])
+_LINK = np.dtype([("handle", "i8"), ("begins", "i8"), ("at", "i8")])
 _LINK_SIZE = _LINK.itemsize
 #: The links of a source, the one that is read, and the first error.
-LINKS = layout(setup=["count", "table"], decode=["current", "error"])
+LINKS = layout(setup=["count", "table"], decode=["current", "first_error"])
 
 _SEEK_SET, _SEEK_CUR = 0, 1
 _MOST_FRAMES = 1 << 48  # where a link does not say how many it has
@@ -199,7 +199,7 @@ def make_links(files: Sequence[soundfile.SoundFile]) -> tuple[Record, Any]:
     first = 0
     for row, file in zip(table, files, strict=True):
         row["handle"] = int(soundfile._ffi.cast("intptr_t", file._file))
-        row["first"], first = first, first + min(file.frames, _MOST_FRAMES)
+        row["begins"], first = first, first + min(file.frames, _MOST_FRAMES)
     links = Record(LINKS)
     links.fill(count=len(files), table=table.ctypes.data)
     return links, table
@@ -216,7 +216,7 @@ def _number_of_link(links: Any, frame: Any) -> Any:
     low, high = 0, links.count
     while high - low > 1:
         middle = (low + high) // 2
-        if _link(links, middle).first <= frame:
+        if _link(links, middle).begins <= frame:
             low = middle
         else:
             high = middle
@@ -229,7 +229,7 @@ def first_of_link(links_address: Any, frame: Any) -> Any:
     if links_address == 0:
         return 0
     links = record_at(links_address, LINKS)
-    return _link(links, _number_of_link(links, frame)).first
+    return _link(links, _number_of_link(links, frame)).begins
 
 
 @kernel
@@ -239,9 +239,9 @@ def seek_frame(handle: Any, links_address: Any, frame: Any) -> Any:
         return sf_seek(handle, frame, np.int32(_SEEK_SET)) == frame
     links = record_at(links_address, LINKS)
     links.current = _number_of_link(links, frame)
-    links.error = 0
+    links.first_error = 0
     link = _link(links, links.current)
-    link.at = frame - link.first
+    link.at = frame - link.begins
     return sf_seek(link.handle, link.at, np.int32(_SEEK_SET)) == link.at
 
 
@@ -276,8 +276,8 @@ def read_frames(handle: Any, links_address: Any, to: Any, frames: Any, channels:
         link.at += got
         if done == frames:
             return done
-        if links.error == 0:
-            links.error = sf_error(link.handle) & 0x7FFFFFFF
+        if links.first_error == 0:
+            links.first_error = sf_error(link.handle) & 0x7FFFFFFF
         if links.current + 1 == links.count:
             return done
         links.current += 1
@@ -291,4 +291,4 @@ def link_error(handle: Any, links_address: Any) -> Any:
     """Return libsndfile's error number of a file, or of the first of its links that has one."""
     if links_address == 0:
         return sf_error(handle) & 0x7FFFFFFF
-    return record_at(links_address, LINKS).error
+    return record_at(links_address, LINKS).first_error
