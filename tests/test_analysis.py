@@ -12,7 +12,7 @@ import soundfile
 
 from conftest import music
 from zerocross import Chain, render
-from zerocross.cli.file_spectrum import spectrogram_of_file, spectrum_of_file
+from zerocross.cli.file_spectrum import FileSpectrogram, spectrogram_of_file, spectrum_of_file
 from zerocross.cli.pictures import plot_text, preset_figure, spectrogram_figure, spectrum_figure
 from zerocross.effects import Convolver
 from zerocross.eq import Equalizer, read_preset
@@ -271,3 +271,11 @@ def test_the_status_line_has_a_spectrum(make_file):
             (line,) = console.export_text().splitlines()
             assert len(line) <= width and text in line, "beside the meter, or in its place"
             assert ("▮" in line or "▯" in line) == (width >= 100)
+
+
+def test_a_spectrogram_of_silence_is_dark():
+    silent = FileSpectrogram(
+        "x", np.arange(3.0), np.array([20.0, 200, 2000]), np.full((2, 2), -300.0)
+    )
+    (mesh,) = spectrogram_figure(silent).axes[0].collections
+    assert mesh.get_clim()[0] > -300

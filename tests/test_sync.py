@@ -291,7 +291,9 @@ def test_two_threads_lose_and_tear_nothing(capacity, mirrored):
 
 
 def test_an_index_published_before_the_data_is_caught():
-    assert any(run_pair(_produce_too_early, 4096, 4096, 3_000_000) > 0 for _ in range(10))
+    deadline = time.monotonic() + 60  # both threads have to run at the same moment
+    while run_pair(_produce_too_early, 4096, 4096, 3_000_000) == 0:
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.soak

@@ -20,6 +20,8 @@ __all__ = ["plot_text", "preset_figure", "spectrogram_figure", "spectrum_figure"
 
 _TICKS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 _WORDS = ("20", "50", "100", "200", "500", "1k", "2k", "5k", "10k", "20k")
+#: What a spectrogram shows at most bright, where all of a file lies below.
+_SILENCE_DBFS = -100.0
 _NAMES = ("left", "right", "centre", "LFE", "rear left", "rear right", "side left", "side right")
 
 
@@ -85,7 +87,7 @@ def spectrogram_figure(found: FileSpectrogram) -> Any:
     """Return a file's levels over time and frequency, on a logarithmic scale, as a figure."""
     figure = new_figure(9.0, 5.0)
     ax = figure.subplots()
-    top = min(0.0, float(found.levels_dbfs.max()))
+    top = min(0.0, max(float(found.levels_dbfs.max()), _SILENCE_DBFS))
     mesh = ax.pcolormesh(
         found.times_s,
         found.edges_hz,

@@ -50,9 +50,9 @@ class Oscillator:
     at a time (``note_on``, ``note_off``), each with attack, decay, sustain and release.
 
     Saw, square and triangle hold the harmonics of their Fourier series up to 0.408 of the sample
-    rate (18 kHz of 44.1), and no alias under it as loud as -90 dB of the fundamental, which may be
-    up to a tenth of the rate. As all band-limited jumps, theirs overshoot: at a gain of 0 dB a saw
-    reaches 1.18, a square 1.28.
+    rate (18 kHz of 44.1), and no alias under it as loud as -87 dB of the fundamental, which may be
+    up to a tenth of the rate (-90 dB up to 0.09 of it). As all band-limited jumps, theirs
+    overshoot: at a gain of 0 dB a saw reaches 1.18, a square 1.28.
 
     Parameters
     ----------
