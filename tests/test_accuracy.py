@@ -19,6 +19,7 @@ from conftest import need, need_library  # noqa: E402
 DOCUMENT = ROOT / "docs" / "accuracy.md"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", accuracy.parts())
 def test_every_figure_is_within_its_bound_and_told(part):
     module = importlib.import_module(f"benchmarks.accuracy.{part}")
