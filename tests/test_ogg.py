@@ -84,15 +84,15 @@ class Counted(io.BytesIO):
 def test_links_are_found_with_few_reads(links):
     ends = np.cumsum([len(each) for each in links]).tolist()
     file = Counted(b"".join(links))
-    assert find_links(file) == list(zip([0, *ends], ends, strict=False))
+    assert find_links(file).places == list(zip([0, *ends], ends, strict=False))
     if len(links) < 3 or ends[-1] > 10_000_000:
         assert file.bytes_read < 8_000_000
 
 
 def test_what_stands_before_and_after_links_is_passed_over():
     one, other = stream([1], 20, 4000), stream([2], 20, 4000)
-    assert find_links(io.BytesIO(b"RIFF" * 9)) == []
-    assert find_links(io.BytesIO(one + b"junk" * 10 + other)) == [
+    assert find_links(io.BytesIO(b"RIFF" * 9)).places == []
+    assert find_links(io.BytesIO(one + b"junk" * 10 + other)).places == [
         (0, len(one) + 40),
         (len(one) + 40, len(one) + 40 + len(other)),
     ]
@@ -108,14 +108,17 @@ def test_a_damaged_page_begins_no_link(pages):
         damaged[hurt + 14] ^= 0x55
         other = stream([9], 3, 100)
         links = [(0, len(whole)), (len(whole), len(whole) + len(other))]
-        assert find_links(io.BytesIO(damaged)) == links[:1]
-        assert find_links(io.BytesIO(damaged + other)) == links
+        assert find_links(io.BytesIO(damaged)).places == links[:1]
+        assert find_links(io.BytesIO(damaged + other)).places == links
 
 
 def test_no_more_links_are_looked_for_than_a_recording_has(monkeypatch):
     monkeypatch.setattr("zerocross.sources.ogg.MOST_LINKS", 5)
     links = [stream([k], 2, 30) for k in range(9)]
-    assert find_links(io.BytesIO(b"".join(links)))[4] == (4 * len(links[0]), 9 * len(links[0]))
+    found = find_links(io.BytesIO(b"".join(links)))
+    assert found.places[4] == (4 * len(links[0]), 9 * len(links[0]))
+    assert not found.is_all
+    assert find_links(io.BytesIO(b"".join(links[:5]))).is_all
 
 
 # --- what is played of them -----------------------------------------------------------------------
