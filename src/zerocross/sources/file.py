@@ -306,7 +306,9 @@ def _words_for(left_out: Sequence[tuple[int, str]], count: int, *, is_all: bool)
         more = f" and {len(left_out) - 1} more are" if len(left_out) > 1 else " is"
         problems.append(f"link {number} of {count}{more} left out ({reason})")
     if not is_all:
-        problems.append(f"what follows link {count} is left out (more than {MOST_LINKS}, or damage)")
+        many = count >= MOST_LINKS
+        what = f"more than {MOST_LINKS} links" if many else "links that are too hard to find"
+        problems.append(f"{what}; the rest is left out")
     return "; ".join(problems)
 
 

@@ -40,8 +40,8 @@ _MOST_FALSE = 1 << 16
 class Links(NamedTuple):
     """Where each link begins and ends, in bytes; and whether nothing follows them.
 
-    Of more than `MOST_LINKS`, or where they are too hard to find, the last one reaches to the end of
-    the file.
+    No more than `MOST_LINKS` are found; where they are too hard to find, the last one reaches to the
+    end of the file.
     """
 
     places: list[tuple[int, int]]
@@ -159,7 +159,7 @@ def find_links(file: IO[bytes]) -> Links:
         starts.append(page.start)
         serials, body = _beginning_of_link(pages, page)
         page = _beginning(pages, _end_of_link(pages, serials, body, last), pages.size)
-    ends = [*starts[1:], pages.size]
+    ends = [*starts[1:], page.start if page else pages.size]
     return Links(list(zip(starts, ends, strict=False)), page is None and not pages.is_spent)
 
 
