@@ -245,6 +245,12 @@ def test_a_player_goes_through_all_formats(mixed, make_file):
         player.play(path, start_s=0.3)
         wait_for(lambda: player.state == "stopped")
         assert [track.status for track in player.queue] == ["played"] * 3
+        player.play(path, start_s=30_000 / RATE + 0.4)
+        wait_for(lambda: player.state == "stopped")
+        assert [track.status for track in player.queue] == ["skipped", "played", "played"]
+        assert player.queue[1].frames == 22_050 - round(0.4 * 44_100)
+        with pytest.raises(UsageError, match=r"start_s=9 is not within .*: it has 1.62 s"):
+            player.play(path, start_s=9.0)
 
 
 def test_what_takes_one_signal_tells_of_another_format(mixed):

@@ -244,7 +244,7 @@ def _first_heard(probed: list[OpenSource], start_s: float) -> tuple[list[OpenSou
         if length is None or start_s - before < length or start_s == 0.0:
             return probed[number:], start_s - before
         before += length
-        if source.rest is None:
+        if source.rest is None or [source.rest] != [p.location for p in probed[number + 1 :][:1]]:
             break
     raise UsageError(
         f"start_s={start_s:g} is not within {printable(probed[0].location)}: it has "
