@@ -84,15 +84,15 @@ class Counted(io.BytesIO):
 def test_links_are_found_with_few_reads(links):
     ends = np.cumsum([len(each) for each in links]).tolist()
     file = Counted(b"".join(links))
-    assert find_links(file) == list(zip([0, *ends], ends, strict=False))
+    assert find_links(file).places == list(zip([0, *ends], ends, strict=False))
     if len(links) < 3 or ends[-1] > 10_000_000:
         assert file.bytes_read < 8_000_000
 
 
 def test_what_stands_before_and_after_links_is_passed_over():
     one, other = stream([1], 20, 4000), stream([2], 20, 4000)
-    assert find_links(io.BytesIO(b"RIFF" * 9)) == []
-    assert find_links(io.BytesIO(one + b"junk" * 10 + other)) == [
+    assert find_links(io.BytesIO(b"RIFF" * 9)).places == []
+    assert find_links(io.BytesIO(one + b"junk" * 10 + other)).places == [
         (0, len(one) + 40),
         (len(one) + 40, len(one) + 40 + len(other)),
     ]
@@ -108,14 +108,17 @@ def test_a_damaged_page_begins_no_link(pages):
         damaged[hurt + 14] ^= 0x55
         other = stream([9], 3, 100)
         links = [(0, len(whole)), (len(whole), len(whole) + len(other))]
-        assert find_links(io.BytesIO(damaged)) == links[:1]
-        assert find_links(io.BytesIO(damaged + other)) == links
+        assert find_links(io.BytesIO(damaged)).places == links[:1]
+        assert find_links(io.BytesIO(damaged + other)).places == links
 
 
 def test_no_more_links_are_looked_for_than_a_recording_has(monkeypatch):
     monkeypatch.setattr("zerocross.sources.ogg.MOST_LINKS", 5)
     links = [stream([k], 2, 30) for k in range(9)]
-    assert find_links(io.BytesIO(b"".join(links)))[4] == (4 * len(links[0]), 9 * len(links[0]))
+    found = find_links(io.BytesIO(b"".join(links)))
+    assert found.places[4] == (4 * len(links[0]), 5 * len(links[0]))
+    assert not found.is_all
+    assert find_links(io.BytesIO(b"".join(links[:5]))).is_all
 
 
 # --- what is played of them -----------------------------------------------------------------------
@@ -242,6 +245,12 @@ def test_a_player_goes_through_all_formats(mixed, make_file):
         player.play(path, start_s=0.3)
         wait_for(lambda: player.state == "stopped")
         assert [track.status for track in player.queue] == ["played"] * 3
+        player.play(path, start_s=30_000 / RATE + 0.4)
+        wait_for(lambda: player.state == "stopped")
+        assert [track.status for track in player.queue] == ["skipped", "played", "played"]
+        assert player.queue[1].frames == 22_050 - round(0.4 * 44_100)
+        with pytest.raises(UsageError, match=r"start_s=9 is not within .*: it has 1.62 s"):
+            player.play(path, start_s=9.0)
 
 
 def test_what_takes_one_signal_tells_of_another_format(mixed):
@@ -273,3 +282,120 @@ def test_a_queue_takes_tracks_between_others():
     assert [track.path for track in queue] == ["a", "b", "c"]
     with pytest.raises(UsageError):
         queue.insert(1, 5)
+
+
+# --- what is made to be found hard ----------------------------------------------------------------
+
+
+def retold(data, serial):
+    """Return a link's pages with another serial number, checksums as RFC 3533 has them."""
+    found = bytearray(data)
+    starts = [each.start() for each in re.finditer(b"OggS", data)]
+    for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
+        struct.pack_into("<I", found, start + 14, serial)
+        struct.pack_into("<I", found, start + 22, 0)
+        value = 0
+        for byte in found[start:end]:
+            value ^= byte << 24
+            for _ in range(8):
+                value = (value << 1 ^ (0x04C11DB7 if value >> 31 else 0)) & 0xFFFFFFFF
+        struct.pack_into("<I", found, start + 22, value)
+    return bytes(found)
+
+
+def written(path, *parts):
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+@pytest.mark.parametrize("junk", [bytes(1_000_000), b"OggS" * 70_000], ids=["zeros", "magic"])
+def test_junk_after_the_last_page_hides_no_link(tmp_path, junk):
+    path, wanted = chain(tmp_path)
+    path = written(tmp_path / "junk.ogg", path.read_bytes(), junk)
+    assert np.array_equal(read_audio(path)[0].T, wanted)
+
+
+def test_a_link_cut_in_its_headers_swallows_none(tmp_path):
+    """Cut within a page, and after its first page, where the next looks like a stream beside it."""
+    parts = [link(tmp_path / f"{k}.ogg", 20_000, k) for k in range(3)]
+    wanted = np.concatenate([parts[0][1], parts[2][1]])
+    first_page = parts[1][0].index(b"OggS", 4)
+    for cut in 100, first_page:
+        path = written(tmp_path / "a.ogg", parts[0][0], parts[1][0][:cut], parts[2][0])
+        done = zerocross.render([path], tmp_path / "out.wav")
+        assert np.array_equal(soundfile.read(done.path, dtype="float32")[0], wanted), cut
+        assert "link 2 of 3 is left out" in done.errors[0]
+
+
+def test_copies_of_a_first_page_cost_little(tmp_path):
+    one = link(tmp_path / "a.ogg", 20_000, 1)[0]
+    page_of_it = one[: one.index(b"OggS", 4)]
+    file = Counted(one + page_of_it * 20_000)
+    assert len(find_links(file).places) == 4096
+    assert file.bytes_read < 150_000_000  # 35 GB, and 16 s, when each link's pages were sampled
+    path = written(tmp_path / "b.ogg", file.getvalue()[: len(one) + 3 * len(page_of_it)])
+    with pytest.raises(SourceError, match="link 2 of 4 and 2 more are left out"):
+        measure(path)
+
+
+def test_a_search_that_costs_too_much_ends_and_is_told(monkeypatch):
+    monkeypatch.setattr("zerocross.sources.ogg._MOST_WORK", 40)
+    links = [stream([k], 9, 30) for k in range(30)]
+    found = find_links(io.BytesIO(b"".join(links)))
+    assert not found.is_all
+    assert 0 < len(found.places) < 30
+    assert found.places[-1][1] == len(b"".join(links))
+
+
+def test_more_links_than_are_open_at_a_time_are_one_signal_and_one_descriptor(tmp_path):
+    """300 links where 256 are open: measured as one, started in at any time, told once."""
+    resource = pytest.importorskip("resource")
+    tone, heard = link(tmp_path / "a.ogg", 400, 1)
+    headers = retold(tone, 999)[: tone.index(b"OggS", tone.index(b"OggS", 4) + 4)]
+    path = written(tmp_path / "many.ogg", headers * 300, *[retold(tone, k) for k in range(300)])
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, limits[1]))
+    try:
+        rows, _ = read_audio(path)
+        done = zerocross.render([path], tmp_path / "out.wav", start_s=299 * 400 / RATE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert np.array_equal(rows.T, np.tile(heard, (300, 1)))
+    assert (done.frames, done.errors) == (400, [])
+    assert measure(path).seconds == 300 * 400 / RATE
+    with pytest.raises(UsageError, match=r"it has 2.50 s"):
+        zerocross.render([path], tmp_path / "out.wav", start_s=3.0)
+
+
+def test_what_is_left_out_at_the_end_is_told_once(tmp_path, monkeypatch):
+    path, _ = chain(tmp_path)
+    monkeypatch.setattr("zerocross.sources.ogg.MOST_LINKS", 2)
+    monkeypatch.setattr(file_room, "MOST_LINKS", 2)
+    monkeypatch.setattr(file_room, "_MOST_LINKS", 1)
+    done = zerocross.render([path], tmp_path / "out.wav")
+    assert done.errors == [f"{path}: more than 2 links; the rest is left out"]
+    assert done.frames == sum(LENGTHS[:2])
+
+
+def test_a_missing_piece_is_told_by_what_measures(tmp_path):
+    parts = [link(tmp_path / f"{k}.ogg", 300_000, k)[0] for k in range(3)]
+    at = [found.start() for found in re.finditer(b"OggS", parts[1])]
+    hurt = parts[1][: at[4]], parts[1][at[9] :]
+    path = written(tmp_path / "hole.ogg", parts[0], *hurt, parts[2])
+    words = zerocross.render([path], tmp_path / "out.wav").errors[0].removeprefix(f"{path}: ")
+    assert "ends early" in words
+    assert measure(path).problem == spectrum_of_file(path).problem == words
+
+
+def test_an_error_after_the_last_frame_costs_none(tmp_path):
+    """Some of ffmpeg's files, Opus of many channels: soundfile raises at 143360 of 144000 frames."""
+    noise = 0.1 * np.random.default_rng(1).standard_normal((3 * RATE, 8))
+    soundfile.write(tmp_path / "a.wav", noise, RATE)
+    path = tmp_path / "a.opus"
+    options = ["-mapping_family", "255", "-c:a", "libopus"]
+    command = [need("ffmpeg"), "-v", "error", "-i", tmp_path / "a.wav", *options, path]
+    subprocess.run(command, check=True)
+    done = zerocross.render([path], tmp_path / "out.wav")
+    assert (done.frames, done.errors) == (3 * RATE, [])
+    assert read_audio(path)[0].shape == (8, 3 * RATE)
+    assert (measure(path).seconds, measure(path).problem) == (3.0, "")

@@ -167,12 +167,7 @@ def render(
     check_output(output, inputs)
     gain_for(GainTags(), replaygain)  # complains
     probed, errors = _probe(inputs, replaygain)
-    length = probed[0].duration_s
-    if length is not None and start_s >= length > 0.0:
-        raise UsageError(
-            f"start_s={start_s:g} is not within {printable(probed[0].location)}: it has "
-            f"{length:.2f} s; give less"
-        )
+    probed, start_s = _first_heard(probed, start_s)
     is_whole = start_s == 0.0 and duration_s is None
     form = choose_form(
         probed,
@@ -239,6 +234,22 @@ def _probe(inputs: Sequence[PathLike], replaygain: str) -> tuple[list[OpenSource
     if not sources:
         raise problems[0] if problems else UsageError("nothing to render; give at least one file")
     return sources, [str(problem) for problem in problems]
+
+
+def _first_heard(probed: list[OpenSource], start_s: float) -> tuple[list[OpenSource], float]:
+    """Leave out what of the first file's parts is before a start; returns it within the rest."""
+    before = 0.0
+    for number, source in enumerate(probed):
+        length = source.duration_s
+        if length is None or start_s - before < length or start_s == 0.0:
+            return probed[number:], start_s - before
+        before += length
+        if source.rest is None or [source.rest] != [p.location for p in probed[number + 1 :][:1]]:
+            break
+    raise UsageError(
+        f"start_s={start_s:g} is not within {printable(probed[0].location)}: it has "
+        f"{before:.2f} s; give less"
+    )
 
 
 @contextmanager

@@ -125,6 +125,8 @@ def loudness(paths: tuple[str, ...], dual_mono: bool, as_json: bool) -> int:
     found = _measure(files, problems, dual_mono)
     for problem in problems:
         print_error(problem)
+    for measured in found:
+        _warn(measured.path, measured.problem)
     if as_json:
         listed = [
             {k: None if v == -math.inf else v for k, v in dataclasses.asdict(m).items()}
@@ -134,6 +136,12 @@ def loudness(paths: tuple[str, ...], dual_mono: bool, as_json: bool) -> int:
     elif found:
         show(_loudness_table(found))
     return 1 if problems else 0
+
+
+def _warn(path: str, problem: str) -> None:
+    """Tell of a file that was measured as far as it goes."""
+    if problem:
+        say(f"warning: {printable(path)}: {problem}", err=True)
 
 
 def _measure(files: list[str], problems: list[SourceError], dual_mono: bool) -> list[Measured]:
@@ -231,6 +239,7 @@ def spectrum(file: str, output: str, fraction: int, mix: str, per: str, force: b
         write_spectrum_csv(found, output)
     else:
         save_figure(spectrum_figure(found, printable(Path(file).name), fraction), output)
+    _warn(file, found.problem)
     say(f"{output}: {len(found.centres)} bands")
     return 0
 
@@ -256,6 +265,7 @@ def spectrogram(file: str, output: str, force: bool) -> int:
     with progress_bar("reading") as bar:
         found = spectrogram_of_file(file, progress=progress_callback(bar))
     save_figure(spectrogram_figure(found), output)
+    _warn(file, found.problem)
     say(output)
     return 0
 

@@ -47,6 +47,8 @@ class FileSpectrum:
         Of the whole file; a full-scale sine reads 0.
     rows : tuple of str
         What the rows are.
+    problem : str
+        That the file ends before what its header promises, in words; else empty.
 
     """
 
@@ -54,6 +56,7 @@ class FileSpectrum:
     average_dbfs: _Float
     peak_dbfs: _Float
     rows: tuple[str, ...]
+    problem: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +73,8 @@ class FileSpectrogram:
         Between the bands.
     levels_dbfs : ndarray, shape (bands, columns)
         A full-scale sine reads 0.
+    problem : str
+        As `FileSpectrum`'s.
 
     """
 
@@ -77,6 +82,7 @@ class FileSpectrogram:
     times_s: _Float
     edges_hz: _Float
     levels_dbfs: _Float
+    problem: str = ""
 
 
 def spectrum_of_file(
@@ -125,7 +131,7 @@ def spectrum_of_file(
     if count == 0:
         raise _no_samples(source)
     average = 10 * np.log10(np.maximum(power / count, 1e-20))
-    return FileSpectrum(spectrum.bands.centres, average, peak, _ROWS[mix])
+    return FileSpectrum(spectrum.bands.centres, average, peak, _ROWS[mix], source.problem)
 
 
 def spectrogram_of_file(
@@ -169,7 +175,8 @@ def spectrogram_of_file(
     columns = -(-frames // hop)
     times = np.minimum(np.arange(columns + 1) * hop, frames) / source.sample_rate
     levels = np.array(rows[:columns]).T
-    return FileSpectrogram(Path(source.path).name, times, spectrum.bands.edges, levels)
+    edges = spectrum.bands.edges
+    return FileSpectrogram(Path(source.path).name, times, edges, levels, source.problem)
 
 
 def _look(spectrum: Spectrum, hop: int, rows: list[_Float]) -> None:

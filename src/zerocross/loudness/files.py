@@ -48,6 +48,8 @@ class Measured:
         What each channel's energy counts.
     dual_mono : bool
         Whether this is mono that was measured as the two channels that it is played by.
+    problem : str
+        That the file ends before what its header promises, in words; else empty.
 
     """
 
@@ -63,6 +65,7 @@ class Measured:
     channels: tuple[str, ...]
     weights: tuple[float, ...]
     dual_mono: bool
+    problem: str = ""
 
 
 def measure(
@@ -113,4 +116,5 @@ def measure(
         source.order,
         design_weights(source.order, dual_mono),
         meter.dual_mono,
+        source.problem,
     )

@@ -71,6 +71,7 @@ class Start:
         strict: bool = False,
     ) -> None:
         self._playback, self._index, self._start_s = playback, index, start_s
+        self._passed_s = 0.0  # of the same file, in parts before
         self._source, self._strict = source, strict
         self.error: Exception | None = None
         self.is_finished = self.is_awaited = False
@@ -154,6 +155,8 @@ class Start:
                 self._index, self._start_s = self._index + 1, 0.0
                 continue
             track.duration_s = source.duration_s
+            if self._is_before_start(source):
+                continue
             self._check_start(source)
             return source
         with playback.lock:
@@ -170,9 +173,23 @@ class Start:
         if self._strict and length is not None and self._start_s >= length:
             source.close()
             raise UsageError(
-                f"start_s={self._start_s:g} is not within {source.path}: it has {length:.2f} s; "
-                "give less"
+                f"start_s={self._passed_s + self._start_s:g} is not within {source.path}: it has "
+                f"{self._passed_s + length:.2f} s; give less"
             )
+
+    def _is_before_start(self, source: OpenSource) -> bool:
+        """Pass over a part of a chained file that ends before the start; returns whether it does."""
+        length = source.duration_s
+        if not self._strict or source.rest is None or length is None or self._start_s < length:
+            return False
+        source.close()
+        with self._playback.lock:
+            if self._is_wanted:
+                self._playback.queue[self._index].status = "skipped"
+                self._playback.queue.insert(self._index + 1, source.rest)
+        self._index, self._start_s = self._index + 1, self._start_s - length
+        self._passed_s += length
+        return True
 
     def _join(self, source: OpenSource) -> bool:
         """Play it on the stream that is there, if it suits; returns whether all is done."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import soundfile
@@ -25,8 +25,8 @@ from zerocross.errors import SourceError
 from zerocross.files import PathLike, open_regular, printable
 from zerocross.sources.channel_order import channel_order
 from zerocross.sources.decoder_notes import silence_decoder
-from zerocross.sources.links import LinkFile, address_of, make_links
-from zerocross.sources.ogg import MOST_LINKS, find_links
+from zerocross.sources.links import LinkFile, SharedFile, address_of, make_links
+from zerocross.sources.ogg import MOST_LINKS, Links, beginnings, find_links
 
 __all__ = [
     "MAX_SAMPLE_RATE",
@@ -44,6 +44,7 @@ MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 384_000
 
 _WHOLE = 1 << 20
 _MOST_LINKS = 256  # open at a time, with a decoder each; what follows is a part of its own
+_MOST_SPLITS = 16  # of links that cannot be read, and in which other streams begin
 _ID3_BYTES, _MOST_TAG_BYTES = 10, 32 << 20
 _EVERYTHING = 1 << 62
 _UNKNOWN_LENGTH = (1 << 63) - 1
@@ -58,17 +59,22 @@ def sndfile_error(number: int) -> str:
 class Part(os.PathLike[str]):
     """What follows in a chained file where its format changes: played as a track of its own.
 
+    So is what follows 256 links of one format: each has a decoder, of some 0.3 MiB.
+
     Attributes
     ----------
     location : path-like
         Of the file.
     first_link : int
         Where it begins; from 0.
+    links : ogg.Links
+        Of the whole file.
 
     """
 
     location: PathLike
     first_link: int
+    links: Links = dataclasses.field(compare=False, repr=False)
 
     def __fspath__(self) -> str:
         return os.fsdecode(self.location)
@@ -98,9 +104,12 @@ class OpenSource:
     links : int
         The address of a `links.LINKS` where it has several; else 0.
     rest : Part or None
-        What follows in another format.
+        What follows in another format, or after 256 links.
+    following : list of Part
+        What follows in the same format and is read by `chunks`; `frames` counts it in.
     problem : str
-        What of a chained file cannot be played, in words; else empty.
+        What of a chained file cannot be played, in words; else empty. `chunks` adds here that a file
+        ends early.
 
     """
 
@@ -118,6 +127,7 @@ class OpenSource:
         self.order = channel_order(file, location)
         self.gain = 1.0
         self.rest: Part | None = None
+        self.following: list[Part] = []
         self.problem = ""
         self._files = files
         self.handle = int(soundfile._ffi.cast("intptr_t", file._file))
@@ -150,29 +160,51 @@ class OpenSource:
 
         """
         pieces: list[np.ndarray[Any, Any]] = []
-        missing = frames
-        for file in self._files:
-            while len(samples := self._read(file, missing, dtype)):
+        missing, count, left, reason = frames, 0, 0, ""
+        for file in self._each_file():
+            promised = file.frames
+            while promised and len(samples := _read(file, min(missing, promised), dtype)):
                 pieces.append(samples)
+                promised -= len(samples)
+                count += len(samples)
                 missing -= len(samples)
                 if missing == 0:
                     yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
                     pieces, missing = [], frames
+            number = soundfile._snd.sf_error(file._file)
+            is_unknown = file.frames >= _UNKNOWN_LENGTH
+            left += 0 if is_unknown else promised
+            if number and promised:  # an error after the last frame that was promised costs nothing
+                reason = reason or sndfile_error(number)
         if pieces:
             yield np.concatenate(pieces)
+        if reason:
+            raise SourceError(self.path, f"damaged audio data ({reason}); copy it again")
+        if left:
+            self.problem = f"the file ends early, after {count} frames; copy it again"
 
-    def _read(self, file: soundfile.SoundFile, frames: int, dtype: str) -> np.ndarray[Any, Any]:
-        try:
-            samples: np.ndarray[Any, Any] = file.read(frames, dtype=dtype, always_2d=True)
-        except soundfile.LibsndfileError as error:
-            reason = error.error_string.rstrip(".")
-            raise SourceError(self.path, f"damaged audio data ({reason}); copy it again") from None
-        return samples
+    def _each_file(self) -> Iterator[soundfile.SoundFile]:
+        yield from self._files
+        for part in self.following:
+            source = open_source(part)
+            try:
+                yield from source._files
+            finally:
+                source.close()
 
     def close(self) -> None:
         """Close the file. No decode thread may be using it."""
         for file in self._files:
             file.close()
+
+
+def _read(file: soundfile.SoundFile, frames: int, dtype: str) -> np.ndarray[Any, Any]:
+    """Return a file's next frames: those before an error too, which soundfile does not give."""
+    samples = np.empty((frames, file.channels), dtype)
+    kind = {"float32": "float", "int32": "int"}[dtype]
+    to = soundfile._ffi.from_buffer(f"{kind}[]", samples, require_writable=True)
+    read = getattr(soundfile._snd, f"sf_readf_{kind}")
+    return samples[: max(0, read(file._file, to, frames))]
 
 
 def open_source(path: PathLike) -> OpenSource:
@@ -188,8 +220,9 @@ def open_source(path: PathLike) -> OpenSource:
     _check_tags(path)
     silence_decoder(address_of("sf_open"))
     with open_regular(path) as opened:
-        places = find_links(opened)
-    source = _linked(path, places) if len(places) > 1 else _alone(path)
+        links = path.links if isinstance(path, Part) else find_links(opened)
+        source = _linked(path, links, opened) if len(links.places) > 1 else None
+    source = source or _alone(path)
     problem = _problem(source)
     if problem:
         source.close()
@@ -210,24 +243,27 @@ def _alone(path: PathLike) -> OpenSource:
     return OpenSource(path, [file])
 
 
-def _linked(path: PathLike, places: Sequence[tuple[int, int]]) -> OpenSource:
+def _linked(path: PathLike, links: Links, opened: IO[bytes]) -> OpenSource:
     """Open the links of a chained file that are of one format."""
     first = path.first_link if isinstance(path, Part) else 0
     files: list[LinkFile] = []
     left_out: list[tuple[int, str]] = []
     rest = None
-    for number in range(first, len(places)):
-        try:
-            link = LinkFile(path, *places[number])
-        except soundfile.LibsndfileError as error:
-            left_out.append((number + 1, error.error_string.rstrip(".")))
-            continue
-        if files and (_format_of(link) != _format_of(files[0]) or len(files) == _MOST_LINKS):
+    for number, link in _each_link(path, _shared(path, opened), opened, links.places, first):
+        if isinstance(link, str):
+            left_out.append((number + 1, link))
+        elif files and link.frames == 0:
             link.close()
-            rest = Part(path.location if isinstance(path, Part) else path, number)
+        elif files and files[0].frames == 0:  # there is a better one
+            files.pop().close()
+            files.append(link)
+        elif files and (_format_of(link) != _format_of(files[0]) or len(files) == _MOST_LINKS):
+            link.close()
+            rest = Part(path.location if isinstance(path, Part) else path, number, links)
             break
-        files.append(link)
-    problem = _words_for(left_out, len(places))
+        else:
+            files.append(link)
+    problem = _words_for(left_out, len(links.places), is_all=links.is_all or rest is not None)
     if not files:
         raise SourceError(printable(path), f"not playable audio: {problem}; record it again")
     source = OpenSource(path, files)
@@ -235,17 +271,50 @@ def _linked(path: PathLike, places: Sequence[tuple[int, int]]) -> OpenSource:
     return source
 
 
-def _words_for(left_out: Sequence[tuple[int, str]], count: int) -> str:
+def _shared(path: PathLike, opened: IO[bytes]) -> SharedFile:
+    try:
+        return SharedFile(opened)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SourceError(printable(path), f"cannot be opened ({reason}); close others") from None
+
+
+def _each_link(
+    path: PathLike, shared: SharedFile, opened: IO[bytes], places: list[tuple[int, int]], first: int
+) -> Iterator[tuple[int, LinkFile | str]]:
+    """Yield links and their numbers; for one that cannot be read why, and then what begins in it."""
+    number = first
+    splits = 0
+    while number < len(places):
+        start, end = places[number]
+        try:
+            yield number, LinkFile(path, shared, start, end)
+        except soundfile.LibsndfileError as error:
+            begun = next(beginnings(opened, start, end), None) if splits < _MOST_SPLITS else None
+            if begun is not None:
+                splits += 1
+                places[number : number + 1] = [(start, begun), (begun, end)]
+            yield number, error.error_string.rstrip(".")
+        number += 1
+
+
+def _words_for(left_out: Sequence[tuple[int, str]], count: int, *, is_all: bool) -> str:
     """Return what is wrong with the links that cannot be played; an empty string where none is."""
-    if not left_out:
-        return "" if count < MOST_LINKS else f"more than {MOST_LINKS} links; the rest is left out"
-    number, reason = left_out[0]
-    more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-    return f"link {number} of {count}{more} is left out ({reason})"
+    problems = []
+    if left_out:
+        number, reason = left_out[0]
+        more = f" and {len(left_out) - 1} more are" if len(left_out) > 1 else " is"
+        problems.append(f"link {number} of {count}{more} left out ({reason})")
+    if not is_all:
+        many = count >= MOST_LINKS
+        what = f"more than {MOST_LINKS} links" if many else "links that are too hard to find"
+        problems.append(f"{what}; the rest is left out")
+    return "; ".join(problems)
 
 
-def _format_of(file: soundfile.SoundFile) -> tuple[Any, ...]:
-    return file.samplerate, file.channels, file.subtype
+def _format_of(file: soundfile.SoundFile | OpenSource) -> tuple[Any, ...]:
+    rate = file.sample_rate if isinstance(file, OpenSource) else file.samplerate
+    return rate, file.channels, file.subtype
 
 
 def open_whole(path: PathLike) -> OpenSource:
@@ -259,12 +328,24 @@ def open_whole(path: PathLike) -> OpenSource:
 
     """
     source = open_source(path)
-    problem = source.problem
-    if source.rest:
-        problem = (
-            f"its format changes after {source.duration_s:.2f} s (link {source.rest.first_link + 1} "
-            "of a chained Ogg file); render it to one file first"
-        )
+    problem, rest = source.problem, source.rest
+    while rest and not problem:
+        try:
+            part = open_source(rest)
+        except SourceError:
+            source.close()
+            raise
+        part.close()
+        if _format_of(part) != _format_of(source):
+            problem = (
+                f"its format changes after {source.duration_s:.2f} s (link {rest.first_link + 1} "
+                "of a chained Ogg file); render it to one file first"
+            )
+        source.following.append(rest)
+        if source.frames is not None:
+            source.frames = None if part.frames is None else source.frames + part.frames
+        problem, rest = problem or part.problem, part.rest
+    source.rest = None
     if problem:
         source.close()
         raise SourceError(source.path, problem)

@@ -12,7 +12,7 @@ import functools
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import soundfile
@@ -24,6 +24,7 @@ from zerocross.memory import Record, aligned_zeros, layout
 __all__ = [
     "LINKS",
     "LinkFile",
+    "SharedFile",
     "first_of_link",
     "link_error",
     "make_links",
@@ -138,6 +139,25 @@ def stretch_read(to: int, count: int, address: int) -> int:
     return done
 
 
+class SharedFile:
+    """A descriptor that all links of a file read from, each where it is; closed with the last one.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading; it can be closed.
+
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.descriptor = os.dup(file.fileno())
+
+    def __del__(self) -> None:
+        """Close the descriptor: no link has it any more."""
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+
 class LinkFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile tells no types
     """A stretch of a file, opened by libsndfile as a file of its own.
 
@@ -145,6 +165,8 @@ class LinkFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile tells no
     ----------
     path : path-like
         Of the file.
+    shared : SharedFile
+        The same, open.
     start, end : int
         The stretch, in bytes.
 
@@ -155,16 +177,12 @@ class LinkFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile tells no
 
     """
 
-    def __init__(self, path: PathLike, start: int, end: int) -> None:
+    def __init__(self, path: PathLike, shared: SharedFile, start: int, end: int) -> None:
         _provide_reading()
-        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._shared: SharedFile | None = shared
         self._stretch = Record(_STRETCH)
-        self._stretch.fill(descriptor=self._descriptor, start=start, length=end - start)
-        try:
-            super().__init__(os.fsencode(path))
-        except BaseException:
-            os.close(self._descriptor)
-            raise
+        self._stretch.fill(descriptor=shared.descriptor, start=start, length=end - start)
+        super().__init__(os.fsencode(path))
 
     def _open(self, _file: Any, mode_int: int, _closefd: bool) -> Any:
         ffi, library = soundfile._ffi, soundfile._snd
@@ -187,7 +205,7 @@ class LinkFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile tells no
         """Close it; twice is once."""
         if not self.closed:
             super().close()
-            os.close(self._descriptor)
+            self._shared = None
 
 
 # --- the links, for the decode thread -------------------------------------------------------------

@@ -5,6 +5,8 @@ pages that are marked as beginnings, and its streams' serial numbers are its own
 tells whether there is another link, and bisection finds where one ends, with a few reads however
 long the file is. Where two links have the same serial number, which the standard forbids, the pages
 do not count up through the file; then, and in short files, they are looked at one by one.
+
+What is made to cost much is not gone through: links and looks are counted (`Links.is_all`).
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ import dataclasses
 import os
 import struct
 from collections.abc import Iterator
-from typing import IO
+from itertools import islice
+from typing import IO, NamedTuple
 
-__all__ = ["MOST_LINKS", "find_links"]
+__all__ = ["MOST_LINKS", "Links", "beginnings", "find_links"]
 
 _MAGIC = b"OggS"
 #: Magic, version, flags, granule position, serial, sequence number, checksum, segments (RFC 3533, 6).
@@ -27,6 +30,22 @@ _BEGINNING = 2
 MOST_LINKS = 4096
 _SHORT_BYTES = 1 << 20
 _LOOKS = 16
+#: What a search may cost, in pages looked at and in reads of 8 KiB; it takes some seconds.
+_MOST_WORK = 1 << 21
+_READ_UNIT_BITS = 13
+#: Places that look like a page's beginning and are none, from a file's end back to its last page.
+_MOST_FALSE = 1 << 16
+
+
+class Links(NamedTuple):
+    """Where each link begins and ends, in bytes; and whether nothing follows them.
+
+    No more than `MOST_LINKS` are found; where they are too hard to find, the last one reaches to the
+    end of the file.
+    """
+
+    places: list[tuple[int, int]]
+    is_all: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,15 +63,23 @@ class _Pages:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.size = file.seek(0, os.SEEK_END)
+        self._work = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether so much was looked at that no page is found any more."""
+        return self._work > _MOST_WORK
 
     def _read(self, offset: int, count: int) -> bytes:
         self._file.seek(offset)
-        return self._file.read(count)
+        data = self._file.read(count)
+        self._work += 1 + (len(data) >> _READ_UNIT_BITS)
+        return data
 
     def after(self, offset: int, limit: int) -> _Page | None:
         """Return the first page that begins at an offset or later, and before a limit."""
         length = _FIRST_READ
-        while offset < limit:
+        while offset < limit and not self.is_spent:
             data = self._read(offset, length)
             at = data.find(_MAGIC)
             while at >= 0 and offset + at < limit:
@@ -68,6 +95,7 @@ class _Pages:
 
     def _page(self, data: bytes, at: int, offset: int) -> _Page | None:
         """Return the page at an offset, if there is one: another follows it, or the file ends."""
+        self._work += 1
         head = data[at : at + _HEAD.size + 255]
         if len(head) < _HEAD.size + 255:
             head = self._read(offset, _HEAD.size + 255)
@@ -97,15 +125,25 @@ class _Pages:
             offset = page.end
 
     def last(self) -> _Page | None:
-        """Return the last page of the file."""
-        *_, page = [None, *self.each(max(0, self.size - 2 * _LONGEST_PAGE), self.size)]
-        return page
+        """Return the last page of the file, however much that is no page follows it."""
+        candidates = islice(self._magic_before(self.size), _MOST_FALSE)
+        pages = (self._page(b"", 0, offset) for offset in candidates)
+        return next((page for page in pages if page), None)
+
+    def _magic_before(self, end: int) -> Iterator[int]:
+        """Yield where pages seem to begin, from an offset back."""
+        while end > 0 and not self.is_spent:
+            start = max(0, end - _SHORT_BYTES)
+            data = self._read(start, end - start + len(_MAGIC) - 1)
+            at = data.rfind(_MAGIC)
+            while at >= 0:
+                yield start + at
+                at = data.rfind(_MAGIC, 0, at)
+            end = start
 
 
-def find_links(file: IO[bytes]) -> list[tuple[int, int]]:
-    """Return where each link of an Ogg file begins and ends, in bytes; none if it is no Ogg file.
-
-    Of more than `MOST_LINKS` the last one reaches to the end of the file.
+def find_links(file: IO[bytes]) -> Links:
+    """Return the links of an Ogg file; none if it is no Ogg file.
 
     Parameters
     ----------
@@ -115,21 +153,27 @@ def find_links(file: IO[bytes]) -> list[tuple[int, int]]:
     """
     pages = _Pages(file)
     page = pages.first()
-    last = pages.last() if page else None
+    last = page and (pages.last() or page)
     starts: list[int] = []
     while page is not None and last is not None and len(starts) < MOST_LINKS:
         starts.append(page.start)
         serials, body = _beginning_of_link(pages, page)
         page = _beginning(pages, _end_of_link(pages, serials, body, last), pages.size)
-    ends = [*starts[1:], pages.size]
-    return list(zip(starts, ends, strict=False))
+    ends = [*starts[1:], page.start if page else pages.size]
+    return Links(list(zip(starts, ends, strict=False)), page is None and not pages.is_spent)
+
+
+def beginnings(file: IO[bytes], start: int, end: int) -> Iterator[int]:
+    """Yield where streams begin in a stretch, after the one that begins it."""
+    pages = _Pages(file).each(start, min(end, start + _SHORT_BYTES))
+    return (page.start for page in pages if page.begins and page.start > start)
 
 
 def _beginning_of_link(pages: _Pages, first: _Page) -> tuple[set[int], int]:
     """Return the serial numbers of a link's streams, and where what follows their first pages is."""
     serials, end = {first.serial}, first.end
     for page in pages.each(first.end, pages.size):
-        if not page.begins or page.serial in serials:
+        if not page.begins or page.serial in serials or page.start != end:
             break
         serials.add(page.serial)
         end = page.end
@@ -138,8 +182,15 @@ def _beginning_of_link(pages: _Pages, first: _Page) -> tuple[set[int], int]:
 
 def _end_of_link(pages: _Pages, serials: set[int], body: int, last: _Page) -> int:
     """Return where the first page is that does not belong to a link; or the end of the file."""
-    low, high = body, pages.size
-    if last.serial not in serials:
+    low, high = body, min(body + 2 * _LONGEST_PAGE, pages.size)
+    begun = _beginning(
+        pages, low, high
+    )  # a short link, as any number of them may follow each other
+    if begun:
+        return begun.start
+    high = pages.size
+    if last.serial not in serials and body <= last.start:
+        high = last.start
         while high - low > 2 * _LONGEST_PAGE:
             page = pages.after((low + high) // 2, high)
             if page is None:

@@ -157,6 +157,8 @@ def copied_frames(sources: Iterable[OpenSource], errors: list[str]) -> Iterator[
                 yield from source.chunks(_CHUNK, "int32")
             finally:
                 source.close()
+            if source.problem:
+                errors.append(f"{source.path}: {source.problem}")
         except SourceError as error:
             errors.append(str(error))
 
