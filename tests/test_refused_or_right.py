@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 import subprocess
 import sys
@@ -31,15 +32,20 @@ from zerocross.dsp.fft_plan import make_real_fft
 from zerocross.dsp.iir import design_iir, make_iir
 from zerocross.dsp.limiter import make_limiter
 from zerocross.dsp.partitions import make_convolution
+from zerocross.dsp.r128 import Loudness
 from zerocross.dsp.resample import make_resampler
 from zerocross.dsp.true_peak import make_true_peak
 from zerocross.effects import (
+    Balance,
     Compressor,
     Convolver,
     Delay,
     Gain,
     Limiter,
+    LoudnessMeter,
     Oscillator,
+    Pan,
+    Reverb,
     Sampler,
     TapPoint,
 )
@@ -53,6 +59,7 @@ from zerocross.eq.design import (
     q_of_slope,
 )
 from zerocross.eq.graphic import curve_db, fit_bands, minimum_phase
+from zerocross.eq.presets import parse_preset
 from zerocross.errors import FaultWarning
 from zerocross.graph.chain import chain_of
 from zerocross.graph.groups import MAX_DEPTH
@@ -1083,3 +1090,85 @@ def test_a_rendering_from_beyond_the_end_is_refused(make_file, tmp_path):
     out = tmp_path / "out.wav"
     refused(lambda: zerocross.render(path, out, start_s=0.2), "it has 0.10 s; give less")
     assert not out.exists()
+
+
+# --- arguments and flags -------------------------------------------------------------------------
+
+
+@processor
+def passes(block):
+    for c in range(block.channels):
+        for i in range(block.frames):
+            block.output[c, i] = block.input[c, i]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: Gain(-6), "Gain(-6): give its parameters by name, such as Gain(gain_db=...)"),
+        (lambda: Pan(-1), "Pan(-1): give its parameters by name, such as Pan(pan=...)"),
+        (lambda: Pan(0.5, mono=True), "Pan(0.5, mono=True): give its parameters by name"),
+        (lambda: Balance(0.5), "such as Balance(balance=...)"),
+        (lambda: Reverb("x" * 50, "y" * 60), "Reverb(...): give its parameters by name, such as"),
+        (lambda: Limiter(-1.0, 0.9, False, 4), "such as Limiter(ceiling_db=...)"),
+        (lambda: Limiter(cieling_db=-1), "no parameter 'cieling_db'; did you mean ceiling_db?"),
+        (lambda: Convolver(), "Convolver(): missing a required argument: 'impulse'"),
+        (lambda: passes(1), "passes(1): it has no parameters; leave them out"),
+    ],
+)
+def test_arguments_that_do_not_fit_show_the_way(call, words):
+    refused(call, words)
+
+
+def test_an_init_of_ones_own_takes_what_it_says():
+    assert repr(Limiter(-1.0, 0.5)) == repr(Limiter(ceiling_db=-1.0, knee=0.5))
+
+    @processor
+    class Own:
+        def __init__(self, first, *more, **named):
+            self.found = float(first + len(more) + len(named))
+
+        def process(self, block):
+            block.output[0, 0] = self.found
+
+    assert Own(1, 2, 3, four=4).found == 4.0
+
+    @processor
+    class Broken:
+        def __init__(self, text):
+            self.length = len(text)
+
+        def process(self, block):
+            block.output[0, 0] = self.length
+
+    with pytest.raises(TypeError, match="has no len"):
+        Broken(5)  # an error within it is its own
+
+
+FLAGS = {
+    "true_peak": lambda flag: Limiter(true_peak=flag),
+    "true_peak of make_limiter": lambda flag: make_limiter(2, RATE, true_peak=flag),
+    "mono": lambda flag: Pan(mono=flag),
+    "notes": lambda flag: Oscillator(notes=flag),
+    "dual_mono": lambda flag: LoudnessMeter(dual_mono=flag),
+    "dual_mono of Loudness": lambda flag: Loudness(RATE, 2, dual_mono=flag),
+    "peaks": lambda flag: make_loudness(RATE, 2, peaks=flag),
+    "fitted": lambda flag: parse_preset("Preamp: -6 dB").processors(fitted=flag),
+    "debug": lambda flag: Chain(debug=flag),
+    "bypass": lambda flag: setattr(Equalizer(), "bypass", flag),
+}
+
+
+@pytest.mark.parametrize("what", FLAGS)
+def test_flags_are_true_or_false(what):
+    for flag in (True, False, 0, 1, np.True_, np.False_, np.int64(1)):
+        FLAGS[what](flag)
+    for flag in ("no", "", None, np.nan, 2, [1, 2], {}, np.ones(2), np.array([True])):
+        refused(functools.partial(FLAGS[what], flag), what.split()[0] + "=", "give True or False")
+
+
+@pytest.mark.parametrize("flag", [True, np.False_])
+def test_booleans_are_no_numbers(flag):
+    refused(lambda: Chain().render(SIGNAL, flag), f"sample_rate={flag!r}: give ")
+    refused(lambda: Gain(gain_db=flag), f"gain_db={flag!r}: give ")
+    refused(lambda: Chain().render(SIGNAL, RATE, tail_s=flag), f"tail_s={flag!r}: give ")

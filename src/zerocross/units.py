@@ -11,6 +11,7 @@ from zerocross.errors import UsageError
 
 __all__ = [
     "checked_cpus",
+    "checked_flag",
     "checked_number",
     "checked_seconds",
     "checked_volume",
@@ -66,9 +67,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def _is_boolean(value: Any) -> bool:
+    """Return whether a value is a boolean, Python's or NumPy's."""
+    return isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
+
+
 def _as_number(value: Any) -> float:
-    """Return a number as a float; NaN for what is none: text, None, arrays, complex numbers."""
-    if isinstance(value, (str, bytes, bytearray)) or getattr(value, "ndim", None):
+    """Return a number as a float; NaN for what is none: text, booleans, arrays, complex numbers."""
+    is_text = isinstance(value, (str, bytes, bytearray))
+    if is_text or _is_boolean(value) or getattr(value, "ndim", None):
         return math.nan
     try:
         return float(value)
@@ -91,7 +98,7 @@ def checked_number(
     Raises
     ------
     UsageError
-        For anything else: NaN, infinity, text, None and arrays too. It names the value.
+        For anything else: NaN, infinity, text, None, booleans and arrays too. It names the value.
 
     """
     number = _as_number(value)
@@ -109,11 +116,28 @@ def checked_whole(name: str, value: Any, least: int, most: int, unit: str = "") 
         For anything else. It names the value.
 
     """
-    number = math.nan if isinstance(value, bool) else _as_number(value)
+    number = _as_number(value)
     if not (math.isfinite(number) and number.is_integer() and least <= number <= most):
         words = f" {unit}" if unit else ""
         raise UsageError(f"{name}={shown(value)}: give a whole number, {least} to {most}{words}")
     return int(value)
+
+
+def checked_flag(name: str, value: Any) -> bool:
+    """Return whether something is asked for: a boolean, Python's or NumPy's, or 0 or 1.
+
+    Raises
+    ------
+    UsageError
+        For anything else, whose truth would be a guess: text, None, NaN, lists.
+
+    """
+    if _is_boolean(value) and not getattr(value, "ndim", None):
+        return bool(value)
+    number = _as_number(value)
+    if number not in (0.0, 1.0):
+        raise UsageError(f"{name}={shown(value)}: give True or False")
+    return bool(number)
 
 
 def checked_seconds(name: str, value: Any) -> float:

@@ -14,6 +14,7 @@ from zerocross.eq.graphic import curve_db, fit_bands, minimum_phase
 from zerocross.eq.preset_settings import Settings
 from zerocross.graph.decorator import processor
 from zerocross.graph.groups import Group
+from zerocross.units import checked_flag
 
 __all__ = ["PresetParts", "Section"]
 
@@ -33,7 +34,7 @@ class PresetParts(Group):
         sample_rate: float,
         channels: int,
     ) -> None:
-        self._sections, self._fitted = sections, bool(fitted)
+        self._sections, self._fitted = sections, checked_flag("fitted", fitted)
         self._format = float(sample_rate), channels
         super().__init__(*self._made())
 

@@ -37,7 +37,7 @@ from zerocross.graph.processor import Processor
 from zerocross.graph.program import BYPASSED, CLOCK, SILENT, run_program_over
 from zerocross.graph.signal import checked_rate, checked_signal
 from zerocross.memory import Record
-from zerocross.units import checked_number, checked_seconds, checked_whole, shown
+from zerocross.units import checked_flag, checked_number, checked_seconds, checked_whole, shown
 
 __all__ = ["Chain", "chain_of"]
 
@@ -85,7 +85,9 @@ class Chain(Group):
         self._budget = checked_number("budget", budget, 0.0, _MAX_BUDGET)
         self.clock = Record(CLOCK)
         self._connection = Connection()
-        self._nodes = Nodes(self._connection, bool(debug), _ON_FAULT[on_fault], on_fault == "stop")
+        self._nodes = Nodes(
+            self._connection, checked_flag("debug", debug), _ON_FAULT[on_fault], on_fault == "stop"
+        )
         self._program: Program | None = None
         # Held over a whole change, its fade included, and over a whole rendering: what would
         # change the chain waits. Who only reads takes no part in it.
