@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 import pytest
+import soundfile
 
 import zerocross
 from conftest import music
@@ -59,10 +60,12 @@ from zerocross.eq.design import (
     q_of_slope,
 )
 from zerocross.eq.graphic import curve_db, fit_bands, minimum_phase
-from zerocross.eq.presets import parse_preset
+from zerocross.eq.presets import parse_preset, read_preset
 from zerocross.errors import FaultWarning
 from zerocross.graph.chain import chain_of
 from zerocross.graph.groups import MAX_DEPTH
+from zerocross.loudness import measure
+from zerocross.sources.file import read_audio
 
 RATE = 48_000
 SIGNAL = music(5000)
@@ -756,7 +759,7 @@ def test_floats_of_all_kinds_are_rendered(signal):
 
 
 def test_memory_that_there_is_not_is_told():
-    refused(lambda: Chain().render(SIGNAL, RATE, tail_s=1e12), "memory")
+    refused(lambda: Chain().render(SIGNAL, RATE, tail_s=1e9), "memory")
 
 
 @pytest.mark.parametrize(
@@ -1172,3 +1175,131 @@ def test_booleans_are_no_numbers(flag):
     refused(lambda: Chain().render(SIGNAL, flag), f"sample_rate={flag!r}: give ")
     refused(lambda: Gain(gain_db=flag), f"gain_db={flag!r}: give ")
     refused(lambda: Chain().render(SIGNAL, RATE, tail_s=flag), f"tail_s={flag!r}: give ")
+
+
+# --- what is no path, no preset's format, no dither, no response ----------------------------------
+
+
+PATHS = {"measure": measure, "read_preset": read_preset, "read_audio": read_audio}
+
+
+@pytest.mark.parametrize("what", PATHS)
+def test_what_is_no_path_is_named(what):
+    for value in (None, 5, True, ["a"]):
+        refused(functools.partial(PATHS[what], value), f"path={value!r}: give the path of a file")
+    refused(lambda: PATHS[what](b"missing"), "missing: no such file")
+    refused(lambda: PATHS[what](""), "'': no such file; check the name")
+
+
+def test_what_is_no_text_is_no_preset(tmp_path):
+    for text in (None, 5, b"Preamp: -6 dB", ["Preamp: -6 dB"]):
+        refused(functools.partial(parse_preset, text), "text=", "give the lines of a preset")
+    refused(lambda: parse_preset("", 5), "name=5: give the path")
+    path = tmp_path / "as bytes.txt"
+    path.write_text("Preamp: -6 dB")
+    assert read_preset(os.fsencode(path)).settings().preamp_db == -6.0
+
+
+def test_an_output_without_a_name_is_quoted(make_file):
+    path, _ = make_file(frames=100)
+    refused(lambda: zerocross.render(path, ""), "'': the output must end in .wav or .flac")
+
+
+def test_who_is_told_the_progress_can_be_called(make_file):
+    path, _ = make_file(frames=100)
+    for value in (5, "x", [print]):
+        refused(lambda value=value: measure(path, value), "progress=", "can be called")
+    shares = []
+    measure(path, shares.append)
+    assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "words"),
+    [
+        (RATE, 0, "channels=0: give a whole number, 1 to 32"),
+        (RATE, 2.5, "channels=2.5: give"),
+        (RATE, True, "channels=True: give"),
+        (RATE, "x", "channels='x': give"),
+        (0.5, 2, "sample_rate=0.5: give 1 to 1e+07 Hz"),
+        (True, 2, "sample_rate=True: give"),
+        ("x", 2, "sample_rate='x': give"),
+        (None, 2, "sample_rate=None: give"),
+    ],
+)
+def test_a_presets_format_is_checked_at_each_of_its_doors(rate, channels, words):
+    preset = parse_preset("Preamp: -6 dB")
+    for call in (
+        lambda: preset.at(rate, channels),
+        lambda: preset.settings(0, rate, channels),
+        lambda: preset.sections(rate, channels),
+        lambda: preset.response_db([100.0], rate, 0, channels),
+        lambda: preset.headroom_db(rate, channels),
+        lambda: preset.processors(channels=channels, sample_rate=rate),
+    ):
+        refused(call, words)
+    assert not preset.at(48_000.5, 2).skipped and not preset.at(1, None).skipped
+
+
+def test_a_presets_channel_is_checked():
+    preset = parse_preset("Preamp: -6 dB")
+    for channel in (2, -1, "x", None, 0.5):
+        refused(functools.partial(preset.response_db, [9.0], RATE, channel), "give a whole number")
+        refused(functools.partial(preset.settings, channel, RATE, 2), "give a whole number, 0 to 1")
+    refused(lambda: preset.response_db("x"), "frequencies='x': give numbers, in Hz")
+
+
+def test_dither_that_would_not_be_done_is_refused(make_file, tmp_path):
+    path, _ = make_file(frames=1000, subtype="FLOAT")
+    out = tmp_path / "out.wav"
+    for bits in ("float", "32", 32, None):
+        for kind in ("tpdf", "shaped"):
+            call = functools.partial(zerocross.render, path, out, bits=bits, dither=kind)
+            refused(call, f"dither='{kind}' is for 16 and 24 bits", "give bits=16 or 24")
+        assert zerocross.render(path, out, bits=bits, dither="none").dither == "none"
+    assert zerocross.render(path, out, bits="24", dither="tpdf").dither == "tpdf"
+
+
+@pytest.mark.parametrize("complex_array", [[1, 2j], np.ones(4, complex), np.ones((4, 2), complex)])
+def test_imaginary_parts_are_not_lost(complex_array):
+    for call in (Convolver, Sampler):
+        refused(functools.partial(call, complex_array), "give an array of real numbers")
+    refused(lambda: make_convolution(np.atleast_2d(complex_array).T, 1), "complex")
+    design = functools.partial(np.ones, (1, 3), complex)
+    chain = Chain(Convolver(lambda _rate, _channels: design()))
+    refused(lambda: chain.render(SIGNAL, RATE), "give an array of real numbers")
+
+
+def test_responses_and_bands_beyond_all_numbers_warn_of_nothing_but_their_fault(tmp_path):
+    soundfile.write(tmp_path / "big.wav", np.full(100, 3e38, np.float32), RATE, "FLOAT")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for taps in ([1e300] * 5, [1e308] * 5, [1e39], [3e38] * 2):
+            refused(functools.partial(Convolver, taps), "adds up to", "give up to 1e+30")
+        Convolver([1e29, -1e29])
+        refused(lambda: Sampler([1e300]), "not finite")
+        preset = parse_preset("Preamp: -1\nConvolution: big.wav\n", str(tmp_path / "preset.txt"))
+        assert "adds up to 3e+40" in preset.skipped[0].reason
+        preset.headroom_db()
+        preset = parse_preset("Filter: ON PK Fc 1000 Hz Gain 60 dB Q 1\n" * 100)
+        assert preset.headroom_db() == pytest.approx(-6000.0)
+        chain = Chain(*preset.processors())
+        chain.prepare(RATE, 2)
+    with pytest.warns(FaultWarning) as seen:
+        chain.render(SIGNAL, RATE)
+    assert [each.category for each in seen] == [FaultWarning]
+
+
+@pytest.mark.parametrize("frames", [0, 1, 100, 16_384, "x", None, 64.5, -16])
+def test_a_convolvers_blocks_have_one_message(frames):
+    words = f"={frames!r}: give a power of two from 16 to 8192"
+    refused(lambda: Convolver([1.0], block_size=frames), "block_size" + words)
+    refused(lambda: make_convolution([1.0], 1, frames), "block" + words)
+    assert Convolver([1.0], block_size=64.0).latency == 0
+
+
+def test_a_tail_has_a_bound():
+    for value in (1e300, 1e306, 1e12):
+        refused(
+            lambda value=value: Chain().render(SIGNAL, RATE, tail_s=value), "tail_s=1", "give 0 to"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from zerocross.errors import UsageError
@@ -13,6 +13,7 @@ __all__ = [
     "checked_cpus",
     "checked_flag",
     "checked_number",
+    "checked_progress",
     "checked_seconds",
     "checked_volume",
     "checked_whole",
@@ -138,6 +139,20 @@ def checked_flag(name: str, value: Any) -> bool:
     if number not in (0.0, 1.0):
         raise UsageError(f"{name}={shown(value)}: give True or False")
     return bool(number)
+
+
+def checked_progress(progress: Any) -> Callable[[float], None] | None:
+    """Return what is told the share that is done; None for nobody.
+
+    Raises
+    ------
+    UsageError
+        For what cannot be called.
+
+    """
+    if progress is None or callable(progress):
+        return progress  # type: ignore[no-any-return]
+    raise UsageError(f"progress={shown(progress)}: give what can be called with a share")
 
 
 def checked_seconds(name: str, value: Any) -> float:

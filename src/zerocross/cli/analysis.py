@@ -97,9 +97,10 @@ def _print_preset(preset: Preset, rate: int) -> None:
     if headroom >= 0:
         say(f"headroom: {headroom:.2f} dB; nothing gets louder than it was")
     else:
+        enough = math.floor(10.0 * (channels[0].preamp_db + headroom)) / 10.0  # never too little
         say(
             f"headroom: {headroom:.2f} dB; full-scale music can clip, a preamp of "
-            f"{channels[0].preamp_db + headroom:.1f} dB would do"
+            f"{enough:.1f} dB would do"
         )
 
 

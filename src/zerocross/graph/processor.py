@@ -73,7 +73,7 @@ class _ProcessorClass(FixesAttributes):
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Make an object; arguments that its ``__init__`` does not have are a `UsageError`."""
         try:
-            inspect.signature(self.__init__).bind(None, *args, **options)
+            self._signature().bind(None, *args, **options)
         except TypeError as error:
             given = [*map(shown, args), *(f"{name}={shown(v)}" for name, v in options.items())]
             call = f"{self.__name__}({', '.join(given)})"
@@ -81,9 +81,12 @@ class _ProcessorClass(FixesAttributes):
             raise UsageError(f"{call}: {self._way(str(error), options)}") from None
         return super().__call__(*args, **options)
 
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.__init__)  # type: ignore[misc]
+
     def _way(self, problem: str, options: dict[str, Any]) -> str:
         """Return what an error says of arguments that do not fit."""
-        kinds = inspect.signature(self.__init__).parameters.values()
+        kinds = self._signature().parameters.values()
         own = [each.name for each in kinds if each.kind in (_BY_PLACE_OR_NAME, _BY_NAME)][1:]
         known = [*self._params, *own]
         unknown = [name for name in options if name not in known]

@@ -22,7 +22,7 @@ import soundfile
 from zerocross.dsp.channels import MAX_PLACED, POSITIONS
 from zerocross.dsp.mix import design_mix
 from zerocross.errors import SourceError
-from zerocross.files import PathLike, open_regular, printable
+from zerocross.files import PathLike, checked_path, open_regular, printable
 from zerocross.sources.channel_order import channel_order
 from zerocross.sources.decoder_notes import silence_decoder
 from zerocross.sources.links import LinkFile, address_of, make_links
@@ -182,9 +182,11 @@ def open_source(path: PathLike) -> OpenSource:
     ------
     SourceError
         With one line that says what is wrong with the file and what to do.
+    UsageError
+        For what is no path.
 
     """
-    name = printable(path)
+    name = printable(checked_path("path", path))
     _check_tags(path)
     silence_decoder(address_of("sf_open"))
     with open_regular(path) as opened:
