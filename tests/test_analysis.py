@@ -271,3 +271,20 @@ def test_the_status_line_has_a_spectrum(make_file):
             (line,) = console.export_text().splitlines()
             assert len(line) <= width and text in line, "beside the meter, or in its place"
             assert ("▮" in line or "▯" in line) == (width >= 100)
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [
+        (7.37, "headroom: 0.03 dB; nothing gets louder"),
+        (7.4, "headroom: 0.00 dB; nothing gets louder"),
+        (7.43, "headroom: -0.03 dB; full-scale music can clip, a preamp of -7.5 dB would do"),
+        (7.5, "headroom: -0.10 dB; full-scale music can clip, a preamp of -7.5 dB would do"),
+        (8.5, "headroom: -1.10 dB; full-scale music can clip, a preamp of -8.5 dB would do"),
+    ],
+)
+def test_the_preamp_that_would_do_is_enough(cli, tmp_path, gain, words):
+    """Not the one that is there and leaves 0.03 dB; and as little as is enough, in tenths."""
+    path = tmp_path / "phones.txt"
+    path.write_text(f"Preamp: -7.4 dB\nFilter: ON PK Fc 1000 Hz Gain {gain} dB Q 1\n")
+    assert words in cli("eq", path).stdout.decode()
