@@ -14,16 +14,14 @@ import secrets
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from typing import IO
 
 from zerocross.errors import SourceError, UsageError, ZerocrossError
-from zerocross.units import shown
 
 __all__ = [
     "PathLike",
     "abandon_unfinished",
     "check_output",
-    "checked_path",
     "open_regular",
     "printable",
     "read_small",
@@ -62,20 +60,6 @@ def _shown(letter: str) -> str:
     if _SURROGATE_OF_BYTE + 0x80 <= code <= _SURROGATE_OF_BYTE + 0xFF:  # a byte that is no UTF-8
         return f"\\x{code - _SURROGATE_OF_BYTE:02x}"
     return ascii(letter)[1:-1]
-
-
-def checked_path(name: str, path: Any) -> PathLike:
-    """Return a path: text, bytes or what has ``__fspath__``.
-
-    Raises
-    ------
-    UsageError
-        For anything else; names the argument.
-
-    """
-    if not isinstance(path, (str, bytes, os.PathLike)):
-        raise UsageError(f"{name}={shown(path)}: give the path of a file")
-    return path
 
 
 def read_small(path: PathLike, most_bytes: int, what: str) -> bytes:

@@ -1,9 +1,10 @@
-"""Decibels, frames, seconds: conversions between the units people and kernels use."""
+"""Decibels, frames, seconds: conversions between the units people and kernels use, and checks."""
 
 from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,6 +14,7 @@ __all__ = [
     "checked_cpus",
     "checked_flag",
     "checked_number",
+    "checked_path",
     "checked_progress",
     "checked_seconds",
     "checked_volume",
@@ -139,6 +141,20 @@ def checked_flag(name: str, value: Any) -> bool:
     if number not in (0.0, 1.0):
         raise UsageError(f"{name}={shown(value)}: give True or False")
     return bool(number)
+
+
+def checked_path(name: str, path: Any) -> str | bytes | os.PathLike[str]:
+    """Return a path: text, bytes or what has ``__fspath__``.
+
+    Raises
+    ------
+    UsageError
+        For anything else; names the argument.
+
+    """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise UsageError(f"{name}={shown(path)}: give the path of a file")
+    return path
 
 
 def checked_progress(progress: Any) -> Callable[[float], None] | None:

@@ -24,8 +24,8 @@ from zerocross.eq.preset_reader import Reader, Skipped, Step
 from zerocross.eq.preset_settings import FLOOR, Settings
 from zerocross.eq.preset_values import NOMINAL_RATE
 from zerocross.errors import SourceError, UsageError
-from zerocross.files import PathLike, checked_path, printable
-from zerocross.units import checked_number, checked_whole, shown
+from zerocross.files import PathLike, printable
+from zerocross.units import checked_number, checked_path, checked_whole, shown
 
 __all__ = ["Preset", "Settings", "Skipped", "parse_preset", "read_preset"]
 

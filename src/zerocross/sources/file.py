@@ -22,11 +22,12 @@ import soundfile
 from zerocross.dsp.channels import MAX_PLACED, POSITIONS
 from zerocross.dsp.mix import design_mix
 from zerocross.errors import SourceError
-from zerocross.files import PathLike, checked_path, open_regular, printable
+from zerocross.files import PathLike, open_regular, printable
 from zerocross.sources.channel_order import channel_order
 from zerocross.sources.decoder_notes import silence_decoder
 from zerocross.sources.links import LinkFile, address_of, make_links
 from zerocross.sources.ogg import MOST_LINKS, find_links
+from zerocross.units import checked_path
 
 __all__ = [
     "MAX_SAMPLE_RATE",
