@@ -279,3 +279,20 @@ def test_a_spectrogram_of_silence_is_dark():
     )
     (mesh,) = spectrogram_figure(silent).axes[0].collections
     assert mesh.get_clim()[0] > -300
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [
+        (7.37, "headroom: 0.03 dB; nothing gets louder"),
+        (7.4, "headroom: 0.00 dB; nothing gets louder"),
+        (7.43, "headroom: -0.03 dB; full-scale music can clip, a preamp of -7.5 dB would do"),
+        (7.5, "headroom: -0.10 dB; full-scale music can clip, a preamp of -7.5 dB would do"),
+        (8.5, "headroom: -1.10 dB; full-scale music can clip, a preamp of -8.5 dB would do"),
+    ],
+)
+def test_the_preamp_that_would_do_is_enough(cli, tmp_path, gain, words):
+    """Not the one that is there and leaves 0.03 dB; and as little as is enough, in tenths."""
+    path = tmp_path / "phones.txt"
+    path.write_text(f"Preamp: -7.4 dB\nFilter: ON PK Fc 1000 Hz Gain {gain} dB Q 1\n")
+    assert words in cli("eq", path).stdout.decode()

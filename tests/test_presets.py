@@ -232,7 +232,12 @@ def test_conditions_out_of_place_are_told():
     assert reasons("Else:\nElseIf: true\nEndIf:\nPreamp: -1\n") == dict.fromkeys(
         (1, 2, 3), "there is no If before it"
     )
-    assert reasons("If: true\nPreamp: -1\n") == {2: "an If is open at the end of the file"}
+    for body in ("true", "false"):
+        text = f"Preamp: -2\nIf: {body}\nPreamp: -1\nIf: true\nEndIf:\nPreamp: -4\n"
+        assert applied(text) == [-7.0 if body == "true" else -2.0] * 2
+        [note] = parse_preset(text).skipped
+        words = f"preset:2: 'If: {body}' is applied, but no EndIf ends it before the file does"
+        assert str(note) == words
     nested = "If: nobody\nIf: true\nPreamp: -1\nEndIf:\nEndIf:\nPreamp: -2\n"
     assert applied(nested) == [-2.0, -2.0]
 

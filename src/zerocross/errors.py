@@ -82,7 +82,7 @@ class SourceError(ZerocrossError):
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{path or repr(path)}: {reason}")
 
 
 class DeviceError(ZerocrossError):

@@ -38,7 +38,7 @@ from zerocross.sources.file import (
     OpenSource,
 )
 from zerocross.sources.written import check_form, choose_form, copied_frames, write_frames
-from zerocross.units import checked_seconds, checked_volume, checked_whole, shown
+from zerocross.units import checked_progress, checked_seconds, checked_volume, checked_whole, shown
 
 __all__ = ["Rendered", "render"]
 
@@ -128,7 +128,7 @@ def render(
     dither : {"none", "tpdf", "shaped"} or None
         For 16 and 24 bits: triangular noise of one step to either side, or the same shaped by
         Lipshitz's filter, at 44.1 to 48 kHz (`dsp.dither`). None: ``tpdf`` for 16 bits, ``none``
-        for 24, whose step is that of a loud float32. The same input gives the same file. Integers
+        for 24, whose step is that of a loud float32; float and 32 bits have none. The same input gives the same file. Integers
         that fit and to which nothing is done are copied, without dither.
     progress : callable or None
         Called with the share that is done, from 0 to 1.
@@ -158,8 +158,7 @@ def render(
         )
     if channels is not None:
         channels = checked_whole("channels", channels, 1, 2)
-    if progress is not None and not callable(progress):
-        raise UsageError(f"progress={shown(progress)}: give what can be called with a share")
+    progress = checked_progress(progress)
     check_form(output, bits, dither)
     quality = checked_quality(quality)
     bits = None if bits is None else str(bits)

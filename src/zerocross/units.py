@@ -1,17 +1,21 @@
-"""Decibels, frames, seconds: conversions between the units people and kernels use."""
+"""Decibels, frames, seconds: conversions between the units people and kernels use, and checks."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from zerocross.errors import UsageError
 
 __all__ = [
     "checked_cpus",
+    "checked_flag",
     "checked_number",
+    "checked_path",
+    "checked_progress",
     "checked_seconds",
     "checked_volume",
     "checked_whole",
@@ -66,9 +70,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def _is_boolean(value: Any) -> bool:
+    """Return whether a value is a boolean, Python's or NumPy's."""
+    return isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
+
+
 def _as_number(value: Any) -> float:
-    """Return a number as a float; NaN for what is none: text, None, arrays, complex numbers."""
-    if isinstance(value, (str, bytes, bytearray)) or getattr(value, "ndim", None):
+    """Return a number as a float; NaN for what is none: text, booleans, arrays, complex numbers."""
+    is_text = isinstance(value, (str, bytes, bytearray))
+    if is_text or _is_boolean(value) or getattr(value, "ndim", None):
         return math.nan
     try:
         return float(value)
@@ -91,7 +101,7 @@ def checked_number(
     Raises
     ------
     UsageError
-        For anything else: NaN, infinity, text, None and arrays too. It names the value.
+        For anything else: NaN, infinity, text, None, booleans and arrays too. It names the value.
 
     """
     number = _as_number(value)
@@ -109,11 +119,56 @@ def checked_whole(name: str, value: Any, least: int, most: int, unit: str = "") 
         For anything else. It names the value.
 
     """
-    number = math.nan if isinstance(value, bool) else _as_number(value)
+    number = _as_number(value)
     if not (math.isfinite(number) and number.is_integer() and least <= number <= most):
         words = f" {unit}" if unit else ""
         raise UsageError(f"{name}={shown(value)}: give a whole number, {least} to {most}{words}")
     return int(value)
+
+
+def checked_flag(name: str, value: Any) -> bool:
+    """Return whether something is asked for: a boolean, Python's or NumPy's, or 0 or 1.
+
+    Raises
+    ------
+    UsageError
+        For anything else, whose truth would be a guess: text, None, NaN, lists.
+
+    """
+    if _is_boolean(value) and not getattr(value, "ndim", None):
+        return bool(value)
+    number = _as_number(value)
+    if number not in (0.0, 1.0):
+        raise UsageError(f"{name}={shown(value)}: give True or False")
+    return bool(number)
+
+
+def checked_path(name: str, path: Any) -> str | bytes | os.PathLike[str]:
+    """Return a path: text, bytes or what has ``__fspath__``.
+
+    Raises
+    ------
+    UsageError
+        For anything else; names the argument.
+
+    """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise UsageError(f"{name}={shown(path)}: give the path of a file")
+    return path
+
+
+def checked_progress(progress: Any) -> Callable[[float], None] | None:
+    """Return what is told the share that is done; None for nobody.
+
+    Raises
+    ------
+    UsageError
+        For what cannot be called.
+
+    """
+    if progress is None or callable(progress):
+        return progress  # type: ignore[no-any-return]
+    raise UsageError(f"progress={shown(progress)}: give what can be called with a share")
 
 
 def checked_seconds(name: str, value: Any) -> float:

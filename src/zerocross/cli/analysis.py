@@ -93,13 +93,14 @@ def _print_preset(preset: Preset, rate: int) -> None:
         say(f"{name}: preamp {settings.preamp_db:+.1f} dB, {len(settings.bands)} bands{curves}")
         for line in plot_text(hz, levels[c]):
             say(line)
-    headroom = preset.headroom_db(rate)
+    headroom = round(preset.headroom_db(rate), 2) + 0.0  # as it is shown; never -0
     if headroom >= 0:
         say(f"headroom: {headroom:.2f} dB; nothing gets louder than it was")
     else:
+        enough = round(100 * (channels[0].preamp_db + headroom)) // 10 / 10  # down: it is enough
         say(
             f"headroom: {headroom:.2f} dB; full-scale music can clip, a preamp of "
-            f"{channels[0].preamp_db + headroom:.1f} dB would do"
+            f"{enough:.1f} dB would do"
         )
 
 

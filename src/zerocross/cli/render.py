@@ -52,8 +52,8 @@ __all__ = ["COMMANDS"]
 @click.option(
     "--bits",
     type=click.Choice(["16", "24", "32", "float"]),
-    help="Sample format.  [default: 16 for 16-bit files, 32 for copies of 32-bit ones, else float "
-    "or, in FLAC, 24]",
+    help="Sample format.  [default: 16 if all files have 16 bits or fewer and none is resampled, 32 "
+    "for copies of 32-bit ones, else float or, in FLAC, 24]",
 )
 @click.option(
     "--dither",

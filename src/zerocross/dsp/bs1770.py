@@ -34,7 +34,7 @@ from zerocross.dsp.state import State
 from zerocross.dsp.true_peak import TRUE_PEAK, make_true_peak, true_peak
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
-from zerocross.units import checked_whole, db_to_gain
+from zerocross.units import checked_flag, checked_whole, db_to_gain
 
 __all__ = [
     "LOUDNESS",
@@ -114,8 +114,9 @@ def design_weights(order: Sequence[str], dual_mono: bool = False) -> tuple[float
         For another position.
 
     """
+    is_dual = checked_flag("dual_mono", dual_mono)
     if tuple(order) == ("mono",):
-        return (2.0 if dual_mono else 1.0,)
+        return (2.0 if is_dual else 1.0,)
     strange = [name for name in order if name not in POSITIONS]
     if strange:
         raise UsageError(f"a channel at the {strange[0]}: give {', '.join(POSITIONS)}")
@@ -284,7 +285,7 @@ def make_loudness(
     if len(weights) != channels:
         raise UsageError(f"an order of {len(weights)} channels for {channels}; give one for each")
     weighting = make_cascade(design_cascade(design_k_weighting(sample_rate)), channels)
-    between = make_true_peak(channels, sample_rate) if peaks else None
+    between = make_true_peak(channels, sample_rate) if checked_flag("peaks", peaks) else None
     piece_frames = round(_PIECE_S * sample_rate)
     made = LoudnessState(
         LOUDNESS,

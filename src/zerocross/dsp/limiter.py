@@ -34,7 +34,7 @@ from zerocross.dsp.between import BETWEEN_LATE, BETWEEN_PAST, MOST_HIDDEN, peaks
 from zerocross.dsp.state import State, check_channels
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
-from zerocross.units import checked_number
+from zerocross.units import checked_flag, checked_number
 
 __all__ = ["LIMITER", "limit", "make_limiter"]
 
@@ -124,6 +124,7 @@ def make_limiter(
             f"{lookahead_s} s and release {release_s} s: give a ceiling above 0, a knee from 0 to "
             "below 1, times above 0 and a channel"
         )
+    true_peak = checked_flag("true_peak", true_peak)
     frames = max(1, round(lookahead_s * rate))
     latency = frames - 1 + (BETWEEN_LATE if true_peak else 0)
     past = max(latency, BETWEEN_PAST)
@@ -137,7 +138,7 @@ def make_limiter(
         latency_frames=latency,
         past=past,
         span=span,
-        true_peak=bool(true_peak),
+        true_peak=true_peak,
         scale=MOST_HIDDEN if true_peak else 1.0,
         ceiling=ceiling,
         knee=knee * ceiling,

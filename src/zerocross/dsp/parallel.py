@@ -57,6 +57,11 @@ def design_parallel(
         eights.
 
     """
+    with np.errstate(all="ignore"):  # what overflows is not finite, and so not exact
+        return _parallel_of(sos, sections)
+
+
+def _parallel_of(sos: npt.ArrayLike, sections: int | None) -> npt.NDArray[np.float64] | None:
     rows = np.atleast_2d(np.asarray(sos, np.float64))
     rows = rows / rows[:, 3:4]
     plain = (rows[:, [1, 2, 4, 5]] == 0.0).all(axis=1)
@@ -79,9 +84,8 @@ def design_parallel(
         for pole in pair:
             z = 1 / pole
             others = np.delete(a, k, axis=0)
-            with np.errstate(all="ignore"):
-                top = np.prod(b[:, 0] + b[:, 1] * z + b[:, 2] * z * z)
-                values.append(top / np.prod(others[:, 0] + others[:, 1] * z + others[:, 2] * z * z))
+            top = np.prod(b[:, 0] + b[:, 1] * z + b[:, 2] * z * z)
+            values.append(top / np.prod(others[:, 0] + others[:, 1] * z + others[:, 2] * z * z))
         c1 = (values[0] - values[1]) / (1 / pair[0] - 1 / pair[1])
         c0 = values[0] - c1 / pair[0]
         found[k] = c0.real, c1.real

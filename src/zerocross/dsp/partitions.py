@@ -12,22 +12,27 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.dsp.fft_plan import make_wide_fft
-from zerocross.dsp.state import State, check_channels, check_frames
+from zerocross.dsp.state import State, check_channels
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
+from zerocross.units import shown
 
 __all__ = [
     "CONVOLVER",
     "LEVEL",
+    "MOST_GAIN",
     "Convolution",
     "check_response",
+    "checked_block",
     "design_partitions",
     "make_convolution",
 ]
 
 _RATIO = 16
 _LARGEST = 4096
-_BLOCKS = (16, 8192)
+_BLOCKS = tuple(16 << k for k in range(10))
+#: What the magnitudes of a response may add up to, and so the most that its spectrum has.
+MOST_GAIN = 1e30
 
 #: One size of partitions: its numbers, and the addresses of its memory.
 LEVEL = np.dtype(
@@ -114,8 +119,8 @@ def make_convolution(impulse: npt.ArrayLike, channels: int, block: int = 64) -> 
 
     """
     channels = check_channels(channels)
-    block = check_frames("block", block)
-    response = check_response(impulse, block)
+    block = checked_block("block", block)
+    response = check_response(impulse)
     if response.shape[0] not in (1, channels):
         raise UsageError(
             f"an impulse response of {response.shape[0]} channels for {channels}; give one for "
@@ -144,13 +149,29 @@ def make_convolution(impulse: npt.ArrayLike, channels: int, block: int = 64) -> 
     return made
 
 
-def check_response(impulse: npt.ArrayLike, block: int) -> npt.NDArray[np.float64]:
+def checked_block(name: str, frames: Any) -> int:
+    """Return how many frames are collected at a time, a power of two; raises UsageError."""
+    whole = int(frames) if isinstance(frames, (int, float, np.number)) and frames in _BLOCKS else 0
+    if not whole:
+        raise UsageError(
+            f"{name}={shown(frames)}: give a power of two from {_BLOCKS[0]} to {_BLOCKS[-1]}"
+        )
+    return whole
+
+
+def check_response(impulse: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return a response as float64 rows; raises UsageError for what cannot be convolved with."""
+    if np.iscomplexobj(impulse):
+        raise UsageError("the impulse response is complex; give real numbers (channels, taps)")
     response = np.atleast_2d(np.asarray(impulse, np.float64))
     if response.ndim != 2 or response.shape[1] == 0 or not np.isfinite(response).all():
         raise UsageError("the impulse response is empty or not finite; give (channels, taps)")
-    if block & (block - 1) or not _BLOCKS[0] <= block <= _BLOCKS[1]:
-        raise UsageError(f"block of {block} frames; take a power of two from 16 to 8192")
+    with np.errstate(over="ignore"):
+        loudest = np.abs(response).sum(axis=1).max()
+    if loudest > MOST_GAIN:  # its spectrum, float32, could not hold it
+        raise UsageError(
+            f"the impulse response adds up to {loudest:.2g}; give up to {MOST_GAIN:.0e}"
+        )
     return response
 
 

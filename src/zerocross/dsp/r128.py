@@ -18,7 +18,7 @@ from zerocross.compiler import entry, float32_rows, record_at
 from zerocross.dsp.bs1770 import LOUDNESS, MOST_PIECES, make_loudness, measure_loudness
 from zerocross.dsp.true_peak import REACH, TRUE_PEAK, true_peak
 from zerocross.errors import UsageError
-from zerocross.units import gain_to_db
+from zerocross.units import checked_flag, gain_to_db
 
 __all__ = ["Loudness"]
 
@@ -72,7 +72,7 @@ class Loudness:
         dual_mono: bool = False,
     ) -> None:
         self.sample_rate, self.channels = sample_rate, channels
-        self.dual_mono = dual_mono and channels == 1
+        self.dual_mono = checked_flag("dual_mono", dual_mono) and channels == 1
         self.record = make_loudness(sample_rate, channels, peaks, order, dual_mono)
         self._pieces = self.record.arrays["pieces"]
 

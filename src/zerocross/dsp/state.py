@@ -12,6 +12,7 @@ what kernels write, and the addresses of arrays that they write.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from zerocross.errors import UsageError
 from zerocross.memory import Record
 from zerocross.units import checked_whole, shown
 
-__all__ = ["State", "check_channels", "check_frames", "check_taps"]
+__all__ = ["State", "check_channels", "check_frames", "check_taps", "checked_rows"]
 
 _MOST_CHANNELS = 4096
 _MOST_FRAMES = 1 << 30
@@ -44,6 +45,17 @@ def check_taps(taps: Any) -> None:
         raise UsageError(f"taps={shown(taps)}: give what the design function returns")
     if not np.isfinite(taps).all():
         raise UsageError("the coefficients are not finite; look at what they were designed from")
+
+
+def checked_rows(name: str, given: Any, shape: str, dtype: Any) -> npt.NDArray[Any]:
+    """Return columns of real numbers as rows, of a dtype; raises UsageError, which tells the shape."""
+    with contextlib.suppress(TypeError, ValueError), np.errstate(over="ignore"):
+        array = np.asarray(given)
+        if array.dtype.kind in "iufO":  # no text or truth, and no imaginary parts to be lost
+            return np.atleast_2d(array.astype(dtype).T)
+    raise UsageError(
+        f"{name}={shown(given)}: give an array of real numbers, {shape}, or the path of a file"
+    )
 
 
 class State(Record):

@@ -10,13 +10,14 @@ import numpy as np
 from zerocross.compiler import record_at
 from zerocross.dsp.convolve import convolve
 from zerocross.dsp.decibels import gain_of_db
-from zerocross.dsp.partitions import CONVOLVER, check_response, make_convolution
+from zerocross.dsp.partitions import CONVOLVER, check_response, checked_block, make_convolution
 from zerocross.dsp.resample import resample_signal
+from zerocross.dsp.state import checked_rows
 from zerocross.errors import UsageError
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
 from zerocross.sources.file import read_audio
-from zerocross.units import checked_whole, shown
+from zerocross.units import checked_whole
 
 __all__ = ["Convolver"]
 
@@ -26,12 +27,7 @@ _MAX_HZ = 10_000_000
 
 def _rows_of(impulse: Any) -> Any:
     """Return an impulse response as rows, shape (channels, taps), float64."""
-    try:
-        return np.atleast_2d(np.asarray(impulse, np.float64).T)
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"impulse={shown(impulse)}: give an array (taps,) or (taps, channels), or a file"
-        ) from None
+    return checked_rows("impulse", impulse, "(taps,) or (taps, channels)", np.float64)
 
 
 def _check_length(impulse: Any, rate: float) -> None:
@@ -86,9 +82,9 @@ class Convolver:
             self._impulse, self._rate = _rows_of(impulse), 0
             if sample_rate is not None:
                 self._rate = checked_whole("sample_rate", sample_rate, 1, _MAX_HZ, "Hz")
-        self._block = block_size = checked_whole("block_size", block_size, 1, 1 << 20, "frames")
+        self._block = block_size = checked_block("block_size", block_size)
         self.mix, self.gain_db = mix, gain_db
-        check_response(self._impulse, block_size)
+        check_response(self._impulse)
         if self._rate:
             _check_length(self._impulse, self._rate)
 
@@ -96,7 +92,7 @@ class Convolver:
         impulse: Any = self._impulse
         if self._design:
             impulse = _rows_of(np.transpose(self._design(sample_rate, channels)))
-            check_response(impulse, self._block)
+            check_response(impulse)
         _check_length(impulse, self._rate or sample_rate)
         if self._rate and self._rate != sample_rate:
             # A response is a density: at twice the rate each tap weighs half as much.

@@ -12,7 +12,7 @@ from zerocross.dsp.decibels import db_of_gain, gain_of_db
 from zerocross.dsp.limiter import LIMITER, limit, make_limiter
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
-from zerocross.units import checked_number, db_to_gain
+from zerocross.units import checked_flag, checked_number, db_to_gain
 
 __all__ = ["Compressor", "Gate", "Limiter"]
 
@@ -122,7 +122,7 @@ class Limiter:
     ) -> None:
         self._ceiling = db_to_gain(checked_number("ceiling_db", ceiling_db, -120.0, 24.0, "dB"))
         self._knee = checked_number("knee", knee, 0.0, 0.999)
-        self._is_true = bool(true_peak)
+        self._is_true = checked_flag("true_peak", true_peak)
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         self._made = make_limiter(

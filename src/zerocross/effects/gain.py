@@ -12,6 +12,7 @@ from zerocross.dsp.decibels import gain_of_db
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
 from zerocross.graph.processor import set_fields
+from zerocross.units import checked_flag
 
 __all__ = ["Balance", "Gain", "Pan"]
 
@@ -54,8 +55,8 @@ class Pan:
     pan: float = param(0.0, -1.0, 1.0)
     mono: int = 0
 
-    def __init__(self, mono: bool = False, **values: float) -> None:
-        self.mono = int(bool(mono))
+    def __init__(self, *, mono: bool = False, **values: float) -> None:
+        self.mono = int(checked_flag("mono", mono))
         set_fields(self, values)
 
     def process(self, block: Any) -> None:

@@ -15,7 +15,7 @@ from zerocross.dsp.peaks import FALL_DB_PER_SECOND
 from zerocross.dsp.r128 import Loudness
 from zerocross.graph.decorator import processor
 from zerocross.sync.tap import TAP, Tap, tap_write
-from zerocross.units import checked_whole, gain_to_db
+from zerocross.units import checked_flag, checked_whole, gain_to_db
 
 __all__ = ["LoudnessMeter", "Meter", "TapPoint"]
 
@@ -110,7 +110,7 @@ class LoudnessMeter:
     address: int = 0
 
     def __init__(self, order: Sequence[str] | None = None, dual_mono: bool = False) -> None:
-        self._order, self._dual_mono = order, dual_mono
+        self._order, self._dual_mono = order, checked_flag("dual_mono", dual_mono)
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         self._meter = Loudness(

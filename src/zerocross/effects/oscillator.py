@@ -15,7 +15,7 @@ from zerocross.errors import UsageError
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
 from zerocross.graph.processor import set_fields
-from zerocross.units import shown
+from zerocross.units import checked_flag, shown
 
 __all__ = ["WAVEFORMS", "Oscillator"]
 
@@ -75,7 +75,8 @@ class Oscillator:
     def __init__(self, waveform: str = "sine", notes: bool = False, **values: float) -> None:
         if not isinstance(waveform, str) or waveform not in WAVEFORMS:
             raise UsageError(f"waveform={shown(waveform)}: give one of {', '.join(WAVEFORMS)}")
-        self.shape, self.plays_notes = WAVEFORMS.index(waveform), int(bool(notes))
+        self.shape = WAVEFORMS.index(waveform)
+        self.plays_notes = int(checked_flag("notes", notes))
         set_fields(self, values)
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from zerocross.compiler import float32_rows, kernel
 from zerocross.dsp.decibels import gain_of_db
+from zerocross.dsp.state import checked_rows
 from zerocross.effects.voices import VOICES, end_notes, envelope, take_notes
 from zerocross.errors import UsageError
 from zerocross.graph.decorator import processor
@@ -97,13 +98,7 @@ class Sampler:
         if isinstance(source, (str, os.PathLike)):
             rows, sample_rate = read_audio(source)
         else:
-            try:
-                with np.errstate(over="ignore"):
-                    rows = np.atleast_2d(np.asarray(source, np.float32).T)
-            except (TypeError, ValueError):
-                raise UsageError(
-                    f"source={shown(source)}: give an array (frames, channels), or a file"
-                ) from None
+            rows = checked_rows("source", source, "(frames,) or (frames, channels)", np.float32)
         if rows.ndim != 2 or rows.size == 0 or not np.isfinite(rows).all():
             raise UsageError("the recording is empty or not finite; give (frames, channels)")
         first, end = (0, 0) if loop is None else _checked_loop(loop, rows.shape[1])

@@ -20,7 +20,7 @@ from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_CHANNELS
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
-from zerocross.units import checked_number, checked_whole, db_to_gain, shown
+from zerocross.units import checked_flag, checked_number, checked_whole, db_to_gain, shown
 
 __all__ = ["Equalizer"]
 
@@ -251,7 +251,7 @@ class Equalizer:
 
     @bypass.setter
     def bypass(self, value: bool) -> None:
-        self._bypass = bool(value)
+        self._bypass = checked_flag("bypass", value)
         self._changed()
 
     def _turn_down(self) -> None:

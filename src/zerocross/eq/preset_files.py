@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from zerocross.dsp.partitions import check_response
 from zerocross.eq.preset_values import Unapplied
+from zerocross.errors import UsageError
 from zerocross.files import printable, read_small
 
 __all__ = ["Impulse", "Library"]
@@ -51,8 +53,10 @@ class Library:
                 each.rows.shape[1] / each.sample_rate for each in self._impulses.values()
             )
             rows, rate = read_audio(path, left)
-            if not rows.size or not np.isfinite(rows).all():
-                raise Unapplied("the impulse response is empty or not finite")
+            try:
+                check_response(rows)
+            except UsageError as error:
+                raise Unapplied(str(error)) from None
             self._impulses[str(path)] = Impulse(printable(path), rows, rate)
         return self._impulses[str(path)]
 

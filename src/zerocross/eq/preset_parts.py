@@ -14,6 +14,7 @@ from zerocross.eq.graphic import curve_db, fit_bands, minimum_phase
 from zerocross.eq.preset_settings import Settings
 from zerocross.graph.decorator import processor
 from zerocross.graph.groups import Group
+from zerocross.units import checked_flag, checked_number
 
 __all__ = ["PresetParts", "Section"]
 
@@ -33,8 +34,8 @@ class PresetParts(Group):
         sample_rate: float,
         channels: int,
     ) -> None:
-        self._sections, self._fitted = sections, bool(fitted)
-        self._format = float(sample_rate), channels
+        self._sections, self._fitted = sections, checked_flag("fitted", fitted)
+        self._format = checked_number("sample_rate", sample_rate), channels
         super().__init__(*self._made())
 
     def fit(self, sample_rate: float, channels: int) -> None:

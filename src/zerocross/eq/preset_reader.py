@@ -34,15 +34,20 @@ _STAGE = "post-mix"
 
 @dataclasses.dataclass(frozen=True)
 class Skipped:
-    """A line that is not applied: the file, its number (from 1), its text, and why."""
+    """A line that is not applied as it stands: the file, its number (from 1), its text, and why.
+
+    ``is_applied``: what of it can be applied is.
+    """
 
     file: str
     number: int
     text: str
     reason: str
+    is_applied: bool = False
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.number}: {self.text!r} is not applied: {self.reason}"
+        how = "is applied, but" if self.is_applied else "is not applied:"
+        return f"{self.file}:{self.number}: {self.text!r} {how} {self.reason}"
 
 
 class Step(NamedTuple):
@@ -59,8 +64,9 @@ class Step(NamedTuple):
 
 @dataclasses.dataclass
 class _If:
-    """A condition that is open: whether its body applies, and whether one of its bodies did."""
+    """A condition that is open: its line, whether its body applies, and whether one of them did."""
 
+    line: tuple[str, int, str]
     applies: bool
     is_done: bool
     told: int | None = None
@@ -130,14 +136,16 @@ class Reader:
                 self._take(stripped, path)
             except Unapplied as why:
                 self._tell(str(why))
-        if self._scope.ifs:
-            self._tell("an If is open at the end of the file")
+        for each in self._scope.ifs:
+            if each.told is None:
+                self._line = each.line
+                self._tell("no EndIf ends it before the file does", is_applied=True)
         self._scope = outer
 
     # --- what is told -------------------------------------------------------------------------
 
-    def _tell(self, reason: str) -> int:
-        self.skipped.append(Skipped(*self._line, printable(reason)))
+    def _tell(self, reason: str, is_applied: bool = False) -> int:
+        self.skipped.append(Skipped(*self._line, printable(reason), is_applied))
         return len(self.skipped) - 1
 
     def _leave_out(self, told: int | None) -> None:
@@ -206,7 +214,8 @@ class Reader:
         ifs = self._scope.ifs
         if name == "if":
             is_heard = all(each.applies for each in ifs)
-            ifs.append(_If(False, not is_heard, next((i.told for i in ifs if not i.applies), None)))
+            told = next((each.told for each in ifs if not each.applies), None)
+            ifs.append(_If(self._line, False, not is_heard, told))
             if is_heard:
                 try:
                     ifs[-1].applies = ifs[-1].is_done = self._holds(value)
@@ -258,7 +267,7 @@ class Reader:
             self._curves = self._counted(self._curves, _MOST_CURVES, "curves")
             self._add("curve", points)
             if left_out:
-                self._tell(f"all but its end is applied: {left_out}")
+                self._tell(f"without its end: {left_out}", is_applied=True)
         elif len(plain) > _LONGEST_VALUE:
             raise Unapplied(f"it is longer than {_LONGEST_VALUE} characters")
         elif name == "channel":

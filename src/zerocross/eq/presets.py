@@ -23,9 +23,9 @@ from zerocross.eq.preset_parts import PresetParts, Section
 from zerocross.eq.preset_reader import Reader, Skipped, Step
 from zerocross.eq.preset_settings import FLOOR, Settings
 from zerocross.eq.preset_values import NOMINAL_RATE
-from zerocross.errors import SourceError
-from zerocross.files import printable
-from zerocross.units import checked_number, checked_whole
+from zerocross.errors import SourceError, UsageError
+from zerocross.files import PathLike, printable
+from zerocross.units import checked_number, checked_path, checked_whole, shown
 
 __all__ = ["Preset", "Settings", "Skipped", "parse_preset", "read_preset"]
 
@@ -66,7 +66,7 @@ class Preset:
 
         """
         rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
-        count = channels and checked_whole("channels", channels, 1, _MOST_CHANNELS)
+        count = None if channels is None else _checked_channels(channels)
         layout = Format(rate, count)
         if layout not in self._read:
             reader = Reader(self.name, self._library, layout)
@@ -91,9 +91,9 @@ class Preset:
         self, channel: int = 0, sample_rate: float = NOMINAL_RATE, channels: int | None = None
     ) -> Settings:
         """Return what is said of a channel, from 0; a Copy is not in it (`response_db` has all)."""
-        return self._settings_of(
-            self.at(sample_rate, channels).steps, channel, sample_rate, channels
-        )
+        steps = self.at(sample_rate, channels).steps
+        channel = checked_whole("channel", channel, 0, (channels or _MOST_CHANNELS) - 1)
+        return self._settings_of(steps, channel, sample_rate, channels)
 
     def _settings_of(
         self, steps: list[Step], channel: int, sample_rate: float, channels: int | None
@@ -118,6 +118,7 @@ class Preset:
         """
         found: list[Section] = []
         steps: list[Step] = []
+        channels = _checked_channels(channels)
         for step in [*self.at(sample_rate, channels).steps, None]:
             if step is not None and step.kind != "copy":
                 steps.append(step)
@@ -143,8 +144,12 @@ class Preset:
 
         What a Copy adds up counts as if all of it came in phase: it can be less, never more.
         """
-        hz = np.asarray(frequencies, np.float64)
+        try:
+            hz = np.asarray(frequencies, np.float64)
+        except (TypeError, ValueError):
+            raise UsageError(f"frequencies={shown(frequencies)}: give numbers, in Hz") from None
         sections = self.sections(sample_rate, channels)
+        channel = checked_whole("channel", channel, 0, channels - 1)
         if len(sections) == 1:
             return sections[0][0][channel].response_db(hz)
         reach = np.repeat(np.eye(channels)[:, :, None], hz.size, axis=2)
@@ -193,17 +198,26 @@ class Preset:
         return [PresetParts(self.sections, fitted, sample_rate, channels)]
 
 
-def read_preset(path: str | os.PathLike[str]) -> Preset:
+def _checked_channels(channels: Any) -> int:
+    return checked_whole("channels", channels, 1, _MOST_CHANNELS)
+
+
+def read_preset(path: PathLike) -> Preset:
     """Read a preset from a file.
 
     Raises
     ------
+    UsageError
+        For what is no path.
     SourceError
         If it cannot be read, is longer than 1 MiB or than 10,000 lines with all that it includes,
         or nothing in it could be applied.
 
     """
-    preset = Preset(os.fspath(path))
+    name = os.fsdecode(checked_path("path", path))
+    if not name:
+        raise SourceError(name, "no such file; check the name")
+    preset = Preset(name)
     if preset.is_empty:
         first = f" ({preset.skipped[0].reason})" if preset.skipped else ""
         raise SourceError(
@@ -221,6 +235,10 @@ def parse_preset(text: str, name: str = "preset") -> Preset:
     ------
     SourceError
         For more than 10,000 lines, with all that it includes.
+    UsageError
+        For what is no text.
 
     """
-    return Preset(name, text)
+    if not isinstance(text, str):
+        raise UsageError(f"text={shown(text)}: give the lines of a preset; read_preset reads files")
+    return Preset(os.fsdecode(checked_path("name", name)), text)

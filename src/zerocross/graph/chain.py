@@ -37,7 +37,7 @@ from zerocross.graph.processor import Processor
 from zerocross.graph.program import BYPASSED, CLOCK, SILENT, run_program_over
 from zerocross.graph.signal import checked_rate, checked_signal
 from zerocross.memory import Record
-from zerocross.units import checked_number, checked_seconds, checked_whole, shown
+from zerocross.units import checked_flag, checked_number, checked_whole, shown
 
 __all__ = ["Chain", "chain_of"]
 
@@ -45,6 +45,7 @@ OnFault = Literal["bypass", "silence", "stop"]
 
 _ON_FAULT = {"bypass": BYPASSED, "silence": SILENT, "stop": SILENT}
 _MAX_BUDGET = 1e6
+_MAX_TAIL_S = 1e9
 
 
 class Chain(Group):
@@ -85,7 +86,9 @@ class Chain(Group):
         self._budget = checked_number("budget", budget, 0.0, _MAX_BUDGET)
         self.clock = Record(CLOCK)
         self._connection = Connection()
-        self._nodes = Nodes(self._connection, bool(debug), _ON_FAULT[on_fault], on_fault == "stop")
+        self._nodes = Nodes(
+            self._connection, checked_flag("debug", debug), _ON_FAULT[on_fault], on_fault == "stop"
+        )
         self._program: Program | None = None
         # Held over a whole change, its fade included, and over a whole rendering: what would
         # change the chain waits. Who only reads takes no part in it.
@@ -250,7 +253,7 @@ class Chain(Group):
 
         """
         frames = checked_whole("block_size", block_size, 1, 1 << 40, "frames")
-        tail = checked_seconds("tail_s", tail_s)
+        tail = checked_number("tail_s", tail_s, 0.0, _MAX_TAIL_S, "s")
         data, rate = checked_signal(signal, sample_rate)
         rows = _with_tail(data, tail * rate)
         out = np.zeros_like(rows)

@@ -37,12 +37,15 @@ from zerocross.graph.state import (
     state_dtype,
 )
 from zerocross.memory import Record
-from zerocross.units import checked_number, checked_whole
+from zerocross.units import checked_number, checked_whole, shown
 
 __all__ = ["OWN_ATTRIBUTES", "Processor", "set_fields"]
 
 _MAX_LATENCY = 1 << 24
 _LAST_FRAME = 1 << 62
+_LONGEST_CALL = 100
+_BY_PLACE_OR_NAME = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
 
 #: What every object has beside its class's names.
@@ -66,6 +69,34 @@ class _ProcessorClass(FixesAttributes):
                 f"{self.__name__}.{name} is each object's own: set it on one, as in made.{name} = ..."
             )
         super().__setattr__(name, value)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Make an object; arguments that its ``__init__`` does not have are a `UsageError`."""
+        try:
+            self._signature().bind(None, *args, **options)
+        except TypeError as error:
+            given = [*map(shown, args), *(f"{name}={shown(v)}" for name, v in options.items())]
+            call = f"{self.__name__}({', '.join(given)})"
+            call = call if len(call) <= _LONGEST_CALL else f"{self.__name__}(...)"
+            raise UsageError(f"{call}: {self._way(str(error), options)}") from None
+        return super().__call__(*args, **options)
+
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.__init__)  # type: ignore[misc]
+
+    def _way(self, problem: str, options: dict[str, Any]) -> str:
+        """Return what an error says of arguments that do not fit."""
+        kinds = self._signature().parameters.values()
+        own = [each.name for each in kinds if each.kind in (_BY_PLACE_OR_NAME, _BY_NAME)][1:]
+        known = [*self._params, *own]
+        unknown = [name for name in options if name not in known]
+        if "unexpected keyword" in problem and unknown:
+            return f"it has no parameter {unknown[0]!r}; {near_name(unknown[0], known)}"
+        if "too many positional" not in problem:
+            return problem
+        if not known:
+            return "it has no parameters; leave them out"
+        return f"give its parameters by name, such as {self.__name__}({known[0]}=...)"
 
 
 class Processor(FixedAttributes, metaclass=_ProcessorClass):

@@ -14,6 +14,7 @@ from zerocross.dsp.bs1770 import design_weights
 from zerocross.dsp.r128 import Loudness
 from zerocross.files import PathLike
 from zerocross.sources.file import open_whole
+from zerocross.units import checked_flag, checked_progress
 
 __all__ = ["REPLAYGAIN_LUFS", "Measured", "measure"]
 
@@ -86,8 +87,11 @@ def measure(
     ------
     SourceError
         If it cannot be read.
+    UsageError
+        For a path, a progress or a flag that is none.
 
     """
+    progress, dual_mono = checked_progress(progress), checked_flag("dual_mono", dual_mono)
     source = open_whole(path)
     try:
         meter = Loudness(

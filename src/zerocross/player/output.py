@@ -27,7 +27,7 @@ from zerocross.player.checks import (
 )
 from zerocross.sources.file import OpenSource
 from zerocross.system import Grant
-from zerocross.units import checked_cpus, checked_volume
+from zerocross.units import checked_cpus, checked_flag, checked_volume
 
 if TYPE_CHECKING:
     from zerocross.graph.chain import Chain
@@ -284,7 +284,7 @@ class Output:
 
     @muted.setter
     def muted(self, value: bool) -> None:
-        self._muted = bool(value)
+        self._muted = checked_flag("muted", value)
         if self.stream:
             self.stream.set_muted(self._muted)
 

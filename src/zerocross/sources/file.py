@@ -27,6 +27,7 @@ from zerocross.sources.channel_order import channel_order
 from zerocross.sources.decoder_notes import silence_decoder
 from zerocross.sources.links import LinkFile, SharedFile, address_of, make_links
 from zerocross.sources.ogg import MOST_LINKS, Links, beginnings, find_links
+from zerocross.units import checked_path
 
 __all__ = [
     "MAX_SAMPLE_RATE",
@@ -214,9 +215,11 @@ def open_source(path: PathLike) -> OpenSource:
     ------
     SourceError
         With one line that says what is wrong with the file and what to do.
+    UsageError
+        For what is no path.
 
     """
-    name = printable(path)
+    name = printable(checked_path("path", path))
     _check_tags(path)
     silence_decoder(address_of("sf_open"))
     with open_regular(path) as opened:

@@ -114,6 +114,10 @@ def choose_form(
     if container == "FLAC" and bits in ("float", "32"):
         raise UsageError("FLAC holds 16 or 24 bits; give --bits 16 or 24, or render to .wav")
     is_copy = kept and bits != "float" and most <= int(bits) and (is_whole or most <= _EXACT_BITS)
+    if bits in ("float", "32") and dither not in (None, "none"):
+        raise UsageError(
+            f"dither={dither!r} is for 16 and 24 bits, and this is {bits}; give bits=16 or 24"
+        )
     kind = dither or ("tpdf" if bits == "16" else "none")
     if bits in ("float", "32") or (is_copy and is_whole):
         kind = "none"
@@ -127,7 +131,9 @@ def _container(output: PathLike) -> str:
         raise UsageError(f"output={shown(output)}: give a path that ends in .wav or .flac")
     container = {".wav": "WAV", ".flac": "FLAC"}.get(Path(os.fsdecode(output)).suffix.lower())
     if container is None:
-        raise UsageError(f"{printable(output)}: the output must end in .wav or .flac")
+        raise UsageError(
+            f"{printable(output) or repr(output)}: the output must end in .wav or .flac"
+        )
     return container
 
 
