@@ -1177,6 +1177,10 @@ def test_booleans_are_no_numbers(flag):
     refused(lambda: Chain().render(SIGNAL, RATE, tail_s=flag), f"tail_s={flag!r}: give ")
 
 
+def test_a_parameter_from_0_to_1_is_a_switch_too():
+    assert (Reverb(mix=True).mix, Reverb(mix=False).mix) == (1.0, 0.0)
+
+
 # --- what is no path, no preset's format, no dither, no response ----------------------------------
 
 

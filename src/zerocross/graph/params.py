@@ -31,6 +31,8 @@ class Param:
 
     def check(self, name: str, value: Any) -> float:
         """Return a value that is in range; raises UsageError."""
+        if isinstance(value, bool) and (self.min, self.max) == (0.0, 1.0):
+            return float(value)  # a switch
         return checked_number(name, value, self.min, self.max, self.unit)
 
 
