@@ -38,6 +38,7 @@ def test_every_figure_is_within_its_bound_and_told(part):
     assert cells == wanted, "python -m benchmarks accuracy --write docs/accuracy.md"
 
 
+@pytest.mark.thorough
 def test_the_command_writes_the_document(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(accuracy, "parts", lambda: ["effects"])
     monkeypatch.setattr(sys, "argv", ["benchmarks", "accuracy", "--write", str(tmp_path / "a.md")])
