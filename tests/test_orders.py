@@ -63,7 +63,7 @@ ORDERS = {
     "room_in": (1, 0, ""),  # kept_free, which the control thread takes away
     "drop_old_sources": (1, 2, ""),  # sources_written; sources_taken gives slots back, epoch
     "start_source": (1, 1, ""),  # marks_taken before a mark's slot
-    "push_mark": (0, 1, ""),  # marks_written, after the mark
+    "push_due_marks": (0, 1, ""),  # marks_written, after the mark
     "push_outcome": (0, 1, ""),  # outcomes_written, after the outcome
     # engine: the audio thread
     "_why_short": (1, 0, ""),  # reading_since, of the decode thread
