@@ -117,7 +117,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "eq/design.py": ("test_design", "test_eq"),
     "eq/graphic.py": ("test_design", "test_eq"),
     "eq/peak.py": ("test_presets", "test_eq"),
-    "eq/preset*": ("test_presets", "test_eq", "test_hostile"),
+    "eq/presets/*": ("test_presets", "test_eq", "test_hostile"),
     "eq/*": ("test_eq", "test_refused_or_right"),
     "effects/convolver.py": ("test_convolver", "test_effects"),
     "effects/dynamics.py": ("test_dynamics", "test_effects"),

@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 import re
 
-from zerocross.eq.preset_values import NOMINAL_RATE, Unapplied
+from zerocross.eq.presets.values import NOMINAL_RATE, Unapplied
 
 __all__ = ["Format", "channels_of", "copies_of"]
 

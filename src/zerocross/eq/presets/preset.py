@@ -3,7 +3,7 @@
 Commands that are understood: ``Preamp``, ``Filter``, ``GraphicEQ``, ``Convolution``, ``Delay``,
 ``Copy``, ``Channel``, ``Include``, ``If`` and its kin, ``Device``, ``Stage``. Every line that is not
 applied is kept with its number and the reason (`Preset.skipped`). What a line means is what it
-means to Equalizer APO (`preset_values`, `preset_reader`); the differences are in docs/eq.md.
+means to Equalizer APO (`values`, `reader`); the differences are in docs/eq.md.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.eq.peak import highest, peak_grid
-from zerocross.eq.preset_channels import Format
-from zerocross.eq.preset_files import Library
-from zerocross.eq.preset_parts import PresetParts, Section
-from zerocross.eq.preset_reader import Reader, Skipped, Step
-from zerocross.eq.preset_settings import FLOOR, Settings
-from zerocross.eq.preset_values import NOMINAL_RATE
+from zerocross.eq.presets.channels import Format
+from zerocross.eq.presets.files import Library
+from zerocross.eq.presets.parts import PresetParts, Section
+from zerocross.eq.presets.reader import Reader, Skipped, Step
+from zerocross.eq.presets.settings import FLOOR, Settings
+from zerocross.eq.presets.values import NOMINAL_RATE
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import PathLike, printable
 from zerocross.units import checked_number, checked_path, checked_whole, shown

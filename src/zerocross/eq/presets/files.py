@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.dsp.partitions import check_response
-from zerocross.eq.preset_values import Unapplied
+from zerocross.eq.presets.values import Unapplied
 from zerocross.errors import UsageError
 from zerocross.files import printable, read_small
 

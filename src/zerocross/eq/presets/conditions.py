@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from zerocross.eq.preset_channels import Format
-from zerocross.eq.preset_values import Unapplied
+from zerocross.eq.presets.channels import Format
+from zerocross.eq.presets.values import Unapplied
 
 __all__ = ["condition_of"]
 

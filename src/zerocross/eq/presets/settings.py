@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from zerocross.eq.design import design_band, frequency_response
 from zerocross.eq.graphic import curve_db
-from zerocross.eq.preset_files import Impulse
-from zerocross.eq.preset_reader import Step
-from zerocross.eq.preset_values import NOMINAL_RATE, Band
+from zerocross.eq.presets.files import Impulse
+from zerocross.eq.presets.reader import Step
+from zerocross.eq.presets.values import NOMINAL_RATE, Band
 
 __all__ = ["FLOOR", "Settings"]
 

@@ -14,10 +14,10 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zerocross.eq.preset_channels import Format, channels_of, copies_of
-from zerocross.eq.preset_conditions import condition_of
-from zerocross.eq.preset_files import Library
-from zerocross.eq.preset_values import Unapplied, band_of, delay_of, gain_of, points_of
+from zerocross.eq.presets.channels import Format, channels_of, copies_of
+from zerocross.eq.presets.conditions import condition_of
+from zerocross.eq.presets.files import Library
+from zerocross.eq.presets.values import Unapplied, band_of, delay_of, gain_of, points_of
 from zerocross.errors import SourceError
 from zerocross.files import printable
 

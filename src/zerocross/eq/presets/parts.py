@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zerocross.dsp.resample import resample_signal
 from zerocross.eq.equalizer import Equalizer
 from zerocross.eq.graphic import curve_db, fit_bands, minimum_phase
-from zerocross.eq.preset_settings import Settings
+from zerocross.eq.presets.settings import Settings
 from zerocross.graph.decorator import processor
 from zerocross.graph.groups import Group
 from zerocross.units import checked_flag, checked_number
