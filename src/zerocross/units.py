@@ -16,6 +16,7 @@ __all__ = [
     "checked_number",
     "checked_path",
     "checked_progress",
+    "checked_rate",
     "checked_seconds",
     "checked_volume",
     "checked_whole",
@@ -26,6 +27,8 @@ __all__ = [
     "seconds_to_frames",
     "shown",
 ]
+
+_MAX_HZ = 10e6
 
 
 def db_to_gain(level_db: float) -> float:
@@ -108,6 +111,11 @@ def checked_number(
     if not (math.isfinite(number) and least <= number <= most):
         raise UsageError(f"{name}={shown(value)}: give {_range(least, most, unit)}")
     return number
+
+
+def checked_rate(sample_rate: object) -> float:
+    """Return a sample rate in Hz; raise `UsageError` unless a chain can run at it: 1 to 10e6."""
+    return checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
 
 
 def checked_whole(name: str, value: Any, least: int, most: int, unit: str = "") -> int:

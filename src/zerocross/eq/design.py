@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.errors import UsageError
-from zerocross.units import checked_number, checked_whole, db_to_gain, shown
+from zerocross.units import checked_number, checked_rate, checked_whole, db_to_gain, shown
 
 __all__ = [
     "KINDS",
@@ -32,7 +32,6 @@ __all__ = [
 # Beyond these a filter's coefficients are no numbers any more.
 _MOST_Q = 1e6
 _MOST_DB = 400.0
-_MAX_HZ = 10e6
 _MOST_OCTAVES = 100.0
 
 _Row = tuple[float, float, float, float, float, float]
@@ -158,7 +157,7 @@ def design_band(
         frequency = checked_number("frequency", frequency)
         q = checked_number("q", q, -_MOST_Q, _MOST_Q)
         gain_db = checked_number("gain_db", gain_db, -_MOST_DB, _MOST_DB, "dB")
-        sample_rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+        sample_rate = checked_rate(sample_rate)
     except UsageError as error:
         raise UsageError(f"{kind}: {error}") from None
     if definition == "webaudio":
@@ -206,7 +205,7 @@ def _web_audio(
 def q_of_bandwidth(octaves: float, frequency: float, sample_rate: float) -> float:
     """Return the Q of a bandwidth in octaves, between -3 dB points (RBJ, Audio EQ Cookbook)."""
     octaves, frequency = checked_number("octaves", octaves), checked_number("frequency", frequency)
-    w = 2 * math.pi * frequency / checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+    w = 2 * math.pi * frequency / checked_rate(sample_rate)
     if not (0 < octaves < _MOST_OCTAVES and 0 < w < math.pi):
         raise UsageError(f"{octaves:g} octaves at {frequency:g} Hz: give a width above 0")
     return 1 / (2 * math.sinh(math.log(2) / 2 * octaves * w / math.sin(w)))
@@ -276,7 +275,7 @@ def frequency_response(
     sos: npt.ArrayLike, frequencies: npt.ArrayLike, sample_rate: float
 ) -> npt.NDArray[np.complex128]:
     """Return the complex gain of a cascade at frequencies in Hz."""
-    rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+    rate = checked_rate(sample_rate)
     try:
         rows = np.atleast_2d(np.asarray(sos, np.float64))
         places = np.ravel(np.asarray(frequencies, np.float64))

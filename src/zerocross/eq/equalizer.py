@@ -20,7 +20,14 @@ from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_CHANNELS
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
-from zerocross.units import checked_flag, checked_number, checked_whole, db_to_gain, shown
+from zerocross.units import (
+    checked_flag,
+    checked_number,
+    checked_rate,
+    checked_whole,
+    db_to_gain,
+    shown,
+)
 
 __all__ = ["Equalizer"]
 
@@ -28,7 +35,6 @@ _DEFAULT_HZ = (60.0, 170.0, 310.0, 600.0, 1000.0, 3000.0, 6000.0, 12_000.0)
 _FADE_S = 0.05
 _BLOCK = 4096
 _MOST_BANDS = 1024
-_MAX_HZ = 10e6
 _MOST_TRIM_DB = 120.0
 _PASS = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
 Band = tuple[str, float, float, float]
@@ -161,7 +167,7 @@ class Equalizer:
     def _rate_of(self, sample_rate: float | None) -> float:
         if sample_rate is None:
             return float(self._rate or 48_000.0)
-        return checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+        return checked_rate(sample_rate)
 
     def response_db(
         self, frequencies: npt.ArrayLike, sample_rate: float | None = None, channel: int = 0
@@ -283,7 +289,7 @@ class Equalizer:
             The same bits as in a chain.
 
         """
-        rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+        rate = checked_rate(sample_rate)
         if threads is not None:
             threads = checked_whole("threads", threads, 1, 1024)
         try:

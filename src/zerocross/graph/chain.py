@@ -35,9 +35,9 @@ from zerocross.graph.groups import Group, check_tree
 from zerocross.graph.nodes import Nodes
 from zerocross.graph.processor import Processor
 from zerocross.graph.program import BYPASSED, CLOCK, SILENT, run_program_over
-from zerocross.graph.signal import checked_rate, checked_signal
+from zerocross.graph.signal import checked_signal
 from zerocross.memory import Record
-from zerocross.units import checked_flag, checked_number, checked_whole, shown
+from zerocross.units import checked_flag, checked_number, checked_rate, checked_whole, shown
 
 __all__ = ["Chain", "chain_of"]
 

@@ -12,16 +12,9 @@ from zerocross.errors import UsageError
 from zerocross.files import printable
 from zerocross.graph.block import MAX_CHANNELS
 from zerocross.sources.file import read_audio
-from zerocross.units import checked_number, shown
+from zerocross.units import checked_rate, shown
 
-__all__ = ["checked_rate", "checked_signal"]
-
-_MAX_HZ = 10e6
-
-
-def checked_rate(sample_rate: object) -> float:
-    """Return a sample rate in Hz; raise `UsageError` unless a chain can run at it."""
-    return checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+__all__ = ["checked_signal"]
 
 
 def checked_signal(signal: Any, sample_rate: float | None) -> tuple[npt.NDArray[np.float32], float]:

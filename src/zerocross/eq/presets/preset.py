@@ -25,11 +25,10 @@ from zerocross.eq.presets.settings import FLOOR, Settings
 from zerocross.eq.presets.values import NOMINAL_RATE
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import PathLike, printable
-from zerocross.units import checked_number, checked_path, checked_whole, shown
+from zerocross.units import checked_path, checked_rate, checked_whole, shown
 
 __all__ = ["Preset", "Settings", "Skipped", "parse_preset", "read_preset"]
 
-_MAX_HZ = 10e6
 _MOST_CHANNELS = 32
 
 
@@ -65,7 +64,7 @@ class Preset:
             For a preset that cannot be read.
 
         """
-        rate = checked_number("sample_rate", sample_rate, 1.0, _MAX_HZ, "Hz")
+        rate = checked_rate(sample_rate)
         count = None if channels is None else _checked_channels(channels)
         layout = Format(rate, count)
         if layout not in self._read:
