@@ -24,6 +24,7 @@ from zerocross.compiler.primitives.vector import (
     splat,
     store,
 )
+from zerocross.dsp.window import kaiser_sinc
 
 __all__ = ["BETWEEN_LATE", "BETWEEN_PAST", "MOST_HIDDEN", "peaks_between"]
 
@@ -40,16 +41,12 @@ _BETA = 5.0
 MOST_HIDDEN = 1.0 / math.cos(math.pi * 0.45 / _DENSITY)
 
 
-def _tap(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    window = np.i0(_BETA * np.sqrt(1.0 - (distance / BETWEEN_LATE) ** 2)) / np.i0(_BETA)
-    return np.sinc(distance) * window
-
-
 def _design() -> npt.NDArray[np.float32]:
     """Return taps by distance: five pairs of parts, then the half-way's; shape (16, 11)."""
     distance = np.arange(BETWEEN_LATE)[:, None]
     share = np.arange(1, _DENSITY // 2 + 1) / _DENSITY
-    before, after = _tap(distance + share), _tap(distance + 1 - share)
+    before = kaiser_sinc(distance + share, BETWEEN_LATE, _BETA)
+    after = kaiser_sinc(distance + 1 - share, BETWEEN_LATE, _BETA)
     pairs = np.stack([before + after, before - after], axis=2) / 2.0
     return np.ascontiguousarray(pairs.reshape(BETWEEN_LATE, -1)[:, :11], np.float32)
 

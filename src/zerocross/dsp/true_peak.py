@@ -34,6 +34,7 @@ from zerocross.compiler.primitives.vector import (
     store_first,
 )
 from zerocross.dsp.state import State, check_channels
+from zerocross.dsp.window import kaiser_sinc
 from zerocross.memory import aligned_zeros, layout
 from zerocross.units import checked_whole
 
@@ -61,10 +62,8 @@ def design_halfway(taps: int, beta: float) -> npt.NDArray[np.float32]:
         For the samples at distances of 0.5, 1.5, ...; both sides add up to about 1.
 
     """
-    distance = np.arange(taps) + 0.5
-    window = np.i0(beta * np.sqrt(1.0 - (distance / taps) ** 2)) / np.i0(beta)
     found = aligned_zeros(taps)
-    found[:] = np.sinc(distance) * window
+    found[:] = kaiser_sinc(np.arange(taps) + 0.5, taps, beta)
     return found
 
 

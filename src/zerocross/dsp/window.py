@@ -1,4 +1,4 @@
-"""Windows for spectra, and their product with samples."""
+"""Windows for spectra, and their product with samples; the windowed sinc of interpolators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zerocross.compiler.primitives.vector import f32x16, load_first, store_first
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros
 
-__all__ = ["WINDOWS", "apply_window", "design_window"]
+__all__ = ["WINDOWS", "apply_window", "design_window", "kaiser_sinc"]
 
 #: Coefficients of the cosine sums, by name. Hann, Hamming: F. J. Harris, 1978. Blackman: alpha
 #: 0.16, as the Web Audio specification has it. Flat top: ISO 18431-2, normalised to a peak of 1.
@@ -52,6 +52,26 @@ def design_window(kind: str, size: int, periodic: bool = True) -> npt.NDArray[np
     window = aligned_zeros(size, np.float32)
     window[:] = np.sum(terms, axis=0) if size > 1 else 1.0
     return window
+
+
+def kaiser_sinc(
+    distance: npt.NDArray[np.floating[Any]], reach: float, beta: float
+) -> npt.NDArray[np.float64]:
+    """Return a sinc under a Kaiser window (J. F. Kaiser, 1974), at distances in samples.
+
+    Parameters
+    ----------
+    distance : ndarray
+        From the middle; up to ``reach``, where the window ends.
+    reach : float
+        In samples.
+    beta : float
+        The window's parameter.
+
+    """
+    window = np.i0(beta * np.sqrt(1.0 - (distance / reach) ** 2)) / np.i0(beta)
+    found: npt.NDArray[np.float64] = np.sinc(distance) * window
+    return found
 
 
 @kernel
