@@ -30,10 +30,8 @@ from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
 from zerocross.units import shown
 
-__all__ = ["DITHERS", "SHAPED_HZ", "Quantizer", "design_shaping"]
+__all__ = ["SHAPED_HZ", "Quantizer", "check_dither", "design_shaping"]
 
-#: The kinds of dither.
-DITHERS = ("none", "tpdf", "shaped")
 #: Sample rates that the shaping filter is for, from and to, in Hz.
 SHAPED_HZ = (44_100, 48_000)
 _SEED = 0x5EED
@@ -42,6 +40,12 @@ _MOST = 8.0  # what is not finite must not stay in the feedback
 # five coefficients for 44.1 kHz; at 48 kHz the same curve lies 9 % higher.
 _LIPSHITZ = (2.033, -2.165, 1.959, -1.590, 0.6149)
 _DITHER = layout(setup=["channels", "bits", "count", "taps"], audio=["position", "errors", "noise"])
+
+
+def check_dither(dither: Any) -> None:
+    """Raise UsageError unless it is a kind of dither."""
+    if dither not in ("none", "tpdf", "shaped"):
+        raise UsageError(f"dither={shown(dither)}: give 'none', 'tpdf' or 'shaped'")
 
 
 def design_shaping(sample_rate: float) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -124,8 +128,7 @@ class Quantizer:
     """
 
     def __init__(self, bits: int, channels: int, dither: str, sample_rate: int) -> None:
-        if dither not in DITHERS:
-            raise UsageError(f"dither={shown(dither)}: give 'none', 'tpdf' or 'shaped'")
+        check_dither(dither)
         self._bits, self._state = bits, None
         if dither != "none":
             taps = design_shaping(sample_rate) if dither == "shaped" else np.zeros(0)

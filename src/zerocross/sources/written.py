@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 
 from zerocross.dsp.convert import to_integers
-from zerocross.dsp.dither import DITHERS, Quantizer, design_shaping
+from zerocross.dsp.dither import Quantizer, check_dither, design_shaping
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.files import PathLike, printable, written_aside
 from zerocross.sources.file import OpenSource, open_source
@@ -67,8 +67,8 @@ def check_form(output: Any, bits: Any, dither: Any) -> None:
     _container(output)
     if bits is not None and str(bits) not in _SUBTYPES:
         raise UsageError(f"bits={shown(bits)}: give '16', '24', '32' or 'float'")
-    if dither is not None and dither not in DITHERS:
-        raise UsageError(f"dither={shown(dither)}: give 'none', 'tpdf' or 'shaped'")
+    if dither is not None:
+        check_dither(dither)
 
 
 def choose_form(
