@@ -34,6 +34,7 @@ __all__ = [
     "RESAMPLER",
     "Resampler",
     "make_resampler",
+    "resample_response",
     "resample_rows",
     "resample_signal",
     "resample_through",
@@ -316,3 +317,10 @@ def resample_signal(
     out = np.zeros((channels, room), np.float32)
     resample_rows(made.address, padded.ctypes.data, padded.shape[1], out.ctypes.data, room)
     return np.ascontiguousarray(out[:, : math.ceil(frames * rate_out / rate_in)])
+
+
+def resample_response(
+    rows: npt.ArrayLike, rate_in: int, rate_out: float
+) -> npt.NDArray[np.float32]:
+    """Resample impulse responses, shape (channels, taps): a density, so each tap weighs less in more."""
+    return resample_signal(rows, rate_in, round(rate_out)) * np.float32(rate_in / rate_out)

@@ -11,7 +11,7 @@ from zerocross.compiler import record_at
 from zerocross.dsp.convolve import convolve
 from zerocross.dsp.decibels import gain_of_db
 from zerocross.dsp.partitions import CONVOLVER, check_response, checked_block, make_convolution
-from zerocross.dsp.resample import resample_signal
+from zerocross.dsp.resample import resample_response
 from zerocross.dsp.state import checked_rows
 from zerocross.errors import UsageError
 from zerocross.graph.decorator import processor
@@ -95,9 +95,7 @@ class Convolver:
             check_response(impulse)
         _check_length(impulse, self._rate or sample_rate)
         if self._rate and self._rate != sample_rate:
-            # A response is a density: at twice the rate each tap weighs half as much.
-            impulse = resample_signal(impulse, self._rate, round(sample_rate))
-            impulse = impulse * (self._rate / sample_rate)
+            impulse = resample_response(impulse, self._rate, sample_rate)
         if len(impulse) > channels == 1:
             impulse = impulse.mean(axis=0, keepdims=True)
         self._made = make_convolution(impulse, channels, self._block)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.dsp.resample import resample_signal
+from zerocross.dsp.resample import resample_response
 from zerocross.eq.equalizer import Equalizer
 from zerocross.eq.graphic import curve_db, fit_bands, minimum_phase
 from zerocross.eq.presets.settings import Settings
@@ -102,12 +102,8 @@ def _convolvers(each: list[Settings], rate: float, fitted: bool) -> list[Any]:
     return made
 
 
-def _at_rate(row: Any, own_rate: int, rate: float) -> npt.NDArray[np.float64]:
-    """Return an impulse response at a rate: a density, so each tap weighs less where are more."""
-    if own_rate == rate:
-        return np.asarray(row, np.float64)
-    made = resample_signal(np.atleast_2d(row), own_rate, round(rate))[0]
-    return np.asarray(made, np.float64) * (own_rate / rate)
+def _at_rate(row: Any, own_rate: int, rate: float) -> Any:
+    return row if own_rate == rate else resample_response(row, own_rate, rate)[0]
 
 
 @processor
