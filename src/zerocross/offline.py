@@ -128,8 +128,9 @@ def render(
     dither : {"none", "tpdf", "shaped"} or None
         For 16 and 24 bits: triangular noise of one step to either side, or the same shaped by
         Lipshitz's filter, at 44.1 to 48 kHz (`dsp.dither`). None: ``tpdf`` for 16 bits, ``none``
-        for 24, whose step is that of a loud float32; float and 32 bits have none. The same input gives the same file. Integers
-        that fit and to which nothing is done are copied, without dither.
+        for 24, whose step is that of a loud float32; float and 32 bits have none. The same input
+        gives the same file. Integers that fit and to which nothing is done are copied, without
+        dither.
     progress : callable or None
         Called with the share that is done, from 0 to 1.
 

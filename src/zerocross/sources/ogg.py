@@ -183,9 +183,8 @@ def _beginning_of_link(pages: _Pages, first: _Page) -> tuple[set[int], int]:
 def _end_of_link(pages: _Pages, serials: set[int], body: int, last: _Page) -> int:
     """Return where the first page is that does not belong to a link; or the end of the file."""
     low, high = body, min(body + 2 * _LONGEST_PAGE, pages.size)
-    begun = _beginning(
-        pages, low, high
-    )  # a short link, as any number of them may follow each other
+    # A short link, as any number of them may follow each other.
+    begun = _beginning(pages, low, high)
     if begun:
         return begun.start
     high = pages.size

@@ -149,15 +149,14 @@ def _call_words(
 def _walk(
     function: Callable[..., Any], tree: ast.FunctionDef, names: _Names, path: tuple[Any, ...]
 ) -> Iterator[Finding]:
+    # A constant that stands alone, as a docstring does, is no code.
     bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in itertools.chain(*map(ast.walk, tree.body)):
         words = NODES.get(type(node))
         if words is None and isinstance(node, ast.Call):
             words = _call_words(node, function, names, path)
         elif words is None and isinstance(node, ast.Constant) and id(node) not in bare:
-            words = _constant_words(
-                node.value
-            )  # one that stands alone, as docstrings do, is no code
+            words = _constant_words(node.value)
         elif words is None and isinstance(node, ast.Attribute):
             is_hidden = node.attr.startswith("_") and names.is_parameter(node.value)
             words = _HIDDEN if is_hidden else None
