@@ -21,6 +21,10 @@ one-dimensional array of the item type and the index of the first item (lane by 
 not contiguous; the aligned ones take contiguous arrays only); like all
 of a kernel's accesses they are not checked.
 
+Kinds without lanes (``f32``, ``f64``, ``i32``, ``i64``) mean as many as the vector has that `convert`
+or `bit_cast` is given, so that one kernel serves vectors of every width; of a single lane too, which
+is a scalar in compiled code.
+
 Outside compiled code every function works on `Vector`, a stand-in made of a NumPy array: the
 oracle, and the way kernels run with the compiler off.
 
@@ -37,37 +41,47 @@ from zerocross.compiler.primitives.primitive import primitive
 from zerocross.compiler.primitives.vector_value import (
     Vector,
     VectorKind,
+    f32,
     f32x4,
     f32x8,
     f32x16,
+    f64,
     f64x2,
     f64x4,
     f64x8,
     i16x8,
     i16x16,
+    i32,
     i32x4,
     i32x8,
     i32x16,
+    i64,
 )
 
 __all__ = [
     "Vector",
     "VectorKind",
     "absolute",
+    "any_lane",
     "bit_cast",
     "convert",
+    "f32",
     "f32x4",
     "f32x8",
     "f32x16",
+    "f64",
     "f64x2",
     "f64x4",
     "f64x8",
     "fma",
+    "gather",
     "i16x8",
     "i16x16",
+    "i32",
     "i32x4",
     "i32x8",
     "i32x16",
+    "i64",
     "lane",
     "load",
     "load_aligned",
@@ -118,6 +132,12 @@ def load_first(kind: VectorKind, array: Any, index: int, count: int) -> Any:
     count = max(0, min(count, kind.lanes))
     lanes[:count] = array[index : index + count]
     return Vector(kind, lanes)
+
+
+@primitive
+def gather(array: Any, indices: Any) -> Any:
+    """Return items of a contiguous array, each lane's at its own index (integers of 64 bits)."""
+    return Vector(VectorKind("", array.dtype, 0).like(indices), array[indices.lanes])
 
 
 @primitive
@@ -233,8 +253,10 @@ def round_even(a: Any) -> Any:
 
 @primitive
 def select(mask: Any, a: Any, b: Any) -> Any:
-    """Return the lanes of `a` where the mask is true, else those of `b`."""
-    return Vector(a.kind, np.where(mask, a.lanes, b.lanes))
+    """Return the lanes of `a` where the mask is true, else those of `b`; one may be a number."""
+    kind = (a if isinstance(a, Vector) else b).kind
+    lanes = [v.lanes if isinstance(v, Vector) else kind.dtype.type(v) for v in (a, b)]
+    return Vector(kind, np.where(mask, *lanes))
 
 
 # --- conversion ---------------------------------------------------------------------------
@@ -248,7 +270,7 @@ def convert(kind: VectorKind, a: Any) -> Any:
     `saturate`). Wide to narrow integers keep the low bits.
     """
     with np.errstate(all="ignore"):
-        return Vector(kind, a.lanes.astype(kind.dtype))
+        return Vector(kind.like(a), a.lanes.astype(kind.dtype))
 
 
 @primitive
@@ -263,10 +285,16 @@ def saturate(kind: VectorKind, a: Any) -> Any:
 @primitive
 def bit_cast(kind: VectorKind, a: Any) -> Any:
     """Return the same bits as lanes of another type of the same size."""
-    return Vector(kind, a.lanes.view(kind.dtype))
+    return Vector(kind.like(a), a.lanes.view(kind.dtype))
 
 
 # --- across lanes -------------------------------------------------------------------------
+
+
+@primitive
+def any_lane(mask: Any) -> Any:
+    """Return whether a mask is true in any lane."""
+    return bool(np.any(mask))
 
 
 @primitive

@@ -18,22 +18,29 @@ from zerocross.compiler.callee import HasContent
 __all__ = [
     "Vector",
     "VectorKind",
+    "f32",
     "f32x4",
     "f32x8",
     "f32x16",
+    "f64",
     "f64x2",
     "f64x4",
     "f64x8",
     "i16x8",
     "i16x16",
+    "i32",
     "i32x4",
     "i32x8",
     "i32x16",
+    "i64",
 ]
 
 
 class VectorKind(HasContent):
-    """An item type and a number of lanes, such as ``f32x8``."""
+    """An item type and a number of lanes, such as ``f32x8``.
+
+    Of 0 lanes, such as ``f32``: as many as the vector has with which it is used.
+    """
 
     def __init__(self, name: str, dtype: npt.DTypeLike, lanes: int) -> None:
         self.name, self.dtype, self.lanes = name, np.dtype(dtype), lanes
@@ -50,11 +57,17 @@ class VectorKind(HasContent):
         name = f"{self.dtype.kind}{8 * self.dtype.itemsize}x{lanes}"
         return VectorKind(name, self.dtype, lanes)
 
+    def like(self, value: Vector) -> VectorKind:
+        """Return the kind, with as many lanes as a vector if it has none of its own."""
+        return self if self.lanes else self.with_lanes(value.kind.lanes)
+
 
 f32x4, f32x8, f32x16 = (VectorKind(f"f32x{n}", np.float32, n) for n in (4, 8, 16))
 f64x2, f64x4, f64x8 = (VectorKind(f"f64x{n}", np.float64, n) for n in (2, 4, 8))
 i32x4, i32x8, i32x16 = (VectorKind(f"i32x{n}", np.int32, n) for n in (4, 8, 16))
 i16x8, i16x16 = (VectorKind(f"i16x{n}", np.int16, n) for n in (8, 16))
+f32, f64 = VectorKind("f32", np.float32, 0), VectorKind("f64", np.float64, 0)
+i32, i64 = VectorKind("i32", np.int32, 0), VectorKind("i64", np.int64, 0)
 
 
 class Vector:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from numba.core import types
 from numba.extending import intrinsic
 
 from zerocross.compiler.primitives import vector as stubs
@@ -13,6 +14,7 @@ from zerocross.compiler.primitives.lowering.vector_types import (
     VectorType,
     map_lanes,
     pick,
+    splat_value,
     suffix_of,
 )
 from zerocross.compiler.primitives.primitive import lowers
@@ -82,10 +84,19 @@ lowers(stubs.maximum)(_make_extreme(">"))
 @lowers(stubs.select)
 @intrinsic
 def select(_context: Any, mask: Any, a: Any, b: Any) -> Any:
-    if not (isinstance(mask, VectorType) and isinstance(a, VectorType) and a == b):
+    kind = a if isinstance(a, VectorType) else b
+    if not (isinstance(mask, VectorType) and isinstance(kind, VectorType)):
         return None
+    if not all(v == kind or isinstance(v, types.Number) for v in (a, b)):
+        return None
+    taken = [v if isinstance(v, VectorType) else kind.item for v in (a, b)]
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return map_lanes(builder, a, builder.select, [(mask, args[0]), (a, args[1]), (a, args[2])])
+        both = [
+            value if isinstance(v, VectorType) else splat_value(builder, kind, value)
+            for v, value in zip((a, b), args[1:], strict=True)
+        ]
+        parts = [(mask, args[0]), *((kind, value) for value in both)]
+        return map_lanes(builder, kind, builder.select, parts)
 
-    return a(mask, a, b), lower
+    return kind(mask, *taken), lower

@@ -29,9 +29,9 @@ from zerocross.compiler.primitives.primitive import lowers
 def convert(_context: Any, kind: Any, a: Any) -> Any:
     if not (isinstance(kind, KindType) and isinstance(a, VectorType)):
         return None
-    if a.lanes != kind.vector.lanes:
+    result = kind.like(a)
+    if a.lanes != result.lanes:
         return None
-    result = kind.vector
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         def operation(x: Any) -> Any:
@@ -101,7 +101,7 @@ def _saturating(builder: Any, rounded: Any, a: VectorType, result: VectorType) -
 def bit_cast(_context: Any, kind: Any, a: Any) -> Any:
     if not (isinstance(kind, KindType) and isinstance(a, VectorType)):
         return None
-    result = kind.vector
+    result = kind.like(a)
     if result.lanes * item_bytes(result) != a.lanes * item_bytes(a):
         return None
 

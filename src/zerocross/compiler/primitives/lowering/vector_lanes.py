@@ -11,7 +11,9 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from zerocross.compiler.primitives import vector as stubs
+from zerocross.compiler.primitives.lowering.function_call import call_function
 from zerocross.compiler.primitives.lowering.vector_types import (
+    I1,
     I32,
     KindType,
     VectorType,
@@ -133,6 +135,24 @@ def _reduce_vector(builder: Any, combine: Callable[[Any, Any], Any], value: Any,
         )
         value, lanes = combine(low, high), half
     return builder.extract_element(value, ir.Constant(I32, 0))
+
+
+@lowers(stubs.any_lane)
+@intrinsic
+def any_lane(_context: Any, mask: Any) -> Any:
+    if not (isinstance(mask, VectorType) and mask.item == types.boolean):
+        return None
+
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        if mask.scalar:
+            lanes = [get_lane(builder, mask, args[0], i) for i in range(mask.lanes)]
+            found = functools.reduce(builder.or_, lanes)
+        else:
+            name = f"llvm.vector.reduce.or.v{mask.lanes}i1"
+            found = call_function(builder, name, I1, args[0])
+        return context.cast(builder, found, types.boolean, types.boolean)
+
+    return types.boolean(mask), lower
 
 
 def _add(builder: Any, kind: VectorType, x: Any, y: Any) -> Any:

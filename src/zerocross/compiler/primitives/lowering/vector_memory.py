@@ -12,6 +12,7 @@ from numba.np import arrayobj
 from zerocross.compiler.primitives import vector as stubs
 from zerocross.compiler.primitives.lowering.function_call import call_function
 from zerocross.compiler.primitives.lowering.vector_types import (
+    I1,
     I32,
     KindType,
     VectorType,
@@ -200,3 +201,40 @@ def prefetch(_context: Any, array: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(array, types.int64), lower
+
+
+@lowers(stubs.gather)
+@intrinsic
+def gather(_context: Any, array: Any, indices: Any) -> Any:
+    if not (isinstance(array, types.Array) and array.layout == "C" and array.ndim == 1):
+        return None
+    if not (isinstance(indices, VectorType) and indices.item == types.int64):
+        return None
+    result = indices.of(array.dtype)
+
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        data = arrayobj.make_array(array)(context, builder, value=args[0]).data
+        if result.scalar:
+            each = [get_lane(builder, indices, args[1], i) for i in range(result.lanes)]
+            lanes = [builder.load(builder.gep(data, [index])) for index in each]
+            return from_lanes(builder, result, lanes)
+        return _gather_lanes(builder, result, data, args[1])
+
+    return result(array, indices), lower
+
+
+def _gather_lanes(builder: Any, result: VectorType, data: Any, indices: Any) -> Any:
+    """Return a masked gather of all lanes, from addresses as numbers."""
+    lanes, many = result.lanes, result.of(types.int64)
+    start = splat_value(builder, many, builder.ptrtoint(data, ir.IntType(64)))
+    size = splat_value(builder, many, ir.Constant(ir.IntType(64), item_bytes(result)))
+    addresses = builder.add(start, builder.mul(indices, size))
+    wanted = llvm_type(result)
+    pointers = builder.inttoptr(
+        addresses, ir.VectorType(llvm_item(result.item).as_pointer(), lanes)
+    )
+    everywhere = ir.Constant(ir.VectorType(I1, lanes), [1] * lanes)
+    name = f"llvm.masked.gather.{suffix_of(wanted)}.v{lanes}p0"
+    nothing = ir.Constant(wanted, ir.Undefined)
+    align = ir.Constant(I32, item_bytes(result))
+    return call_function(builder, name, wanted, pointers, align, everywhere, nothing)

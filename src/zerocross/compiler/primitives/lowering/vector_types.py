@@ -27,6 +27,7 @@ class VectorType(types.Type):
     """Lanes of one item type; ``scalar`` lanes are kept apart from each other."""
 
     def __init__(self, item: Any, lanes: int, scalar: bool) -> None:
+        scalar = scalar or lanes == 1
         self.item, self.lanes, self.scalar = item, lanes, scalar
         super().__init__(f"{'lanes' if scalar else 'vector'}({item} x {lanes})")
 
@@ -40,11 +41,18 @@ class VectorType(types.Type):
 
 
 class KindType(types.Type):
-    """The type of a `VectorKind` in a kernel: known when compiling, nothing at run time."""
+    """The type of a `VectorKind` in a kernel: known when compiling, nothing at run time.
+
+    Without lanes it means as many as the other argument has, see `like`.
+    """
 
     def __init__(self, item: Any, lanes: int, scalar: bool) -> None:
         self.vector = VectorType(item, lanes, scalar)
         super().__init__(f"kind({self.vector.name})")
+
+    def like(self, other: VectorType) -> VectorType:
+        """Return the vector that the kind means beside another one."""
+        return self.vector if self.vector.lanes else other.of(self.vector.item)
 
 
 @register_model(VectorType)

@@ -1,0 +1,1 @@
+"""Where the coefficients of `zerocross.compiler.elementary` come from: ``python -m tools.coefficients``."""
