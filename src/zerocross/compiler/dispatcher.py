@@ -5,14 +5,19 @@ Imported only when something has to be compiled, as `frontend`.
 
 from __future__ import annotations
 
+import math
+from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numba.core import errors, ir, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
+from numba.core.untyped_passes import IRProcessing
 from numba.extending import overload_method
 
 from zerocross.compiler import linker, target
@@ -20,6 +25,7 @@ from zerocross.compiler.callee import METHODS
 from zerocross.compiler.frontend import attempted, told_in_words
 from zerocross.compiler.host_cache import HostCache
 from zerocross.compiler.mode import CompilationMode
+from zerocross.compiler.primitives.elementary import cbrt, fmod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,11 +57,50 @@ class _NoFunctionValues(FunctionPass):
         return False
 
 
+#: What `math` or NumPy have and Numba does not know, or makes of something less exact.
+_OURS: dict[Any, Any] = {math.cbrt: cbrt, np.cbrt: cbrt, math.fmod: fmod, np.fmod: fmod}
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _OurFunctions(FunctionPass):
+    """Puts our functions in the place of some of other modules, before types are inferred."""
+
+    _name = "zerocross_our_functions"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        changed = False
+        for block in state.func_ir.blocks.values():
+            for statement in block.find_insts(ir.Assign):
+                ours = _OURS.get(_named(state.func_ir, statement.value))
+                if ours is not None:
+                    statement.value = ir.Global(ours.name, ours, statement.loc)
+                    state.func_ir._definitions[statement.target.name] = [statement.value]
+                    changed = True
+        return changed
+
+
+def _named(function: Any, value: Any) -> Any:
+    """Return the function of another module that a value of Numba's IR names, or None."""
+    if isinstance(value, ir.Global | ir.FreeVar):
+        found = value.value
+    elif isinstance(value, ir.Expr) and value.op == "getattr":
+        owner = guard(get_definition, function, value.value)
+        module = getattr(owner, "value", None)
+        found = getattr(module, value.attr, None) if isinstance(module, ModuleType) else None
+    else:
+        found = None
+    return found if isinstance(found, BuiltinFunctionType | np.ufunc) else None
+
+
 class _KernelCompiler(CompilerBase):
     """Numba's own way from a function to LLVM IR, with one more look in the middle."""
 
     def define_pipelines(self) -> list[Any]:
         steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        steps.add_pass_after(_OurFunctions, IRProcessing)
         steps.add_pass_after(_NoFunctionValues, NopythonTypeInference)
         steps.finalize()
         return [steps]
@@ -98,6 +143,7 @@ class _HostCompiler(CompilerBase):
 
     def define_pipelines(self) -> list[Any]:
         steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        steps.add_pass_after(_OurFunctions, IRProcessing)
         steps.add_pass_after(_IntoHostLibrary, NopythonTypeInference)
         steps.finalize()
         return [steps]

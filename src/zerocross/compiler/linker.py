@@ -21,7 +21,7 @@ from zerocross.compiler.functions import FUNCTIONS
 
 __all__ = ["link_functions"]
 
-_PREFIX = "zerocross."
+_PREFIX = "elementary."
 #: Numbers of lanes for which there are variants; the widest is compiled, the others are its text.
 _LANES = (16, 8, 4, 2)
 _WIDEST = _LANES[0]
