@@ -37,7 +37,7 @@ from zerocross.dsp.convert import (
     write_device_frames,
 )
 from zerocross.dsp.crossfade import smooth_step
-from zerocross.dsp.decibels import db_of_gain, gain_of_db
+from zerocross.dsp.decibels import gain_to_db, db_to_gain
 from zerocross.dsp.interleave import (
     deinterleave,
     deinterleave_channel,
@@ -477,10 +477,10 @@ def test_interleaving_from_and_into_the_middle_of_rows(first, channels):
 
 def test_decibels_of_kernels_are_those_of_units():
     for level_db in np.linspace(-150, 60, 2101):
-        gain = gain_of_db(float(level_db))
+        gain = db_to_gain(float(level_db))
         assert gain == pytest.approx(db_to_gain(level_db), rel=1e-14)
         assert np.float32(gain) == np.float32(math.exp(level_db * (math.log(10.0) / 20.0)))
-        assert db_of_gain(gain) == pytest.approx(level_db, abs=1e-12)
+        assert gain_to_db(gain) == pytest.approx(level_db, abs=1e-12)
 
 
 def test_the_smooth_step_is_smooth():

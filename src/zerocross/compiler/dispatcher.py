@@ -88,7 +88,7 @@ def _named(function: Any, value: Any) -> Any:
         found = value.value
     elif isinstance(value, ir.Expr) and value.op == "getattr":
         owner = guard(get_definition, function, value.value)
-        module = getattr(owner, "value", None)
+        module = owner.value if isinstance(owner, ir.Global | ir.FreeVar) else None
         found = getattr(module, value.attr, None) if isinstance(module, ModuleType) else None
     else:
         found = None
