@@ -37,7 +37,7 @@ from zerocross.dsp.convert import (
     write_device_frames,
 )
 from zerocross.dsp.crossfade import smooth_step
-from zerocross.dsp.decibels import gain_to_db, db_to_gain
+from zerocross.dsp.decibels import db_to_gain, gain_to_db
 from zerocross.dsp.interleave import (
     deinterleave,
     deinterleave_channel,

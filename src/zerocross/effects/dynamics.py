@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from zerocross import units
 from zerocross.compiler import record_at
 from zerocross.dsp.decibels import db_to_gain, gain_to_db
 from zerocross.dsp.limiter import LIMITER, limit, make_limiter
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
-from zerocross import units
 from zerocross.units import checked_flag, checked_number
 
 __all__ = ["Compressor", "Gate", "Limiter"]
@@ -121,7 +121,9 @@ class Limiter:
     def __init__(
         self, ceiling_db: float = -0.3, knee: float = 0.9, true_peak: bool = False
     ) -> None:
-        self._ceiling = units.db_to_gain(checked_number("ceiling_db", ceiling_db, -120.0, 24.0, "dB"))
+        self._ceiling = units.db_to_gain(
+            checked_number("ceiling_db", ceiling_db, -120.0, 24.0, "dB")
+        )
         self._knee = checked_number("knee", knee, 0.0, 0.999)
         self._is_true = checked_flag("true_peak", true_peak)
 
