@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zerocross import units
 from zerocross.compiler import entry, float32_rows, record_at
 from zerocross.dsp.decibels import db_to_gain
 from zerocross.dsp.fading_iir import FADING_IIR, fading_iir, make_fading_iir
@@ -25,7 +26,6 @@ from zerocross.units import (
     checked_number,
     checked_rate,
     checked_whole,
-    db_to_gain,
     shown,
 )
 
@@ -328,7 +328,7 @@ class Equalizer:
             if self._bypass:
                 sos = np.tile(_PASS, (len(sos), 1))
             padded = np.concatenate([sos, np.tile(_PASS, (longest - len(sos), 1))])
-            padded[0, :3] *= db_to_gain(-self.preamp_db if self._bypass else trim)
+            padded[0, :3] *= units.db_to_gain(-self.preamp_db if self._bypass else trim)
             rows.append(design_iir(padded, self._engine))
         return np.array(rows)
 
