@@ -109,6 +109,8 @@ class _KernelCompiler(CompilerBase):
 class _HostLibrary(JITCodeLibrary):
     """Numba's module of what is called from Python, with elementary functions of ours."""
 
+    _final_module: Any
+
     def _optimize_final_module(self) -> None:
         before = str(self._final_module)
         linked = linker.link_functions(before)
