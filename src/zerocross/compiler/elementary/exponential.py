@@ -254,10 +254,15 @@ def exp_f64(x: Any) -> Any:
 
 
 @kernel
-def _exp2_of_rest_f32(r: Any) -> Any:
-    """Return 2^r, r from log2 3/4 to log2 3/2."""
+def _exp2_less_f32(x: Any, whole: Any) -> Any:
+    """Return 2^(x - whole), x - whole from log2 3/4 to log2 3/2.
+
+    Where x is just below log2 3/4 the difference has a bit too many: what it loses is added.
+    """
+    r = x - whole
+    lost = x - (r + whole)
     q = ((EXP2_F32[5] * r + EXP2_F32[4]) * r + EXP2_F32[3]) * r + EXP2_F32[2]
-    return ((q * r + EXP2_F32[1]) * r + EXP2_F32[0]) * r + 1.0
+    return (((q * r + EXP2_F32[1]) * r + EXP2_F32[0]) * r + lost * EXP2_F32[0]) + 1.0
 
 
 @kernel
@@ -265,15 +270,15 @@ def _exp2_edge_f32(x: Any) -> Any:
     """2^x where the result may be anything."""
     x = held(x, -151.0, 129.0)
     whole = (x - OFF_CENTRE + MAGIC_F32) - MAGIC_F32
-    return scaled_twice_f32(_exp2_of_rest_f32(x - whole), whole)
+    return scaled_twice_f32(_exp2_less_f32(x, whole), whole)
 
 
 @computes("exp2", f32)
 @kernel
 def exp2_f32(x: Any) -> Any:
-    """2^x: a fraction, exactly cut off, in a polynomial of degree 6; 2^k by the exponent."""
+    """2^x: a fraction in a polynomial of degree 6; 2^k by the exponent."""
     shifted = x - OFF_CENTRE + MAGIC_F32
-    y = scaled_f32(_exp2_of_rest_f32(x - (shifted - MAGIC_F32)), shifted)
+    y = scaled_f32(_exp2_less_f32(x, shifted - MAGIC_F32), shifted)
     outside = (absolute(x) > 126.0) | (x != x)
     if any_lane(outside):
         y = select(outside, _exp2_edge_f32(x), y)
@@ -313,14 +318,17 @@ def exp2_f64(x: Any) -> Any:
 
 
 @kernel
-def _exp10_of_rest_f32(r: Any, left: Any) -> Any:
-    """Return 10^(r + left): ln 10 times the upper half of r's bits is exact, the rest small."""
+def _exp10_less_f32(x: Any, whole: Any) -> Any:
+    """Return 10^(x - whole log10 2): the upper half of the rest's bits times ln 10 is exact."""
+    near = x - whole * LOG10_2_F32[0]
+    far = whole * LOG10_2_F32[1]
+    r = near - far
     upper = bit_cast(f32, bit_cast(i32, r) & -4096)
     q = ((EXP10_F32[4] * r + EXP10_F32[3]) * r + EXP10_F32[2]) * r + EXP10_F32[1]
-    q = (r * r) * (q * r + EXP10_F32[0]) + (r * LN10_F32[1] + (r - upper + left) * LN10_F32[0])
+    q = (r * r) * (q * r + EXP10_F32[0]) + r * LN10_F32[1]
     large = upper * LN10_F32[0]
     total = large + 1.0
-    return total + ((large - (total - 1.0)) + q)
+    return total + ((large - (total - 1.0)) + (q + ((near - upper) - far) * LN10_F32[0]))
 
 
 @kernel
@@ -328,18 +336,15 @@ def _exp10_edge_f32(x: Any) -> Any:
     """10^x where the result may be anything."""
     x = held(x, -46.0, 39.0)
     whole = (x * LOG2_10[0] - OFF_CENTRE + MAGIC_F32) - MAGIC_F32
-    y = _exp10_of_rest_f32(x - whole * LOG10_2_F32[0], -(whole * LOG10_2_F32[1]))
-    return scaled_twice_f32(y, whole)
+    return scaled_twice_f32(_exp10_less_f32(x, whole), whole)
 
 
 @computes("exp10", f32)
 @kernel
 def exp10_f32(x: Any) -> Any:
-    """10^x: 10^r of degree 6 in float32, its first term in two parts (T. J. Dekker, 1971)."""
+    """10^x: 10^r of degree 6, its first term in two parts (T. J. Dekker, 1971)."""
     shifted = x * LOG2_10[0] - OFF_CENTRE + MAGIC_F32
-    whole = shifted - MAGIC_F32
-    y = _exp10_of_rest_f32(x - whole * LOG10_2_F32[0], -(whole * LOG10_2_F32[1]))
-    y = scaled_f32(y, shifted)
+    y = scaled_f32(_exp10_less_f32(x, shifted - MAGIC_F32), shifted)
     outside = (absolute(x) > 37.5) | (x != x)
     if any_lane(outside):
         y = select(outside, _exp10_edge_f32(x), y)
