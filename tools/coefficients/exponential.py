@@ -10,7 +10,7 @@ import numpy as np
 
 from tools.coefficients.remez import minimax
 
-__all__ = ["beside_zero", "coefficients", "divided", "rounded", "split"]
+__all__ = ["beside_zero", "coefficients", "divided", "nearest", "of_power", "rounded", "split"]
 
 
 def nearest(value: Any, dtype: Any) -> float:
@@ -22,7 +22,7 @@ def split(value: Any, bits: int, dtype: Any) -> list[float]:
     """Return a number as a sum of two: the first of so many bits, the second what is left."""
     _, exponent = mpmath.frexp(value)
     unit = mpmath.mpf(2) ** (exponent - bits)
-    high = mpmath.nint(value / unit) * unit
+    high = mpmath.floor(value / unit) * unit
     return [float(high), nearest(value - high, dtype)]
 
 
@@ -74,7 +74,7 @@ def rounded(
     return done
 
 
-def _of_power(log: Any, low: float, high: float, degree: int, dtype: Any) -> list[float]:
+def of_power(log: Any, low: float, high: float, degree: int, dtype: Any) -> list[float]:
     """Return c2, c3, ... of ``1 + log r + c2 r^2 + ...``, e^(log r) of least relative error."""
 
     def power(r: Any) -> Any:
@@ -92,14 +92,14 @@ def _of_expm1(bound: float, degree: int, dtype: Any) -> list[float]:
     return rounded(left, -bound, bound, list(range(degree - 2)), weight, dtype)
 
 
-def _of_exp2(low: float, high: float, degree: int, dtype: Any) -> list[float]:
-    """Return c1, c2, ... of ``1 + c1 r + ...``, 2^r of least relative error."""
+def _of_exp2(bound: float, degree: int, dtype: Any) -> list[float]:
+    """Return c1, c2, ... of ``1 + r / 2 + c1 r + ...``, 2^r of least relative error."""
 
     def power(r: Any) -> Any:
         return mpmath.mpf(2) ** r
 
-    left = divided(power, [1], 1)
-    return rounded(left, low, high, list(range(degree)), beside_zero(1, high, power), dtype)
+    left = divided(power, [1, 0.5], 1)
+    return rounded(left, -bound, bound, list(range(degree)), beside_zero(1, bound, power), dtype)
 
 
 def coefficients() -> dict[str, list[float]]:
@@ -116,12 +116,12 @@ def coefficients() -> dict[str, list[float]]:
             "exponential.LOG10_2_F64": split(ln2 / ln10, 40, f64),
             "exponential.LN10_F32": split(ln10, 12, f32),
             "exponential.LN10_F64": split(ln10, 26, f64),
-            "exponential.EXP_F32": _of_power(1, -0.2890, 0.4065, 6, f32),
-            "exponential.EXP2_F32": _of_exp2(-0.4165, 0.5865, 6, f32),
-            "exponential.EXP10_F32": _of_power(ln10, -0.1255, 0.1766, 6, f32),
+            "exponential.EXP_F32": of_power(1, -0.2890, 0.4065, 6, f32),
+            "exponential.EXP2_F32": _of_exp2(0.5, 6, f32),
+            "exponential.EXP10_F32": of_power(ln10, -0.1255, 0.1766, 6, f32),
             "exponential.EXPM1_F32": _of_expm1(0.3475, 7, f32),
-            "exponential.EXP_F64": _of_power(1, -0.2878, 0.4056, 11, f64),
-            "exponential.EXP2_F64": _of_exp2(-0.4151, 0.5851, 11, f64),
-            "exponential.EXP10_F64": _of_power(ln10, -0.12495, 0.17612, 11, f64),
+            "exponential.EXP_F64": of_power(1, -0.2878, 0.4056, 11, f64),
+            "exponential.EXP2_F64": _of_exp2(0.5, 11, f64),
+            "exponential.EXP10_F64": of_power(ln10, -0.12495, 0.17612, 11, f64),
             "exponential.EXPM1_F64": _of_expm1(0.3466, 12, f64),
         }

@@ -52,10 +52,10 @@ ONE_F64 = 0x3FF0000000000000
 LOG2_E = (1.4426950408889634,)
 LOG2_10 = (3.321928094887362,)
 LN2_F32 = (0.693145751953125, 1.428606765330187e-06)
-LN2_F64 = (0.6931471805601177, -1.7239444525614835e-13)
+LN2_F64 = (0.6931471805592082, 7.371002565167799e-13)
 LOG10_2_F32 = (0.301025390625, 4.605039066518657e-06)
-LOG10_2_F64 = (0.3010299956640665, -8.532344317057107e-14)
-LN10_F32 = (2.302734375, -0.00014928200107533485)
+LOG10_2_F64 = (0.30102999566361177, 3.694239077158931e-13)
+LN10_F32 = (2.3017578125, 0.0008272805134765804)
 LN10_F64 = (2.3025850653648376, 2.7629208037533617e-08)
 EXP_F32 = (
     0.5000001788139343,
@@ -65,12 +65,12 @@ EXP_F32 = (
     0.001456943340599537,
 )
 EXP2_F32 = (
-    0.6931471824645996,
-    0.24022680521011353,
-    0.05550408363342285,
-    0.009613554924726486,
-    0.0013356960844248533,
-    0.00017054261115845293,
+    0.1931471973657608,
+    0.24022622406482697,
+    0.055503394454717636,
+    0.00962178036570549,
+    0.0013396915746852756,
+    0.00014385211397893727,
 )
 EXP10_F32 = (
     2.6509501934051514,
@@ -99,17 +99,17 @@ EXP_F64 = (
     2.6457163433926097e-08,
 )
 EXP2_F64 = (
-    0.6931471805599453,
-    0.2402265069591008,
-    0.05550410866482223,
-    0.009618129107638294,
-    0.0013333558146120053,
-    0.00015403530356053715,
-    1.5252734837589213e-05,
-    1.3215519181273299e-06,
-    1.0176979648121574e-07,
-    7.051090932426117e-09,
-    4.796576497206301e-10,
+    0.19314718055994531,
+    0.24022650695910147,
+    0.05550410866482152,
+    0.009618129107587286,
+    0.0013333558146367596,
+    0.0001540353046597687,
+    1.5252733927598297e-05,
+    1.3215430858632275e-06,
+    1.0178005689105643e-07,
+    7.074530055547715e-09,
+    4.465285767131919e-10,
 )
 EXP10_F64 = (
     2.6509490552391983,
@@ -153,14 +153,14 @@ def reduced_f64(x: Any, whole: Any) -> Any:
 
 
 @kernel
-def _exp_of_rest_f32(r: Any) -> Any:
+def exp_of_rest_f32(r: Any) -> Any:
     """Return e^r, r from ln 3/4 to ln 3/2."""
     q = ((EXP_F32[4] * r + EXP_F32[3]) * r + EXP_F32[2]) * r + EXP_F32[1]
     return (r * r) * (q * r + EXP_F32[0]) + r + 1.0
 
 
 @kernel
-def _exp_of_rest_f64(r: Any) -> Any:
+def exp_of_rest_f64(r: Any) -> Any:
     """Return e^r, r from ln 3/4 to ln 3/2."""
     q = ((EXP_F64[9] * r + EXP_F64[8]) * r + EXP_F64[7]) * r + EXP_F64[6]
     q = ((q * r + EXP_F64[5]) * r + EXP_F64[4]) * r + EXP_F64[3]
@@ -213,7 +213,7 @@ def _exp_edge_f32(x: Any) -> Any:
     """e^x where the result or NaN may be anything."""
     x = held(x, -105.0, 90.0)
     whole = (x * LOG2_E[0] - OFF_CENTRE + MAGIC_F32) - MAGIC_F32
-    return scaled_twice_f32(_exp_of_rest_f32(reduced_f32(x, whole)), whole)
+    return scaled_twice_f32(exp_of_rest_f32(reduced_f32(x, whole)), whole)
 
 
 @computes("exp", f32)
@@ -222,7 +222,7 @@ def exp_f32(x: Any) -> Any:
     """e^x: e^r of degree 6 in float32, 2^k by the exponent."""
     shifted = x * LOG2_E[0] - OFF_CENTRE + MAGIC_F32
     r = reduced_f32(x, shifted - MAGIC_F32)
-    y = scaled_f32(_exp_of_rest_f32(r), shifted)
+    y = scaled_f32(exp_of_rest_f32(r), shifted)
     outside = (absolute(x) > 87.0) | (x != x)
     if any_lane(outside):
         y = select(outside, _exp_edge_f32(x), y)
@@ -234,7 +234,7 @@ def _exp_edge_f64(x: Any) -> Any:
     """e^x where the result may be anything."""
     x = held(x, -746.0, 710.0)
     whole = (x * LOG2_E[0] - OFF_CENTRE + MAGIC_F64) - MAGIC_F64
-    return scaled_twice_f64(_exp_of_rest_f64(reduced_f64(x, whole)), whole)
+    return scaled_twice_f64(exp_of_rest_f64(reduced_f64(x, whole)), whole)
 
 
 @computes("exp", f64)
@@ -243,7 +243,7 @@ def exp_f64(x: Any) -> Any:
     """e^x: e^r of degree 11, 2^k by the exponent."""
     shifted = x * LOG2_E[0] - OFF_CENTRE + MAGIC_F64
     r = reduced_f64(x, shifted - MAGIC_F64)
-    y = scaled_f64(_exp_of_rest_f64(r), shifted)
+    y = scaled_f64(exp_of_rest_f64(r), shifted)
     outside = (absolute(x) > 708.0) | (x != x)
     if any_lane(outside):
         y = select(outside, _exp_edge_f64(x), y)
@@ -254,31 +254,27 @@ def exp_f64(x: Any) -> Any:
 
 
 @kernel
-def _exp2_less_f32(x: Any, whole: Any) -> Any:
-    """Return 2^(x - whole), x - whole from log2 3/4 to log2 3/2.
-
-    Where x is just below log2 3/4 the difference has a bit too many: what it loses is added.
-    """
-    r = x - whole
-    lost = x - (r + whole)
+def _exp2_of_rest_f32(r: Any) -> Any:
+    """Return 2^r, r from -1/2 to 1/2: half of r is exact, and what is left of 2^r - 1 smaller."""
     q = ((EXP2_F32[5] * r + EXP2_F32[4]) * r + EXP2_F32[3]) * r + EXP2_F32[2]
-    return (((q * r + EXP2_F32[1]) * r + EXP2_F32[0]) * r + lost * EXP2_F32[0]) + 1.0
+    q = (q * r + EXP2_F32[1]) * r + EXP2_F32[0]
+    return (q * r + r * 0.5) + 1.0
 
 
 @kernel
 def _exp2_edge_f32(x: Any) -> Any:
     """2^x where the result may be anything."""
     x = held(x, -151.0, 129.0)
-    whole = (x - OFF_CENTRE + MAGIC_F32) - MAGIC_F32
-    return scaled_twice_f32(_exp2_less_f32(x, whole), whole)
+    whole = (x + MAGIC_F32) - MAGIC_F32
+    return scaled_twice_f32(_exp2_of_rest_f32(x - whole), whole)
 
 
 @computes("exp2", f32)
 @kernel
 def exp2_f32(x: Any) -> Any:
-    """2^x: a fraction in a polynomial of degree 6; 2^k by the exponent."""
-    shifted = x - OFF_CENTRE + MAGIC_F32
-    y = scaled_f32(_exp2_less_f32(x, shifted - MAGIC_F32), shifted)
+    """2^x: a fraction, exactly cut off, in a polynomial of degree 6; 2^k by the exponent."""
+    shifted = x + MAGIC_F32
+    y = scaled_f32(_exp2_of_rest_f32(x - (shifted - MAGIC_F32)), shifted)
     outside = (absolute(x) > 126.0) | (x != x)
     if any_lane(outside):
         y = select(outside, _exp2_edge_f32(x), y)
@@ -287,18 +283,19 @@ def exp2_f32(x: Any) -> Any:
 
 @kernel
 def _exp2_of_rest_f64(r: Any) -> Any:
-    """Return 2^r, r from log2 3/4 to log2 3/2."""
+    """Return 2^r, r from -1/2 to 1/2: half of r is exact, and what is left of 2^r - 1 smaller."""
     q = ((EXP2_F64[10] * r + EXP2_F64[9]) * r + EXP2_F64[8]) * r + EXP2_F64[7]
     q = ((q * r + EXP2_F64[6]) * r + EXP2_F64[5]) * r + EXP2_F64[4]
     q = ((q * r + EXP2_F64[3]) * r + EXP2_F64[2]) * r + EXP2_F64[1]
-    return (q * r + EXP2_F64[0]) * r + 1.0
+    q = q * r + EXP2_F64[0]
+    return (q * r + r * 0.5) + 1.0
 
 
 @kernel
 def _exp2_edge_f64(x: Any) -> Any:
     """2^x where the result may be anything."""
     x = held(x, -1076.0, 1025.0)
-    whole = (x - OFF_CENTRE + MAGIC_F64) - MAGIC_F64
+    whole = (x + MAGIC_F64) - MAGIC_F64
     return scaled_twice_f64(_exp2_of_rest_f64(x - whole), whole)
 
 
@@ -306,7 +303,7 @@ def _exp2_edge_f64(x: Any) -> Any:
 @kernel
 def exp2_f64(x: Any) -> Any:
     """2^x: a fraction, exactly cut off, in a polynomial of degree 11; 2^k by the exponent."""
-    shifted = x - OFF_CENTRE + MAGIC_F64
+    shifted = x + MAGIC_F64
     y = scaled_f64(_exp2_of_rest_f64(x - (shifted - MAGIC_F64)), shifted)
     outside = (absolute(x) > 1022.0) | (x != x)
     if any_lane(outside):
