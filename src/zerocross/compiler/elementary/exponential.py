@@ -1,0 +1,481 @@
+"""Exponentials: exp, exp2, exp10, expm1.
+
+x is cut into a whole number k of powers of two and a rest r (W. J. Cody, W. Waite: Software manual
+for the elementary functions, 1980): k is rounded by adding a number so large that its last place is
+1, and k times the logarithm of 2 is taken away in two parts, the first of them exactly. What is left
+is a polynomial in r, and k added to the exponent of its value. The range of r is not centred but
+reaches from 3/4 to 3/2 in the result: where a result lies below 1 its last place counts twice, and
+so r is smaller there.
+
+No step is fused, so the same bits come out everywhere. Coefficients: ``tools/coefficients``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zerocross.compiler.functions import computes
+from zerocross.compiler.kernel import kernel
+from zerocross.compiler.primitives.vector import (
+    absolute,
+    any_lane,
+    bit_cast,
+    f32,
+    f64,
+    i32,
+    i64,
+    select,
+)
+
+__all__ = [
+    "exp2_f32",
+    "exp2_f64",
+    "exp10_f32",
+    "exp10_f64",
+    "exp_f32",
+    "exp_f64",
+    "expm1_f32",
+    "expm1_f64",
+]
+
+#: 1.5 times 2 to the number of a fraction's bits: x + MAGIC has the integer nearest to x in its last
+#: bits, and x + MAGIC - MAGIC is that integer.
+MAGIC_F32 = 12582912.0
+MAGIC_F64 = 6755399441055744.0
+
+#: What is taken away before rounding, so that r reaches from log2(3/4) to log2(3/2).
+OFF_CENTRE = 0.0849609375
+
+ONE_F32 = 0x3F800000
+ONE_F64 = 0x3FF0000000000000
+
+LOG2_E = (1.4426950408889634,)
+LOG2_10 = (3.321928094887362,)
+LN2_F32 = (0.693145751953125, 1.428606765330187e-06)
+LN2_F64 = (0.6931471805592082, 7.371002565167799e-13)
+LOG10_2_F32 = (0.301025390625, 4.605039066518657e-06)
+LOG10_2_F64 = (0.30102999566361177, 3.694239077158931e-13)
+LN10_F32 = (2.3017578125, 0.0008272805134765804)
+LN10_F64 = (2.3025850653648376, 2.7629208037533617e-08)
+EXP_F32 = (
+    0.5000001788139343,
+    0.16666550934314728,
+    0.04165884852409363,
+    0.008363336324691772,
+    0.001456943340599537,
+)
+EXP2_F32 = (
+    0.1931471973657608,
+    0.24022622406482697,
+    0.055503394454717636,
+    0.00962178036570549,
+    0.0013396915746852756,
+    0.00014385211397893727,
+)
+EXP10_F32 = (
+    2.6509501934051514,
+    2.0346672534942627,
+    1.1709966659545898,
+    0.5410974025726318,
+    0.21907655894756317,
+)
+EXPM1_F32 = (
+    0.1666666567325592,
+    0.04166646674275398,
+    0.008333640173077583,
+    0.001393497223034501,
+    0.0001967045245692134,
+)
+EXP_F64 = (
+    0.4999999999999999,
+    0.1666666666666776,
+    0.04166666666668427,
+    0.008333333332409659,
+    0.0013888888885815714,
+    0.00019841272497232092,
+    2.4801575268848615e-05,
+    2.755411687682822e-06,
+    2.75908013478617e-07,
+    2.6457163433926097e-08,
+)
+EXP2_F64 = (
+    0.19314718055994531,
+    0.24022650695910147,
+    0.05550410866482152,
+    0.009618129107587286,
+    0.0013333558146367596,
+    0.0001540353046597687,
+    1.5252733927598297e-05,
+    1.3215430858632275e-06,
+    1.0178005689105643e-07,
+    7.074530055547715e-09,
+    4.465285767131919e-10,
+)
+EXP10_F64 = (
+    2.6509490552391983,
+    2.0346785922936075,
+    1.171255148912829,
+    0.5393829291364405,
+    0.20699584863606588,
+    0.0680893741459389,
+    0.019597686412197255,
+    0.005013345062711355,
+    0.0011558647569996803,
+    0.0002553357914270576,
+)
+EXPM1_F64 = (
+    0.16666666666666677,
+    0.041666666666666644,
+    0.008333333333321258,
+    0.0013888888888893656,
+    0.00019841269887373568,
+    2.480158731870704e-05,
+    2.755724270348077e-06,
+    2.755726704599585e-07,
+    2.5109635627160916e-08,
+    2.092067580374784e-09,
+)
+
+
+# --- e^x -----------------------------------------------------------------------------------
+
+
+@kernel
+def reduced_f32(x: Any, whole: Any) -> Any:
+    """Return x less k times ln 2, for a whole k of at most 9 bits."""
+    return (x - whole * LN2_F32[0]) - whole * LN2_F32[1]
+
+
+@kernel
+def reduced_f64(x: Any, whole: Any) -> Any:
+    """Return x less k times ln 2, for a whole k of at most 12 bits."""
+    return (x - whole * LN2_F64[0]) - whole * LN2_F64[1]
+
+
+@kernel
+def exp_of_rest_f32(r: Any) -> Any:
+    """Return e^r, r from ln 3/4 to ln 3/2."""
+    q = ((EXP_F32[4] * r + EXP_F32[3]) * r + EXP_F32[2]) * r + EXP_F32[1]
+    return (r * r) * (q * r + EXP_F32[0]) + r + 1.0
+
+
+@kernel
+def exp_of_rest_f64(r: Any) -> Any:
+    """Return e^r, r from ln 3/4 to ln 3/2."""
+    q = ((EXP_F64[9] * r + EXP_F64[8]) * r + EXP_F64[7]) * r + EXP_F64[6]
+    q = ((q * r + EXP_F64[5]) * r + EXP_F64[4]) * r + EXP_F64[3]
+    q = (q * r + EXP_F64[2]) * r + EXP_F64[1]
+    return (r * r) * (q * r + EXP_F64[0]) + r + 1.0
+
+
+@kernel
+def scaled_f32(y: Any, shifted: Any) -> Any:
+    """Return y times 2^k, k in the last bits of a number moved by MAGIC; both normal."""
+    return bit_cast(f32, bit_cast(i32, y) + (bit_cast(i32, shifted) << 23))
+
+
+@kernel
+def scaled_f64(y: Any, shifted: Any) -> Any:
+    """Return y times 2^k, k in the last bits of a number moved by MAGIC; both normal."""
+    return bit_cast(f64, bit_cast(i64, y) + (bit_cast(i64, shifted) << 52))
+
+
+@kernel
+def scaled_twice_f32(y: Any, whole: Any) -> Any:
+    """Return y times 2^k, rounded once: infinite, zero and denormal too, k below 2^8."""
+    first = bit_cast(i32, whole * 0.5 + MAGIC_F32)
+    second = bit_cast(i32, whole - (bit_cast(f32, first) - MAGIC_F32) + MAGIC_F32)
+    return y * bit_cast(f32, (first << 23) + ONE_F32) * bit_cast(f32, (second << 23) + ONE_F32)
+
+
+@kernel
+def scaled_twice_f64(y: Any, whole: Any) -> Any:
+    """Return y times 2^k, rounded once: infinite, zero and denormal too, k below 2^11."""
+    first = bit_cast(i64, whole * 0.5 + MAGIC_F64)
+    second = bit_cast(i64, whole - (bit_cast(f64, first) - MAGIC_F64) + MAGIC_F64)
+    return y * bit_cast(f64, (first << 52) + ONE_F64) * bit_cast(f64, (second << 52) + ONE_F64)
+
+
+@kernel
+def held(x: Any, low: Any, high: Any) -> Any:
+    """Return x within limits; NaN stays."""
+    return select(x > high, high, select(x < low, low, x))
+
+
+@kernel
+def held_above(x: Any, low: Any) -> Any:
+    """Return x, or a limit where that is larger; NaN stays."""
+    return select(x < low, low, x)
+
+
+@kernel
+def _exp_edge_f32(x: Any) -> Any:
+    """e^x where the result or NaN may be anything."""
+    x = held(x, -105.0, 90.0)
+    whole = (x * LOG2_E[0] - OFF_CENTRE + MAGIC_F32) - MAGIC_F32
+    return scaled_twice_f32(exp_of_rest_f32(reduced_f32(x, whole)), whole)
+
+
+@computes("exp", f32)
+@kernel
+def exp_f32(x: Any) -> Any:
+    """e^x: e^r of degree 6 in float32, 2^k by the exponent."""
+    shifted = x * LOG2_E[0] - OFF_CENTRE + MAGIC_F32
+    r = reduced_f32(x, shifted - MAGIC_F32)
+    y = scaled_f32(exp_of_rest_f32(r), shifted)
+    outside = (absolute(x) > 87.0) | (x != x)
+    if any_lane(outside):
+        y = select(outside, _exp_edge_f32(x), y)
+    return y
+
+
+@kernel
+def _exp_edge_f64(x: Any) -> Any:
+    """e^x where the result may be anything."""
+    x = held(x, -746.0, 710.0)
+    whole = (x * LOG2_E[0] - OFF_CENTRE + MAGIC_F64) - MAGIC_F64
+    return scaled_twice_f64(exp_of_rest_f64(reduced_f64(x, whole)), whole)
+
+
+@computes("exp", f64)
+@kernel
+def exp_f64(x: Any) -> Any:
+    """e^x: e^r of degree 11, 2^k by the exponent."""
+    shifted = x * LOG2_E[0] - OFF_CENTRE + MAGIC_F64
+    r = reduced_f64(x, shifted - MAGIC_F64)
+    y = scaled_f64(exp_of_rest_f64(r), shifted)
+    outside = (absolute(x) > 708.0) | (x != x)
+    if any_lane(outside):
+        y = select(outside, _exp_edge_f64(x), y)
+    return y
+
+
+# --- 2^x -----------------------------------------------------------------------------------
+
+
+@kernel
+def _exp2_of_rest_f32(r: Any) -> Any:
+    """Return 2^r, r from -1/2 to 1/2: half of r is exact, and what is left of 2^r - 1 smaller."""
+    q = ((EXP2_F32[5] * r + EXP2_F32[4]) * r + EXP2_F32[3]) * r + EXP2_F32[2]
+    q = (q * r + EXP2_F32[1]) * r + EXP2_F32[0]
+    return (q * r + r * 0.5) + 1.0
+
+
+@kernel
+def _exp2_edge_f32(x: Any) -> Any:
+    """2^x where the result may be anything."""
+    x = held(x, -151.0, 129.0)
+    whole = (x + MAGIC_F32) - MAGIC_F32
+    return scaled_twice_f32(_exp2_of_rest_f32(x - whole), whole)
+
+
+@computes("exp2", f32)
+@kernel
+def exp2_f32(x: Any) -> Any:
+    """2^x: a fraction, exactly cut off, in a polynomial of degree 6; 2^k by the exponent."""
+    shifted = x + MAGIC_F32
+    y = scaled_f32(_exp2_of_rest_f32(x - (shifted - MAGIC_F32)), shifted)
+    outside = (absolute(x) > 126.0) | (x != x)
+    if any_lane(outside):
+        y = select(outside, _exp2_edge_f32(x), y)
+    return y
+
+
+@kernel
+def _exp2_of_rest_f64(r: Any) -> Any:
+    """Return 2^r, r from -1/2 to 1/2: half of r is exact, and what is left of 2^r - 1 smaller."""
+    q = ((EXP2_F64[10] * r + EXP2_F64[9]) * r + EXP2_F64[8]) * r + EXP2_F64[7]
+    q = ((q * r + EXP2_F64[6]) * r + EXP2_F64[5]) * r + EXP2_F64[4]
+    q = ((q * r + EXP2_F64[3]) * r + EXP2_F64[2]) * r + EXP2_F64[1]
+    q = q * r + EXP2_F64[0]
+    return (q * r + r * 0.5) + 1.0
+
+
+@kernel
+def _exp2_edge_f64(x: Any) -> Any:
+    """2^x where the result may be anything."""
+    x = held(x, -1076.0, 1025.0)
+    whole = (x + MAGIC_F64) - MAGIC_F64
+    return scaled_twice_f64(_exp2_of_rest_f64(x - whole), whole)
+
+
+@computes("exp2", f64)
+@kernel
+def exp2_f64(x: Any) -> Any:
+    """2^x: a fraction, exactly cut off, in a polynomial of degree 11; 2^k by the exponent."""
+    shifted = x + MAGIC_F64
+    y = scaled_f64(_exp2_of_rest_f64(x - (shifted - MAGIC_F64)), shifted)
+    outside = (absolute(x) > 1022.0) | (x != x)
+    if any_lane(outside):
+        y = select(outside, _exp2_edge_f64(x), y)
+    return y
+
+
+# --- 10^x ----------------------------------------------------------------------------------
+
+
+@kernel
+def _exp10_less_f32(x: Any, whole: Any) -> Any:
+    """Return 10^(x - whole log10 2): the upper half of the rest's bits times ln 10 is exact."""
+    near = x - whole * LOG10_2_F32[0]
+    far = whole * LOG10_2_F32[1]
+    r = near - far
+    upper = bit_cast(f32, bit_cast(i32, r) & -4096)
+    q = ((EXP10_F32[4] * r + EXP10_F32[3]) * r + EXP10_F32[2]) * r + EXP10_F32[1]
+    q = (r * r) * (q * r + EXP10_F32[0]) + r * LN10_F32[1]
+    large = upper * LN10_F32[0]
+    total = large + 1.0
+    return total + ((large - (total - 1.0)) + (q + ((near - upper) - far) * LN10_F32[0]))
+
+
+@kernel
+def _exp10_edge_f32(x: Any) -> Any:
+    """10^x where the result may be anything."""
+    x = held(x, -46.0, 39.0)
+    whole = (x * LOG2_10[0] - OFF_CENTRE + MAGIC_F32) - MAGIC_F32
+    return scaled_twice_f32(_exp10_less_f32(x, whole), whole)
+
+
+@computes("exp10", f32)
+@kernel
+def exp10_f32(x: Any) -> Any:
+    """10^x: 10^r of degree 6, its first term in two parts (T. J. Dekker, 1971)."""
+    shifted = x * LOG2_10[0] - OFF_CENTRE + MAGIC_F32
+    y = scaled_f32(_exp10_less_f32(x, shifted - MAGIC_F32), shifted)
+    outside = (absolute(x) > 37.5) | (x != x)
+    if any_lane(outside):
+        y = select(outside, _exp10_edge_f32(x), y)
+    return y
+
+
+@kernel
+def _exp10_of_rest_f64(r: Any) -> Any:
+    """Return 10^r, r from log10 3/4 to log10 3/2."""
+    q = ((EXP10_F64[9] * r + EXP10_F64[8]) * r + EXP10_F64[7]) * r + EXP10_F64[6]
+    q = ((q * r + EXP10_F64[5]) * r + EXP10_F64[4]) * r + EXP10_F64[3]
+    q = ((q * r + EXP10_F64[2]) * r + EXP10_F64[1]) * r + EXP10_F64[0]
+    return ((r * r) * q + r * LN10_F64[1]) + r * LN10_F64[0] + 1.0
+
+
+@kernel
+def _reduced_exp10_f64(x: Any, whole: Any) -> Any:
+    """Return x less k times log10 2."""
+    return (x - whole * LOG10_2_F64[0]) - whole * LOG10_2_F64[1]
+
+
+@kernel
+def _exp10_edge_f64(x: Any) -> Any:
+    """10^x where the result may be anything."""
+    x = held(x, -324.0, 309.0)
+    whole = (x * LOG2_10[0] - OFF_CENTRE + MAGIC_F64) - MAGIC_F64
+    return scaled_twice_f64(_exp10_of_rest_f64(_reduced_exp10_f64(x, whole)), whole)
+
+
+@computes("exp10", f64)
+@kernel
+def exp10_f64(x: Any) -> Any:
+    """10^x: 10^r of degree 11, 2^k by the exponent."""
+    shifted = x * LOG2_10[0] - OFF_CENTRE + MAGIC_F64
+    r = _reduced_exp10_f64(x, shifted - MAGIC_F64)
+    y = scaled_f64(_exp10_of_rest_f64(r), shifted)
+    outside = (absolute(x) > 307.0) | (x != x)
+    if any_lane(outside):
+        y = select(outside, _exp10_edge_f64(x), y)
+    return y
+
+
+# --- e^x - 1 -------------------------------------------------------------------------------
+
+
+@kernel
+def above_line_f32(r: Any) -> Any:
+    """Return e^r - 1 - r, r between -ln 2 / 2 and ln 2 / 2."""
+    half = r * r * 0.5
+    q = ((EXPM1_F32[4] * r + EXPM1_F32[3]) * r + EXPM1_F32[2]) * r + EXPM1_F32[1]
+    return half + half * ((q * r + EXPM1_F32[0]) * (r + r))
+
+
+@kernel
+def above_line_f64(r: Any) -> Any:
+    """Return e^r - 1 - r, r between -ln 2 / 2 and ln 2 / 2."""
+    half = r * r * 0.5
+    q = ((EXPM1_F64[9] * r + EXPM1_F64[8]) * r + EXPM1_F64[7]) * r + EXPM1_F64[6]
+    q = ((q * r + EXPM1_F64[5]) * r + EXPM1_F64[4]) * r + EXPM1_F64[3]
+    q = ((q * r + EXPM1_F64[2]) * r + EXPM1_F64[1]) * r + EXPM1_F64[0]
+    return half + half * (q * (r + r))
+
+
+@kernel
+def _expm1_edge_f32(x: Any) -> Any:
+    """e^x - 1 of a large x or NaN: halved, so that 2^k does not overflow before the result."""
+    x = held(x, -20.0, 89.0)
+    shifted = x * LOG2_E[0] + MAGIC_F32
+    whole = shifted - MAGIC_F32
+    near = x - whole * LN2_F32[0]
+    far = whole * LN2_F32[1]
+    r = near - far
+    scale = bit_cast(f32, (bit_cast(i32, shifted - 2.0) << 23) + ONE_F32)
+    small = (above_line_f32(r) + ((near - r) - far)) * scale - 0.25
+    total = scale + r * scale
+    return (total + ((r * scale - (total - scale)) + small)) * 4.0
+
+
+@computes("expm1", f32)
+@kernel
+def expm1_f32(x: Any) -> Any:
+    """e^x - 1: 2^k (e^r - 1) + (2^k - 1), what its sums lose kept in numbers of their own."""
+    bounded = held_above(x, -20.0)
+    shifted = bounded * LOG2_E[0] + MAGIC_F32
+    whole = shifted - MAGIC_F32
+    near = bounded - whole * LN2_F32[0]
+    far = whole * LN2_F32[1]
+    r = near - far
+    scale = bit_cast(f32, (bit_cast(i32, shifted) << 23) + ONE_F32)
+    line = r * scale
+    base = 1.0 - scale
+    total = line - base
+    # Subtracted, never added, so that -0 stays -0.
+    lost = (total + base) - line
+    y = total - (lost - (above_line_f32(r) + ((near - r) - far)) * scale)
+    outside = (x > 16.0) | (x != x)
+    if any_lane(outside):
+        y = select(outside, _expm1_edge_f32(x), y)
+    return y
+
+
+@kernel
+def _expm1_edge_f64(x: Any) -> Any:
+    """e^x - 1 of a large x or NaN: halved, so that 2^k does not overflow before the result."""
+    x = held(x, -40.0, 710.0)
+    shifted = x * LOG2_E[0] + MAGIC_F64
+    whole = shifted - MAGIC_F64
+    near = x - whole * LN2_F64[0]
+    far = whole * LN2_F64[1]
+    r = near - far
+    scale = bit_cast(f64, (bit_cast(i64, shifted - 2.0) << 52) + ONE_F64)
+    small = (above_line_f64(r) + ((near - r) - far)) * scale - 0.25
+    total = scale + r * scale
+    return (total + ((r * scale - (total - scale)) + small)) * 4.0
+
+
+@computes("expm1", f64)
+@kernel
+def expm1_f64(x: Any) -> Any:
+    """e^x - 1: 2^k (e^r - 1) + (2^k - 1), what its sums lose kept in numbers of their own."""
+    bounded = held_above(x, -40.0)
+    shifted = bounded * LOG2_E[0] + MAGIC_F64
+    whole = shifted - MAGIC_F64
+    near = bounded - whole * LN2_F64[0]
+    far = whole * LN2_F64[1]
+    r = near - far
+    scale = bit_cast(f64, (bit_cast(i64, shifted) << 52) + ONE_F64)
+    line = r * scale
+    base = 1.0 - scale
+    total = line - base
+    # Subtracted, never added, so that -0 stays -0.
+    lost = (total + base) - line
+    y = total - (lost - (above_line_f64(r) + ((near - r) - far)) * scale)
+    outside = (x > 36.0) | (x != x)
+    if any_lane(outside):
+        y = select(outside, _expm1_edge_f64(x), y)
+    return y
