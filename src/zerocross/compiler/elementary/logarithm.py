@@ -43,61 +43,21 @@ __all__ = [
     "log_f64",
 ]
 
-LOG_F32 = (
-    -0.49999988079071045,
-    0.33333325386047363,
-    -0.25001582503318787,
-    0.2000197321176529,
-    -0.16609083116054535,
-    0.14181825518608093,
-    -0.13242988288402557,
-    0.1290443241596222,
-    -0.07621777802705765,
-)
-LOG2_F32 = (
-    -0.7213473320007324,
-    0.4808982312679291,
-    -0.36069658398628235,
-    0.2885674834251404,
-    -0.23961840569972992,
-    0.2046004831790924,
-    -0.19105592370033264,
-    0.18617162108421326,
-    -0.10995900630950928,
-)
-LOG10_F32 = (
-    -0.21714718639850616,
-    0.14476479589939117,
-    -0.10858049243688583,
-    0.08686746656894684,
-    -0.07213232666254044,
-    0.06159088388085365,
-    -0.05751356482505798,
-    0.056043241173028946,
-    -0.03310095891356468,
-)
+LOG_F32 = (0.3333335518836975, -0.2500085234642029, 0.1999976634979248, -0.16621315479278564, 0.14228099584579468, -0.13203458487987518, 0.12615187466144562, -0.07353802770376205,)
+LOG2_F32 = (-0.057304952293634415, -0.7213475108146667, 0.4808956980705261, -0.3606727719306946, 0.2887217104434967, -0.24057671427726746, 0.2016618698835373, -0.17670002579689026, 0.20337361097335815, -0.18218156695365906,)
+LOG10_F32 = (0.059294480830430984, -0.21714718639850616, 0.1447649896144867, -0.1085808202624321, 0.08685902506113052, -0.07211995124816895, 0.061720769852399826, -0.05772604048252106, 0.05538356676697731, -0.03185524418950081,)
 LN2_F32 = (0.693145751953125, 1.428606765330187e-06)
 LOG10_2_F32 = (0.30103302001953125, -3.024355464731343e-06)
-LOG2_E_F32 = (1.44287109375, -0.00017605285393074155)
-LOG10_E_F32 = (0.434326171875, -3.168997136526741e-05)
 
-LOG_F64 = (
-    0.6666666666666734,
-    0.3999999999941705,
-    0.28571428741890564,
-    0.22222198621895325,
-    0.1818356188949341,
-    0.15314110855664873,
-    0.14795363981209442,
-)
+LOG_F64 = (0.6666666666666734, 0.3999999999941705, 0.28571428741890564, 0.22222198621895325, 0.1818356188949341, 0.15314110855664873, 0.14795363981209442,)
 LN2_F64 = (0.6931471805601177, -1.7239444525614835e-13)
 LOG10_2_F64 = (0.3010299956640665, -8.532344317057107e-14)
 LOG2_E_F64 = (1.4426950514316559, -1.0542692476429138e-08)
 LOG10_E_F64 = (0.4342944845557213, -2.6524694553078553e-09)
 
-# Bits of float32: sqrt(1/2), the exponent with the sign, what 12 leading bits leave.
-_ROOT_F32, _EXPONENT_F32, _FIRST_F32 = 0x3F3504F3, -0x00800000, -0x1000
-_ONE_F32 = 0x3F800000
+# Bits of float32: sqrt(1/2), 2/3, 1, the exponent with the sign, the sign.
+_ROOT_F32, _TWO_THIRDS_F32, _ONE_F32 = 0x3F3504F3, 0x3F2AAAAB, 0x3F800000
+_EXPONENT_F32, _SIGN_F32 = -0x00800000, -0x80000000
 # Added to bits, it sorts what is neither positive nor normal nor finite to the top.
 _TO_TOP_F32, _TOP_F32 = 0x7F800000, -0x01000000
 _LEAST_F32, _LEAST_F64 = 2.0**-126, 2.0**-1022
@@ -113,51 +73,52 @@ _ONE_F64 = 0x3FF0000000000000
 
 
 @kernel
-def _exponent_f32(bits: Any) -> Any:
-    """Return k of 2^k (1 + t), shifted to the exponent's place."""
-    return (bits - _ROOT_F32) & _EXPONENT_F32
+def _split_f32(bits: Any, least: Any) -> Any:
+    """Return k, t, and the bits that k adds, of 2^k (1 + t) where 1 + t is not below `least`."""
+    power = (bits - least) & _EXPONENT_F32
+    return convert(f32, power >> 23), bit_cast(f32, bits - power) - 1.0, power
 
 
 @kernel
-def _polynomial_f32(t: Any, c: Any) -> Any:
-    """Return the polynomial of nine coefficients."""
-    p = ((t * c[8] + c[7]) * t + c[6]) * t + c[5]
-    return ((((p * t + c[4]) * t + c[3]) * t + c[2]) * t + c[1]) * t + c[0]
+def _eight_f32(t: Any, z: Any, c: Any, i: int) -> Any:
+    """Return the polynomial of eight coefficients from the i-th on, two at a time; z is t t."""
+    p = ((c[i + 6] + c[i + 7] * t) * z + (c[i + 4] + c[i + 5] * t)) * z
+    return (p + (c[i + 2] + c[i + 3] * t)) * z + (c[i] + c[i + 1] * t)
+
+
+@kernel
+def _rest_f32(t: Any) -> Any:
+    """Return log(1 + t) - t; half the square is exact, and by far the largest term."""
+    z = t * t
+    return z * (t * _eight_f32(t, z, LOG_F32, 0)) - z * 0.5
 
 
 @kernel
 def _log_f32(bits: Any) -> Any:
-    power = _exponent_f32(bits)
-    k = convert(f32, power >> 23)
-    t = bit_cast(f32, bits - power) - 1.0
-    rest = t * t * _polynomial_f32(t, LOG_F32)
+    k, t, _ = _split_f32(bits, _ROOT_F32)
     high = k * LN2_F32[0]
     total = high + t
-    return total + (((t - (total - high)) + k * LN2_F32[1]) + rest)
-
-
-@kernel
-def _scaled_f32(bits: Any, unit: Any, factor: Any, coefficients: Any) -> Any:
-    """Return a logarithm to a base: of 2 (``unit``), of e (``factor``), in two parts each."""
-    power = _exponent_f32(bits)
-    k = convert(f32, power >> 23)
-    t = bit_cast(f32, bits - power) - 1.0
-    first = bit_cast(f32, bit_cast(i32, t) & _FIRST_F32)
-    rest = t * t * _polynomial_f32(t, coefficients)
-    rest = rest + (t * factor[1] + (t - first) * factor[0])
-    high, low = k * unit[0], first * factor[0]
-    total = high + low
-    return total + (((low - (total - high)) + k * unit[1]) + rest)
+    return total + (((t - (total - high)) + k * LN2_F32[1]) + _rest_f32(t))
 
 
 @kernel
 def _log2_f32(bits: Any) -> Any:
-    return _scaled_f32(bits, (1.0, 0.0), LOG2_E_F32, LOG2_F32)
+    k, t, _ = _split_f32(bits, _TWO_THIRDS_F32)
+    z = t * t
+    first = t * 1.5
+    total = k + first
+    rest = z * (LOG2_F32[1] + 0.5 + t * _eight_f32(t, z, LOG2_F32, 2)) + t * LOG2_F32[0]
+    return total + (((first - (total - k)) + rest) - z * 0.5)
 
 
 @kernel
 def _log10_f32(bits: Any) -> Any:
-    return _scaled_f32(bits, LOG10_2_F32, LOG10_E_F32, LOG10_F32)
+    k, t, _ = _split_f32(bits, _ROOT_F32)
+    z = t * t
+    first, high = t * 0.375, k * LOG10_2_F32[0]
+    total = high + first
+    p = _eight_f32(t, z, LOG10_F32, 2) * z + (LOG10_F32[0] + LOG10_F32[1] * t)
+    return total + ((first - (total - high)) + (k * LOG10_2_F32[1] + t * p))
 
 
 @kernel
@@ -220,22 +181,15 @@ def log10_f32(x: Any) -> Any:
 def _log1p_f32(x: Any) -> Any:
     """Return log(1 + x) for x above -1, below 2^100: what 1 + x loses is added to t."""
     one = x * 0.0 + 1.0
-    larger = maximum(x, one)
-    smaller = minimum(x, one)
-    total = larger + smaller
-    lost = smaller - (total - larger)
-    bits = bit_cast(i32, total)
-    power = _exponent_f32(bits)
-    k = convert(f32, power >> 23)
-    first = bit_cast(f32, bits - power) - 1.0
-    lost = lost * bit_cast(f32, _ONE_F32 - power)
-    t = first + lost
-    rest = t * t * _polynomial_f32(t, LOG_F32)
+    larger, smaller = maximum(x, one), minimum(x, one)
+    sum_ = larger + smaller
+    k, first, power = _split_f32(bit_cast(i32, sum_), _ROOT_F32)
+    lost = (smaller - (sum_ - larger)) * bit_cast(f32, _ONE_F32 - power)
     high = k * LN2_F32[0]
     total = high + first
-    rest = (first - (total - high)) + (k * LN2_F32[1] + (lost + rest))
-    y = bit_cast(i32, total + rest)
-    return bit_cast(f32, y | (bit_cast(i32, x) & (-1 << 31)))
+    low = ((first - (total - high)) + k * LN2_F32[1]) + lost
+    y = total + (low + _rest_f32(first + lost))
+    return bit_cast(f32, bit_cast(i32, y) | (bit_cast(i32, x) & _SIGN_F32))
 
 
 @computes("log1p", f32)
