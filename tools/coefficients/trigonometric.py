@@ -21,12 +21,11 @@ def coefficients() -> dict[str, list[float]]:
     with mpmath.workdps(500):
         return {
             "trigonometric.SIN_F32": _sine_of_half_turns(5),
-            "trigonometric.TAN_F32_BELOW": _tangent_below(),
-            "trigonometric.TAN_F32": _tangent_above(),
+            "trigonometric.TAN_F32": _tangent(7, np.float32),
             "trigonometric.SIN_F64": _sine(8),
             "trigonometric.TAN_F64": _tangent(15),
             "reduction.INVERSE_PI_F32": _parts(1 / mpmath.pi, (29, 53)),
-            "reduction.INVERSE_HALF_PI_F32": _parts(2 / mpmath.pi, (29, 53)),
+            "reduction.HALF_PI_F32": _parts(mpmath.pi / 2, (16, 16, 24)),
             "reduction.PI_F64": _parts(mpmath.pi, (32, 53)),
             "reduction.PI_PARTS": _parts(mpmath.pi, (26, 27, 53)),
             "reduction.INVERSE_PI": _words(1 / mpmath.pi),
@@ -71,34 +70,20 @@ def _sine_of_half_turns(count: int) -> list[float]:
     return _fit(lambda f: mpmath.sin(mpmath.pi * f) / f, mpmath.pi, mpmath.mpf(0.501), count)
 
 
-def _tangent_below() -> list[float]:
-    """Return the denominator of tan(pi f / 2): Padé's [5/4], without the leading 1."""
-    square = (mpmath.pi / 2) ** 2
-    return [float(-square * 4 / 9), float(square**2 / 63)]
-
-
-def _tangent_above() -> list[float]:
-    """Return tan(pi f / 2) / f times the denominator."""
-    first, second = (mpmath.mpf(c) for c in _tangent_below())
-
-    def above(f: Any) -> Any:
-        below = 1 + first * f**2 + second * f**4
-        return mpmath.tan(mpmath.pi * f / 2) / f * below
-
-    return _fit(above, mpmath.pi / 2, mpmath.mpf(0.501), 3)
-
-
 def _sine(count: int) -> list[float]:
-    """Return (sin(x) / x - 1) / x^2."""
-    return _least_of_sum(mpmath.sin, mpmath.pi / 2, -mpmath.mpf(1) / 6, count)
+    """Return (1 - sin(x) / x) / x^2."""
+    negative = _least_of_sum(mpmath.sin, mpmath.pi / 2, -mpmath.mpf(1) / 6, count, np.float64)
+    return [-c for c in negative]
 
 
-def _tangent(count: int) -> list[float]:
+def _tangent(count: int, dtype: Any = np.float64) -> list[float]:
     """Return (tan(x) / x - 1) / x^2."""
-    return _least_of_sum(mpmath.tan, mpmath.pi / 4, mpmath.mpf(1) / 3, count)
+    return _least_of_sum(mpmath.tan, mpmath.pi / 4, mpmath.mpf(1) / 3, count, dtype)
 
 
-def _least_of_sum(function: Any, high: Any, at_zero: Any, count: int) -> list[float]:
+def _least_of_sum(
+    function: Any, high: Any, at_zero: Any, count: int, dtype: Any
+) -> list[float]:
     """Return P so that ``x + x^3 P(x^2)`` has the least relative error up to `high`."""
 
     def part(square: Any) -> Any:
@@ -112,6 +97,6 @@ def _least_of_sum(function: Any, high: Any, at_zero: Any, count: int) -> list[fl
         return square / (function(mpmath.sqrt(square)) / mpmath.sqrt(square)) if square else 0
 
     low = mpmath.mpf(10) ** -4
-    found, error = minimax_rounded(part, low, high**2, range(count), weight)
+    found, error = minimax_rounded(part, low, high**2, range(count), weight, dtype)
     print(count, error)
     return found

@@ -21,25 +21,33 @@ from zerocross.compiler.kernel import kernel
 from zerocross.compiler.primitives.vector import bit_cast, convert, f32, f64, gather, i32, i64, select
 
 __all__ = [
-    "INVERSE_HALF_PI_F32",
+    "HALF_PI_F32",
     "INVERSE_PI_F32",
     "LIMIT_F32",
     "LIMIT_F64",
+    "LIMIT_TAN_F32",
     "MAGIC",
+    "MAGIC_F32",
     "huge_f32",
     "huge_f64",
 ]
 
 #: Added and subtracted: rounds a float64 to an integer.
 MAGIC = 1.5 * 2.0**52
+#: Added and subtracted: rounds a float32 to an integer.
+MAGIC_F32 = np.float32(1.5 * 2.0**23)
 #: Added and subtracted: rounds a float64 to an even integer.
 _MAGIC_EVEN = 1.5 * 2.0**53
 
-#: 1 / pi and 2 / pi in two parts; a product of the first with a float32 is exact.
+#: 1 / pi in two parts; a product of the first with a float32 is exact.
 INVERSE_PI_F32 = (0.3183098863810301, -1.972394111648692e-10)
-INVERSE_HALF_PI_F32 = (0.6366197727620602, -3.944788223297384e-10)
 #: Up to here float32 do not need the bits of 1 / pi.
 LIMIT_F32 = np.float32(2.0**21)
+
+#: pi / 2 in float32; products of the first two with a whole number up to 2^8 are exact.
+HALF_PI_F32 = (1.57080078125, -4.454399459064007e-06, -5.564431554416771e-11)
+#: Up to here the tangent of float32 is reduced by these.
+LIMIT_TAN_F32 = np.float32(400.0)
 
 #: pi in two parts; a product of the first with a whole number (or with a half more) up to 2^20 is
 #: exact.
@@ -168,8 +176,8 @@ def huge_f64(x: Any, doubling: int, half: float) -> Any:
 
     Returns
     -------
-    rest, low : vectors of float64
-        The rest is their sum, from -pi / 2 to pi / 2 (half of that), exact to 2^-104 of it.
+    rest, excess : vectors of float64
+        What is left is their difference, from -pi / 2 to pi / 2 (half of that).
     count : vector of int64
         Its lowest bit tells odd multiples from even ones.
 
@@ -202,7 +210,7 @@ def huge_f64(x: Any, doubling: int, half: float) -> Any:
     low = ((low_1 + low_2) + (low_3 + low_4)) + last
     high, low = _add(high, low)
     rest, low = _times_pi(high, low)
-    return (rest * 0.5**doubling, low * 0.5**doubling, bit_cast(i64, magic))
+    return rest * 0.5**doubling, low * -(0.5**doubling), bit_cast(i64, magic)
 
 
 @kernel

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler.elementary.reduction import (
-    INVERSE_HALF_PI_F32,
+    HALF_PI_F32,
     INVERSE_PI_F32,
     LIMIT_F32,
     LIMIT_F64,
+    LIMIT_TAN_F32,
     MAGIC,
+    MAGIC_F32,
     PI_F64,
     huge_f32,
     huge_f64,
@@ -28,6 +30,7 @@ from zerocross.compiler.primitives.vector import (
     convert,
     f32,
     f64,
+    i32,
     i64,
     select,
 )
@@ -42,19 +45,26 @@ SIN_F32 = (
     -0.5982338468927172,
     0.07754208084399428,
 )
-#: tan(pi f / 2) / f as a quotient of polynomials of f^2; the one below begins with 1.
-TAN_F32 = (1.5707963289151063, -0.43064283756077804, 0.010120375271768659)
-TAN_F32_BELOW = (-1.096622711232151, 0.09663600300992305)
-#: (sin(x) / x - 1) / x^2 as a polynomial of x^2.
+#: (tan(x) / x - 1) / x^2 as a polynomial of x^2, in float32.
+TAN_F32 = (
+    0.33333349227905273,
+    0.13332675397396088,
+    0.05405891314148903,
+    0.02128620818257332,
+    0.010827405378222466,
+    9.841470455285162e-05,
+    0.004372515715658665,
+)
+#: (1 - sin(x) / x) / x^2 as a polynomial of x^2.
 SIN_F64 = (
-    -0.16666666666666666,
-    0.008333333333333207,
-    -0.0001984126984121248,
-    2.7557319211569482e-06,
-    -2.5052106904422926e-08,
-    1.60589410021336e-10,
-    -7.643019354169854e-13,
-    2.7214191178684853e-15,
+    0.16666666666666666,
+    -0.008333333333333207,
+    0.0001984126984121248,
+    -2.7557319211569482e-06,
+    2.5052106904422926e-08,
+    -1.60589410021336e-10,
+    7.643019354169854e-13,
+    -2.7214191178684853e-15,
 )
 #: (tan(x) / x - 1) / x^2 as a polynomial of x^2.
 TAN_F64 = (
@@ -77,6 +87,7 @@ TAN_F64 = (
 
 _INFINITY = float("inf")
 _INFINITY_F32 = np.float32(_INFINITY)
+_INVERSE_HALF_PI = np.float32(INVERSE_PI_F32[0] * 2.0)
 #: By how much less than its argument a rest may be before the usual reduction is not exact enough.
 _CANCELLED = 2.0**-29
 
@@ -138,32 +149,41 @@ def cos_f32(x: Any) -> Any:
 
 
 @kernel
-def _tangent_of_quarter_turns(f: Any, count: Any) -> Any:
-    """Return ``tan(pi f / 2)``, or -1 divided by it where a count is odd, as float32."""
-    square = f * f
-    above = ((square * TAN_F32[2] + TAN_F32[1]) * square + TAN_F32[0]) * f
-    below = (square * TAN_F32_BELOW[1] + TAN_F32_BELOW[0]) * square + 1.0
-    odd = (count & 1) != 0
-    # Their own roundings and that of the quotient: 1.5 ulp.
-    return convert(f32, select(odd, -below, above)) / convert(f32, select(odd, above, below))
+def _tangent_f32(x: Any, excess: Any, count: Any) -> Any:
+    """Return the tangent of a difference up to pi / 4, or -1 divided by it where a count is odd."""
+    square = x * x
+    p = square * TAN_F32[6] + TAN_F32[5]
+    p = p * square + TAN_F32[4]
+    p = p * square + TAN_F32[3]
+    p = p * square + TAN_F32[2]
+    p = p * square + TAN_F32[1]
+    p = p * square + TAN_F32[0]
+    y = x + ((x * square) * p - excess)
+    return select((count & 1) != 0, np.float32(-1.0) / y, y)
 
 
 @kernel
 def _tan_huge_f32(x: Any) -> Any:
-    f, count = huge_f32(x, 1, 0.0)
-    return select(absolute(x) < _INFINITY_F32, _tangent_of_quarter_turns(f, count), x - x)
+    quarters, count = huge_f32(x, 1, 0.0)
+    rest = quarters * (PI_F64[0] * 0.5)
+    near = convert(f32, rest)
+    excess = convert(f32, convert(f64, near) - rest)
+    y = _tangent_f32(near, excess, convert(i32, count))
+    return select(absolute(x) < _INFINITY_F32, y, x - x)
 
 
 @computes("tan", f32)
 @kernel
 def tan_f32(x: Any) -> Any:
-    """Tangent: 2 x / pi less the nearest integer, then a quotient after H. Padé, [5/4]."""
-    wide = convert(f64, x)
-    turns = wide * INVERSE_HALF_PI_F32[0]
-    magic = turns + MAGIC
-    f = (turns - (magic - MAGIC)) + wide * INVERSE_HALF_PI_F32[1]
-    y = _tangent_of_quarter_turns(f, bit_cast(i64, magic))
-    huge = absolute(x) > LIMIT_F32
+    """Tangent: of x less a multiple of pi / 2, an odd polynomial of degree 13."""
+    magic = x * _INVERSE_HALF_PI + MAGIC_F32
+    turns = magic - MAGIC_F32
+    high = x - turns * HALF_PI_F32[0]
+    part = turns * HALF_PI_F32[1]
+    rest = high - part
+    excess = ((rest - high) + part) + turns * HALF_PI_F32[2]
+    y = _tangent_f32(rest, excess, bit_cast(i32, magic))
+    huge = absolute(x) > LIMIT_TAN_F32
     if any_lane(huge):
         y = select(huge, _tan_huge_f32(x), y)
     return y
@@ -173,8 +193,8 @@ def tan_f32(x: Any) -> Any:
 
 
 @kernel
-def _sine(x: Any, low: Any, count: Any) -> Any:
-    """Return the sine of a sum up to pi / 2, or less that where a count is odd."""
+def _sine(x: Any, excess: Any, count: Any) -> Any:
+    """Return the sine of a difference up to pi / 2, or less that where a count is odd."""
     square = x * x
     p = square * SIN_F64[7] + SIN_F64[6]
     p = p * square + SIN_F64[5]
@@ -183,26 +203,26 @@ def _sine(x: Any, low: Any, count: Any) -> Any:
     p = p * square + SIN_F64[2]
     p = p * square + SIN_F64[1]
     p = p * square + SIN_F64[0]
-    y = x + ((x * square) * p + low * (1.0 - square * 0.5))
+    y = x - ((x * square) * p + excess * (1.0 - square * 0.5))
     return bit_cast(f64, bit_cast(i64, y) ^ (count << 63))
 
 
 @kernel
 def _sin_huge_f64(x: Any) -> Any:
-    rest, low, count = huge_f64(x, 0, 0.0)
-    return select(absolute(x) < _INFINITY, _sine(rest, low, count), x - x)
+    rest, excess, count = huge_f64(x, 0, 0.0)
+    return select(absolute(x) < _INFINITY, _sine(rest, excess, count), x - x)
 
 
 @computes("sin", f64)
 @kernel
 def sin_f64(x: Any) -> Any:
-    """Sine: of x less a multiple of pi, as a sum, an odd polynomial of degree 17."""
+    """Sine: of x less a multiple of pi, an odd polynomial of degree 17."""
     magic = x * INVERSE_PI_F32[0] + MAGIC
     turns = magic - MAGIC
     high = x - turns * PI_F64[0]
     part = turns * PI_F64[1]
     rest = high - part
-    y = _sine(rest, (high - rest) - part, bit_cast(i64, magic))
+    y = _sine(rest, (rest - high) + part, bit_cast(i64, magic))
     hard = (absolute(rest) < absolute(x) * _CANCELLED) | (absolute(x) > LIMIT_F64)
     if any_lane(hard):
         y = select(hard, _sin_huge_f64(x), y)
@@ -211,8 +231,8 @@ def sin_f64(x: Any) -> Any:
 
 @kernel
 def _cos_huge_f64(x: Any) -> Any:
-    rest, low, count = huge_f64(x, 0, 0.5)
-    return select(absolute(x) < _INFINITY, _sine(rest, low, count), x - x)
+    rest, excess, count = huge_f64(x, 0, 0.5)
+    return select(absolute(x) < _INFINITY, _sine(rest, excess, count), x - x)
 
 
 @computes("cos", f64)
@@ -224,7 +244,7 @@ def cos_f64(x: Any) -> Any:
     high = x - turns * PI_F64[0]
     part = turns * PI_F64[1]
     rest = high - part
-    y = _sine(rest, (high - rest) - part, bit_cast(i64, magic))
+    y = _sine(rest, (rest - high) + part, bit_cast(i64, magic))
     hard = (absolute(rest) < absolute(x) * _CANCELLED) | (absolute(x) > LIMIT_F64)
     if any_lane(hard):
         y = select(hard, _cos_huge_f64(x), y)
@@ -232,8 +252,8 @@ def cos_f64(x: Any) -> Any:
 
 
 @kernel
-def _tangent(x: Any, low: Any, count: Any) -> Any:
-    """Return the tangent of a sum up to pi / 4, or -1 divided by it where a count is odd."""
+def _tangent(x: Any, excess: Any, count: Any) -> Any:
+    """Return the tangent of a difference up to pi / 4, or -1 divided by it where a count is odd."""
     square = x * x
     p = square * TAN_F64[14] + TAN_F64[13]
     p = p * square + TAN_F64[12]
@@ -249,26 +269,26 @@ def _tangent(x: Any, low: Any, count: Any) -> Any:
     p = p * square + TAN_F64[2]
     p = p * square + TAN_F64[1]
     p = p * square + TAN_F64[0]
-    y = x + ((x * square) * p + low * (1.0 + square))
+    y = x + ((x * square) * p - excess * (1.0 + square))
     return select((count & 1) != 0, -1.0 / y, y)
 
 
 @kernel
 def _tan_huge_f64(x: Any) -> Any:
-    rest, low, count = huge_f64(x, 1, 0.0)
-    return select(absolute(x) < _INFINITY, _tangent(rest, low, count), x - x)
+    rest, excess, count = huge_f64(x, 1, 0.0)
+    return select(absolute(x) < _INFINITY, _tangent(rest, excess, count), x - x)
 
 
 @computes("tan", f64)
 @kernel
 def tan_f64(x: Any) -> Any:
-    """Tangent: of x less a multiple of pi / 2, as a sum, an odd polynomial of degree 31."""
-    magic = x * INVERSE_HALF_PI_F32[0] + MAGIC
+    """Tangent: of x less a multiple of pi / 2, an odd polynomial of degree 31."""
+    magic = x * (INVERSE_PI_F32[0] * 2.0) + MAGIC
     turns = magic - MAGIC
     high = x - turns * (PI_F64[0] * 0.5)
     part = turns * (PI_F64[1] * 0.5)
     rest = high - part
-    y = _tangent(rest, (high - rest) - part, bit_cast(i64, magic))
+    y = _tangent(rest, (rest - high) + part, bit_cast(i64, magic))
     hard = (absolute(rest) < absolute(x) * _CANCELLED) | (absolute(x) > LIMIT_F64)
     if any_lane(hard):
         y = select(hard, _tan_huge_f64(x), y)
