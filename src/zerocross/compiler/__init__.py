@@ -5,6 +5,7 @@ From the bottom up, each file standing on those before it: `mode` and `callee`, 
 `proof.allow_list`, `entry`, `proof`.
 """
 
+from zerocross.compiler import elementary  # noqa: F401  fills the table of functions
 from zerocross.compiler.callee import give_method
 from zerocross.compiler.entry import Entry, entry
 from zerocross.compiler.kernel import Kernel, kernel

@@ -13,10 +13,10 @@ import numpy as np
 from numba.core import errors, ir, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.compiler_machinery import FunctionPass, LoweringPass, register_pass
 from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
-from numba.core.typed_passes import NopythonTypeInference
+from numba.core.typed_passes import IRLegalization, NativeLowering, NopythonTypeInference
 from numba.core.untyped_passes import IRProcessing
 from numba.extending import overload_method
 
@@ -95,6 +95,41 @@ def _named(function: Any, value: Any) -> Any:
     return found if isinstance(found, BuiltinFunctionType | np.ufunc) else None
 
 
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _NothingToRun(LoweringPass):
+    """Has only LLVM IR made of a function: no machine code that nobody would call."""
+
+    _name = "zerocross_nothing_to_run"
+
+    def __init__(self) -> None:
+        LoweringPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        state.flags.no_compile = True
+        return False
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _NothingToCall(LoweringPass):
+    """Gives what was lowered the key by which other kernels find it."""
+
+    _name = "zerocross_nothing_to_call"
+
+    def __init__(self) -> None:
+        LoweringPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        state.flags.no_compile = False
+        lowered, key = state["cr"], _Key()
+        state["cr"] = lowered._replace(cfunc=key)
+        state.targetctx.insert_user_function(key, lowered.fndesc, [state.library])
+        return False
+
+
+class _Key:
+    """Stands where Numba has the function that Python would call."""
+
+
 class _KernelCompiler(CompilerBase):
     """Numba's own way from a function to LLVM IR, with one more look in the middle."""
 
@@ -102,6 +137,8 @@ class _KernelCompiler(CompilerBase):
         steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
         steps.add_pass_after(_OurFunctions, IRProcessing)
         steps.add_pass_after(_NoFunctionValues, NopythonTypeInference)
+        steps.add_pass_after(_NothingToRun, IRLegalization)
+        steps.add_pass_after(_NothingToCall, NativeLowering)
         steps.finalize()
         return [steps]
 
@@ -157,6 +194,12 @@ class KernelDispatcher(CPUDispatcher):
     def compile(self, sig: Any) -> Any:
         with attempted(self.py_func):
             return super().compile(sig)
+
+    def add_overload(self, cres: Any) -> None:
+        if isinstance(cres.entry_point, _Key):
+            self.overloads[tuple(cres.signature.args)] = cres
+        else:
+            super().add_overload(cres)
 
     def _compile_for_args(self, *args: Any, **kws: Any) -> Any:
         with told_in_words(self.py_func):  # called from Python with values of new types

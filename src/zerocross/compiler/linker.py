@@ -153,7 +153,7 @@ def _one_width(name: str, lanes: int, attributes: str) -> str:
         made=made,
         passed=", ".join(f"{made_kind} {value}{i}" for i in each),
     )
-    return target.simplify(ir_passes.closed_world(ir + called, keep=symbol))
+    return target.simplify(ir_passes.closed_world(ir + called, keep=symbol), inline_into=symbol)
 
 
 def _of_width(ir: str, lanes: int) -> str:

@@ -248,8 +248,11 @@ def take_in_variants(module: Any, machine: Any) -> Any:
     return made
 
 
-def simplify(ir: str) -> str:
-    """Optimise a module for no target in particular, without making vectors of loops."""
+def simplify(ir: str, inline_into: str) -> str:
+    """Optimise a function with all that it calls, for no target in particular, without vectors."""
     module = llvm().parse_assembly(ir)
+    for function in module.functions:
+        if not function.is_declaration and function.name != inline_into:
+            function.add_function_attribute("alwaysinline")
     _optimise(module, target_machine(level("scalar")), 2)
     return str(module)

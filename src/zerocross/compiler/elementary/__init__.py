@@ -1,1 +1,15 @@
-"""Elementary functions as kernels of vectors: what `math` and NumPy mean in compiled code."""
+"""Elementary functions as kernels of vectors: what `math` and NumPy mean in compiled code.
+
+Each file's docstring says how its functions are computed; `reduction` is what sine and its kin have
+of their argument. The kernels take vectors of any width (`primitives.vector`) and register with
+`functions.computes`; `linker` puts them in the place of the C library's. Their coefficients are
+computed by ``tools/coefficients``.
+
+No multiplication and addition is fused, nothing depends on other lanes: every level gives the same
+bits.
+"""
+
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    __import__(f"{__name__}.{_module.name}")

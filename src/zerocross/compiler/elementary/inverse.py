@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from zerocross.compiler.functions import computes
 from zerocross.compiler.kernel import kernel
 from zerocross.compiler.primitives.vector import (

@@ -18,7 +18,16 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler.kernel import kernel
-from zerocross.compiler.primitives.vector import bit_cast, convert, f32, f64, gather, i32, i64, select
+from zerocross.compiler.primitives.vector import (
+    bit_cast,
+    convert,
+    f32,
+    f64,
+    gather,
+    i32,
+    i64,
+    select,
+)
 
 __all__ = [
     "HALF_PI_F32",
