@@ -152,7 +152,13 @@ def portable_ir(
         dispatcher.compile(signature)
         result = dispatcher.overloads[signature]
     returned = str(types.unliteral(result.signature.return_type))
-    return result.library.get_llvm_str(), result.fndesc.llvm_func_name, returned
+    return _whole(result.library), result.fndesc.llvm_func_name, returned
+
+
+def _whole(library: Any) -> str:
+    """Return the text of a module with all that it calls."""
+    library._ensure_finalized()
+    return str(library.get_llvm_str())
 
 
 _ITEMS = {"float": types.float32, "double": types.float64}
@@ -186,4 +192,4 @@ def lanes_ir(function: Callee, item: str, lanes: int, arity: int) -> tuple[str, 
         result = dispatcher.overloads[(kind,) * arity]
     if result.signature.return_type != kind:
         raise CompileError(f"{function!r} returns {result.signature.return_type}, not {kind}")
-    return result.library.get_llvm_str(), result.fndesc.llvm_func_name
+    return _whole(result.library), result.fndesc.llvm_func_name
