@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from numba.core import config, errors, sigutils, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.extending import typeof_impl
@@ -157,7 +158,8 @@ def portable_ir(
 
 def _whole(library: Any) -> str:
     """Return the text of a module with all that it calls."""
-    library._ensure_finalized()
+    with global_compiler_lock:
+        library._ensure_finalized()
     return str(library.get_llvm_str())
 
 
