@@ -13,10 +13,10 @@ import numpy as np
 from numba.core import errors, ir, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import FunctionPass, LoweringPass, register_pass
+from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
-from numba.core.typed_passes import IRLegalization, NativeLowering, NopythonTypeInference
+from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import IRProcessing
 from numba.extending import overload_method
 
@@ -95,52 +95,33 @@ def _named(function: Any, value: Any) -> Any:
     return found if isinstance(found, BuiltinFunctionType | np.ufunc) else None
 
 
-@register_pass(mutates_CFG=False, analysis_only=True)
-class _NothingToRun(LoweringPass):
-    """Has only LLVM IR made of a function: no machine code that nobody would call."""
+class _NoEnvironment:
+    """A code generator of Numba's that has no machine code to tell of Python's globals."""
 
-    _name = "zerocross_nothing_to_run"
+    def __init__(self, codegen: Any) -> None:
+        self._codegen = codegen
 
-    def __init__(self) -> None:
-        LoweringPass.__init__(self)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codegen, name)
 
-    def run_pass(self, state: Any) -> bool:
-        state.flags.no_compile = True
-        return False
-
-
-@register_pass(mutates_CFG=False, analysis_only=True)
-class _NothingToCall(LoweringPass):
-    """Gives what was lowered the key by which other kernels find it."""
-
-    _name = "zerocross_nothing_to_call"
-
-    def __init__(self) -> None:
-        LoweringPass.__init__(self)
-
-    def run_pass(self, state: Any) -> bool:
-        state.flags.no_compile = False
-        lowered, key = state["cr"], _Key()
-        state["cr"] = lowered._replace(cfunc=key)
-        state.targetctx.insert_user_function(key, lowered.fndesc, [state.library])
-        return False
+    def set_env(self, name: str, environment: Any) -> None:
+        """Do nothing: what is compiled here runs without Python."""
 
 
-class _Key:
-    """Stands where Numba has the function that Python would call."""
+class _IrLibrary(JITCodeLibrary):
+    """Numba's module of a kernel for some target: LLVM IR, and no machine code, which nobody calls."""
 
+    @property
+    def codegen(self) -> Any:
+        return _NoEnvironment(self._codegen)
 
-class _KernelCompiler(CompilerBase):
-    """Numba's own way from a function to LLVM IR, with one more look in the middle."""
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
 
-    def define_pipelines(self) -> list[Any]:
-        steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        steps.add_pass_after(_OurFunctions, IRProcessing)
-        steps.add_pass_after(_NoFunctionValues, NopythonTypeInference)
-        steps.add_pass_after(_NothingToRun, IRLegalization)
-        steps.add_pass_after(_NothingToCall, NativeLowering)
-        steps.finalize()
-        return [steps]
+    def get_pointer_to_function(self, name: str) -> int:  # noqa: ARG002
+        self._ensure_finalized()
+        return 0
 
 
 class _HostLibrary(JITCodeLibrary):
@@ -162,19 +143,42 @@ class _HostLibrary(JITCodeLibrary):
         self._final_module = target.take_in_variants(self._final_module, machine)
 
 
-@register_pass(mutates_CFG=False, analysis_only=True)
-class _IntoHostLibrary(FunctionPass):
-    """Gives what is compiled a `_HostLibrary`."""
+class _IntoLibrary(FunctionPass):
+    """Puts what is compiled into a library of some class."""
 
-    _name = "zerocross_into_host_library"
+    library: type[JITCodeLibrary]
 
     def __init__(self) -> None:
         FunctionPass.__init__(self)
 
     def run_pass(self, state: Any) -> bool:
-        state.library = _HostLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
         return False
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _IntoIrLibrary(_IntoLibrary):
+    _name = "zerocross_into_ir_library"
+    library = _IrLibrary
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _IntoHostLibrary(_IntoLibrary):
+    _name = "zerocross_into_host_library"
+    library = _HostLibrary
+
+
+class _KernelCompiler(CompilerBase):
+    """Numba's own way from a function to LLVM IR, with one more look in the middle."""
+
+    def define_pipelines(self) -> list[Any]:
+        steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        steps.add_pass_after(_OurFunctions, IRProcessing)
+        steps.add_pass_after(_NoFunctionValues, NopythonTypeInference)
+        steps.add_pass_after(_IntoIrLibrary, NopythonTypeInference)
+        steps.finalize()
+        return [steps]
 
 
 class _HostCompiler(CompilerBase):
@@ -194,12 +198,6 @@ class KernelDispatcher(CPUDispatcher):
     def compile(self, sig: Any) -> Any:
         with attempted(self.py_func):
             return super().compile(sig)
-
-    def add_overload(self, cres: Any) -> None:
-        if isinstance(cres.entry_point, _Key):
-            self.overloads[tuple(cres.signature.args)] = cres
-        else:
-            super().add_overload(cres)
 
     def _compile_for_args(self, *args: Any, **kws: Any) -> Any:
         with told_in_words(self.py_func):  # called from Python with values of new types

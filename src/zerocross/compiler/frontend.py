@@ -13,7 +13,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from numba.core import config, errors, sigutils, types
-from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.extending import typeof_impl
@@ -153,14 +152,7 @@ def portable_ir(
         dispatcher.compile(signature)
         result = dispatcher.overloads[signature]
     returned = str(types.unliteral(result.signature.return_type))
-    return _whole(result.library), result.fndesc.llvm_func_name, returned
-
-
-def _whole(library: Any) -> str:
-    """Return the text of a module with all that it calls."""
-    with global_compiler_lock:
-        library._ensure_finalized()
-    return str(library.get_llvm_str())
+    return result.library.get_llvm_str(), result.fndesc.llvm_func_name, returned
 
 
 _ITEMS = {"float": types.float32, "double": types.float64}
@@ -194,4 +186,4 @@ def lanes_ir(function: Callee, item: str, lanes: int, arity: int) -> tuple[str, 
         result = dispatcher.overloads[(kind,) * arity]
     if result.signature.return_type != kind:
         raise CompileError(f"{function!r} returns {result.signature.return_type}, not {kind}")
-    return _whole(result.library), result.fndesc.llvm_func_name
+    return result.library.get_llvm_str(), result.fndesc.llvm_func_name

@@ -156,8 +156,13 @@ def _one_width(name: str, lanes: int, attributes: str) -> str:
     return target.simplify(ir_passes.closed_world(ir + called, keep=symbol), inline_into=symbol)
 
 
+#: A constant of all lanes that LLVM writes out.
+_ALL_ALIKE = re.compile(rf"<(?P<item>[^<>\n]+?)(?:, (?P=item)){{{_WIDEST - 1}}}>")
+
+
 def _of_width(ir: str, lanes: int) -> str:
     """Return the text of the widest variant with another number of lanes."""
+    ir = _ALL_ALIKE.sub(lambda match: f"<{', '.join([match['item']] * lanes)}>", ir)
     ir = re.sub(rf"<{_WIDEST} x ", f"<{lanes} x ", ir)
     ir = re.sub(rf"\.v{_WIDEST}(?=[a-z])", f".v{lanes}", ir)
     ir = re.sub(rf"\bi{_WIDEST}\b", f"i{lanes}", ir)  # a mask of all lanes as one number
