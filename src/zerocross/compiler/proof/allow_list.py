@@ -2,7 +2,7 @@
 
 Because an entry is optimised as a closed world, every function that its final code still
 declares is one that it really calls. The allow-list has few of them, each by its name: LLVM's own
-operations, the C library's arithmetic and memory functions, and what `external` declared.
+operations, the C library's memory functions, and what `external` declared.
 Everything else (the allocator, the GIL, Python's errors) is refused, and so is any call through a
 pointer.
 """
@@ -23,22 +23,16 @@ __all__ = ["NEVER_WAITS", "check", "pointer_calls", "refused"]
 #: External functions that a processor may call: reading the clock.
 NEVER_WAITS = frozenset(["clock_gettime", "QueryPerformanceCounter", "QueryPerformanceFrequency"])
 
-#: Functions of the C library that neither allocate nor wait, of float64 and with an f of float32.
-_OF_FLOATS = listed(
-    "exp exp2 log log2 log10 pow sin cos tan sinh cosh tanh asin acos atan "
-    "atan2 fmod floor ceil rint round trunc fabs sqrt cbrt hypot fma ldexp frexp"
-)
-_ARITHMETIC = frozenset(
-    ["memcpy", "memmove", "memset", *_OF_FLOATS, *(f"{n}f" for n in _OF_FLOATS)]
-)
+#: Functions of the C library that neither allocate nor wait. Elementary functions are kernels of
+#: ours (`compiler.elementary`), so none of libm's is among them.
+_MEMORY = frozenset(["memcpy", "memmove", "memset"])
 #: Operations of LLVM by the first words of their names: arithmetic, vectors, copies, hints.
 _OPERATIONS = listed(
-    "abs assume bitreverse bswap ceil copysign cos cosh sin sinh tan tanh asin acos atan atan2 sincos "
-    "ctlz ctpop cttz dbg donothing exp exp2 exp10 expect fabs floor fma fmuladd fptosi fptoui fshl "
-    "fshr is ldexp frexp modf lifetime invariant log log2 log10 masked maximum maximumnum maxnum "
-    "memcpy memmove memset minimum minimumnum minnum nearbyint pow powi prefetch rint round "
-    "roundeven lround llround lrint llrint sadd smax smin smul sqrt sshl ssub stepvector trunc uadd "
-    "ucmp scmp umax umin umul ushl usub vector"
+    "abs assume bitreverse bswap ceil copysign ctlz ctpop cttz dbg donothing expect fabs floor fma "
+    "fmuladd fptosi fptoui fshl fshr is lifetime invariant masked maximum maximumnum maxnum memcpy "
+    "memmove memset minimum minimumnum minnum nearbyint prefetch rint round roundeven lround llround "
+    "lrint llrint sadd smax smin smul sqrt sshl ssub stepvector trunc uadd ucmp scmp umax umin umul "
+    "ushl usub vector"
 )
 #: The same of several words; and a processor's own instructions, which only the optimiser and our
 #: primitives name.
@@ -54,7 +48,7 @@ def refused(module: Module, also: Collection[str] = EXTERNALS) -> list[str]:
     return [
         name
         for name in module.declared
-        if not _is_operation(name) and name not in _ARITHMETIC and name not in also
+        if not _is_operation(name) and name not in _MEMORY and name not in also
     ]
 
 
