@@ -86,10 +86,11 @@ def of_power(log: Any, low: float, high: float, degree: int, dtype: Any) -> list
 
 
 def _of_expm1(bound: float, degree: int, dtype: Any) -> list[float]:
-    """Return c3, c4, ... of ``r + r^2 / 2 + c3 r^3 + ...``, e^r - 1 of least relative error."""
+    """Return c3, c4, ... of ``r + r^2/2 (1 + c3 r + ...)``, e^r - 1 of least relative error."""
     left = divided(mpmath.expm1, [0, 1, 0.5], 3)
     weight = beside_zero(2, bound, lambda r: mpmath.expm1(r) / r if r else 1)
-    return rounded(left, -bound, bound, list(range(degree - 2)), weight, dtype)
+    found = rounded(left, -bound, bound, list(range(degree - 2)), weight, dtype)
+    return [2 * c for c in found]
 
 
 def _of_exp2(bound: float, degree: int, dtype: Any) -> list[float]:
@@ -111,6 +112,7 @@ def coefficients() -> dict[str, list[float]]:
             "exponential.LOG2_E": [float(1 / ln2)],
             "exponential.LOG2_10": [float(ln10 / ln2)],
             "exponential.LN2_F32": split(ln2, 15, f32),
+            "exponential.LN2_SHORT": [nearest(ln2, f32), nearest(ln2 - nearest(ln2, f32), f32)],
             "exponential.LN2_F64": split(ln2, 40, f64),
             "exponential.LOG10_2_F32": split(ln2 / ln10, 15, f32),
             "exponential.LOG10_2_F64": split(ln2 / ln10, 40, f64),
