@@ -17,9 +17,9 @@ from zerocross.compiler.elementary.exponential import (
     LOG2_E,
     MAGIC_F32,
     MAGIC_F64,
+    OFF_CENTRE,
     ONE_F32,
     ONE_F64,
-    OFF_CENTRE,
     exp_of_rest_f32,
     exp_of_rest_f64,
     reduced_f32,
@@ -173,7 +173,6 @@ def tanh_f32(x: Any) -> Any:
     return bit_cast(f32, bit_cast(i32, y) | (bit_cast(i32, x) & -2147483648))
 
 
-
 # --- float64 -------------------------------------------------------------------------------
 
 
@@ -249,4 +248,3 @@ def tanh_f64(x: Any) -> Any:
     small = (small * square + TANH_F64[1]) * square + TANH_F64[0]
     y = select(size < 0.28125, small * (square * size) + size, less / (less + 2.0))
     return bit_cast(f64, bit_cast(i64, y) | (bit_cast(i64, x) & -9223372036854775808))
-
