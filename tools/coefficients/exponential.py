@@ -1,4 +1,4 @@
-"""The numbers of `zerocross.compiler.elementary.exponential`."""
+"""The numbers of `zerocross.compiler.elementary.exponential` and `bases`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import mpmath
 import numpy as np
-
 from tools.coefficients.remez import minimax
 
 __all__ = ["beside_zero", "coefficients", "divided", "nearest", "of_power", "rounded", "split"]
@@ -86,10 +85,11 @@ def of_power(log: Any, low: float, high: float, degree: int, dtype: Any) -> list
 
 
 def _of_expm1(bound: float, degree: int, dtype: Any) -> list[float]:
-    """Return c3, c4, ... of ``r + r^2 / 2 + c3 r^3 + ...``, e^r - 1 of least relative error."""
+    """Return c3, c4, ... of ``r + r^2/2 (1 + c3 r + ...)``, e^r - 1 of least relative error."""
     left = divided(mpmath.expm1, [0, 1, 0.5], 3)
     weight = beside_zero(2, bound, lambda r: mpmath.expm1(r) / r if r else 1)
-    return rounded(left, -bound, bound, list(range(degree - 2)), weight, dtype)
+    found = rounded(left, -bound, bound, list(range(degree - 2)), weight, dtype)
+    return [2 * c for c in found]
 
 
 def _of_exp2(bound: float, degree: int, dtype: Any) -> list[float]:
@@ -109,19 +109,20 @@ def coefficients() -> dict[str, list[float]]:
         f32, f64 = np.float32, np.float64
         return {
             "exponential.LOG2_E": [float(1 / ln2)],
-            "exponential.LOG2_10": [float(ln10 / ln2)],
+            "bases.LOG2_10": [float(ln10 / ln2)],
             "exponential.LN2_F32": split(ln2, 15, f32),
+            "exponential.LN2_SHORT": [nearest(ln2, f32), nearest(ln2 - nearest(ln2, f32), f32)],
             "exponential.LN2_F64": split(ln2, 40, f64),
-            "exponential.LOG10_2_F32": split(ln2 / ln10, 15, f32),
-            "exponential.LOG10_2_F64": split(ln2 / ln10, 40, f64),
-            "exponential.LN10_F32": split(ln10, 12, f32),
-            "exponential.LN10_F64": split(ln10, 26, f64),
+            "bases.LOG10_2_F32": split(ln2 / ln10, 15, f32),
+            "bases.LOG10_2_F64": split(ln2 / ln10, 40, f64),
+            "bases.LN10_F32": split(ln10, 12, f32),
+            "bases.LN10_F64": split(ln10, 26, f64),
             "exponential.EXP_F32": of_power(1, -0.2890, 0.4065, 6, f32),
-            "exponential.EXP2_F32": _of_exp2(0.5, 6, f32),
-            "exponential.EXP10_F32": of_power(ln10, -0.1255, 0.1766, 6, f32),
+            "bases.EXP2_F32": _of_exp2(0.5, 6, f32),
+            "bases.EXP10_F32": of_power(ln10, -0.1255, 0.1766, 6, f32),
             "exponential.EXPM1_F32": _of_expm1(0.3475, 7, f32),
             "exponential.EXP_F64": of_power(1, -0.2878, 0.4056, 11, f64),
-            "exponential.EXP2_F64": _of_exp2(0.5, 11, f64),
-            "exponential.EXP10_F64": of_power(ln10, -0.12495, 0.17612, 11, f64),
+            "bases.EXP2_F64": _of_exp2(0.5, 11, f64),
+            "bases.EXP10_F64": of_power(ln10, -0.12495, 0.17612, 11, f64),
             "exponential.EXPM1_F64": _of_expm1(0.3466, 12, f64),
         }

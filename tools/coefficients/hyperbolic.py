@@ -6,7 +6,6 @@ from typing import Any
 
 import mpmath
 import numpy as np
-
 from tools.coefficients.exponential import beside_zero, divided, nearest, of_power, rounded
 
 __all__ = ["coefficients"]
