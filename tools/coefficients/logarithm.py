@@ -29,8 +29,8 @@ def coefficients() -> dict[str, list[float]]:
             "logarithm.LOG_F64": _of_the_square(7),
             "logarithm.LN2_F64": in_two(ln2, 41, np.float64),
             "logarithm.LOG10_2_F64": in_two(log10_2, 41, np.float64),
-            "logarithm.LOG2_E_F64": in_two(log2_e, 26, np.float64),
-            "logarithm.LOG10_E_F64": in_two(log10_e, 26, np.float64),
+            "logarithm.LOG2_E_F64": [float(log2_e), float(log2_e - 1.5)],
+            "logarithm.LOG10_E_F64": [float(log10_e), float(log10_e - 0.375)],
         }
 
 
