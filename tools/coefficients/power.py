@@ -6,8 +6,6 @@ from typing import Any
 
 import mpmath
 import numpy as np
-
-from tools.coefficients.logarithm import in_two
 from tools.coefficients.logarithm import in_two
 from tools.coefficients.remez import minimax
 
@@ -26,7 +24,7 @@ def coefficients() -> dict[str, list[float]]:
         return {
             "power.LOG2_WIDE": [float(c) for c in log2[:5]],
             "power.LOG2_F32": [float(np.float32(mpmath.nstr(c, 30))) for c in log2[5:]],
-            "power.EXP2_F32": [float(exp2[0]), *(float(np.float32(mpmath.nstr(c, 30))) for c in exp2[1:])],
+            "power.EXP2_WIDE": [float(c) for c in exp2],
             "power.ATANH_F64": _atanh(9),
             "power.THIRD_F64": in_two(mpmath.mpf(1) / 3, 53, np.float64),
             "power.TWICE_LOG2_E_F64": [*in_two(2 * log2_e, 26, np.float64), float(2 * log2_e)],

@@ -1,8 +1,8 @@
 """Powers of vectors: x to the y, for float32 and float64.
 
 x^y is 2^(y log2 x), and the logarithm has to be known to as many bits more as the product has
-before its point (J.-M. Muller, Elementary Functions, section 13.2). For float32 its terms and those
-of 2^f that matter are summed in float64, the others in float32.
+before its point (J.-M. Muller, Elementary Functions, section 13.2). For float32 its terms that matter
+are summed in float64, the others in float32; for float64 it has two parts.
 
 The special cases are those of C99, F.9.4.4: one to any power and any number to the power of 0 are
 1, even if the other one is NaN.
@@ -27,21 +27,67 @@ from zerocross.compiler.primitives.vector import (
     f64,
     i32,
     i64,
-    maximum,
-    minimum,
     round_even,
     select,
 )
 
 __all__ = ["pow_f32", "pow_f64"]
 
-LOG2_WIDE = (1.4426950408923305, -0.7213475195693044, 0.48089834396173564, -0.36067397861626815, 0.2885394417234127,)
-LOG2_F32 = (-0.24043366312980652, 0.20607596635818481, -0.18080607056617737, 0.16089121997356415, -0.1374610960483551, 0.12356283515691757, -0.16610530018806458, 0.15754172205924988,)
-ATANH_F64 = (0.2, 0.142857142857142, 0.11111111111142188, 0.09090909085053632, 0.0769230834209872, 0.06666621910624569, 0.058842872576908636, 0.0521225289476326, 0.055011866443737255,)
+LOG2_WIDE = (
+    1.4426950408923305,
+    -0.7213475195693044,
+    0.48089834396173564,
+    -0.36067397861626815,
+    0.2885394417234127,
+)
+LOG2_F32 = (
+    -0.24043366312980652,
+    0.20607596635818481,
+    -0.18080607056617737,
+    0.16089121997356415,
+    -0.1374610960483551,
+    0.12356283515691757,
+    -0.16610530018806458,
+    0.15754172205924988,
+)
+ATANH_F64 = (
+    0.2,
+    0.142857142857142,
+    0.11111111111142188,
+    0.09090909085053632,
+    0.0769230834209872,
+    0.06666621910624569,
+    0.058842872576908636,
+    0.0521225289476326,
+    0.055011866443737255,
+)
 THIRD_F64 = (0.3333333333333333, 1.850371707708594e-17)
-TWICE_LOG2_E_F64 = (2.8853901028633118, -2.1085384952858276e-08, 2.8853900817779268,)
-EXP2_F64 = (0.6931471805599453, 0.2402265069591013, 0.055504108664820084, 0.00961812910759412, 0.0013333558146774623, 0.0001540353045711213, 1.5252733493125698e-05, 1.3215435282292123e-06, 1.0178199572630236e-07, 7.073783250834548e-09, 4.434771174503137e-10,)
-EXP2_F32 = (0.6931472253950111, 0.24022650718688965, 0.05550297349691391, 0.009618030861020088, 0.0013410000829026103, 0.00015469732170458883,)
+TWICE_LOG2_E_F64 = (
+    2.8853901028633118,
+    -2.1085384952858276e-08,
+    2.8853900817779268,
+)
+EXP2_F64 = (
+    0.6931471805599453,
+    0.2402265069591013,
+    0.055504108664820084,
+    0.00961812910759412,
+    0.0013333558146774623,
+    0.0001540353045711213,
+    1.5252733493125698e-05,
+    1.3215435282292123e-06,
+    1.0178199572630236e-07,
+    7.073783250834548e-09,
+    4.434771174503137e-10,
+)
+EXP2_WIDE = (
+    0.6931472253950111,
+    0.24022651084117294,
+    0.05550297314199325,
+    0.009618030782505154,
+    0.0013410000966100157,
+    0.00015469731977475548,
+)
 
 # Bits of float32: 2/3, the exponent with the sign, the sign.
 _TWO_THIRDS_F32, _EXPONENT_F32, _SIGN_F32 = 0x3F2AAAAB, -0x00800000, -0x80000000
@@ -74,15 +120,16 @@ def _log2_wide(bits: Any) -> Any:
 
 
 @kernel
-def _parts_of_exp2(w: Any) -> Any:
-    """Return 2^w of float64 as a number near 1 and an integer power of 2; w from -400 to 400."""
+def _exp2_wide(w: Any) -> Any:
+    """Return 2^w of float64 to 27 bits, w cut to what is beyond float32."""
+    w = select(w < 400.0, w, 400.0)
+    w = select(w > -400.0, w, -400.0)
     far = w + _FAR
     r = w - (far - _FAR)
-    c = EXP2_F32
-    f = convert(f32, r)
-    z = f * f
-    p = ((c[4] + c[5] * f) * z + (c[2] + c[3] * f)) * z + c[1] * f
-    return (convert(f64, p) + c[0]) * r + 1.0, convert(i32, bit_cast(i64, far))
+    z = r * r
+    c = EXP2_WIDE
+    p = ((c[4] + c[5] * r) * z + (c[2] + c[3] * r)) * z + (c[0] + c[1] * r)
+    return bit_cast(f64, bit_cast(i64, p * r + 1.0) + (bit_cast(i64, far) << 52))
 
 
 @kernel
@@ -116,9 +163,7 @@ def _pow_anywhere_f32(x: Any, y: Any) -> Any:
     log = _limits_of_log2(convert(f64, size), log)
     w = convert(f64, y) * log
     w = select((w == w) & (convert(f64, size) != 1.0), w, 0.0)
-    w = select(w < -400.0, -400.0, select(w > 400.0, 400.0, w))
-    near, n = _parts_of_exp2(w)
-    power = convert(f32, bit_cast(f64, bit_cast(i64, near) + (convert(i64, n) << 52)))
+    power = convert(f32, _exp2_wide(w))
     sign = select(_is_odd(y), bit_cast(i32, x) & _SIGN_F32, 0)
     return _specials(x, y, bit_cast(f32, bit_cast(i32, power) | sign))
 
@@ -129,9 +174,8 @@ def pow_f32(x: Any, y: Any) -> Any:
     """Return the powers of the first vector's lanes to the second's."""
     bits = bit_cast(i32, x)
     w = convert(f64, y) * _log2_wide(bits)
-    near, n = _parts_of_exp2(w)
-    power = bit_cast(f32, bit_cast(i32, convert(f32, near)) + (n << 23))
-    inside = (bits + _TO_TOP_F32 < _TOP_F32) & (absolute(convert(f32, w)) < 125.0)
+    power = convert(f32, _exp2_wide(w))
+    inside = (bits + _TO_TOP_F32 < _TOP_F32) & (absolute(y) < math.inf)
     outside = inside ^ (bits == bits)
     if any_lane(outside):
         power = select(outside, _pow_anywhere_f32(x, y), power)
