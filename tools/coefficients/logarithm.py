@@ -6,8 +6,7 @@ from typing import Any
 
 import mpmath
 import numpy as np
-
-from tools.coefficients.remez import minimax, minimax_rounded
+from tools.coefficients.remez import minimax_rounded
 
 __all__ = ["coefficients"]
 
@@ -29,8 +28,8 @@ def coefficients() -> dict[str, list[float]]:
             "logarithm.LOG_F64": _of_the_square(7),
             "logarithm.LN2_F64": in_two(ln2, 41, np.float64),
             "logarithm.LOG10_2_F64": in_two(log10_2, 41, np.float64),
-            "logarithm.LOG2_E_F64": in_two(log2_e, 26, np.float64),
-            "logarithm.LOG10_E_F64": in_two(log10_e, 26, np.float64),
+            "logarithm.LOG2_E_F64": [float(log2_e), float(log2_e - 1.5)],
+            "logarithm.LOG10_E_F64": [float(log10_e), float(log10_e - 0.375)],
         }
 
 
@@ -54,15 +53,10 @@ def _beyond(known: list[float], scale: Any, low: Any, powers: range) -> list[flo
     middle, half = 3 * low / 2 - 1, low / 2
     nodes = [middle - half * mpmath.cos(mpmath.pi * (k + 0.5) / many) for k in range(many)]
     weights = [t / (scale * mpmath.log1p(t)) for t in nodes]
-    left = [
-        scale * mpmath.log1p(t) / t - sum(c * t**k for k, c in enumerate(known)) for t in nodes
-    ]
+    left = [scale * mpmath.log1p(t) / t - sum(c * t**k for k, c in enumerate(known)) for t in nodes]
     done: list[float] = []
     for k, power in enumerate(powers):
-        rows = [
-            [t**p * w for p in powers[k:]]
-            for t, w in zip(nodes, weights, strict=True)
-        ]
+        rows = [[t**p * w for p in powers[k:]] for t, w in zip(nodes, weights, strict=True)]
         matrix = mpmath.matrix(rows)
         wanted = mpmath.matrix([y * w for y, w in zip(left, weights, strict=True)])
         found = mpmath.lu_solve(matrix.T * matrix, matrix.T * wanted)

@@ -89,8 +89,8 @@ LOG_F64 = (
 )
 LN2_F64 = (0.6931471805601177, -1.7239444525614835e-13)
 LOG10_2_F64 = (0.3010299956640665, -8.532344317057107e-14)
-LOG2_E_F64 = (1.4426950514316559, -1.0542692476429138e-08)
-LOG10_E_F64 = (0.4342944845557213, -2.6524694553078553e-09)
+LOG2_E_F64 = (1.4426950408889634, -0.05730495911103659)
+LOG10_E_F64 = (0.4342944819032518, 0.05929448190325183)
 
 # Bits of float32: sqrt(1/2), 2/3, 1, the exponent with the sign, the sign.
 _ROOT_F32, _TWO_THIRDS_F32, _ONE_F32 = 0x3F3504F3, 0x3F2AAAAB, 0x3F800000
@@ -98,12 +98,11 @@ _EXPONENT_F32, _SIGN_F32 = -0x00800000, -0x80000000
 # Added to bits, it sorts what is neither positive nor normal nor finite to the top.
 _TO_TOP_F32, _TOP_F32 = 0x7F800000, -0x01000000
 _LEAST_F32, _LEAST_F64 = 2.0**-126, 2.0**-1022
-# Bits of float64: 1 - sqrt(1/2), sqrt(1/2), exponent, mantissa, 2^52, what 26 leading bits leave.
-_ROOT_F64 = 0x3FE6A09E667F3BCD
-_RISE_F64 = 0x3FF0000000000000 - _ROOT_F64
-_EXPONENT_F64, _MANTISSA_F64, _FIRST_F64 = 0x7FF0000000000000, 0x000FFFFFFFFFFFFF, -0x8000000
-_SHIFT_F64, _SHIFT = 0x4330000000000000, 2.0**52 + 1023.0
-_ONE_F64 = 0x3FF0000000000000
+# Bits of float64: sqrt(1/2), 1, what lifts the one to the other, exponent, mantissa, sign, 2^52.
+_ROOT_F64, _ONE_F64 = 0x3FE6A09E667F3BCD, 0x3FF0000000000000
+_LIFT_F64 = _ONE_F64 - _ROOT_F64
+_EXPONENT_F64, _MANTISSA_F64, _SIGN_F64 = 0x7FF0000000000000, 0x000FFFFFFFFFFFFF, -(2**63)
+_FAR_F64, _FAR = 0x4330000000000000, 2.0**52 + 1023.0
 
 
 # --- float32 ------------------------------------------------------------------------------
@@ -240,4 +239,131 @@ def log1p_f32(x: Any) -> Any:
     if any_lane(outside):
         far = _limits(x + 1.0, _log_f32(bit_cast(i32, x)))
         y = select(outside, far, y)
+    return y
+
+
+# --- float64 ------------------------------------------------------------------------------
+
+
+@kernel
+def _split_f64(bits: Any, raised: Any) -> Any:
+    """Return k, t, and the bits that k adds to 1, of 2^k (1 + t) / 2^raised."""
+    lifted = bits + _LIFT_F64
+    power = lifted & _EXPONENT_F64
+    k = bit_cast(f64, (power >> 52) | _FAR_F64) - _FAR - raised
+    return k, bit_cast(f64, (lifted & _MANTISSA_F64) + _ROOT_F64) - 1.0, power
+
+
+@kernel
+def _rest_f64(t: Any) -> Any:
+    """Return log(1 + t) - t."""
+    s = t / (t + 2.0)
+    z = s * s
+    w = z * z
+    c = LOG_F64
+    p = ((c[6] * w + (c[4] + c[5] * z)) * w + (c[2] + c[3] * z)) * w + (c[0] + c[1] * z)
+    half = t * t * 0.5
+    return s * (half + z * p) - half
+
+
+@kernel
+def _log_f64(bits: Any, raised: Any) -> Any:
+    k, t, _ = _split_f64(bits, raised)
+    high = k * LN2_F64[0]
+    total = high + t
+    return total + (((t - (total - high)) + k * LN2_F64[1]) + _rest_f64(t))
+
+
+@kernel
+def _log2_f64(bits: Any, raised: Any) -> Any:
+    k, t, _ = _split_f64(bits, raised)
+    first = t * 1.5
+    total = k + first
+    rest = t * LOG2_E_F64[1] + _rest_f64(t) * LOG2_E_F64[0]
+    return total + ((first - (total - k)) + rest)
+
+
+@kernel
+def _log10_f64(bits: Any, raised: Any) -> Any:
+    k, t, _ = _split_f64(bits, raised)
+    first, high = t * 0.375, k * LOG10_2_F64[0]
+    total = high + first
+    rest = t * LOG10_E_F64[1] + _rest_f64(t) * LOG10_E_F64[0]
+    return total + ((first - (total - high)) + (k * LOG10_2_F64[1] + rest))
+
+
+@kernel
+def _outside_f64(x: Any) -> Any:
+    """Return where a number is not positive, normal and finite."""
+    bits = bit_cast(i64, x)
+    return ((x >= _LEAST_F64) & (x < math.inf)) ^ (bits == bits)
+
+
+@kernel
+def _raised_f64(x: Any) -> Any:
+    """Return the bits of normal numbers, and how often these are twice too large."""
+    few = x < _LEAST_F64
+    return bit_cast(i64, select(few, x * 2.0**54, x)), select(few, x * 0.0 + 54.0, 0.0)
+
+
+@computes("log", f64)
+@kernel
+def log_f64(x: Any) -> Any:
+    """Return the natural logarithms of lanes."""
+    y = _log_f64(bit_cast(i64, x), 0.0)
+    outside = _outside_f64(x)
+    if any_lane(outside):
+        bits, raised = _raised_f64(x)
+        y = select(outside, _limits(x, _log_f64(bits, raised)), y)
+    return y
+
+
+@computes("log2", f64)
+@kernel
+def log2_f64(x: Any) -> Any:
+    """Return the binary logarithms of lanes; exact for powers of two."""
+    y = _log2_f64(bit_cast(i64, x), 0.0)
+    outside = _outside_f64(x)
+    if any_lane(outside):
+        bits, raised = _raised_f64(x)
+        y = select(outside, _limits(x, _log2_f64(bits, raised)), y)
+    return y
+
+
+@computes("log10", f64)
+@kernel
+def log10_f64(x: Any) -> Any:
+    """Return the decimal logarithms of lanes."""
+    y = _log10_f64(bit_cast(i64, x), 0.0)
+    outside = _outside_f64(x)
+    if any_lane(outside):
+        bits, raised = _raised_f64(x)
+        y = select(outside, _limits(x, _log10_f64(bits, raised)), y)
+    return y
+
+
+@kernel
+def _log1p_f64(x: Any) -> Any:
+    """Return log(1 + x) for x above -1, below 2^1000: what 1 + x loses is added to t."""
+    one = x * 0.0 + 1.0
+    larger, smaller = maximum(x, one), minimum(x, one)
+    sum_ = larger + smaller
+    k, first, power = _split_f64(bit_cast(i64, sum_), 0.0)
+    lost = (smaller - (sum_ - larger)) * bit_cast(f64, 2 * _ONE_F64 - power)
+    high = k * LN2_F64[0]
+    total = high + first
+    low = ((first - (total - high)) + k * LN2_F64[1]) + lost
+    y = total + (low + _rest_f64(first + lost))
+    return bit_cast(f64, bit_cast(i64, y) | (bit_cast(i64, x) & _SIGN_F64))
+
+
+@computes("log1p", f64)
+@kernel
+def log1p_f64(x: Any) -> Any:
+    """Return the natural logarithms of one plus the lanes; right near 0, and of its sign there."""
+    y = _log1p_f64(x)
+    bits = bit_cast(i64, x)
+    outside = ((x > -1.0) & (x < 2.0**1000)) ^ (bits == bits)
+    if any_lane(outside):
+        y = select(outside, _limits(x + 1.0, _log_f64(bits, 0.0)), y)
     return y
