@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler.elementary.reduction import (
+    CANCELLED,
     HALF_PI_F32,
     INVERSE_PI_F32,
+    INVERSE_PI_F64,
     LIMIT_F32,
     LIMIT_F64,
     LIMIT_TAN_F32,
@@ -87,9 +89,7 @@ TAN_F64 = (
 
 _INFINITY = float("inf")
 _INFINITY_F32 = np.float32(_INFINITY)
-_INVERSE_HALF_PI = np.float32(INVERSE_PI_F32[0] * 2.0)
-#: By how much less than its argument a rest may be before the usual reduction is not exact enough.
-_CANCELLED = 2.0**-29
+_INVERSE_HALF_PI = np.float32(INVERSE_PI_F64 * 2.0)
 
 
 # --- float32 ------------------------------------------------------------------------------
@@ -138,9 +138,10 @@ def _cos_huge_f32(x: Any) -> Any:
 def cos_f32(x: Any) -> Any:
     """Cosine: as `sin_f32`, of half a turn of pi more."""
     wide = convert(f64, x)
-    turns = wide * INVERSE_PI_F32[0]
-    magic = (turns + 0.5) + MAGIC
-    f = ((turns - (magic - MAGIC)) + 0.5) + wide * INVERSE_PI_F32[1]
+    # Exact from 1/4 on; below, the sine of what is left does not depend on the last bits.
+    turns = wide * INVERSE_PI_F32[0] + 0.5
+    magic = turns + MAGIC
+    f = (turns - (magic - MAGIC)) + wide * INVERSE_PI_F32[1]
     y = _sine_of_half_turns(f, bit_cast(i64, magic))
     huge = absolute(x) > LIMIT_F32
     if any_lane(huge):
@@ -217,13 +218,13 @@ def _sin_huge_f64(x: Any) -> Any:
 @kernel
 def sin_f64(x: Any) -> Any:
     """Sine: of x less a multiple of pi, an odd polynomial of degree 17."""
-    magic = x * INVERSE_PI_F32[0] + MAGIC
+    magic = x * INVERSE_PI_F64 + MAGIC
     turns = magic - MAGIC
     high = x - turns * PI_F64[0]
     part = turns * PI_F64[1]
     rest = high - part
     y = _sine(rest, (rest - high) + part, bit_cast(i64, magic))
-    hard = (absolute(rest) < absolute(x) * _CANCELLED) | (absolute(x) > LIMIT_F64)
+    hard = (absolute(rest) < absolute(x) * CANCELLED) | (absolute(x) > LIMIT_F64)
     if any_lane(hard):
         y = select(hard, _sin_huge_f64(x), y)
     return y
@@ -239,13 +240,13 @@ def _cos_huge_f64(x: Any) -> Any:
 @kernel
 def cos_f64(x: Any) -> Any:
     """Cosine: as `sin_f64`, of half of pi more."""
-    magic = (x * INVERSE_PI_F32[0] + 0.5) + MAGIC
+    magic = (x * INVERSE_PI_F64 + 0.5) + MAGIC
     turns = (magic - MAGIC) - 0.5
     high = x - turns * PI_F64[0]
     part = turns * PI_F64[1]
     rest = high - part
     y = _sine(rest, (rest - high) + part, bit_cast(i64, magic))
-    hard = (absolute(rest) < absolute(x) * _CANCELLED) | (absolute(x) > LIMIT_F64)
+    hard = (absolute(rest) < absolute(x) * CANCELLED) | (absolute(x) > LIMIT_F64)
     if any_lane(hard):
         y = select(hard, _cos_huge_f64(x), y)
     return y
@@ -283,13 +284,13 @@ def _tan_huge_f64(x: Any) -> Any:
 @kernel
 def tan_f64(x: Any) -> Any:
     """Tangent: of x less a multiple of pi / 2, an odd polynomial of degree 31."""
-    magic = x * (INVERSE_PI_F32[0] * 2.0) + MAGIC
+    magic = x * (INVERSE_PI_F64 * 2.0) + MAGIC
     turns = magic - MAGIC
     high = x - turns * (PI_F64[0] * 0.5)
     part = turns * (PI_F64[1] * 0.5)
     rest = high - part
     y = _tangent(rest, (rest - high) + part, bit_cast(i64, magic))
-    hard = (absolute(rest) < absolute(x) * _CANCELLED) | (absolute(x) > LIMIT_F64)
+    hard = (absolute(rest) < absolute(x) * CANCELLED) | (absolute(x) > LIMIT_F64)
     if any_lane(hard):
         y = select(hard, _tan_huge_f64(x), y)
     return y
