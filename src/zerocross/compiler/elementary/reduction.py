@@ -204,7 +204,7 @@ def huge_f64(x: Any, doubling: int, half: float) -> Any:
     window_3 = gather(_WINDOWS, first + 78) * _STEP**3
     window_4 = gather(_WINDOWS, first + 104) * _STEP**4
     top = _below_four(b * gather(_WINDOWS, first)) + _below_four(a * window_1)
-    # Multiples of 2^-51 all, so exact.
+    # Multiples of 2^-50 all, so exact.
     top = _below_four(top) + _below_four(_below_four(b * window_1) + _below_four(a * window_2))
     top = _below_four(top) + half
     magic = top + MAGIC
