@@ -1,6 +1,8 @@
 """Sine and cosine for oscillators: twice as fast, of arguments that are not large.
 
-There is no other path for large arguments: beyond the stated range the result is any number.
+There is no other path for large arguments: beyond the stated range the result is any number. The
+errors are those of the worst argument within it, against full scale; the result may be more than 1
+by as much.
 
 Real-time: all safe.
 """
