@@ -22,11 +22,10 @@ def coefficients() -> dict[str, list[float]]:
         return {
             "trigonometric.SIN_F32": _sine_of_half_turns(5),
             "trigonometric.TAN_F32": _tangent(7, np.float32),
-            "trigonometric.SIN_F64": _sine(8, mpmath.pi / 2),
             "trigonometric.TAN_F64": _tangent(15),
             "sincos.SIN_F32": _fit(lambda f: mpmath.sin(quarter * f) / f, quarter, 0.502, 4),
             "sincos.COS_F32": _fit(lambda f: mpmath.cos(quarter * f), 1, 0.502, 5),
-            "sincos.SIN_F64": _sine(6, mpmath.pi / 4),
+            "sincos.SIN_F64": _sine(6),
             "sincos.COS_F64": _cosine(6),
             "fast_sin.SIN_F32": _fast_sine(5, np.float32),
             "fast_sin.SIN_F64": _fast_sine(6, np.float64),
@@ -96,19 +95,19 @@ def _cosine(count: int) -> list[float]:
     return minimax_rounded(part, low, high, range(count), lambda s: s**2)[0]
 
 
-def _sine(count: int, high: Any) -> list[float]:
+def _sine(count: int) -> list[float]:
     """Return (1 - sin(x) / x) / x^2."""
-    negative = _least_of_sum(mpmath.sin, high, -mpmath.mpf(1) / 6, count, np.float64)
+    negative = _least_of_sum(mpmath.sin, -mpmath.mpf(1) / 6, count, np.float64)
     return [-c for c in negative]
 
 
 def _tangent(count: int, dtype: Any = np.float64) -> list[float]:
     """Return (tan(x) / x - 1) / x^2."""
-    return _least_of_sum(mpmath.tan, mpmath.pi / 4, mpmath.mpf(1) / 3, count, dtype)
+    return _least_of_sum(mpmath.tan, mpmath.mpf(1) / 3, count, dtype)
 
 
-def _least_of_sum(function: Any, high: Any, at_zero: Any, count: int, dtype: Any) -> list[float]:
-    """Return P so that ``x + x^3 P(x^2)`` has the least relative error up to `high`."""
+def _least_of_sum(function: Any, at_zero: Any, count: int, dtype: Any) -> list[float]:
+    """Return P so that ``x + x^3 P(x^2)`` has the least relative error up to pi / 4."""
 
     def part(square: Any) -> Any:
         if not square:
@@ -121,5 +120,5 @@ def _least_of_sum(function: Any, high: Any, at_zero: Any, count: int, dtype: Any
         return square / (function(mpmath.sqrt(square)) / mpmath.sqrt(square)) if square else 0
 
     low = mpmath.mpf(10) ** -4
-    found, _ = minimax_rounded(part, low, high**2, range(count), weight, dtype)
+    found, _ = minimax_rounded(part, low, (mpmath.pi / 4) ** 2, range(count), weight, dtype)
     return found

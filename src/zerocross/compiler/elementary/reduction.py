@@ -171,28 +171,25 @@ def _add(a: Any, b: Any) -> Any:
 
 
 @kernel
-def huge_f64(x: Any, doubling: int, half: float) -> Any:
-    """Return ``x + half * pi`` less the nearest multiple of pi (of pi / 2), and which one.
+def huge_f64(x: Any) -> Any:
+    """Return x less the nearest multiple of pi / 2, and which one.
 
     Parameters
     ----------
     x : vector of float64
         From 1 on; infinity and NaN give some finite number.
-    doubling : int
-        1 for multiples of pi / 2.
-    half : float
-        0.5 for the cosine.
 
     Returns
     -------
     rest, excess : vectors of float64
-        What is left is their difference, from -pi / 2 to pi / 2 (half of that).
+        What is left is their difference, from -pi / 4 to pi / 4.
     count : vector of int64
         Its two lowest bits are those of the multiple's number.
 
     """
     bits = bit_cast(i64, x)
-    exponent = ((bits & 0x7FFFFFFFFFFFFFFF) >> 52) - 1023 + doubling
+    exponent = ((bits & 0x7FFFFFFFFFFFFFFF) >> 52) - 1022
+    # Of x / pi * 2.
     first = select(exponent < 0, 0, exponent)
     m = bit_cast(f64, (bits & ~0x7FF0000000000000) | 0x3FF0000000000000)
     # 26 bits of the mantissa and 27: products with windows are exact. Of the first with the first
@@ -206,7 +203,7 @@ def huge_f64(x: Any, doubling: int, half: float) -> Any:
     top = _below_four(b * gather(_WINDOWS, first)) + _below_four(a * window_1)
     # Multiples of 2^-50 all, so exact.
     top = _below_four(top) + _below_four(_below_four(b * window_1) + _below_four(a * window_2))
-    top = _below_four(top) + half
+    top = _below_four(top)
     magic = top + MAGIC
     high = top - (magic - MAGIC)
     # What may cancel all above is added without rounding.
@@ -219,7 +216,7 @@ def huge_f64(x: Any, doubling: int, half: float) -> Any:
     low = ((low_1 + low_2) + (low_3 + low_4)) + last
     high, low = _add(high, low)
     rest, low = _times_pi(high, low)
-    return rest * 0.5**doubling, low * -(0.5**doubling), bit_cast(i64, magic)
+    return rest * 0.5, low * -0.5, bit_cast(i64, magic)
 
 
 @kernel

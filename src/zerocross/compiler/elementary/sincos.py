@@ -1,7 +1,7 @@
 """Sine and cosine of the same argument from one reduction: for rotations and oscillators in pairs.
 
-Reduced to a quarter of a turn, where both have short polynomials; the last bit may differ from that
-of the sine or the cosine alone.
+Reduced to a quarter of a turn, where both have short polynomials. In float32 the last bit may differ
+from that of the sine or the cosine alone, which are reduced to half a turn.
 
 Real-time: all safe.
 """
@@ -140,7 +140,7 @@ def sincos_f64(x: Any) -> tuple[Any, Any]:
     a, b = _both_f64(rest, (rest - high) + part, bit_cast(i64, magic))
     hard = (absolute(rest) < absolute(x) * CANCELLED) | (absolute(x) > LIMIT_F64)
     if any_lane(hard):
-        rest, excess, count = huge_f64(x, 1, 0.0)
+        rest, excess, count = huge_f64(x)
         c, d = _both_f64(rest, excess, count)
         finite = absolute(x) < float("inf")
         a = select(hard, select(finite, c, x - x), a)
