@@ -30,8 +30,10 @@ from zerocross.compiler.primitives.vector import (
 )
 
 __all__ = [
+    "CANCELLED",
     "HALF_PI_F32",
     "INVERSE_PI_F32",
+    "INVERSE_PI_F64",
     "LIMIT_F32",
     "LIMIT_F64",
     "LIMIT_TAN_F32",
@@ -45,16 +47,18 @@ __all__ = [
 MAGIC = 1.5 * 2.0**52
 #: Added and subtracted: rounds a float32 to an integer.
 MAGIC_F32 = np.float32(1.5 * 2.0**23)
-#: Added and subtracted: rounds a float64 to an even integer.
-_MAGIC_EVEN = 1.5 * 2.0**53
+#: Added and subtracted: rounds a float64 to a multiple of 4.
+_MAGIC_FOURS = 1.5 * 2.0**54
 
 #: 1 / pi in two parts; a product of the first with a float32 is exact.
-INVERSE_PI_F32 = (0.3183098863810301, -1.972394111648692e-10)
+INVERSE_PI_F32 = (0.31830988451838493, 1.665405738066088e-09)
+#: 1 / pi in one float64.
+INVERSE_PI_F64 = INVERSE_PI_F32[0] + INVERSE_PI_F32[1]
 #: Up to here float32 do not need the bits of 1 / pi.
-LIMIT_F32 = np.float32(2.0**21)
+LIMIT_F32 = np.float32(2.0**19)
 
 #: pi / 2 in float32; products of the first two with a whole number up to 2^8 are exact.
-HALF_PI_F32 = (1.57080078125, -4.454399459064007e-06, -5.564431554416771e-11)
+HALF_PI_F32 = (1.570770263671875, 2.6063062250614166e-05, 6.07710062827671e-11)
 #: Up to here the tangent of float32 is reduced by these.
 LIMIT_TAN_F32 = np.float32(400.0)
 
@@ -63,8 +67,10 @@ LIMIT_TAN_F32 = np.float32(400.0)
 PI_F64 = (3.1415926534682512, 1.2154201013012384e-10)
 #: Up to here float64 do not need the bits of 1 / pi, unless they are near a multiple.
 LIMIT_F64 = 2.0**21
+#: By how much less than its argument a rest may be before the usual reduction is not exact enough.
+CANCELLED = 2.0**-29
 #: pi in parts of 26, 27 and 53 bits.
-PI_PARTS = (3.1415926814079285, -2.7818135128754307e-08, -9.957992501029599e-17)
+PI_PARTS = (3.1415926218032837, 3.1786509424591713e-08, 1.2246467991473532e-16)
 
 #: The bits of 1 / pi after the point, 48 in a number.
 INVERSE_PI = (
@@ -99,7 +105,7 @@ INVERSE_PI = (
 def _windows() -> Any:
     """Return 26 bits of 1 / pi from each bit on.
 
-    Item ``p`` is what 1 / pi has of the weights from ``2 ** (52 - p)`` to ``2 ** (27 - p)``, times
+    Item ``p`` is what 1 / pi has of the weights from ``2 ** (53 - p)`` to ``2 ** (28 - p)``, times
     ``2 ** p``.
     """
     whole = 0
@@ -107,7 +113,7 @@ def _windows() -> Any:
         whole = whole << 48 | int(word)
     bits = 48 * len(INVERSE_PI)
     return np.array(
-        [(whole >> bits + 27 - p & 2**26 - 1) * 2.0**27 for p in range(bits + 28)], np.float64
+        [(whole >> bits + 28 - p & 2**26 - 1) * 2.0**28 for p in range(bits + 29)], np.float64
     )
 
 
@@ -117,15 +123,9 @@ _STEP = 2.0**-26
 
 
 @kernel
-def _whole(x: Any) -> Any:
-    """Return the nearest integer."""
-    return (x + MAGIC) - MAGIC
-
-
-@kernel
-def _below_two(x: Any) -> Any:
-    """Return what is left of a number less the nearest even one."""
-    return x - ((x + _MAGIC_EVEN) - _MAGIC_EVEN)
+def _below_four(x: Any) -> Any:
+    """Return what is left of a number less the nearest multiple of 4."""
+    return x - ((x + _MAGIC_FOURS) - _MAGIC_FOURS)
 
 
 @kernel
@@ -144,9 +144,9 @@ def huge_f32(x: Any, doubling: int, half: float) -> Any:
     Returns
     -------
     rest : vector of float64
-        From -1/2 to 1/2, exact to 2^-78.
+        From -1/2 to 1/2, exact to 2^-76.
     count : vector of int64
-        Its lowest bit tells odd integers from even ones.
+        Its two lowest bits are those of the integer.
 
     """
     bits = bit_cast(i32, x)
@@ -154,7 +154,7 @@ def huge_f32(x: Any, doubling: int, half: float) -> Any:
     first = convert(i64, select(exponent < 0, 0, exponent) + 28)
     # The mantissa, from 1 to 2, with the sign.
     m = convert(f64, bit_cast(f32, (bits & ~0x7F800000) | 0x3F800000)) * 2.0**-28
-    top = _below_two(m * gather(_WINDOWS, first)) + half
+    top = _below_four(m * gather(_WINDOWS, first)) + half
     sum_ = top + (m * _STEP) * gather(_WINDOWS, first + 26)
     below = (m * _STEP**2) * gather(_WINDOWS, first + 52)
     below = below + (m * _STEP**3) * gather(_WINDOWS, first + 78)
@@ -171,28 +171,25 @@ def _add(a: Any, b: Any) -> Any:
 
 
 @kernel
-def huge_f64(x: Any, doubling: int, half: float) -> Any:
-    """Return ``x + half * pi`` less the nearest multiple of pi (of pi / 2), and which one.
+def huge_f64(x: Any) -> Any:
+    """Return x less the nearest multiple of pi / 2, and which one.
 
     Parameters
     ----------
     x : vector of float64
         From 1 on; infinity and NaN give some finite number.
-    doubling : int
-        1 for multiples of pi / 2.
-    half : float
-        0.5 for the cosine.
 
     Returns
     -------
     rest, excess : vectors of float64
-        What is left is their difference, from -pi / 2 to pi / 2 (half of that).
+        What is left is their difference, from -pi / 4 to pi / 4.
     count : vector of int64
-        Its lowest bit tells odd multiples from even ones.
+        Its two lowest bits are those of the multiple's number.
 
     """
     bits = bit_cast(i64, x)
-    exponent = ((bits & 0x7FFFFFFFFFFFFFFF) >> 52) - 1023 + doubling
+    exponent = ((bits & 0x7FFFFFFFFFFFFFFF) >> 52) - 1022
+    # Of x / pi * 2.
     first = select(exponent < 0, 0, exponent)
     m = bit_cast(f64, (bits & ~0x7FF0000000000000) | 0x3FF0000000000000)
     # 26 bits of the mantissa and 27: products with windows are exact. Of the first with the first
@@ -203,10 +200,10 @@ def huge_f64(x: Any, doubling: int, half: float) -> Any:
     window_2 = gather(_WINDOWS, first + 52) * _STEP**2
     window_3 = gather(_WINDOWS, first + 78) * _STEP**3
     window_4 = gather(_WINDOWS, first + 104) * _STEP**4
-    top = _below_two(b * gather(_WINDOWS, first)) + _below_two(a * window_1)
-    # Multiples of 2^-51 all, so exact.
-    top = _below_two(top) + _below_two(_below_two(b * window_1) + _below_two(a * window_2))
-    top = _below_two(top) + half
+    top = _below_four(b * gather(_WINDOWS, first)) + _below_four(a * window_1)
+    # Multiples of 2^-50 all, so exact.
+    top = _below_four(top) + _below_four(_below_four(b * window_1) + _below_four(a * window_2))
+    top = _below_four(top)
     magic = top + MAGIC
     high = top - (magic - MAGIC)
     # What may cancel all above is added without rounding.
@@ -219,7 +216,7 @@ def huge_f64(x: Any, doubling: int, half: float) -> Any:
     low = ((low_1 + low_2) + (low_3 + low_4)) + last
     high, low = _add(high, low)
     rest, low = _times_pi(high, low)
-    return rest * 0.5**doubling, low * -(0.5**doubling), bit_cast(i64, magic)
+    return rest * 0.5, low * -0.5, bit_cast(i64, magic)
 
 
 @kernel

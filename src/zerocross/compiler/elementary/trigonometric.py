@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler.elementary.reduction import (
+    CANCELLED,
     HALF_PI_F32,
     INVERSE_PI_F32,
+    INVERSE_PI_F64,
     LIMIT_F32,
     LIMIT_F64,
     LIMIT_TAN_F32,
@@ -21,6 +23,7 @@ from zerocross.compiler.elementary.reduction import (
     huge_f32,
     huge_f64,
 )
+from zerocross.compiler.elementary.sincos import sincos_f64
 from zerocross.compiler.functions import computes
 from zerocross.compiler.kernel import kernel
 from zerocross.compiler.primitives.vector import (
@@ -55,17 +58,6 @@ TAN_F32 = (
     9.841470455285162e-05,
     0.004372515715658665,
 )
-#: (1 - sin(x) / x) / x^2 as a polynomial of x^2.
-SIN_F64 = (
-    0.16666666666666666,
-    -0.008333333333333207,
-    0.0001984126984121248,
-    -2.7557319211569482e-06,
-    2.5052106904422926e-08,
-    -1.60589410021336e-10,
-    7.643019354169854e-13,
-    -2.7214191178684853e-15,
-)
 #: (tan(x) / x - 1) / x^2 as a polynomial of x^2.
 TAN_F64 = (
     0.33333333333333376,
@@ -87,9 +79,7 @@ TAN_F64 = (
 
 _INFINITY = float("inf")
 _INFINITY_F32 = np.float32(_INFINITY)
-_INVERSE_HALF_PI = np.float32(INVERSE_PI_F32[0] * 2.0)
-#: By how much less than its argument a rest may be before the usual reduction is not exact enough.
-_CANCELLED = 2.0**-29
+_INVERSE_HALF_PI = np.float32(INVERSE_PI_F64 * 2.0)
 
 
 # --- float32 ------------------------------------------------------------------------------
@@ -138,9 +128,10 @@ def _cos_huge_f32(x: Any) -> Any:
 def cos_f32(x: Any) -> Any:
     """Cosine: as `sin_f32`, of half a turn of pi more."""
     wide = convert(f64, x)
-    turns = wide * INVERSE_PI_F32[0]
-    magic = (turns + 0.5) + MAGIC
-    f = ((turns - (magic - MAGIC)) + 0.5) + wide * INVERSE_PI_F32[1]
+    # Exact from 1/4 on; below, the sine of what is left does not depend on the last bits.
+    turns = wide * INVERSE_PI_F32[0] + 0.5
+    magic = turns + MAGIC
+    f = (turns - (magic - MAGIC)) + wide * INVERSE_PI_F32[1]
     y = _sine_of_half_turns(f, bit_cast(i64, magic))
     huge = absolute(x) > LIMIT_F32
     if any_lane(huge):
@@ -192,63 +183,20 @@ def tan_f32(x: Any) -> Any:
 # --- float64 ------------------------------------------------------------------------------
 
 
-@kernel
-def _sine(x: Any, excess: Any, count: Any) -> Any:
-    """Return the sine of a difference up to pi / 2, or less that where a count is odd."""
-    square = x * x
-    p = square * SIN_F64[7] + SIN_F64[6]
-    p = p * square + SIN_F64[5]
-    p = p * square + SIN_F64[4]
-    p = p * square + SIN_F64[3]
-    p = p * square + SIN_F64[2]
-    p = p * square + SIN_F64[1]
-    p = p * square + SIN_F64[0]
-    y = x - ((x * square) * p + excess * (1.0 - square * 0.5))
-    return bit_cast(f64, bit_cast(i64, y) ^ (count << 63))
-
-
-@kernel
-def _sin_huge_f64(x: Any) -> Any:
-    rest, excess, count = huge_f64(x, 0, 0.0)
-    return select(absolute(x) < _INFINITY, _sine(rest, excess, count), x - x)
-
-
 @computes("sin", f64)
 @kernel
 def sin_f64(x: Any) -> Any:
-    """Sine: of x less a multiple of pi, an odd polynomial of degree 17."""
-    magic = x * INVERSE_PI_F32[0] + MAGIC
-    turns = magic - MAGIC
-    high = x - turns * PI_F64[0]
-    part = turns * PI_F64[1]
-    rest = high - part
-    y = _sine(rest, (rest - high) + part, bit_cast(i64, magic))
-    hard = (absolute(rest) < absolute(x) * _CANCELLED) | (absolute(x) > LIMIT_F64)
-    if any_lane(hard):
-        y = select(hard, _sin_huge_f64(x), y)
-    return y
-
-
-@kernel
-def _cos_huge_f64(x: Any) -> Any:
-    rest, excess, count = huge_f64(x, 0, 0.5)
-    return select(absolute(x) < _INFINITY, _sine(rest, excess, count), x - x)
+    """Sine: half of `sincos_f64`; of a whole half turn one polynomial rounds too much."""
+    sine, _ = sincos_f64(x)
+    return sine
 
 
 @computes("cos", f64)
 @kernel
 def cos_f64(x: Any) -> Any:
-    """Cosine: as `sin_f64`, of half of pi more."""
-    magic = (x * INVERSE_PI_F32[0] + 0.5) + MAGIC
-    turns = (magic - MAGIC) - 0.5
-    high = x - turns * PI_F64[0]
-    part = turns * PI_F64[1]
-    rest = high - part
-    y = _sine(rest, (rest - high) + part, bit_cast(i64, magic))
-    hard = (absolute(rest) < absolute(x) * _CANCELLED) | (absolute(x) > LIMIT_F64)
-    if any_lane(hard):
-        y = select(hard, _cos_huge_f64(x), y)
-    return y
+    """Cosine: the other half of `sincos_f64`."""
+    _, cosine = sincos_f64(x)
+    return cosine
 
 
 @kernel
@@ -275,7 +223,7 @@ def _tangent(x: Any, excess: Any, count: Any) -> Any:
 
 @kernel
 def _tan_huge_f64(x: Any) -> Any:
-    rest, excess, count = huge_f64(x, 1, 0.0)
+    rest, excess, count = huge_f64(x)
     return select(absolute(x) < _INFINITY, _tangent(rest, excess, count), x - x)
 
 
@@ -283,13 +231,13 @@ def _tan_huge_f64(x: Any) -> Any:
 @kernel
 def tan_f64(x: Any) -> Any:
     """Tangent: of x less a multiple of pi / 2, an odd polynomial of degree 31."""
-    magic = x * (INVERSE_PI_F32[0] * 2.0) + MAGIC
+    magic = x * (INVERSE_PI_F64 * 2.0) + MAGIC
     turns = magic - MAGIC
     high = x - turns * (PI_F64[0] * 0.5)
     part = turns * (PI_F64[1] * 0.5)
     rest = high - part
     y = _tangent(rest, (rest - high) + part, bit_cast(i64, magic))
-    hard = (absolute(rest) < absolute(x) * _CANCELLED) | (absolute(x) > LIMIT_F64)
+    hard = (absolute(rest) < absolute(x) * CANCELLED) | (absolute(x) > LIMIT_F64)
     if any_lane(hard):
         y = select(hard, _tan_huge_f64(x), y)
     return y
