@@ -41,7 +41,7 @@ _STEP = 24
 
 @kernel
 def _remainder_once(a: Any, b: Any) -> Any:
-    """``a`` modulo ``b``, neither negative, of a quotient up to 2^26."""
+    """Return ``a`` modulo ``b``, neither negative, of a quotient up to 2^26."""
     n = convert(f64, convert(i32, a / b))
     upper = bit_cast(f64, bit_cast(i64, b) & -(1 << 27))
     rest = (a - n * upper) - n * (b - upper)
@@ -56,13 +56,13 @@ def _power_of_two(n: Any) -> Any:
 
 @kernel
 def _remainder_by_steps(a: Any, b: Any) -> Any:
-    """``a`` modulo ``b`` of any finite numbers above 0."""
+    """Return ``a`` modulo ``b`` of any finite numbers above 0."""
     tiny_a, tiny_b = a < _LEAST_NORMAL, b < _LEAST_NORMAL
     bits_a = bit_cast(i64, select(tiny_a, a * 2.0**54, a))
     bits_b = bit_cast(i64, select(tiny_b, b * 2.0**54, b))
     exponent_a, exponent_b = convert(i32, bits_a >> 52), convert(i32, bits_b >> 52)
-    exponent_a = select(a < _LEAST_NORMAL, exponent_a - 54, exponent_a)
-    exponent_b = select(b < _LEAST_NORMAL, exponent_b - 54, exponent_b)
+    exponent_a = select(tiny_a, exponent_a - 54, exponent_a)
+    exponent_b = select(tiny_b, exponent_b - 54, exponent_b)
     # The significands as integers from 2^52 to 2^53: a = m 2^left b's unit.
     m = bit_cast(f64, (bits_a & _FRACTION) | _INTEGER)
     divisor = bit_cast(f64, (bits_b & _FRACTION) | _INTEGER)
@@ -83,7 +83,7 @@ def _remainder_by_steps(a: Any, b: Any) -> Any:
 
 @kernel
 def _remainder_of_any(a: Any, b: Any) -> Any:
-    """``a`` modulo ``b``, both magnitudes of any kind."""
+    """Return ``a`` modulo ``b``, both magnitudes of any kind."""
     invalid = (a == _INFINITY) | (b == 0.0) | (a != a) | (b != b)
     plain = invalid | (b == _INFINITY) | (a == 0.0)
     rest = _remainder_by_steps(select(plain, 1.0, a), select(plain, 1.0, b))
