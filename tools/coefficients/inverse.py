@@ -7,7 +7,6 @@ from typing import Any
 
 import mpmath
 import numpy as np
-
 from tools.coefficients.remez import minimax_rounded
 
 __all__ = ["coefficients"]

@@ -6,7 +6,6 @@ from typing import Any
 
 import mpmath
 import numpy as np
-
 from tools.coefficients.remez import minimax_rounded
 
 __all__ = ["coefficients"]
@@ -28,9 +27,9 @@ def _guess(root: int, dtype: Any) -> list[float]:
     return [float(int((bias * (1 + 1 / root) + shift) * 2**bits) >> (bits - 20) << (bits - 20))]
 
 
-def _refinement(root: int, terms: int, dtype: Any) -> list[float]:
-    """Return the polynomial near ``(1 - e) ** (-1 / root)`` over what a guess leaves."""
-    function = lambda e: (1 - e) ** (-mpmath.mpf(1) / root)  # noqa: E731
+def _refinement(root: int, terms: int, dtype: Any, power: int = 1) -> list[float]:
+    """Return the polynomial near ``(1 - e) ** (-power / root)`` over what a guess leaves."""
+    function = lambda e: (1 - e) ** (-mpmath.mpf(power) / root)  # noqa: E731
     reach = _GUESSED[root]
     weight = lambda e: 1 / function(e)  # noqa: E731
     return minimax_rounded(function, -reach, reach, range(terms), weight, dtype)[0]
@@ -51,8 +50,7 @@ def coefficients() -> dict[str, list[float]]:
     """Return the constants by the names of the module's tuples."""
     return {
         "roots.CBRT_GUESS_F32": _guess(3, np.float32),
-        "roots.CBRT_F32": _refinement(3, 5, np.float32),
-        "roots.CBRT_REST_F32": _correction(3, np.float32),
+        "roots.CBRT_F32": _refinement(3, 3, np.float32, power=2),
         "roots.CBRT_GUESS_F64": _guess(3, np.float64),
         "roots.CBRT_F64": _refinement(3, 5, np.float64),
         "roots.CBRT_REST_F64": _correction(3, np.float64),

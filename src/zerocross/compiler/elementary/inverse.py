@@ -188,7 +188,7 @@ def _atan_to_one(t: Any) -> Any:
 
 @kernel
 def _atan_from(base: Any, t: Any) -> Any:
-    """A part of pi plus the arc tangent of float64 of magnitudes up to 1/2."""
+    """Return a part of pi plus the arc tangent of float64, of magnitudes up to 1/2."""
     c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 = ATAN_F64
     z = t * t
     z2 = z * z

@@ -40,16 +40,9 @@ __all__ = [
 # leave, and those of the remainders.
 CBRT_GUESS_F32 = (1419900528.0,)
 CBRT_F32 = (
-    1.0,
-    0.3333287835121155,
-    0.22222019731998444,
-    0.17452912032604218,
-    0.14516177773475647,
-)
-CBRT_REST_F32 = (
-    0.3333333432674408,
-    0.2222394496202469,
-    0.17259691655635834,
+    0.999996542930603,
+    0.6705864667892456,
+    0.5598102807998657,
 )
 CBRT_GUESS_F64 = (6.142603643385283e18,)
 CBRT_F64 = (
@@ -99,6 +92,9 @@ _HALF_BITS = 2.0**32
 _INTEGER = 1.5 * 2.0**52
 _CBRT_BITS_F32 = CBRT_GUESS_F32[0]
 _CBRT_BITS_F64 = CBRT_GUESS_F64[0] / _HALF_BITS + _INTEGER
+# Usual are float32 from 2^-100 to 2^100.
+_CBRT_LEAST_F32 = (27 << 23) - 2**31
+_CBRT_SPAN_F32 = (200 << 23) - 2**31
 _RSQRT_BITS_F32 = int(RSQRT_GUESS_F32[0])
 _RSQRT_BITS_F64 = int(RSQRT_GUESS_F64[0])
 
@@ -107,14 +103,14 @@ _RSQRT_BITS_F64 = int(RSQRT_GUESS_F64[0])
 def _cbrt_of_usual_f32(x: Any) -> Any:
     """Cube root of float32 from 2^-100 to 2^100."""
     y = bit_cast(f32, convert(i32, _CBRT_BITS_F32 - convert(f32, bit_cast(i32, x)) * _THIRD))
-    c0, c1, c2, c3, c4 = CBRT_F32
-    e = 1.0 - x * y * y * y
-    y = y * (c0 + e * (c1 + e * (c2 + e * (c3 + e * c4))))
-    # To 8 bits: the cube is exact.
-    root = bit_cast(f32, (bit_cast(i32, x * y * y) + (1 << 15)) & -(1 << 16))
-    e = (x - root * root * root) * y * y * y
-    d0, d1, d2 = CBRT_REST_F32
-    return root + root * (e * (d0 + e * (d1 + e * d2)))
+    c0, c1, c2 = CBRT_F32
+    root = x * y * y
+    e = 1.0 - root * y
+    root = root * (c0 + e * (c1 + e * c2))
+    # To 8 bits: the cube is exact. One step of Halley's method.
+    root = bit_cast(f32, (bit_cast(i32, root) + (1 << 15)) & -(1 << 16))
+    cube = root * root * root
+    return root + root * ((x - cube) / (x + (cube + cube)))
 
 
 @kernel
@@ -134,7 +130,8 @@ def cbrt_f32(x: Any) -> Any:
     """Cube root, of negative numbers too."""
     a = absolute(x)
     root = _cbrt_of_usual_f32(a)
-    outside = (a < 2.0**-100) | (a > 2.0**100)
+    # One comparison of the bits: the difference wraps around below the least.
+    outside = bit_cast(i32, a) - _CBRT_LEAST_F32 > _CBRT_SPAN_F32
     if any_lane(outside):
         root = select(outside, _cbrt_of_others_f32(a), root)
     return bit_cast(f32, bit_cast(i32, root) | (bit_cast(i32, x) & _SIGN_F32))
@@ -146,12 +143,13 @@ def _cbrt_of_usual_f64(x: Any) -> Any:
     upper = convert(f64, convert(i32, bit_cast(i64, x) >> 32))
     y = bit_cast(f64, bit_cast(i64, _CBRT_BITS_F64 - upper * _THIRD) << 32)
     c0, c1, c2, c3, c4 = CBRT_F64
-    e = 1.0 - x * y * y * y
+    e = 1.0 - (x * y) * (y * y)
     y = y * (c0 + e * (c1 + e * (c2 + e * (c3 + e * c4))))
-    y = y + y * ((1.0 - x * y * y * y) * _THIRD)
+    y = y + y * ((1.0 - (x * y) * (y * y)) * _THIRD)
     # To 17 bits: the cube is exact.
-    root = bit_cast(f64, (bit_cast(i64, x * y * y) + (1 << 35)) & -(1 << 36))
-    e = (x - root * root * root) * y * y * y
+    square = y * y
+    root = bit_cast(f64, (bit_cast(i64, x * square) + (1 << 35)) & -(1 << 36))
+    e = ((x - root * root * root) * y) * square
     d0, d1, d2 = CBRT_REST_F64
     return root + root * (e * (d0 + e * (d1 + e * d2)))
 
