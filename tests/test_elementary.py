@@ -74,9 +74,9 @@ def doubled_astray(x):
 
 @kernel
 def doubled_astray_64(x):
-    """2 x, but 3 ulp beside it from 512 to 1024."""
+    """2 x, but 3 ulp beside it from 520 to 1000."""
     y = x + x
-    return select((x >= 512.0) & (x < 1024.0), bit_cast(f64, bit_cast(i64, y) + 3), y)
+    return select((x >= 520.0) & (x < 1000.0), bit_cast(f64, bit_cast(i64, y) + 3), y)
 
 
 @kernel
@@ -548,8 +548,8 @@ def test_every_registered_function_is_known():
 def test_registering_names_a_kernel_as_c_does(monkeypatch):
     monkeypatch.setattr("zerocross.compiler.functions.FUNCTIONS", made := {})
     assert computes("exp", f32)(doubled) is doubled
-    assert computes("exp", f64)(added) is added
-    assert made == {"expf": doubled, "exp": added}
+    assert computes("pow", f64)(added) is added
+    assert list(made) == ["expf", "pow"]
 
 
 # --- coefficients ---------------------------------------------------------------------------------

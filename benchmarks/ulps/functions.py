@@ -177,6 +177,8 @@ def by_name(name: str) -> Registered:
     """
     if name not in FUNCTIONS:
         modules()
-    if name in BY_NAME:
-        return Registered(BY_NAME[name], np.dtype(np.float64), FUNCTIONS[name])
-    return Registered(BY_NAME[name.removesuffix("f")], np.dtype(np.float32), FUNCTIONS[name])
+    made = FUNCTIONS[name]
+    kernel = getattr(made, "kernel", made)
+    is_wide = name in BY_NAME
+    function = BY_NAME[name if is_wide else name.removesuffix("f")]
+    return Registered(function, np.dtype(np.float64 if is_wide else np.float32), kernel)
