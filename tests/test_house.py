@@ -53,6 +53,7 @@ BY_A_VARIABLE = {
 #: LLVM the back end.
 COMPILERS = {
     "numba": (
+        "compiler/dispatcher.py",
         "compiler/frontend.py",
         "compiler/primitives/lowering/",
         "compiler/host_cache.py",

@@ -147,7 +147,7 @@ class Entry:
 
         ``look`` is called with the module before anything is optimised, and its mode.
         """
-        from zerocross.compiler import frontend, ir_passes
+        from zerocross.compiler import frontend, ir_passes, linker
 
         mode = self.mode(chosen)
         self._emitted_of = self.key(chosen)
@@ -156,7 +156,8 @@ class Entry:
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
         if look is not None:
             look(ir, mode)
-        whole = ir_passes.closed_world(ir + self._wrapper(symbol), keep=self.name)
+        ir = linker.link_functions(ir + self._wrapper(symbol), chosen.vectors)
+        whole = ir_passes.closed_world(ir, keep=self.name)
         if self.strict_aliasing:
             whole = ir_passes.with_strict_aliasing(whole)
         return target.emit(whole, chosen)

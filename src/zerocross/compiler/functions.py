@@ -6,19 +6,39 @@ As low as `callee`, so that what links them into a module need not import what t
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from zerocross.compiler.callee import Callee
 from zerocross.compiler.primitives.vector_value import VectorKind
 
-__all__ = ["FUNCTIONS", "computes"]
+__all__ = ["FUNCTIONS", "Function", "computes"]
 
 C = TypeVar("C", bound=Callee)
 
-#: By C's name of the function, ``expf`` for float32 and ``exp`` for float64: the kernel that takes
-#: and returns vectors of that item type, of any number of lanes.
-FUNCTIONS: dict[str, Callee] = {}
+
+class Function(NamedTuple):
+    """A function of one item type.
+
+    Attributes
+    ----------
+    kernel : Kernel
+        Takes and returns vectors of the item type, of any number of lanes.
+    item : str
+        LLVM's name of it: ``float`` or ``double``.
+    arity : int
+        How many vectors it takes.
+
+    """
+
+    kernel: Callee
+    item: str
+    arity: int
+
+
+#: By C's name: ``expf`` for float32, ``exp`` for float64.
+FUNCTIONS: dict[str, Function] = {}
 
 
 def computes(name: str, kind: VectorKind) -> Callable[[C], C]:
@@ -34,7 +54,9 @@ def computes(name: str, kind: VectorKind) -> Callable[[C], C]:
     """
 
     def register(kernel: C) -> C:
-        FUNCTIONS[name + ("f" if kind.dtype.itemsize == 4 else "")] = kernel
+        suffix, item = ("f", "float") if kind.dtype.itemsize == 4 else ("", "double")
+        arity = len(inspect.signature(kernel.function).parameters)
+        FUNCTIONS[name + suffix] = Function(kernel, item, arity)
         return kernel
 
     return register

@@ -71,9 +71,9 @@ class Kernel(functools.partial[R], Callee):
         content = content_of(self.function)
         found = self._dispatchers.get(mode)
         if found is None or found[0].digest != content.digest:
-            from zerocross.compiler import frontend
+            from zerocross.compiler import dispatcher
 
-            found = content, frontend.make_dispatcher(self.function, mode)
+            found = content, dispatcher.make_dispatcher(self.function, mode)
             self._dispatchers[mode] = found
         return found[1]
 
@@ -100,11 +100,12 @@ class Kernel(functools.partial[R], Callee):
         another level beside the default, wrap it in an `entry` and use ``entry.at(level)``.
 
         """
-        from zerocross.compiler import frontend, ir_passes
+        from zerocross.compiler import frontend, ir_passes, linker
         from zerocross.compiler.target import emit
 
         mode: CompilationMode = "portable" if target.vectors else "scalar"
         ir, symbol, _ = frontend.portable_ir(self, list(argument_types), mode)
+        ir = linker.link_functions(ir, target.vectors)
         return emit(ir_passes.closed_world(ir, keep=symbol), target)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import re
 from typing import Any
 
 from zerocross.errors import TargetError
@@ -211,10 +212,44 @@ def emit(ir: str, target: Target) -> Emitted:
     module.triple = target.triple
     machine = target_machine(target)
     module.data_layout = str(machine.target_data)
-    tuning = binding.create_pipeline_tuning_options(speed_level=3)
-    tuning.loop_vectorization = target.vectors
-    tuning.slp_vectorization = target.vectors
-    passes = binding.create_pass_builder(machine, tuning)
-    passes.getModulePassManager().run(module, passes)
+    _optimise(module, machine, 3, loops=target.vectors)
+    module = take_in_variants(module, machine)
     module.verify()
     return Emitted(machine.emit_object(module), str(module), machine.emit_assembly(module))
+
+
+def _optimise(module: Any, machine: Any, level: int, loops: bool = False) -> None:
+    """Run LLVM's passes; ``loops``: make vectors of them, which is done once."""
+    tuning = llvm().create_pipeline_tuning_options(speed_level=level)
+    tuning.loop_vectorization = tuning.slp_vectorization = loops
+    passes = llvm().create_pass_builder(machine, tuning)
+    passes.getModulePassManager().run(module, passes)
+
+
+#: LLVM's list of functions that are kept although nothing calls them: variants of functions, that
+#: the vectoriser of loops may want (see `linker`).
+KEPT = "llvm.compiler.used"
+_LIST = re.compile(rf"^@{re.escape(KEPT)} = [^\n]*\n", re.MULTILINE)
+_HAS_VARIANTS = re.compile(
+    r'^(attributes #\d+ = \{[^\n]*) noinline([^\n]*"vector-function-abi)', re.MULTILINE
+)
+
+
+def take_in_variants(module: Any, machine: Any) -> Any:
+    """Return a module whose loops are vectors, with the variants that they call in their place."""
+    binding = llvm()
+    ir = str(module)
+    if f"@{KEPT} =" not in ir:
+        return module
+    ir = _HAS_VARIANTS.sub(r"\1\2", _LIST.sub("", ir))
+    made = binding.parse_assembly(ir)
+    made.name = module.name
+    _optimise(made, machine, 3)
+    return made
+
+
+def simplify(ir: str) -> str:
+    """Optimise a module for no target in particular, without making vectors of loops."""
+    module = llvm().parse_assembly(ir)
+    _optimise(module, target_machine(level("scalar")), 2)
+    return str(module)

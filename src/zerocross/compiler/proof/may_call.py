@@ -32,7 +32,8 @@ _PRIMITIVES = listed(
     "fence_release monotonic_ns thread_time_ns "
     "load load_aligned load_first store store_aligned store_streaming store_first prefetch splat lane "
     "with_lane shuffle fma multiply_add minimum maximum absolute square_root round_even select convert "
-    "saturate bit_cast sum_lanes max_lanes min_lanes"
+    "saturate bit_cast sum_lanes max_lanes min_lanes any_lane gather "
+    "cbrt exp10 fmod rsqrt fast_cos fast_exp2 fast_log2 fast_sin fast_tanh"
 )
 #: Primitives that make memory, or a call, of a number.
 BY_ADDRESS = listed(

@@ -9,7 +9,7 @@ functions that an entry reaches are walked; in the user's own ones
 - no field that is not the user's is read or written, and no array field is assigned;
 - no array is looked at as another type.
 
-One of the few files that import Numba (with `frontend` and the lowerings): the types that it
+One of the few files that import Numba (with `frontend`, `dispatcher` and the lowerings): the types that it
 looks for are Numba's.
 """
 
@@ -26,7 +26,7 @@ from numba.core.types.functions import ObjModeDispatcher
 from numba.core.types.npytypes import ArrayCTypes
 
 from zerocross.compiler.callee import Callee
-from zerocross.compiler.frontend import KernelDispatcher
+from zerocross.compiler.dispatcher import KernelDispatcher
 from zerocross.compiler.mode import CompilationMode, compiling_as
 from zerocross.compiler.primitives.primitive import stub_of
 from zerocross.compiler.proof.finding import CONTROL, FIELD, LOOP, Finding, finding_at

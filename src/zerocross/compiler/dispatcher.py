@@ -1,0 +1,202 @@
+"""Numba's dispatchers of kernels: its own way from a function to code, with looks of ours within.
+
+Imported only when something has to be compiled, as `frontend`.
+"""
+
+from __future__ import annotations
+
+import math
+from types import BuiltinFunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba.core import errors, ir, types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.ir_utils import get_definition, guard
+from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import NopythonTypeInference
+from numba.core.untyped_passes import IRProcessing
+from numba.extending import overload_method
+
+from zerocross.compiler import linker, target
+from zerocross.compiler.callee import METHODS
+from zerocross.compiler.frontend import attempted, told_in_words
+from zerocross.compiler.host_cache import HostCache
+from zerocross.compiler.mode import CompilationMode
+from zerocross.compiler.primitives.elementary import cbrt, fmod
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["KernelDispatcher", "make_dispatcher"]
+
+_OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy", "fastmath": False}
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _NoFunctionValues(FunctionPass):
+    """Refuses functions that are values before they become code.
+
+    A kernel chosen at run time would be called through a pointer to a wrapper that is not made
+    here, and for want of that LLVM would end the process.
+    """
+
+    _name = "zerocross_no_function_values"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        for block in state.func_ir.blocks.values():
+            for statement in block.find_insts(ir.Assign):
+                kind = state.typemap.get(statement.target.name)
+                if isinstance(kind, types.FunctionType):
+                    raise errors.UnsupportedError("chosen at run time", statement.loc)
+        return False
+
+
+#: What `math` or NumPy have and Numba does not know, or makes of something less exact.
+_OURS: dict[Any, Any] = {math.cbrt: cbrt, np.cbrt: cbrt, math.fmod: fmod, np.fmod: fmod}
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _OurFunctions(FunctionPass):
+    """Puts our functions in the place of some of other modules, before types are inferred."""
+
+    _name = "zerocross_our_functions"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        changed = False
+        for block in state.func_ir.blocks.values():
+            for statement in block.find_insts(ir.Assign):
+                ours = _OURS.get(_named(state.func_ir, statement.value))
+                if ours is not None:
+                    statement.value = ir.Global(ours.name, ours, statement.loc)
+                    state.func_ir._definitions[statement.target.name] = [statement.value]
+                    changed = True
+        return changed
+
+
+def _named(function: Any, value: Any) -> Any:
+    """Return the function of another module that a value of Numba's IR names, or None."""
+    if isinstance(value, ir.Global | ir.FreeVar):
+        found = value.value
+    elif isinstance(value, ir.Expr) and value.op == "getattr":
+        owner = guard(get_definition, function, value.value)
+        module = getattr(owner, "value", None)
+        found = getattr(module, value.attr, None) if isinstance(module, ModuleType) else None
+    else:
+        found = None
+    return found if isinstance(found, BuiltinFunctionType | np.ufunc) else None
+
+
+class _KernelCompiler(CompilerBase):
+    """Numba's own way from a function to LLVM IR, with one more look in the middle."""
+
+    def define_pipelines(self) -> list[Any]:
+        steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        steps.add_pass_after(_OurFunctions, IRProcessing)
+        steps.add_pass_after(_NoFunctionValues, NopythonTypeInference)
+        steps.finalize()
+        return [steps]
+
+
+class _HostLibrary(JITCodeLibrary):
+    """Numba's module of what is called from Python, with elementary functions of ours."""
+
+    def _optimize_final_module(self) -> None:
+        before = str(self._final_module)
+        linked = linker.link_functions(before)
+        if linked is before:
+            super()._optimize_final_module()
+            return
+        name = self._final_module.name
+        self._final_module = target.llvm().parse_assembly(linked)
+        self._final_module.name = name
+        super()._optimize_final_module()
+        machine = self._codegen._tm
+        self._final_module = target.take_in_variants(self._final_module, machine)
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _IntoHostLibrary(FunctionPass):
+    """Gives what is compiled a `_HostLibrary`."""
+
+    _name = "zerocross_into_host_library"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _HostLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return False
+
+
+class _HostCompiler(CompilerBase):
+    """Numba's own way from a function to a call from Python, through a `_HostLibrary`."""
+
+    def define_pipelines(self) -> list[Any]:
+        steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        steps.add_pass_after(_OurFunctions, IRProcessing)
+        steps.add_pass_after(_IntoHostLibrary, NopythonTypeInference)
+        steps.finalize()
+        return [steps]
+
+
+class KernelDispatcher(CPUDispatcher):
+    """Numba's dispatcher of a kernel, which says which of the kernels could not be compiled."""
+
+    def compile(self, sig: Any) -> Any:
+        with attempted(self.py_func):
+            return super().compile(sig)
+
+    def _compile_for_args(self, *args: Any, **kws: Any) -> Any:
+        with told_in_words(self.py_func):  # called from Python with values of new types
+            return super()._compile_for_args(*args, **kws)
+
+
+def make_dispatcher(function: Callable[..., Any], mode: CompilationMode) -> Any:
+    """Return a Numba dispatcher for a Python function in one compilation mode."""
+    _teach_methods()
+    if mode != "host":
+        options = _OPTIONS | {"debug": mode == "lines", "boundscheck": mode == "checked"}
+        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return KernelDispatcher(
+            py_func=function, targetoptions=options, pipeline_class=_KernelCompiler
+        )
+    dispatcher = KernelDispatcher(
+        py_func=function, targetoptions=dict(_OPTIONS), pipeline_class=_HostCompiler
+    )
+    dispatcher._cache = HostCache(function)
+    return dispatcher
+
+
+#: Methods that Numba was told of; it looks them up by name.
+_taught: set[str] = set()
+
+
+def _teach_methods() -> None:
+    """Let compiled code call the kernels that were given as methods, see `callee.give_method`."""
+    for name in METHODS.keys() - _taught:
+        _taught.add(name)
+        _teach_method(name)
+
+
+def _teach_method(name: str) -> None:
+    owners = METHODS[name]
+
+    @overload_method(types.NamedTuple, name)
+    def method(block, first, second=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        owner = getattr(block, "instance_class", None)
+        if owner not in owners:
+            return None
+        of_one, of_two = owners[owner]
+        if second is None or isinstance(second, types.Omitted | types.NoneType):
+            return lambda block, first, second=None: of_one(block, first)  # noqa: ARG005
+        return lambda block, first, second=None: of_two(block, first, second)
