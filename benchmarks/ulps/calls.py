@@ -1,4 +1,4 @@
-"""Calls of a kernel of vectors, and of a plain loop, over arrays, at any level."""
+"""Calls of functions over arrays: by a plain loop, and by vectors of any width, at any level."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.ulps.functions import Registered
 from zerocross.compiler import Entry, entry, float32_array, float64_array
 from zerocross.compiler.callee import Callee
+from zerocross.compiler.functions import FUNCTIONS
 from zerocross.compiler.primitives.vector import load, store
 from zerocross.compiler.primitives.vector_value import VectorKind
 
-__all__ = ["WIDEST_BYTES", "call", "plain_loop", "run", "vector_loop"]
+__all__ = ["WIDEST", "evaluate", "loop_of", "plain_loop", "run", "vector_loop"]
 
-WIDEST_BYTES = 64
+#: Lanes of the widest vectors that functions are made of.
+WIDEST = 16
 _ARRAYS = {4: float32_array, 8: float64_array}
 
 
@@ -25,7 +28,7 @@ def _kind(dtype: Any, lanes: int) -> VectorKind:
 
 
 @functools.cache
-def vector_loop(kernel: Callee, dtype: Any, arguments: int = 1, lanes: int = 0) -> Entry:
+def vector_loop(kernel: Callee, dtype: Any, arguments: int = 1, lanes: int = WIDEST) -> Entry:
     """Return an entry ``f(x, [x2,] y, count)`` over arrays of a multiple of the lanes.
 
     Parameters
@@ -37,12 +40,10 @@ def vector_loop(kernel: Callee, dtype: Any, arguments: int = 1, lanes: int = 0) 
     arguments : int
         1 or 2.
     lanes : int
-        By default as many as 64 bytes hold.
+        At most `WIDEST`.
 
     """
-    size = np.dtype(dtype).itemsize
-    lanes = lanes or WIDEST_BYTES // size
-    kind, array = _kind(dtype, lanes), _ARRAYS[size]
+    kind, array = _kind(dtype, lanes), _ARRAYS[np.dtype(dtype).itemsize]
     if arguments == 1:
 
         @entry("int64", "int64", "int64")
@@ -85,22 +86,23 @@ def plain_loop(function: Callable[..., Any], dtype: Any, arguments: int = 1) -> 
     return of_two_items
 
 
-@functools.cache
-def _at(loop: Entry, level: str | None) -> Entry:
-    return loop.at(level) if level else loop
+def loop_of(one: Registered) -> Entry:
+    """Return a plain loop of a function, or of vectors where a kernel cannot name it."""
+    linked = FUNCTIONS.get(one.name)
+    if one.function.python is None or getattr(linked, "kernel", linked) is not one.kernel:
+        return vector_loop(one.kernel, one.dtype, one.function.arguments)
+    return plain_loop(one.function.python, one.dtype, one.function.arguments)
 
 
-def run(loop: Entry, *arrays: np.ndarray[Any, Any], level: str | None = None) -> Any:
-    """Return what an entry of this module makes of arrays of any one length."""
+def run(loop: Entry, *arrays: np.ndarray[Any, Any]) -> Any:
+    """Return what an entry of this module makes of arrays of one length, whatever that is."""
     count = arrays[0].size
-    # Every width divides 64 bytes; what is added is harmless everywhere.
-    padded = [np.concatenate([a, np.ones(-count % 16, a.dtype)]) for a in arrays]
+    padded = [np.concatenate([a, np.ones(-count % WIDEST, a.dtype)]) for a in arrays]
     result = np.empty_like(padded[0])
-    _at(loop, level)(*(a.ctypes.data for a in (*padded, result)), result.size)
+    loop(*(a.ctypes.data for a in (*padded, result)), result.size)
     return result[:count]
 
 
-def call(kernel: Callee, *arrays: np.ndarray[Any, Any], level: str | None = None) -> Any:
-    """Return a kernel's results for arrays, by its widest vectors."""
-    return run(vector_loop(kernel, arrays[0].dtype, len(arrays)), *arrays, level=level)
-
+def evaluate(one: Registered, *arrays: np.ndarray[Any, Any]) -> Any:
+    """Return a function's results for arrays, on the best level."""
+    return run(loop_of(one), *arrays)

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.ulps.functions import Function
 
-__all__ = ["Worst", "worst_against_mpfr", "worst_against_numpy"]
+__all__ = ["Worst", "worst_against_mpfr", "worst_against_numpy", "worst_db"]
 
 _Floats = np.ndarray[Any, Any]
 _PIECE = 1 << 16
@@ -96,3 +96,13 @@ def _error(true: Any, result: float, digits: int, least: int, limit: Any) -> flo
     unit = max(gmpy2.get_exp(kept) - digits, least) if kept else least
     unit = min(unit, gmpy2.get_exp(limit) - 1 - digits)
     return float(gmpy2.mul_2exp(difference, -unit) if unit < 0 else gmpy2.div_2exp(difference, unit))
+
+
+def worst_db(function: Function, arrays: list[_Floats], got: _Floats) -> Worst:
+    """Return the largest error in dB, of the true value where that is above 1 and else of 1."""
+    true = function.numpy(*(a.astype(np.float64) for a in arrays))
+    errors = np.abs(got.astype(np.float64) - true) / np.maximum(1.0, np.abs(true))
+    k = int(np.nan_to_num(errors, nan=np.inf).argmax())
+    where = tuple(float(a[k]) for a in arrays)
+    error = math.inf if math.isnan(errors[k]) else float(errors[k])
+    return Worst(20 * math.log10(error or 2.0**-60), where, got.size)

@@ -19,6 +19,17 @@ import numpy as np
 from zerocross.compiler import elementary
 from zerocross.compiler.callee import Callee
 from zerocross.compiler.functions import FUNCTIONS
+from zerocross.compiler.primitives.elementary import (
+    cbrt,
+    exp10,
+    fast_cos,
+    fast_exp2,
+    fast_log2,
+    fast_sin,
+    fast_tanh,
+    fmod,
+    rsqrt,
+)
 
 __all__ = ["BY_NAME", "Function", "Registered", "by_name", "modules", "registered"]
 
@@ -47,6 +58,9 @@ class Function:
         Greatest error of float32, in ulp.
     bound64 : float
         Greatest error of float64, in ulp.
+    bound_db : float or None
+        For a fast one, in place of those: greatest error within what is useful, in dB of the true
+        value, or of 1 where that is less (`errors.worst_db`).
 
     """
 
@@ -58,10 +72,16 @@ class Function:
     ufunc: Callable[..., Any] | None = None
     bound: float = 2.0
     bound64: float = 2.0
+    bound_db: float | None = None
 
     @property
     def arguments(self) -> int:
         return len(self.useful)
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether it is one that is near the truth only in dB."""
+        return self.bound_db is not None
 
     def bound_of(self, dtype: Any) -> float:
         return self.bound if np.dtype(dtype).itemsize == 4 else self.bound64
@@ -95,15 +115,15 @@ BY_NAME = {
     for function in (
         Function("exp", np.exp, gmpy2.exp, ((-10, 10),), math.exp, np.exp, 1),
         Function("exp2", np.exp2, gmpy2.exp2, ((-10, 10),), np.exp2, np.exp2, 1),
-        Function("exp10", _ten_to, gmpy2.exp10, ((-5, 5),), bound=1),
+        Function("exp10", _ten_to, gmpy2.exp10, ((-5, 5),), exp10, bound=1),
         Function("expm1", np.expm1, gmpy2.expm1, ((-5, 5),), math.expm1, np.expm1, 1),
         Function("log", np.log, gmpy2.log, (_POSITIVE,), math.log, np.log, 1),
         Function("log2", np.log2, gmpy2.log2, (_POSITIVE,), np.log2, np.log2, 1),
         Function("log10", np.log10, gmpy2.log10, (_POSITIVE,), math.log10, np.log10, 1),
         Function("log1p", np.log1p, gmpy2.log1p, ((-0.9, 10),), math.log1p, np.log1p, 1),
         Function("sqrt", np.sqrt, gmpy2.sqrt, (_POSITIVE,), math.sqrt, np.sqrt, 0.5, 0.5),
-        Function("rsqrt", _inverse_root, _inverse_root_mpfr, (_POSITIVE,), bound=1),
-        Function("cbrt", np.cbrt, gmpy2.cbrt, ((-10, 10),), np.cbrt, np.cbrt, 1),
+        Function("rsqrt", _inverse_root, _inverse_root_mpfr, (_POSITIVE,), rsqrt, bound=1),
+        Function("cbrt", np.cbrt, gmpy2.cbrt, ((-10, 10),), cbrt, np.cbrt, 1),
         Function("sin", np.sin, gmpy2.sin, ((-50, 50),), math.sin, np.sin, 1),
         Function("cos", np.cos, gmpy2.cos, ((-50, 50),), math.cos, np.cos, 1),
         Function("tan", np.tan, gmpy2.tan, ((-50, 50),), math.tan, np.tan),
@@ -121,10 +141,15 @@ BY_NAME = {
             "atan2", np.arctan2, gmpy2.atan2, (_AUDIO, _AUDIO), math.atan2, np.arctan2
         ),
         Function("hypot", np.hypot, gmpy2.hypot, (_AUDIO, _AUDIO), math.hypot, np.hypot),
-        Function("fmod", np.fmod, gmpy2.fmod, ((-50, 50), (0.5, 10)), np.fmod, np.fmod, 0, 0),
+        Function("fmod", np.fmod, gmpy2.fmod, ((-50, 50), (0.5, 10)), fmod, np.fmod, 0, 0),
         Function(
             "remainder", _remainder, gmpy2.remainder, ((-50, 50), (0.5, 10)), bound=0, bound64=0
         ),
+        Function("fast_exp2", np.exp2, gmpy2.exp2, ((-10, 10),), fast_exp2, bound_db=-80),
+        Function("fast_log2", np.log2, gmpy2.log2, (_POSITIVE,), fast_log2, bound_db=-80),
+        Function("fast_sin", np.sin, gmpy2.sin, ((-50, 50),), fast_sin, bound_db=-80),
+        Function("fast_cos", np.cos, gmpy2.cos, ((-50, 50),), fast_cos, bound_db=-80),
+        Function("fast_tanh", np.tanh, gmpy2.tanh, ((-4, 4),), fast_tanh, bound_db=-80),
     )
 }
 

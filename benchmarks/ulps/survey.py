@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.ulps.arguments import all_patterns, sample
-from benchmarks.ulps.calls import call
+from benchmarks.ulps.calls import evaluate
 from benchmarks.ulps.errors import Worst, worst_against_mpfr, worst_against_numpy
 from benchmarks.ulps.functions import Registered, by_name
 from zerocross.compiler.content import content_of
@@ -56,7 +56,7 @@ def worst_of_block(one: Registered, block: int, plan: Plan) -> Worst:
     else:
         arrays = sample(one.function, one.dtype, plan.size, 1 + block)
     worst = worst_against_numpy if one.dtype.itemsize == 4 else worst_against_mpfr
-    return worst(one.function, arrays, call(one.kernel, *arrays))
+    return worst(one.function, arrays, evaluate(one, *arrays))
 
 
 def _named_block(name: str, block: int) -> Worst:
