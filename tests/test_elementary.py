@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.ulps import survey  # noqa: E402
+from benchmarks.ulps import document, survey  # noqa: E402
 from benchmarks.ulps.arguments import all_patterns, edges, sample  # noqa: E402
 from benchmarks.ulps.calls import loop_of, plain_loop, run, vector_loop  # noqa: E402
 from benchmarks.ulps.errors import (  # noqa: E402
@@ -33,7 +33,7 @@ from benchmarks.ulps.functions import BY_NAME, Function, Registered, registered 
 from annex_f import SPECIAL, value_of  # noqa: E402
 from conftest import EACH_LEVEL  # noqa: E402
 from test_neon import foreign  # noqa: E402, F401
-from zerocross.compiler import entry, float32_array, kernel, target  # noqa: E402
+from zerocross.compiler import entry, kernel, target  # noqa: E402
 from zerocross.compiler import elementary  # noqa: E402
 from zerocross.compiler.functions import FUNCTIONS, computes  # noqa: E402
 from zerocross.compiler.primitives.float_mode import (  # noqa: E402
@@ -209,27 +209,27 @@ def test_three_ulp_somewhere_are_found(function, kind, right, astray):
 
 def test_an_error_is_in_units_of_the_true_result():
     for dtype, worst in ((F32, worst_against_numpy), (F32, worst_against_mpfr)):
-        cases = {  # the true value of 2 x, what comes out, the error
-            (1.0, 2.0): 0.0,
-            (1.0, 2.0 + 2.0**-22): 1.0,
-            (1.0, 2.0 - 2.0**-23): 0.5,
-            (2.0**-149, 0.0): 2.0,
-            (0.0, 2.0**-149): 1.0,
-            (0.0, -0.0): math.inf,
-            (-0.0, -0.0): 0.0,
-            (-0.0, 0.0): math.inf,
-            (1.0, math.nan): math.inf,
-            (math.nan, math.nan): 0.0,
-            (math.nan, 1.0): math.inf,
-            (math.inf, math.inf): 0.0,
-            (3e38, math.inf): 0.0,  # overflows
-            (3e38, 3.4028234663852886e38): 1.0,
-            (math.inf, -math.inf): 2.0**25,
-            (-math.inf, 3.4028234663852886e38): 2.0**25 - 1,
-        }
-        for (x, result), error in cases.items():
+        cases = [  # x, what comes out for 2 x, the error
+            (1.0, 2.0, 0.0),
+            (1.0, 2.0 + 2.0**-22, 1.0),
+            (1.0, 2.0 - 2.0**-23, 0.5),
+            (2.0**-149, 0.0, 2.0),
+            (0.0, 2.0**-149, 1.0),
+            (0.0, -0.0, math.inf),
+            (-0.0, -0.0, 0.0),
+            (-0.0, 0.0, math.inf),
+            (1.0, math.nan, math.inf),
+            (math.nan, math.nan, 0.0),
+            (math.nan, 1.0, math.inf),
+            (math.inf, math.inf, 0.0),
+            (3e38, math.inf, 0.0),  # overflows
+            (3e38, 3.4028234663852886e38, 1.0),
+            (math.inf, -math.inf, 2.0**25),
+            (-math.inf, 3.4028234663852886e38, 2.0**25 - 1),
+        ]
+        for x, result, error in cases:
             got = worst(DOUBLE, [np.array([x], dtype)], np.array([result], dtype))
-            assert got.error == error, (x, result, worst)
+            assert got.error == error, (x, result, got)
             assert got.count == 1
 
 
@@ -313,6 +313,65 @@ def test_processes_search_together(tmp_path):
     one = next(one for one in REGISTERED if one.name == name)
     alone = survey.Search(one, tmp_path / "alone").run(most_blocks=3)
     assert survey.Search(one, tmp_path / "both").run(2, most_blocks=3) == alone
+
+
+# --- the document ---------------------------------------------------------------------------------
+
+
+def row_of(one, error, *arguments):
+    return one, Worst(error, arguments, 1 << 20), "1 048 576 stratified"
+
+
+def test_the_document_has_a_line_for_each_function_and_type(tmp_path):
+    double = stood_in(DOUBLE, F32, doubled)
+    rows = [
+        row_of(stood_in(SUM, F64, added), 0.5, 1.0, 2e-300),
+        row_of(stood_in(DOUBLE, F64, doubled), 2.25, 0.1),
+        row_of(double, 0.4375, float(np.float32(0.1))),
+        row_of(stood_in(BY_NAME["fast_sin"], F32, doubled), -90.25, 0.5),
+    ]
+    assert [document.holds(row) for row in rows] == [True, False, True, True]
+    document.write(tmp_path / "a.md", rows)
+    lines = [line for line in (tmp_path / "a.md").read_text().splitlines() if "float" in line]
+    assert [line for line in lines if line.startswith("| ")] == [
+        "| double | float32 | 0.4375 ulp | 0.5 ulp | 0.1 | 1 048 576 stratified |",
+        "| double | float64 | 2.2500 ulp | 2 ulp | 0.1 | 1 048 576 stratified |",
+        "| sum | float64 | 0.5000 ulp | 2 ulp | 1.0, 2e-300 | 1 048 576 stratified |",
+        "| fast_sin | float32 | -90.2 dB | -80 dB | 0.5 | 1 048 576 stratified |",
+    ]
+
+
+def test_what_a_search_found_goes_into_the_document(tmp_path, monkeypatch):
+    one, plan = stood_in(DOUBLE, F32, doubled_astray), survey.Plan(2, 1 << 16, "all that there is")
+    monkeypatch.setattr(survey, "plan_of", lambda _one: plan)
+    monkeypatch.setattr(document, "Search", lambda one: survey.Search(one, tmp_path))
+    ((_, sampled, over),) = told_of(one, monkeypatch)
+    assert (sampled.count, over) == (1 << 20, "1 048 576 stratified")
+    assert sampled.error == pytest.approx(3, abs=0.5)
+    search = survey.Search(one, tmp_path)
+    search.add(0, Worst(7.0, (1.0,), 10))
+    search.write()
+    ((_, worst, _),) = told_of(one, monkeypatch)
+    assert (worst.error, worst.count) == (7.0, 10 + (1 << 20)), "a part of a search counts too"
+    search.add(1, Worst(1.0, (1.0,), 10))
+    search.write()
+    assert told_of(one, monkeypatch) == [(one, Worst(7.0, (1.0,), 20), "all that there is")]
+
+
+def told_of(one, monkeypatch):
+    monkeypatch.setattr(document, "registered", lambda: [one])
+    return document.measured()
+
+
+DOCUMENT = ROOT / "docs" / "elementary.md"
+
+
+def test_the_document_tells_of_every_function():
+    told = re.findall(r"^\| (\w+) \| float(\d+) \|", DOCUMENT.read_text(), re.MULTILINE)
+    bits = {4: "32", 8: "64"}
+    assert sorted(told) == sorted((o.function.name, bits[o.dtype.itemsize]) for o in REGISTERED), (
+        "python -m benchmarks elementary-accuracy --write docs/elementary.md"
+    )
 
 
 # --- special values -------------------------------------------------------------------------------
@@ -418,7 +477,9 @@ def test_a_lane_does_not_depend_on_the_others(one):
 def test_a_place_among_others_changes_nothing(one):
     x = tried(one)
     turned = np.random.default_rng(6).permutation(x[0].size)
-    assert np.array_equal(bits(found_by(one, *(a[turned] for a in x))), bits(found_by(one, *x))[turned])
+    assert np.array_equal(
+        bits(found_by(one, *(a[turned] for a in x))), bits(found_by(one, *x))[turned]
+    )
 
 
 def test_a_lane_that_depends_on_the_others_is_found():
@@ -535,14 +596,12 @@ def test_calls_and_narrow_code_are_found(level):
         _, ir = compiled(plain_loop(doubled_number, dtype), level)
         assert shortcomings(ir, lanes, dtype) == []
         _, ir = compiled(plain_loop(collatz, dtype), level)
-        assert shortcomings(ir, lanes, dtype) == (
-            [f"1 lanes of {lanes}"] if lanes > 1 else []
-        )
+        assert shortcomings(ir, lanes, dtype) == ([f"1 lanes of {lanes}"] if lanes > 1 else [])
 
 
 _CALLING = """
 declare {declared}
-define i64 @f(ptr %p, {type} %x, ptr %g) {{
+define i64 @f(ptr %p, float %x, ptr %g) {{
   %v = load <16 x float>, ptr %p
   store <16 x float> %v, ptr %p
   {call}
@@ -552,18 +611,18 @@ define i64 @f(ptr %p, {type} %x, ptr %g) {{
 
 
 @pytest.mark.parametrize(
-    ("declared", "type", "call", "found"),
+    ("declared", "call", "found"),
     [
-        ("float @expf(float)", "float", "%y = call float @expf(float %x)", ["expf", "name expf"]),
-        ("float @llvm.exp.f32(float)", "float", "%y = call float @llvm.exp.f32(float %x)", None),
-        ("float @llvm.fabs.f32(float)", "float", "%y = call float @llvm.fabs.f32(float %x)", []),
-        ("void @llvm.donothing()", "float", "%y = frem float %x, 3.0", ["frem"]),
-        ("void @llvm.donothing()", "float", "%y = call float %g(float %x)", ["pointer "]),
+        ("float @expf(float)", "%y = call float @expf(float %x)", ["expf", "name expf"]),
+        ("float @llvm.exp.f32(float)", "%y = call float @llvm.exp.f32(float %x)", None),
+        ("float @llvm.fabs.f32(float)", "%y = call float @llvm.fabs.f32(float %x)", []),
+        ("void @llvm.donothing()", "%y = frem float %x, 3.0", ["frem"]),
+        ("void @llvm.donothing()", "%y = call float %g(float %x)", ["pointer "]),
     ],
     ids=["libm", "an operation that becomes libm", "an operation", "a remainder", "a pointer"],
 )
-def test_each_kind_of_call_is_found(declared, type, call, found):
-    ir = _CALLING.format(declared=declared, type=type, call=call)
+def test_each_kind_of_call_is_found(declared, call, found):
+    ir = _CALLING.format(declared=declared, call=call)
     expected = ["llvm.exp.f32"] if found is None else found
     assert shortcomings(ir, 16, F32) == expected
 

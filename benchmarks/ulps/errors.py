@@ -95,7 +95,9 @@ def _error(true: Any, result: float, digits: int, least: int, limit: Any) -> flo
     # get_exp's mantissa lies in [1/2, 1).
     unit = max(gmpy2.get_exp(kept) - digits, least) if kept else least
     unit = min(unit, gmpy2.get_exp(limit) - 1 - digits)
-    return float(gmpy2.mul_2exp(difference, -unit) if unit < 0 else gmpy2.div_2exp(difference, unit))
+    return float(
+        gmpy2.mul_2exp(difference, -unit) if unit < 0 else gmpy2.div_2exp(difference, unit)
+    )
 
 
 def worst_db(function: Function, arrays: list[_Floats], got: _Floats) -> Worst:

@@ -137,9 +137,7 @@ BY_NAME = {
         Function("acosh", np.arccosh, gmpy2.acosh, ((1, 100),), math.acosh, np.arccosh),
         Function("atanh", np.arctanh, gmpy2.atanh, (_AUDIO,), math.atanh, np.arctanh),
         Function("pow", np.power, _power_mpfr, ((0.01, 100), (-3, 3)), math.pow, np.power),
-        Function(
-            "atan2", np.arctan2, gmpy2.atan2, (_AUDIO, _AUDIO), math.atan2, np.arctan2
-        ),
+        Function("atan2", np.arctan2, gmpy2.atan2, (_AUDIO, _AUDIO), math.atan2, np.arctan2),
         Function("hypot", np.hypot, gmpy2.hypot, (_AUDIO, _AUDIO), math.hypot, np.hypot),
         Function("fmod", np.fmod, gmpy2.fmod, ((-50, 50), (0.5, 10)), fmod, np.fmod, 0, 0),
         Function(

@@ -171,9 +171,7 @@ def _in_turn(
                 break
         if not running:
             return
-        ready, _ = concurrent.futures.wait(
-            running, return_when=concurrent.futures.FIRST_COMPLETED
-        )
+        ready, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
         for future in ready:
             yield running.pop(future), future.result()
 
@@ -183,4 +181,3 @@ def search(one: Registered, jobs: int = 0, say: Callable[[str], None] = print) -
     found = Search(one)
     say(f"{one.name}: {len(found.done)} of {found.plan.blocks} blocks are done")
     return found.run(jobs or os.cpu_count() or 1)
-
