@@ -65,6 +65,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "compiler/elementary/*": ("test_elementary",),
     "compiler/functions.py": ("test_elementary",),
     "compiler/primitives/vector*": ("test_vector", "test_neon"),
+    "compiler/primitives/lowering/vector*": ("test_vector", "test_neon"),
+    "compiler/primitives/assembly.py": ("test_compiler", "test_lab"),
     "compiler/primitives/atomic.py": ("test_compiler", "test_layouts", "test_sync", "test_memory"),
     "compiler/primitives/pointer.py": ("test_compiler", "test_layouts", "test_sync", "test_memory"),
     "compiler/primitives/lowering/planes.py": ("test_refused_or_right", "test_proof"),

@@ -273,6 +273,15 @@ def test_the_status_line_has_a_spectrum(make_file):
             assert ("▮" in line or "▯" in line) == (width >= 100)
 
 
+@pytest.mark.parametrize(
+    ("share", "bar"), [(-0.5, "────"), (0.0, "────"), (0.5, "━━──"), (1.0, "━━━━"), (1.7, "━━━━")]
+)
+def test_a_bar_is_as_long_as_it_is(share, bar):
+    from zerocross.cli.status_line import _bar
+
+    assert _bar(share, 4).plain == bar
+
+
 def test_a_spectrogram_of_silence_is_dark():
     silent = FileSpectrogram(
         "x", np.arange(3.0), np.array([20.0, 200, 2000]), np.full((2, 2), -300.0)

@@ -22,6 +22,7 @@ from zerocross import Chain, Parallel, Player, Split, UsageError, param, process
 from zerocross.effects import Gain
 from zerocross.graph.assemble import Program
 from zerocross.graph.program import FADE, run_program_over
+from zerocross.graph.state import state_dtype
 
 # That a rendering tells its faults is tested in test_refused_or_right.
 pytestmark = pytest.mark.filterwarnings("ignore::zerocross.errors.FaultWarning")
@@ -487,7 +488,7 @@ def sine_file(tmp_path, seconds, frequency=441.0):
     t = np.arange(round(48_000 * seconds)) / 48_000
     sine = 0.5 * np.sin(2 * np.pi * frequency * t)
     path = tmp_path / "sine.wav"
-    soundfile.write(path, np.repeat(sine[:, None], 2, 1), 48_000, "FLOAT")
+    soundfile.write(path, np.stack([sine, 0.5 * sine], 1), 48_000, "FLOAT")
     return path
 
 
@@ -524,6 +525,7 @@ def change_while_playing(tmp_path, changes, seconds):
         out = player._output.captures[0].captured().copy()
         assert player.state == "playing"
     assert report["underruns"] == report["faults"] == 0
+    assert np.abs(out[:, 1] - 0.5 * out[:, 0]).max() < 1e-6, "each channel fades into its own"
     return out[:, 0]
 
 
@@ -767,3 +769,10 @@ def test_a_field_named_like_something_of_every_processor_is_refused(name):
 
     with pytest.raises(UsageError, match=f"Named.{name}: every processor has something of this"):
         zerocross.processor(type("Named", (), {name: 1.5, "process": process}))
+
+
+def test_a_gibibyte_of_arrays_is_the_most_of_a_processor():
+    most = np.zeros(1 << 30, np.uint8)
+    assert state_dtype({}, {"table": most}).itemsize > most.nbytes
+    with pytest.raises(UsageError, match="take 1024 MiB; give up to 1024 MiB"):
+        state_dtype({}, {"table": most, "more": np.zeros(1, np.uint8)})

@@ -595,6 +595,20 @@ def test_completion(cli, shell):
     assert done.returncode == 0 and b"_ZEROCROSS_COMPLETE" in done.stdout
 
 
+def test_a_warning_is_a_line_on_the_error_output(capsys, monkeypatch):
+    import warnings
+
+    from zerocross.cli import main
+
+    def warn(*_):
+        warnings.simplefilter("always")
+        warnings.warn("a disk is full", stacklevel=1)
+
+    monkeypatch.setattr(main, "_invoke", warn)
+    main._run(["devices"])
+    assert capsys.readouterr() == ("", "warning: a disk is full\n")
+
+
 def test_completion_completes():
     environment = {
         **os.environ,

@@ -33,6 +33,7 @@ from zerocross.compiler import (
     target,
 )
 from zerocross.compiler.kernel import Kernel
+from zerocross.compiler.primitives.assembly import scale_blocks_avx
 from zerocross.compiler.primitives.primitive import Primitive, primitive
 from zerocross.errors import CompileError, KernelFault, RealtimeError
 from zerocross.memory import Record, layout
@@ -380,3 +381,10 @@ def test_an_entry_can_be_called_by_address():
     function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(refuse_large.address)
     assert function(3) == 3
     assert function(11) < -(1 << 40), "a fault comes out as a number"
+
+
+def test_machine_code_has_a_body_in_python():
+    x = np.arange(80, dtype=np.float32)
+    scale_blocks_avx.function(x.ctypes.data, 2, 0.5)
+    assert np.array_equal(x[:64], 0.5 * np.arange(64)), "two blocks of 32"
+    assert np.array_equal(x[64:], np.arange(64, 80)), "and no more"

@@ -111,6 +111,7 @@ def test_the_dry_share_is_as_late_as_the_wet():
         ([], {}, "empty"),
         ([1.0, np.nan], {}, "not finite"),
         ([1.0], {"block_size": 100}, "power of two"),
+        ([2e30], {}, "adds up to 2e.30; give up to 1e.30"),
         (np.zeros(61 * 8_000), {"sample_rate": 8_000}, "up to 60"),
         ("no such file.wav", {}, "(?i)no such file"),
     ],
@@ -119,6 +120,11 @@ def test_bad_responses_are_told(impulse, options, words):
     with pytest.raises(Exception, match=words) as caught:
         Convolver(impulse, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_response_too_long_for_the_rate_of_the_stream_is_told():
+    with pytest.raises(UsageError, match="up to 60"):
+        Chain(Convolver(np.ones(61 * 8_000))).render(np.zeros((64, 1), np.float32), 8_000)
 
 
 def test_a_response_of_too_many_channels_is_told():

@@ -357,3 +357,10 @@ def test_the_gain_of_tags(tags, mode, wanted):
 def test_an_unknown_mode_is_refused():
     with pytest.raises(UsageError, match="give one of off, track, album"):
         gain_for(GainTags(), "loud")
+
+
+@pytest.mark.parametrize("bands", [12, 0, 10.0, "10", None])
+def test_a_graphic_equaliser_has_10_15_or_31_bands(bands):
+    for call in (graphic_q, lambda count: fit_bands([(100, 1.0)], 48_000, count)):
+        with pytest.raises(UsageError, match="give 10, 15 or 31"):
+            call(bands)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import oracles
 from conftest import EACH_LEVEL
+from zerocross import units
 from zerocross.compiler import (
     entry,
     float32_array,
@@ -37,7 +38,7 @@ from zerocross.dsp.convert import (
     write_device_frames,
 )
 from zerocross.dsp.crossfade import smooth_step
-from zerocross.dsp.decibels import db_of_gain, gain_of_db
+from zerocross.dsp.decibels import db_to_gain, gain_to_db
 from zerocross.dsp.interleave import (
     deinterleave,
     deinterleave_channel,
@@ -53,7 +54,7 @@ from zerocross.dsp.ramp import RAMP, apply_equal_power_ramp, apply_ramp, ramp_to
 from zerocross.dsp.spectra import band_levels_db, design_bands, power_to_db
 from zerocross.errors import UsageError
 from zerocross.memory import Record, layout
-from zerocross.units import db_to_gain, format_time, gain_to_db, seconds_to_frames
+from zerocross.units import format_time, seconds_to_frames
 
 EDGES = np.array(
     [
@@ -298,8 +299,8 @@ def test_peaks_rise_at_once_and_fall_20_db_in_1_7_s():
 
 
 def test_units():
-    assert gain_to_db(db_to_gain(-6.5)) == pytest.approx(-6.5)
-    assert gain_to_db(0.0) == -np.inf
+    assert units.gain_to_db(units.db_to_gain(-6.5)) == pytest.approx(-6.5)
+    assert units.gain_to_db(0.0) == -np.inf
     assert seconds_to_frames(0.5, 44_100) == 22_050
     assert [format_time(s) for s in (-1, 0, 59.99, 60, 3599, 3600)] == [
         "0:00",
@@ -477,10 +478,10 @@ def test_interleaving_from_and_into_the_middle_of_rows(first, channels):
 
 def test_decibels_of_kernels_are_those_of_units():
     for level_db in np.linspace(-150, 60, 2101):
-        gain = gain_of_db(float(level_db))
-        assert gain == pytest.approx(db_to_gain(level_db), rel=1e-14)
+        gain = db_to_gain(float(level_db))
+        assert gain == pytest.approx(units.db_to_gain(level_db), rel=1e-14)
         assert np.float32(gain) == np.float32(math.exp(level_db * (math.log(10.0) / 20.0)))
-        assert db_of_gain(gain) == pytest.approx(level_db, abs=1e-12)
+        assert gain_to_db(gain) == pytest.approx(level_db, abs=1e-12)
 
 
 def test_the_smooth_step_is_smooth():

@@ -153,7 +153,7 @@ FORBIDDEN = {
     "our own reader": "self.count = sf_error(n)  # here",
     "a call by address": "self.count = invoke(n, n, n)  # here",
     "maximum of what may be empty": "self.total = self.wide[:n].max()  # here",
-    "math that numba lacks": "self.total = math.fmod(self.total, 2.0)  # here",
+    "math that numba lacks": "self.total = math.remainder(self.total, 2.0)  # here",
 }
 MESSAGES = {
     "array expression": "allocates",

@@ -29,6 +29,7 @@ def minimax(
     low, high : float
         The interval. With only even or only odd powers give its half that is above 0.
     powers : sequence of int
+        Of the polynomial.
     weight : callable
         What the error is multiplied by: ``lambda x: 1 / f(x)`` for the relative error.
 

@@ -88,7 +88,7 @@ def _named(function: Any, value: Any) -> Any:
         found = value.value
     elif isinstance(value, ir.Expr) and value.op == "getattr":
         owner = guard(get_definition, function, value.value)
-        module = getattr(owner, "value", None)
+        module = owner.value if isinstance(owner, ir.Global | ir.FreeVar) else None
         found = getattr(module, value.attr, None) if isinstance(module, ModuleType) else None
     else:
         found = None
@@ -108,6 +108,8 @@ class _KernelCompiler(CompilerBase):
 
 class _HostLibrary(JITCodeLibrary):
     """Numba's module of what is called from Python, with elementary functions of ours."""
+
+    _final_module: Any
 
     def _optimize_final_module(self) -> None:
         before = str(self._final_module)

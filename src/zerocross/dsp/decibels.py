@@ -5,22 +5,30 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from zerocross.compiler import kernel
+from zerocross.compiler.primitives.elementary import exp10
 
-__all__ = ["DB_PER_NEPER", "db_of_gain", "gain_of_db"]
+__all__ = ["DB_PER_NEPER", "db_to_gain", "gain_to_db"]
 
-#: Decibels of a factor e, 20 / ln(10), as rounded wherever it was first written: a change of its
-#: last digit would change the last bits of what the compressor gives.
+#: Decibels of a factor e, 20 / ln(10).
 DB_PER_NEPER = 8.685889638065035
 
 
 @kernel
-def gain_of_db(level_db: Any) -> Any:
-    """Return the amplitude ratio of a level in dB: ``10 ** (level_db / 20)``. Real-time: safe."""
-    return math.exp(level_db / DB_PER_NEPER)
+def db_to_gain(level_db: Any) -> Any:
+    """Return the amplitude ratio of a level in dB: ``10 ** (level_db / 20)``.
+
+    Of float32 a float32, within 1e-5 dB from -160 to 160 dB. Real-time: safe.
+    """
+    return exp10(level_db / np.float32(20.0))
 
 
 @kernel
-def db_of_gain(gain: Any) -> Any:
-    """Return the level in dB of an amplitude ratio above 0. Real-time: safe."""
-    return DB_PER_NEPER * math.log(gain)
+def gain_to_db(gain: Any) -> Any:
+    """Return the level in dB of an amplitude ratio above 0: ``20 log10(gain)``.
+
+    Of float32 a float32; minus infinity of 0. Real-time: safe.
+    """
+    return np.float32(20.0) * math.log10(gain)

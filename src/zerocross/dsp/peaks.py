@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import kernel
-from zerocross.dsp.decibels import gain_of_db
+from zerocross.dsp.decibels import db_to_gain
 
 __all__ = ["FALL_DB_PER_SECOND", "fall_peaks", "replace_nonfinite"]
 
@@ -29,7 +29,7 @@ def fall_peaks(peaks: Any, rows: Any, frames: Any, sample_rate: Any) -> None:
         Length of the block in frames, and frames a second.
 
     """
-    fall = gain_of_db(-FALL_DB_PER_SECOND * frames / sample_rate)
+    fall = db_to_gain(-FALL_DB_PER_SECOND * frames / sample_rate)
     for c in range(rows.shape[0]):
         peak = np.float32(0.0)
         for i in range(frames):

@@ -9,7 +9,7 @@ import numpy as np
 
 from zerocross.compiler import record_at
 from zerocross.dsp.convolve import convolve
-from zerocross.dsp.decibels import gain_of_db
+from zerocross.dsp.decibels import db_to_gain
 from zerocross.dsp.partitions import CONVOLVER, check_response, checked_block, make_convolution
 from zerocross.dsp.resample import resample_response
 from zerocross.dsp.state import checked_rows
@@ -103,7 +103,7 @@ class Convolver:
         self.latency_frames = self._made.latency_frames
 
     def process(self, block: Any) -> None:
-        wet = self.mix * gain_of_db(self.gain_db)
+        wet = self.mix * db_to_gain(self.gain_db)
         convolve(
             record_at(self.state, CONVOLVER),
             block.input,

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from zerocross import units
 from zerocross.compiler import record_at
-from zerocross.dsp.decibels import db_of_gain, gain_of_db
+from zerocross.dsp.decibels import db_to_gain, gain_to_db
 from zerocross.dsp.limiter import LIMITER, limit, make_limiter
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
-from zerocross.units import checked_flag, checked_number, db_to_gain
+from zerocross.units import checked_flag, checked_number
 
 __all__ = ["Compressor", "Gate", "Limiter"]
 
@@ -41,7 +42,7 @@ class Compressor:
             peak = np.float32(0.0)
             for c in range(block.channels):
                 peak = max(peak, abs(block.input[c, i]))
-            level = db_of_gain(max(np.float64(peak), 1e-9))
+            level = gain_to_db(max(np.float64(peak), 1e-9))
             over = level - self.threshold_db
             wanted = 0.0
             if 2.0 * over > self.knee_db:
@@ -51,7 +52,7 @@ class Compressor:
                 wanted = slope * bend * bend / (2.0 * self.knee_db)
             pole = attack if wanted < self.reduction_db else release
             self.reduction_db = wanted + pole * (self.reduction_db - wanted)
-            gain = np.float32(gain_of_db(self.reduction_db + self.makeup_db))
+            gain = np.float32(db_to_gain(self.reduction_db + self.makeup_db))
             for c in range(block.channels):
                 block.output[c, i] = gain * block.input[c, i]
 
@@ -75,9 +76,9 @@ class Gate:
     held: int = 0
 
     def process(self, block: Any) -> None:
-        opens = gain_of_db(self.threshold_db)
-        closes = gain_of_db(self.threshold_db - self.hysteresis_db)
-        closed = gain_of_db(self.range_db)
+        opens = db_to_gain(self.threshold_db)
+        closes = db_to_gain(self.threshold_db - self.hysteresis_db)
+        closed = db_to_gain(self.range_db)
         attack = math.exp(-1000.0 / (self.attack_ms * block.sample_rate))
         release = math.exp(-1000.0 / (self.release_ms * block.sample_rate))
         hold = int(self.hold_ms * block.sample_rate / 1000.0)
@@ -120,7 +121,9 @@ class Limiter:
     def __init__(
         self, ceiling_db: float = -0.3, knee: float = 0.9, true_peak: bool = False
     ) -> None:
-        self._ceiling = db_to_gain(checked_number("ceiling_db", ceiling_db, -120.0, 24.0, "dB"))
+        self._ceiling = units.db_to_gain(
+            checked_number("ceiling_db", ceiling_db, -120.0, 24.0, "dB")
+        )
         self._knee = checked_number("knee", knee, 0.0, 0.999)
         self._is_true = checked_flag("true_peak", true_peak)
 

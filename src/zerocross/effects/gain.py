@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import kernel
-from zerocross.dsp.decibels import gain_of_db
+from zerocross.dsp.decibels import db_to_gain
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
 from zerocross.graph.processor import set_fields
@@ -24,7 +24,7 @@ class Gain:
     gain_db: float = param(0.0, -120.0, 24.0, "dB")
 
     def process(self, block: Any) -> None:
-        gain = np.float32(gain_of_db(self.gain_db))
+        gain = np.float32(db_to_gain(self.gain_db))
         for c in range(block.channels):
             for i in range(block.frames):
                 block.output[c, i] = gain * block.input[c, i]

@@ -9,7 +9,7 @@ import numpy as np
 
 from zerocross.compiler import float32_array, kernel
 from zerocross.dsp.blep import BLEP_SIZE, band_limit, design_blep
-from zerocross.dsp.decibels import gain_of_db
+from zerocross.dsp.decibels import db_to_gain
 from zerocross.effects.voices import VOICES, end_notes, envelope, take_notes
 from zerocross.errors import UsageError
 from zerocross.graph.decorator import processor
@@ -86,7 +86,7 @@ class Oscillator:
         self.lack = design_blep(bend=WAVEFORMS[self.shape] == "triangle").ctypes.data
 
     def process(self, block: Any) -> None:
-        gain = gain_of_db(self.gain_db)
+        gain = db_to_gain(self.gain_db)
         lack = float32_array(self.lack, BLEP_SIZE)
         first = block.output[0]
         if self.plays_notes == 0:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import float32_rows, kernel
-from zerocross.dsp.decibels import gain_of_db
+from zerocross.dsp.decibels import db_to_gain
 from zerocross.dsp.state import checked_rows
 from zerocross.effects.voices import VOICES, end_notes, envelope, take_notes
 from zerocross.errors import UsageError
@@ -119,7 +119,7 @@ class Sampler:
     def process(self, block: Any) -> None:
         take_notes(block.events, self.note, self.stage, self.level, self.velocity, self.places)
         end_notes(block.events, self.note, self.stage)
-        gain = gain_of_db(self.gain_db)
+        gain = db_to_gain(self.gain_db)
         first, end = self.loop_first, self.loop_end
         whole = float32_rows(self.data, self.rows, self.frames + 2 * _PAD)
         for c in range(block.channels):

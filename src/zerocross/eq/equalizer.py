@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zerocross import units
 from zerocross.compiler import entry, float32_rows, record_at
-from zerocross.dsp.decibels import gain_of_db
+from zerocross.dsp.decibels import db_to_gain
 from zerocross.dsp.fading_iir import FADING_IIR, fading_iir, make_fading_iir
 from zerocross.dsp.iir import FORMS, IIR, design_iir, form_of, iir, make_iir
 from zerocross.eq.design import design_band, frequency_response
@@ -25,7 +26,6 @@ from zerocross.units import (
     checked_number,
     checked_rate,
     checked_whole,
-    db_to_gain,
     shown,
 )
 
@@ -328,7 +328,7 @@ class Equalizer:
             if self._bypass:
                 sos = np.tile(_PASS, (len(sos), 1))
             padded = np.concatenate([sos, np.tile(_PASS, (longest - len(sos), 1))])
-            padded[0, :3] *= db_to_gain(-self.preamp_db if self._bypass else trim)
+            padded[0, :3] *= units.db_to_gain(-self.preamp_db if self._bypass else trim)
             rows.append(design_iir(padded, self._engine))
         return np.array(rows)
 
@@ -352,7 +352,7 @@ class Equalizer:
         self.filters = self._filters.address
 
     def process(self, block: Any) -> None:
-        gain = np.float32(gain_of_db(self.preamp_db))
+        gain = np.float32(db_to_gain(self.preamp_db))
         for c in range(block.channels):
             for i in range(block.frames):
                 block.output[c, i] = gain * block.input[c, i]
@@ -383,7 +383,7 @@ def _checked_bands(bands: Any) -> list[Band]:
 @entry("int64", "int64", "int64", "int64", "float64")
 def _filter_whole(filters: int, rows: int, channels: int, frames: int, gain_db: float) -> None:
     """Apply a gain to whole rows and filter them, a block at a time."""
-    gain = np.float32(gain_of_db(gain_db))
+    gain = np.float32(db_to_gain(gain_db))
     done = 0
     while done < frames:
         count = min(frames - done, _BLOCK)
