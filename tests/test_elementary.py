@@ -6,7 +6,6 @@ import ast
 import functools
 import importlib
 import math
-import os
 import pkgutil
 import re
 import sys
@@ -33,8 +32,12 @@ from benchmarks.ulps.functions import BY_NAME, Function, Registered, registered 
 from annex_f import SPECIAL, value_of  # noqa: E402
 from conftest import EACH_LEVEL  # noqa: E402
 from test_neon import foreign  # noqa: E402, F401
-from zerocross.compiler import entry, kernel, target  # noqa: E402
-from zerocross.compiler import elementary  # noqa: E402
+from zerocross.compiler import (  # noqa: E402
+    elementary,
+    entry,
+    kernel,
+    target,
+)
 from zerocross.compiler.functions import FUNCTIONS, computes  # noqa: E402
 from zerocross.compiler.primitives.float_mode import (  # noqa: E402
     flush_denormals,

@@ -93,9 +93,7 @@ def _parts(count: int, *shares: int) -> list[int]:
     return parts
 
 
-def sample(
-    function: Function, dtype: Any, count: int, seed: int = 0, shares: tuple[int, ...] | None = None
-) -> list[_Floats]:
+def sample(function: Function, dtype: Any, count: int, seed: int = 0) -> list[_Floats]:
     """Return an array of stratified arguments for each argument of a function.
 
     Of float32 by default all are drawn from equal parts of all bit patterns; of float64 and of
