@@ -577,6 +577,34 @@ def test_a_plain_loop_is_vectors_without_calls_on_neon(one):
     assert shortcomings(ir, lanes_of("neon", one.dtype), one.dtype) == []
 
 
+def with_constant(one, first):
+    """Return a kernel of one number, the other being a constant."""
+    function, constant = one.function.python, one.dtype.type(2.5)
+
+    @kernel
+    def constant_first(x):
+        return function(constant, x)
+
+    @kernel
+    def constant_second(x):
+        return function(x, constant)
+
+    return constant_first if first else constant_second
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
+@pytest.mark.parametrize(
+    "one",
+    [one for one in REGISTERED if one.function.arguments == 2 and one.function.python],
+    ids=repr,
+)
+def test_a_loop_with_a_constant_is_vectors_too(one, first):
+    """What LLVM knows of an argument must not cost the variants for vectors."""
+    _, ir = compiled(plain_loop(with_constant(one, first), one.dtype), BEST)
+    assert shortcomings(ir, lanes_of(BEST, one.dtype), one.dtype) == []
+
+
 @kernel
 def doubled_number(x):
     return x + x
