@@ -507,8 +507,8 @@ def test_flushing_denormals_does_no_more_than_that(one):
     """On the audio thread: what is not denormal itself is as near as ever, or one more ulp away."""
     x = tried(one, 1 << 13)
     found_by(one, *x)  # compiled, as these two
-    _restore(_flush())
-    mode = _flush()
+    _restore(_flush(0))
+    mode = _flush(0)
     try:
         got = found_by(one, *x)
     finally:
@@ -520,8 +520,8 @@ def test_flushing_denormals_does_no_more_than_that(one):
     assert worst.error <= one.function.bound_of(one.dtype) + 1, worst
 
 
-@entry()
-def _flush():
+@entry("int64")
+def _flush(_nothing):
     return flush_denormals()
 
 

@@ -27,6 +27,13 @@ def _kind(dtype: Any, lanes: int) -> VectorKind:
     return VectorKind(f"f{8 * dtype.itemsize}x{lanes}", dtype, lanes)
 
 
+def _entry(loop: Callable[..., None], function: Any, dtype: Any, lanes: int = 0) -> Entry:
+    """Return an entry whose name tells it from those of other functions, types and widths."""
+    named = getattr(function, "name", None) or function.__name__
+    loop.__name__ = f"{loop.__name__}_{named}_{8 * np.dtype(dtype).itemsize}_{lanes}"
+    return entry(*["int64"] * loop.__code__.co_argcount)(loop)
+
+
 @functools.cache
 def vector_loop(kernel: Callee, dtype: Any, arguments: int = 1, lanes: int = WIDEST) -> Entry:
     """Return an entry ``f(x, [x2,] y, count)`` over arrays of a multiple of the lanes.
@@ -46,21 +53,19 @@ def vector_loop(kernel: Callee, dtype: Any, arguments: int = 1, lanes: int = WID
     kind, array = _kind(dtype, lanes), _ARRAYS[np.dtype(dtype).itemsize]
     if arguments == 1:
 
-        @entry("int64", "int64", "int64")
         def of_vectors(first: int, result: int, count: int) -> None:
             x, y = array(first, count), array(result, count)
             for i in range(0, count, lanes):
                 store(y, i, kernel(load(kind, x, i)))
 
-        return of_vectors
+        return _entry(of_vectors, kernel, dtype, lanes)
 
-    @entry("int64", "int64", "int64", "int64")
     def of_two_vectors(first: int, second: int, result: int, count: int) -> None:
         x, x2, y = array(first, count), array(second, count), array(result, count)
         for i in range(0, count, lanes):
             store(y, i, kernel(load(kind, x, i), load(kind, x2, i)))
 
-    return of_two_vectors
+    return _entry(of_two_vectors, kernel, dtype, lanes)
 
 
 @functools.cache
@@ -69,21 +74,19 @@ def plain_loop(function: Callable[..., Any], dtype: Any, arguments: int = 1) -> 
     array = _ARRAYS[np.dtype(dtype).itemsize]
     if arguments == 1:
 
-        @entry("int64", "int64", "int64")
         def of_items(first: int, result: int, count: int) -> None:
             x, y = array(first, count), array(result, count)
             for i in range(x.size):
                 y[i] = function(x[i])
 
-        return of_items
+        return _entry(of_items, function, dtype)
 
-    @entry("int64", "int64", "int64", "int64")
     def of_two_items(first: int, second: int, result: int, count: int) -> None:
         x, x2, y = array(first, count), array(second, count), array(result, count)
         for i in range(x.size):
             y[i] = function(x[i], x2[i])
 
-    return of_two_items
+    return _entry(of_two_items, function, dtype)
 
 
 def loop_of(one: Registered) -> Entry:
