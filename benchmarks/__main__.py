@@ -1,6 +1,7 @@
 """Run benchmarks: ``python -m benchmarks [PATTERN] [--json FILE]``.
 
-``python -m benchmarks accuracy [--write FILE.md]`` measures errors in place of times.
+``python -m benchmarks accuracy [--write FILE.md]`` measures errors in place of times, and so does
+``elementary-accuracy`` of elementary functions.
 """
 
 from __future__ import annotations
@@ -20,16 +21,21 @@ import benchmarks
 from zerocross.lab.harness import Case, measure
 
 
+def cases_of(file: str) -> list[Case]:
+    """Return the cases of a file of this folder."""
+    module = importlib.import_module(f"benchmarks.{file}")
+    made: list[Case] = module.cases() if file != "__main__" and hasattr(module, "cases") else []
+    return made
+
+
 def cases(pattern: str) -> list[Case]:
     """Return the cases whose work, size or file matches a pattern."""
-    found = []
-    for module in pkgutil.iter_modules(benchmarks.__path__):
-        if module.name == "__main__":
-            continue
-        file = importlib.import_module(f"benchmarks.{module.name}")
-        made = file.cases() if hasattr(file, "cases") else []
-        found += [c for c in made if pattern in f"{module.name} {c.work} {c.size}"]
-    return found
+    return [
+        case
+        for file in pkgutil.iter_modules(benchmarks.__path__)
+        for case in cases_of(file.name)
+        if pattern in f"{file.name} {case.work} {case.size}"
+    ]
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
@@ -71,6 +77,20 @@ def accuracy(path: str | None) -> int:
     return 0 if all(row.holds for rows in measured.values() for row in rows) else 1
 
 
+def elementary_accuracy(path: str | None) -> int:
+    """Measure the figures of docs/elementary.md; returns 1 if one is over its bound."""
+    from benchmarks.ulps import document
+
+    rows = document.measured(lambda name: print(name, file=sys.stderr))
+    shown = Table("function", "type", "largest error", "bound", "at", "of", "met")
+    for row in rows:
+        shown.add_row(*document.cells(row), "yes" if document.holds(row) else "[red]no[/red]")
+    Console(width=140).print(shown)
+    if path:
+        document.write(Path(path), rows)
+    return 0 if all(map(document.holds, rows)) else 1
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.splitlines()[0]
@@ -83,6 +103,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.pattern == "accuracy":
         return accuracy(options.write)
+    if options.pattern == "elementary-accuracy":
+        return elementary_accuracy(options.write)
     chosen = cases(options.pattern)
     if not chosen:
         print(f"no benchmark matches {options.pattern!r}", file=sys.stderr)

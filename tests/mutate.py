@@ -62,6 +62,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "errors.py": ("test_units", "test_proof", "test_memory", "test_sync"),
     "closing.py": ("test_memory", "test_live", "test_lifetimes"),
     "files.py": ("test_hostile",),
+    "compiler/elementary/*": ("test_elementary",),
+    "compiler/functions.py": ("test_elementary",),
     "compiler/primitives/vector*": ("test_vector", "test_neon"),
     "compiler/primitives/lowering/vector*": ("test_vector", "test_neon"),
     "compiler/primitives/assembly.py": ("test_compiler", "test_lab"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from zerocross.lab.harness import Bar, Case, Contestant
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.__main__ import cases  # noqa: E402
+from benchmarks.__main__ import cases, cases_of  # noqa: E402
 
 KEYS = {"work", "size", "contestant", "median_ns", "p10_ns", "p90_ns", "ratio", "bar", "met"}
 
@@ -104,11 +105,21 @@ def test_a_wrong_contestant_is_not_timed():
     assert said == []
 
 
+def files():
+    """Return the names of the files that have cases."""
+    return [file.name for file in pkgutil.iter_modules([str(ROOT / "benchmarks")])]
+
+
 @pytest.mark.thorough
-def test_every_contestant_of_every_case_is_correct():
-    found = cases("")
-    assert len(found) >= 26, "without a C compiler, AVX2 and pyloudnorm"
-    for case in found:
+def test_there_are_many_cases():
+    assert len(cases("")) >= 26, "without a C compiler, AVX2 and pyloudnorm"
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(1200)  # each elementary function is compiled for each level
+@pytest.mark.parametrize("file", files())
+def test_every_contestant_of_every_case_is_correct(file):
+    for case in cases_of(file):
         for contestant in case.contestants:
             if contestant.check:
                 contestant.check()
