@@ -156,7 +156,7 @@ class Entry:
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
         if look is not None:
             look(ir, mode)
-        ir = linker.link_functions(ir + self._wrapper(symbol), chosen.vectors)
+        ir = linker.link_functions(ir + self._wrapper(symbol), chosen)
         whole = ir_passes.closed_world(ir, keep=self.name)
         if self.strict_aliasing:
             whole = ir_passes.with_strict_aliasing(whole)

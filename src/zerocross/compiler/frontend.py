@@ -155,22 +155,24 @@ def portable_ir(
     return result.library.get_llvm_str(), result.fndesc.llvm_func_name, returned
 
 
-_ITEMS = {"float": types.float32, "double": types.float64}
+_ITEMS = {"float": types.float32, "double": types.float64, "i32": types.int32}
 
 
-def lanes_ir(function: Callee, item: str, lanes: int, arity: int) -> tuple[str, str]:
+def lanes_ir(
+    function: Callee, item: str, arguments: tuple[str, ...], lanes: int
+) -> tuple[str, str]:
     """Compile a kernel of vectors to unoptimised LLVM IR, for one number of lanes.
 
     Parameters
     ----------
     function : Kernel
-        Of vectors of any width, all of one kind, that it returns as well.
+        Of vectors of any width.
     item : str
-        ``float`` or ``double``.
+        LLVM's name of what the vectors are made of that it returns, such as ``float``.
+    arguments : tuple of str
+        The same of those that it takes.
     lanes : int
         1 for a function of single numbers.
-    arity : int
-        The number of its arguments.
 
     Returns
     -------
@@ -179,11 +181,11 @@ def lanes_ir(function: Callee, item: str, lanes: int, arity: int) -> tuple[str, 
         The name of the kernel's native function in it.
 
     """
-    kind = VectorType(_ITEMS[item], lanes, scalar=False)
+    result, *taken = (VectorType(_ITEMS[one], lanes, scalar=False) for one in (item, *arguments))
     with compiling_as("portable"), _unoptimised(), read_once(), told_in_words(function.function):
         dispatcher = function.for_numba()
-        dispatcher.compile((kind,) * arity)
-        result = dispatcher.overloads[(kind,) * arity]
-    if result.signature.return_type != kind:
-        raise CompileError(f"{function!r} returns {result.signature.return_type}, not {kind}")
-    return result.library.get_llvm_str(), result.fndesc.llvm_func_name
+        dispatcher.compile(tuple(taken))
+        made = dispatcher.overloads[tuple(taken)]
+    if made.signature.return_type != result:
+        raise CompileError(f"{function!r} returns {made.signature.return_type}, not {result}")
+    return made.library.get_llvm_str(), made.fndesc.llvm_func_name

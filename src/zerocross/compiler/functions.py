@@ -24,24 +24,27 @@ class Function(NamedTuple):
     Attributes
     ----------
     kernel : Kernel
-        Takes and returns vectors of the item type, of any number of lanes.
+        Takes and returns vectors, of any number of lanes.
     item : str
-        LLVM's name of it: ``float`` or ``double``.
-    arity : int
-        How many vectors it takes.
+        LLVM's name of what it returns: ``float`` or ``double``.
+    arguments : tuple of str
+        The same of what it takes.
 
     """
 
     kernel: Callee
     item: str
-    arity: int
+    arguments: tuple[str, ...]
 
 
 #: By C's name: ``expf`` for float32, ``exp`` for float64.
 FUNCTIONS: dict[str, Function] = {}
 
 
-def computes(name: str, kind: VectorKind) -> Callable[[C], C]:
+_ITEMS = {"f32": "float", "f64": "double", "i32": "i32"}
+
+
+def computes(name: str, kind: VectorKind, *arguments: VectorKind) -> Callable[[C], C]:
     """Decorate the kernel that is a function in compiled code.
 
     Parameters
@@ -49,14 +52,18 @@ def computes(name: str, kind: VectorKind) -> Callable[[C], C]:
     name : str
         C's name of it for float64, such as ``"exp"``.
     kind : VectorKind
-        ``f32`` or ``f64``: of what the vectors that it takes and returns are made.
+        ``f32`` or ``f64``: of what the vectors are made that it returns.
+    *arguments : VectorKind
+        The same of those that it takes; none: as what it returns.
 
     """
 
     def register(kernel: C) -> C:
-        suffix, item = ("f", "float") if kind.dtype.itemsize == 4 else ("", "double")
-        arity = len(inspect.signature(kernel.function).parameters)
-        FUNCTIONS[name + suffix] = Function(kernel, item, arity)
+        count = len(inspect.signature(kernel.function).parameters)
+        taken = arguments or (kind,) * count
+        FUNCTIONS[name + ("f" if kind.name == "f32" else "")] = Function(
+            kernel, _ITEMS[kind.name], tuple(_ITEMS[one.name] for one in taken)
+        )
         return kernel
 
     return register

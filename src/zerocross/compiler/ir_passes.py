@@ -59,14 +59,20 @@ _SHARED = {"common", "linkonce_any", "linkonce_odr"}
 
 
 def closed_world(ir: str, keep: str) -> str:
-    """Hide all functions of a module but one, so that the optimiser sees a closed world."""
+    """Hide all functions of a module but one, so that the optimiser sees a closed world.
+
+    Functions with variants stay visible until loops are vectors (`target.take_in_variants`): of a
+    hidden one the optimiser would make others, for constant arguments, which have no variants.
+    """
     module = target.llvm().parse_assembly(ir)
     for function in module.functions:
         if function.name in _OWNERS and not function.is_declaration:
             function.linkage = "weak_any"  # gives way to the one that does nothing
     module.link_in(target.llvm().parse_assembly(_OWNERSHIP))
     for function in module.functions:
-        if not function.is_declaration and function.name != keep:
+        if function.is_declaration or function.name == keep:
+            continue
+        if not target.has_variants(function):
             function.linkage = "internal"
     for variable in module.global_variables:
         if variable.linkage.name in _SHARED:

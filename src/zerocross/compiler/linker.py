@@ -25,38 +25,42 @@ _PREFIX = "elementary."
 #: Numbers of lanes for which there are variants; the widest is compiled, the others are its text.
 _LANES = (16, 8, 4, 2)
 _WIDEST = _LANES[0]
+#: C's functions that round to integers, for which some targets have no instruction.
+_ROUNDING = frozenset(["ceil", "floor", "rint", "trunc"])
 #: C's functions for which LLVM has its own operations, and their number of arguments.
-_OPERATIONS = {"ceil": 1, "copysign": 2, "fabs": 1, "floor": 1, "rint": 1, "sqrt": 1, "trunc": 1}
-_OTHER_NAMES = {"numba_ldexp": "ldexp", "numba_ldexpf": "ldexpf"}
+_OPERATIONS = {**dict.fromkeys(_ROUNDING, 1), "copysign": 2, "fabs": 1, "sqrt": 1}
+_OTHER_NAMES = {
+    "nearbyint": "rint",
+    "roundeven": "rint",
+    "numba_ldexp": "ldexp",
+    "numba_nextafter": "nextafter",
+}
 _NAMED = re.compile(r"@(?:llvm\.)?(\w+)(?:\.(f32|f64))?(?=\()")
 _DECLARED = re.compile(r"^declare [^@\n]*@([\w.]+)\([^\n]*\n", re.MULTILINE)
 _REMAINDER = re.compile(r"= frem (?:\w+ )*?(float|double) (\S+), (\S+)")
 
 
-def link_functions(ir: str, vectors: bool = True) -> str:
+def link_functions(ir: str, chosen: target.Target | None = None) -> str:
     """Return a module in which elementary functions are kernels of ours.
 
     Parameters
     ----------
     ir : str
         A module, not yet optimised.
-    vectors : bool
-        Whether loops may become vectors.
+    chosen : Target
+        What it is for: without vectors, functions have no variants. None: for this machine.
 
     """
-    declared: dict[str, str] = {}
-    linked: set[str] = set()
+    made = _Names(chosen is None or chosen.rounds)
     ir = _REMAINDER.sub(_called_remainder, ir)
-    ir = _NAMED.sub(functools.partial(_renamed, declared, linked), ir)
-    if not declared:
+    ir = _NAMED.sub(made.renamed, ir)
+    if not made.declared:
         return ir
-    ir = _DECLARED.sub(lambda match: "" if match.group(1) in declared else match.group(), ir)
-    module = target.llvm().parse_assembly("\n".join([ir, *declared.values()]))
-    for name in sorted(linked):
-        module.link_in(target.llvm().parse_bitcode(_bitcode(name, vectors)))
-    for function in module.functions:
-        if function.name.startswith(_PREFIX):
-            function.linkage = "internal"
+    ir = _DECLARED.sub(lambda match: "" if match.group(1) in made.declared else match.group(), ir)
+    module = target.llvm().parse_assembly("\n".join([ir, *made.declared.values()]))
+    for name in sorted(made.linked):
+        code = _bitcode(name, chosen is None or chosen.vectors)
+        module.link_in(target.llvm().parse_bitcode(code))
     return str(module)
 
 
@@ -65,21 +69,40 @@ def _called_remainder(match: re.Match[str]) -> str:
     return f"= call {kind} @fmod{'f' if kind == 'float' else ''}({kind} {x}, {kind} {y})"
 
 
-def _renamed(declared: dict[str, str], linked: set[str], match: re.Match[str]) -> str:
-    """Return the name that is to be called, and note how it is declared and what is to be linked."""
-    name, kind = match.groups()
-    name = _OTHER_NAMES.get(name, name) + ("f" if kind == "f32" else "")
-    if name in FUNCTIONS:
-        symbol, item, arity = _PREFIX + name, FUNCTIONS[name].item, FUNCTIONS[name].arity
-        linked.add(name)
-    elif name in _OPERATIONS or name.removesuffix("f") in _OPERATIONS:
-        item = "double" if name in _OPERATIONS else "float"
-        plain = name if name in _OPERATIONS else name[:-1]
-        symbol, arity = f"llvm.{plain}.{'f64' if item == 'double' else 'f32'}", _OPERATIONS[plain]
-    else:
-        return match.group()
-    declared[symbol] = f"declare {item} @{symbol}({', '.join([item] * arity)})"
-    return f"@{symbol}"
+class _Names:
+    """What is called in place of C's functions.
+
+    Attributes
+    ----------
+    declared : dict
+        By symbol: its declaration.
+    linked : set of str
+        C's names of the functions whose code is wanted.
+
+    """
+
+    def __init__(self, rounds: bool) -> None:
+        self._rounds = rounds
+        self.declared: dict[str, str] = {}
+        self.linked: set[str] = set()
+
+    def renamed(self, match: re.Match[str]) -> str:
+        """Return the symbol that is to be called."""
+        name, kind = match.groups()
+        is_single = kind == "f32" or (kind is None and name.endswith("f"))
+        plain = name.removesuffix("f") if kind is None and is_single else name
+        plain = _OTHER_NAMES.get(plain, plain)
+        if plain in _OPERATIONS and (self._rounds or plain not in _ROUNDING):
+            item, kind = ("float", "f32") if is_single else ("double", "f64")
+            symbol, arguments = f"llvm.{plain}.{kind}", [item] * _OPERATIONS[plain]
+        elif plain + "f" * is_single in FUNCTIONS:
+            name = plain + "f" * is_single
+            symbol, (_, item, arguments) = _PREFIX + name, FUNCTIONS[name]  # type: ignore[assignment]
+            self.linked.add(name)
+        else:
+            return match.group()
+        self.declared[symbol] = f"declare {item} @{symbol}({', '.join(arguments)})"
+        return f"@{symbol}"
 
 
 # --- the code of a function ---------------------------------------------------------------------
@@ -95,8 +118,6 @@ define {kind} @{symbol}({arguments}) {attributes} {{
   ret {kind} %value
 }}
 """
-#: The front end's single number is a structure of one.
-_PUT = "%s{i} = insertvalue {{ {kind} }} undef, {kind} %a{i}, 0"
 _PURE = "nounwind willreturn memory(none)"
 
 
@@ -113,9 +134,9 @@ def _bitcode(name: str, vectors: bool) -> bytes:
 
 
 def _compiled(name: str, vectors: bool) -> Any:
-    binding, symbol, (_, item, arity) = target.llvm(), _PREFIX + name, FUNCTIONS[name]
+    binding, symbol, function = target.llvm(), _PREFIX + name, FUNCTIONS[name]
     variants = {lanes: f"{symbol}.{lanes}" for lanes in _LANES} if vectors else {}
-    shape = "v" * arity
+    shape = "v" * len(function.arguments)
     mapped = ",".join(f"_ZGV_LLVM_N{n}{shape}_{symbol}({v})" for n, v in variants.items())
     attributes = f'{_PURE} noinline "vector-function-abi-variant"="{mapped}"'
     module = binding.parse_assembly(_one_width(name, 1, attributes if vectors else _PURE))
@@ -125,33 +146,41 @@ def _compiled(name: str, vectors: bool) -> Any:
     if variants:
         kept = ", ".join(f"ptr @{variant}" for variant in variants.values())
         declared = "".join(
-            f"declare {kind} @{variant}({', '.join([kind] * arity)})\n"
+            f"declare {_wide(function.item, lanes)} @{variant}"
+            f"({', '.join(_wide(one, lanes) for one in function.arguments)})\n"
             for lanes, variant in variants.items()
-            for kind in [f"<{lanes} x {item}>"]
         )
         table = f"@{target.KEPT} = appending global [{len(variants)} x ptr] [{kept}]"
         module.link_in(binding.parse_assembly(f'{declared}{table}, section "llvm.metadata"'))
     return module
 
 
+def _wide(item: str, lanes: int) -> str:
+    return f"<{lanes} x {item}>" if lanes > 1 else item
+
+
 def _one_width(name: str, lanes: int, attributes: str) -> str:
     """Return a module with a function of one number of lanes, optimised for no target."""
-    kernel, item, arity = FUNCTIONS[name]
-    symbol = _PREFIX + name + (f".{lanes}" if lanes > 1 else "")
-    ir, made = frontend.lanes_ir(kernel, item, lanes, arity)
-    kind, made_kind, value = f"<{lanes} x {item}>", f"<{lanes} x {item}>", "%a"
-    if lanes == 1:
-        kind, made_kind, value = item, f"{{ {item} }}", "%s"
-    each = range(arity)
+    function, symbol = FUNCTIONS[name], _PREFIX + name + (f".{lanes}" if lanes > 1 else "")
+    ir, made = frontend.lanes_ir(function.kernel, function.item, function.arguments, lanes)
+    kinds = [_wide(item, lanes) for item in function.arguments]
+    kind = made_kind = _wide(function.item, lanes)
+    passed, put = [f"{one} %a{i}" for i, one in enumerate(kinds)], ""
+    if lanes == 1:  # the front end's single number is a structure of one
+        made_kind = f"{{ {kind} }}"
+        put = "\n  ".join(
+            f"%s{i} = insertvalue {{ {one} }} undef, {one} %a{i}, 0" for i, one in enumerate(kinds)
+        )
+        passed = [f"{{ {one} }} %s{i}" for i, one in enumerate(kinds)]
     called = _CALLED.format(
         kind=kind,
         symbol=symbol,
-        arguments=", ".join(f"{kind} %a{i}" for i in each),
+        arguments=", ".join(f"{one} %a{i}" for i, one in enumerate(kinds)),
         attributes=attributes,
         made_kind=made_kind,
-        put="\n  ".join(_PUT.format(i=i, kind=kind) for i in each if lanes == 1),
+        put=put,
         made=made,
-        passed=", ".join(f"{made_kind} {value}{i}" for i in each),
+        passed=", ".join(passed),
     )
     return target.simplify(ir_passes.closed_world(ir + called, keep=symbol), inline_into=symbol)
 
@@ -165,5 +194,6 @@ def _of_width(ir: str, lanes: int) -> str:
     ir = _ALL_ALIKE.sub(lambda match: f"<{', '.join([match['item']] * lanes)}>", ir)
     ir = re.sub(rf"<{_WIDEST} x ", f"<{lanes} x ", ir)
     ir = re.sub(rf"\.v{_WIDEST}(?=[a-z])", f".v{lanes}", ir)
-    ir = re.sub(rf"\bi{_WIDEST}\b", f"i{lanes}", ir)  # a mask of all lanes as one number
+    # A mask of all lanes as one number; not within names.
+    ir = re.sub(rf"(?<![.\w])i{_WIDEST}\b(?!\.)", f"i{lanes}", ir)
     return re.sub(rf"@({re.escape(_PREFIX)}\w+)\.{_WIDEST}\b", rf"@\1.{lanes}", ir)

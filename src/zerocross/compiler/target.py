@@ -55,6 +55,11 @@ class Target:
     vectors: bool = True
 
     @property
+    def rounds(self) -> bool:
+        """Whether it has instructions that round to integers: x86-64 from SSE4.1 on, and others."""
+        return self.vectors or _architecture(self.triple) != "x86_64"
+
+    @property
     def key(self) -> str:
         """Everything about the target that changes the code."""
         return f"{self.triple}/{self.cpu}/{self.features}/{self.vectors}"
@@ -235,6 +240,11 @@ _HAS_VARIANTS = re.compile(
 )
 
 
+def has_variants(function: Any) -> bool:
+    """Return whether a function has variants for vectors."""
+    return any(b"vector-function-abi-variant" in each for each in function.attributes)
+
+
 def take_in_variants(module: Any, machine: Any) -> Any:
     """Return a module whose loops are vectors, with the variants that they call in their place."""
     binding = llvm()
@@ -244,6 +254,9 @@ def take_in_variants(module: Any, machine: Any) -> Any:
     ir = _HAS_VARIANTS.sub(r"\1\2", _LIST.sub("", ir))
     made = binding.parse_assembly(ir)
     made.name = module.name
+    for function in made.functions:
+        if has_variants(function) and not function.is_declaration:
+            function.linkage = "internal"
     _optimise(made, machine, 3)
     return made
 

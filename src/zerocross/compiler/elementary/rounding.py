@@ -1,4 +1,4 @@
-"""Rounding to integers, sqrt, ldexp, frexp and nextafter: for where a target has no instruction.
+"""Rounding to integers where a target has no instruction for it, ldexp and nextafter.
 
 x86-64 before SSE4.1 has none that rounds to integers: adding 2^23 or 2^52 and taking it away leaves
 a nearest integer (half to even), which is at most 1 from those that the other functions want (D. E.
@@ -23,7 +23,6 @@ from zerocross.compiler.primitives.vector import (
     maximum,
     minimum,
     select,
-    square_root,
 )
 
 __all__ = [
@@ -31,20 +30,14 @@ __all__ = [
     "ceil_f64",
     "floor_f32",
     "floor_f64",
-    "frexp_f32",
-    "frexp_f64",
     "ldexp_f32",
     "ldexp_f64",
-    "nearbyint_f32",
-    "nearbyint_f64",
     "nextafter_f32",
     "nextafter_f64",
     "rint_f32",
     "rint_f64",
     "round_f32",
     "round_f64",
-    "sqrt_f32",
-    "sqrt_f64",
     "trunc_f32",
     "trunc_f64",
 ]
@@ -83,20 +76,6 @@ def rint_f64(x: Any) -> Any:
     """Nearest integer, half to even."""
     a = absolute(x)
     return _signed_f64(select(a < _WHOLE_F64, (a + _WHOLE_F64) - _WHOLE_F64, a), x)
-
-
-@computes("nearbyint", f32)
-@kernel
-def nearbyint_f32(x: Any) -> Any:
-    """Nearest integer, half to even."""
-    return rint_f32(x)
-
-
-@computes("nearbyint", f64)
-@kernel
-def nearbyint_f64(x: Any) -> Any:
-    """Nearest integer, half to even."""
-    return rint_f64(x)
 
 
 @computes("floor", f32)
@@ -167,29 +146,14 @@ def round_f64(x: Any) -> Any:
     return _signed_f64(select(a - near == 0.5, near + 1.0, near), x)
 
 
-@computes("sqrt", f32)
-@kernel
-def sqrt_f32(x: Any) -> Any:
-    """Square root, correctly rounded: an instruction on every target."""
-    return square_root(x)
-
-
-@computes("sqrt", f64)
-@kernel
-def sqrt_f64(x: Any) -> Any:
-    """Square root, correctly rounded: an instruction on every target."""
-    return square_root(x)
-
-
 @kernel
 def _power_of_two(n: Any) -> Any:
     """``2 ** n`` as float64 of integers from -1022 to 1023."""
     return bit_cast(f64, convert(i64, n + 1023) << 52)
 
 
-@computes("frexp", f64)
 @kernel
-def frexp_f64(x: Any) -> Any:
+def _frexp_f64(x: Any) -> Any:
     """Significand, from 1/2 to 1, and binary exponent (int32) of a number; of 0, NaN: itself, 0."""
     a = absolute(x)
     small = a < 2.0**-1022
@@ -201,19 +165,11 @@ def frexp_f64(x: Any) -> Any:
     return _signed_f64(select(plain, a, part), x), select(plain, 0, exponent)
 
 
-@computes("frexp", f32)
-@kernel
-def frexp_f32(x: Any) -> Any:
-    """Significand, from 1/2 to 1, and binary exponent (int32) of a number; of 0, NaN: itself, 0."""
-    part, exponent = frexp_f64(convert(f64, x))
-    return convert(f32, part), exponent
-
-
-@computes("ldexp", f64)
+@computes("ldexp", f64, f64, i32)
 @kernel
 def ldexp_f64(x: Any, n: Any) -> Any:
     """``x * 2 ** n``, rounded once, of integers n of 32 bits."""
-    part, exponent = frexp_f64(x)
+    part, exponent = _frexp_f64(x)
     n = minimum(maximum(n, 0 * n - 4000), 0 * n + 4000)
     total = minimum(maximum(exponent + n, 0 * n - 1080), 0 * n + 1025)
     # The first factor leaves a normal number, the second rounds.
@@ -222,7 +178,7 @@ def ldexp_f64(x: Any, n: Any) -> Any:
     return select(part == 0.0, x, scaled)
 
 
-@computes("ldexp", f32)
+@computes("ldexp", f32, f32, i32)
 @kernel
 def ldexp_f32(x: Any, n: Any) -> Any:
     """``x * 2 ** n``, rounded once, of integers n of 32 bits."""
