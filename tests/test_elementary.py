@@ -35,6 +35,9 @@ from test_neon import foreign  # noqa: E402, F401
 from zerocross.compiler import (  # noqa: E402
     elementary,
     entry,
+    float32_array,
+    float64_array,
+    int64_array,
     kernel,
     target,
 )
@@ -659,7 +662,26 @@ def test_each_kind_of_call_is_found(declared, call, found):
 
 
 def test_every_registered_function_is_known():
-    assert {one.name for one in REGISTERED} == set(FUNCTIONS)
+    assert {one.name for one in REGISTERED} | {"ldexp", "ldexpf"} == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+def test_ldexp_is_numpys(dtype):
+    @entry("int64", "int64", "int64", "int64")
+    def scaled(first, second, result, count):
+        x, y = _array_of(first, count), _array_of(result, count)
+        n = int64_array(second, count)
+        for i in range(count):
+            y[i] = math.ldexp(x[i], n[i])
+
+    _array_of = float32_array if dtype == F32 else float64_array
+    rng = np.random.default_rng(5)
+    x = np.concatenate([edges(dtype), rng.standard_normal(20_000).astype(dtype)])
+    n = rng.integers(-1200, 1200, len(x))
+    y = np.empty_like(x)
+    scaled(x.ctypes.data, n.ctypes.data, y.ctypes.data, len(x))
+    with np.errstate(all="ignore"):
+        assert np.array_equal(y, np.ldexp(x, n), equal_nan=True)
 
 
 def test_registering_names_a_kernel_as_c_does(monkeypatch):

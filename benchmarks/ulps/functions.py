@@ -103,6 +103,11 @@ def _power_mpfr(x: Any, y: Any) -> Any:
     return gmpy2.mpfr(1) if x == 1 or y == 0 else x**y
 
 
+def _half_away(x: Any) -> Any:
+    whole = np.trunc(x)
+    return np.copysign(whole + np.where(np.abs(x - whole) >= 0.5, np.sign(x), 0.0), x)
+
+
 _remainder = np.vectorize(
     lambda x, y: math.remainder(x, y) if math.isfinite(x) and y else math.nan, otypes=[np.float64]
 )
@@ -142,6 +147,16 @@ BY_NAME = {
         Function("fmod", np.fmod, gmpy2.fmod, ((-50, 50), (0.5, 10)), fmod, np.fmod, 0, 0),
         Function(
             "remainder", _remainder, gmpy2.remainder, ((-50, 50), (0.5, 10)), bound=0, bound64=0
+        ),
+        *(
+            Function(name, of_numpy, of_mpfr, ((-50, 50),), bound=0, bound64=0)
+            for name, of_numpy, of_mpfr in (
+                ("ceil", np.ceil, gmpy2.ceil),
+                ("floor", np.floor, gmpy2.floor),
+                ("rint", np.rint, gmpy2.rint),
+                ("round", _half_away, gmpy2.rint_round),
+                ("trunc", np.trunc, gmpy2.trunc),
+            )
         ),
         Function("fast_exp2", np.exp2, gmpy2.exp2, ((-10, 10),), fast_exp2, bound_db=-80),
         Function("fast_log2", np.log2, gmpy2.log2, (_POSITIVE,), fast_log2, bound_db=-80),
@@ -184,9 +199,10 @@ def modules() -> list[Any]:
 
 
 def registered() -> list[Registered]:
-    """Return the functions that are registered, in the order of their names."""
+    """Return the functions of numbers of one type that are registered, by their names."""
     modules()
-    return [by_name(name) for name in sorted(FUNCTIONS)]
+    alike = [name for name, one in FUNCTIONS.items() if set(one.arguments) == {one.item}]
+    return [by_name(name) for name in sorted(alike)]
 
 
 def by_name(name: str) -> Registered:

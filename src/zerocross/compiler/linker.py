@@ -33,7 +33,6 @@ _OTHER_NAMES = {
     "nearbyint": "rint",
     "roundeven": "rint",
     "numba_ldexp": "ldexp",
-    "numba_nextafter": "nextafter",
 }
 _NAMED = re.compile(r"@(?:llvm\.)?(\w+)(?:\.(f32|f64))?(?=\()")
 _DECLARED = re.compile(r"^declare [^@\n]*@([\w.]+)\([^\n]*\n", re.MULTILINE)

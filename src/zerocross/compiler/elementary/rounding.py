@@ -1,4 +1,4 @@
-"""Rounding to integers where a target has no instruction for it, ldexp and nextafter.
+"""Rounding to integers where a target has no instruction for it and ldexp.
 
 x86-64 before SSE4.1 has none that rounds to integers: adding 2^23 or 2^52 and taking it away leaves
 a nearest integer (half to even), which is at most 1 from those that the other functions want (D. E.
@@ -32,8 +32,6 @@ __all__ = [
     "floor_f64",
     "ldexp_f32",
     "ldexp_f64",
-    "nextafter_f32",
-    "nextafter_f64",
     "rint_f32",
     "rint_f64",
     "round_f32",
@@ -45,7 +43,6 @@ __all__ = [
 _SIGN_F32 = -(2**31)
 _SIGN_F64 = -(2**63)
 _INFINITY = float("inf")
-_NAN = float("nan")
 # From here on all floats are integers.
 _WHOLE_F32 = 2.0**23
 _WHOLE_F64 = 2.0**52
@@ -184,23 +181,3 @@ def ldexp_f32(x: Any, n: Any) -> Any:
     """``x * 2 ** n``, rounded once, of integers n of 32 bits."""
     n = minimum(maximum(n, 0 * n - 400), 0 * n + 400)
     return convert(f32, convert(f64, x) * _power_of_two(n))
-
-
-@computes("nextafter", f32)
-@kernel
-def nextafter_f32(x: Any, y: Any) -> Any:
-    """Neighbour of x in the direction of y."""
-    bits = bit_cast(i32, x)
-    away = select((x < y) & (x > 0.0) | (x > y) & (x < 0.0), bits + 1, bits - 1)
-    moved = bit_cast(f32, select(x == 0.0, (bit_cast(i32, y) & _SIGN_F32) | 1, away))
-    return select((x != x) | (y != y), _NAN, select(x == y, y, moved))
-
-
-@computes("nextafter", f64)
-@kernel
-def nextafter_f64(x: Any, y: Any) -> Any:
-    """Neighbour of x in the direction of y."""
-    bits = bit_cast(i64, x)
-    away = select((x < y) & (x > 0.0) | (x > y) & (x < 0.0), bits + 1, bits - 1)
-    moved = bit_cast(f64, select(x == 0.0, (bit_cast(i64, y) & _SIGN_F64) | 1, away))
-    return select((x != x) | (y != y), _NAN, select(x == y, y, moved))
