@@ -12,6 +12,16 @@ import math
 __all__ = ["SPECIAL", "value_of"]
 
 _TEXT = """
+ceil    0 -> 0            -0 -> -0          inf -> inf        -inf -> -inf      nan -> nan
+ceil    0.5 -> 1          -0.5 -> -0        2.5 -> 3          -2.5 -> -2        8388609 -> 8388609
+floor   0 -> 0            -0 -> -0          inf -> inf        -inf -> -inf      nan -> nan
+floor   0.5 -> 0          -0.5 -> -1        2.5 -> 2          -2.5 -> -3        8388609 -> 8388609
+trunc   0 -> 0            -0 -> -0          inf -> inf        -inf -> -inf      nan -> nan
+trunc   0.5 -> 0          -0.5 -> -0        2.5 -> 2          -2.5 -> -2        8388609 -> 8388609
+rint    0 -> 0            -0 -> -0          inf -> inf        -inf -> -inf      nan -> nan
+rint    0.5 -> 0          -0.5 -> -0        1.5 -> 2          -2.5 -> -2        8388609 -> 8388609
+round   0 -> 0            -0 -> -0          inf -> inf        -inf -> -inf      nan -> nan
+round   0.5 -> 1          -0.5 -> -1        1.5 -> 2          -2.5 -> -3        8388609 -> 8388609
 exp     0 -> 1            -0 -> 1           -inf -> 0         inf -> inf        nan -> nan
 exp2    0 -> 1            -0 -> 1           -inf -> 0         inf -> inf        nan -> nan
 exp2    1 -> 2            -1 -> 0.5         10 -> 1024        -126 -> 0x1p-126  -149 -> 0x1p-149

@@ -151,11 +151,11 @@ BY_NAME = {
         *(
             Function(name, of_numpy, of_mpfr, ((-50, 50),), bound=0, bound64=0)
             for name, of_numpy, of_mpfr in (
-                ("ceil", np.ceil, gmpy2.ceil),
-                ("floor", np.floor, gmpy2.floor),
+                ("ceil", np.ceil, gmpy2.rint_ceil),
+                ("floor", np.floor, gmpy2.rint_floor),
                 ("rint", np.rint, gmpy2.rint),
                 ("round", _half_away, gmpy2.rint_round),
-                ("trunc", np.trunc, gmpy2.trunc),
+                ("trunc", np.trunc, gmpy2.rint_trunc),
             )
         ),
         Function("fast_exp2", np.exp2, gmpy2.exp2, ((-10, 10),), fast_exp2, bound_db=-80),

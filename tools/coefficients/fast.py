@@ -16,4 +16,22 @@ def coefficients() -> dict[str, list[float]]:
         found, _ = minimax(
             lambda r: mpmath.mpf(2) ** r, -0.5, 0.5, range(5), lambda r: mpmath.mpf(2) ** -r
         )
-        return {"fast.FAST_EXP2": [nearest(c, np.float32) for c in found]}
+        fast_exp2 = [nearest(c, np.float32) for c in found]
+    above, below = _lambert()
+    return {"fast.FAST_EXP2": fast_exp2, "fast.LAMBERT_ABOVE": above, "fast.LAMBERT_BELOW": below}
+
+
+def _lambert() -> tuple[list[float], list[float]]:
+    """Return the polynomials of x^2 in x / (1 + x^2 / (3 + x^2 / (5 + ...))), up to 13.
+
+    The coefficient of the highest power above, which is 1, is left out.
+    """
+    above, below = [1], [13]
+    for odd in range(11, 0, -2):
+        times = [0, *above]
+        above, below = below, [odd * c for c in below]
+        below = [
+            (below[k] if k < len(below) else 0) + (times[k] if k < len(times) else 0)
+            for k in range(max(len(below), len(times)))
+        ]
+    return [float(c) for c in above[:-1]], [float(c) for c in below]
