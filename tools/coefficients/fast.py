@@ -17,8 +17,20 @@ def coefficients() -> dict[str, list[float]]:
             lambda r: mpmath.mpf(2) ** r, -0.5, 0.5, range(5), lambda r: mpmath.mpf(2) ** -r
         )
         fast_exp2 = [nearest(c, np.float32) for c in found]
+        root = mpmath.sqrt(2)
+        found, _ = minimax(_log2_by_rest, 1 / root - 1, root - 1, range(6), lambda t: t)
+        fast_log2 = [nearest(c, np.float32) for c in found]
     above, below = _lambert()
-    return {"fast.FAST_EXP2": fast_exp2, "fast.LAMBERT_ABOVE": above, "fast.LAMBERT_BELOW": below}
+    return {
+        "fast.FAST_EXP2": fast_exp2,
+        "fast.FAST_LOG2": fast_log2,
+        "fast.LAMBERT_ABOVE": above,
+        "fast.LAMBERT_BELOW": below,
+    }
+
+
+def _log2_by_rest(t: mpmath.mpf) -> mpmath.mpf:
+    return mpmath.log(1 + t, 2) / t if t else 1 / mpmath.log(2)
 
 
 def _lambert() -> tuple[list[float], list[float]]:

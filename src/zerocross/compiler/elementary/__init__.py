@@ -9,7 +9,36 @@ No multiplication and addition is fused, nothing depends on other lanes: every l
 bits.
 """
 
-import pkgutil
+from zerocross.compiler.elementary import (
+    bases,
+    exponential,
+    fast,
+    fast_sin,
+    hyperbolic,
+    inverse,
+    logarithm,
+    power,
+    reduction,
+    remainder,
+    roots,
+    rounding,
+    sincos,
+    trigonometric,
+)
 
-for _module in pkgutil.iter_modules(__path__):
-    __import__(f"{__name__}.{_module.name}")
+__all__ = [
+    "bases",
+    "exponential",
+    "fast",
+    "fast_sin",
+    "hyperbolic",
+    "inverse",
+    "logarithm",
+    "power",
+    "reduction",
+    "remainder",
+    "roots",
+    "rounding",
+    "sincos",
+    "trigonometric",
+]
