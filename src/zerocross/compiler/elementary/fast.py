@@ -98,8 +98,10 @@ FAST_LOG2 = (
 
 # The bits of sqrt(1/2), from which on a number counts to the next power of two.
 _ROOT_F32, _ROOT_F64 = 0x3F3504F3, 0x3FE6A09E667F3BCD
-_LEAST_F32, _MOST_F32 = 2.0**-126, 3.4028234663852886e38
-_LEAST_F64, _MOST_F64 = 2.0**-1022, 1.7976931348623157e308
+_LEAST_F32 = 2.0**-126
+_MOST_F32 = 3.4028234663852886e38
+_LEAST_F64 = 2.0**-1022
+_MOST_F64 = 1.7976931348623157e308
 # What is added to an exponent's bits to have 2^52 and more: the number that they are.
 _WHOLE_F64 = 0x4330000000000000
 
