@@ -235,8 +235,9 @@ def _optimise(module: Any, machine: Any, level: int, loops: bool = False) -> Non
 #: the vectoriser of loops may want (see `linker`).
 KEPT = "llvm.compiler.used"
 _LIST = re.compile(rf"^@{re.escape(KEPT)} = [^\n]*\n", re.MULTILINE)
-_HAS_VARIANTS = re.compile(
-    r'^(attributes #\d+ = \{[^\n]*) noinline([^\n]*"vector-function-abi)', re.MULTILINE
+_TOLD = re.compile(
+    r'^(attributes #\d+ = \{[^\n]*?) noinline ([^\n]*?)"vector-function-abi-variant"="[^"]*"',
+    re.MULTILINE,
 )
 
 
@@ -246,17 +247,19 @@ def has_variants(function: Any) -> bool:
 
 
 def take_in_variants(module: Any, machine: Any) -> Any:
-    """Return a module whose loops are vectors, with the variants that they call in their place."""
+    """Return a module whose loops are vectors, with the variants that they call in their place.
+
+    The functions that have variants are any functions from here on: hidden, inlined, specialised.
+    """
     binding = llvm()
     ir = str(module)
     if f"@{KEPT} =" not in ir:
         return module
-    ir = _HAS_VARIANTS.sub(r"\1\2", _LIST.sub("", ir))
-    made = binding.parse_assembly(ir)
+    names = [f.name for f in module.functions if has_variants(f) and not f.is_declaration]
+    made = binding.parse_assembly(_TOLD.sub(r"\1 \2", _LIST.sub("", ir)))
     made.name = module.name
-    for function in made.functions:
-        if has_variants(function) and not function.is_declaration:
-            function.linkage = "internal"
+    for name in names:
+        made.get_function(name).linkage = "internal"
     _optimise(made, machine, 3)
     return made
 
