@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import importlib
 import pkgutil
 import subprocess
@@ -12,7 +13,10 @@ import textwrap
 import numpy as np
 import pytest
 
+import zerocross
+from conftest import EACH_LEVEL
 from zerocross.compiler import (
+    Entry,
     address_of,
     attempt,
     cache,
@@ -388,3 +392,103 @@ def test_machine_code_has_a_body_in_python():
     scale_blocks_avx.function(x.ctypes.data, 2, 0.5)
     assert np.array_equal(x[:64], 0.5 * np.arange(64)), "two blocks of 32"
     assert np.array_equal(x[64:], np.arange(64, 80)), "and no more"
+
+
+#: What the C library's part for arithmetic has.
+LIBM = {
+    name + kind
+    for name in [
+        "exp",
+        "exp2",
+        "exp10",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "pow",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asin",
+        "acos",
+        "atan",
+        "atan2",
+        "asinh",
+        "acosh",
+        "atanh",
+        "cbrt",
+        "hypot",
+        "fmod",
+        "remainder",
+        "fma",
+        "ldexp",
+        "frexp",
+        "modf",
+        "floor",
+        "ceil",
+        "trunc",
+        "round",
+        "rint",
+        "nearbyint",
+        "roundeven",
+        "sqrt",
+        "sincos",
+        "erf",
+        "tgamma",
+        "lgamma",
+    ]
+    for kind in ("", "f")
+}
+
+
+def entries_of_ours():
+    """Return the entries that stand in modules."""
+    names = [
+        found.name
+        for found in pkgutil.walk_packages(zerocross.__path__, "zerocross.")
+        if not found.name.startswith(("zerocross.lab", "zerocross.cli", "zerocross.__main__"))
+    ]
+    modules = [importlib.import_module(name) for name in names]
+    found = {v.name: v for module in modules for v in vars(module).values() if isinstance(v, Entry)}
+    return list(found.values())
+
+
+def called_of_libm(code):
+    """Return the functions of libm that an object file names."""
+    sections = target.llvm().ObjectFileRef.from_data(code).sections()
+    text = b"\0".join(one.data() for one in sections if one.name() == b".strtab")
+    return sorted(LIBM & set(text.decode().split("\0")))
+
+
+@pytest.mark.parametrize("level", EACH_LEVEL)
+def test_no_entry_of_ours_needs_libm(level):
+    found = entries_of_ours()
+    assert len(found) > 30
+    for one in found:
+        best = level == target.available()[-1]
+        made, chosen = (one, target.host()) if best else (one.at(level), target.level(level))
+        _ = made.address  # compiles it, if nobody has
+        stored = cache.load(made.key(chosen))
+        assert stored is not None, one.name
+        assert called_of_libm(stored.code) == [], one.name
+
+
+_NEEDS_FLOOR = """
+declare float @llvm.floor.f32(float)
+define float @f(float %x) {
+  %y = call float @llvm.floor.f32(float %x)
+  ret float %y
+}
+"""
+
+
+def test_a_function_of_libm_that_llvm_calls_is_found():
+    """x86-64 has an instruction for it from SSE4.1 on."""
+    x86 = target.level("sse4.1")
+    for features, found in (("", ["floorf"]), (x86.features, [])):
+        chosen = dataclasses.replace(x86, features=features)
+        assert called_of_libm(target.emit(_NEEDS_FLOOR, chosen).object_code) == found
