@@ -36,6 +36,7 @@ _OTHER_NAMES = {
 }
 _NAMED = re.compile(r"@(?:llvm\.)?(\w+)(?:\.(f32|f64))?(?=\()")
 _DECLARED = re.compile(r"^declare [^@\n]*@([\w.]+)\([^\n]*\n", re.MULTILINE)
+_DEFINED = re.compile(rf"^define [^@\n]*@({re.escape(_PREFIX)}\w+)\(", re.MULTILINE)
 _REMAINDER = re.compile(r"= frem (?:\w+ )*?(float|double) (\S+), (\S+)")
 
 
@@ -50,16 +51,23 @@ def link_functions(ir: str, chosen: target.Target | None = None) -> str:
         What it is for: without vectors, functions have no variants. None: for this machine.
 
     """
-    made = _Names(chosen is None or chosen.rounds)
+    vectors, rounds = (True, True) if chosen is None else (chosen.vectors, chosen.rounds)
+    linked = _linked(ir, vectors, rounds)
+    return linked if rounds else _linked(linked, vectors, rounds)  # functions round, too
+
+
+def _linked(ir: str, vectors: bool, rounds: bool) -> str:
+    made = _Names(rounds)
     ir = _REMAINDER.sub(_called_remainder, ir)
     ir = _NAMED.sub(made.renamed, ir)
     if not made.declared:
         return ir
     ir = _DECLARED.sub(lambda match: "" if match.group(1) in made.declared else match.group(), ir)
-    module = target.llvm().parse_assembly("\n".join([ir, *made.declared.values()]))
-    for name in sorted(made.linked):
-        code = _bitcode(name, chosen is None or chosen.vectors)
-        module.link_in(target.llvm().parse_bitcode(code))
+    there = set(_DEFINED.findall(ir))
+    declared = (text for symbol, text in made.declared.items() if symbol not in there)
+    module = target.llvm().parse_assembly("\n".join([ir, *declared]))
+    for name in sorted(name for name in made.linked if _PREFIX + name not in there):
+        module.link_in(target.llvm().parse_bitcode(_bitcode(name, vectors)))
     return str(module)
 
 
