@@ -64,6 +64,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "files.py": ("test_hostile",),
     "compiler/elementary/*": ("test_elementary",),
     "compiler/functions.py": ("test_elementary",),
+    "compiler/linker.py": ("test_compiler", "test_elementary"),
+    "compiler/primitives/*elementary.py": ("test_elementary", "test_dsp"),
     "compiler/primitives/vector*": ("test_vector", "test_neon"),
     "compiler/primitives/lowering/vector*": ("test_vector", "test_neon"),
     "compiler/primitives/assembly.py": ("test_compiler", "test_lab"),
