@@ -82,7 +82,8 @@ TAN_F64 = (
 
 _INFINITY = float("inf")
 _INFINITY_F32 = np.float32(_INFINITY)
-_ONE, _HALF = np.float32(1.0), np.float32(0.5)
+_ONE = np.float32(1.0)
+_HALF = np.float32(0.5)
 _INVERSE_HALF_PI = np.float32(INVERSE_PI_F64 * 2.0)
 
 
