@@ -21,6 +21,8 @@ def coefficients() -> dict[str, list[float]]:
         quarter = mpmath.pi / 2
         return {
             "trigonometric.SIN_F32": _sine_of_half_turns(5),
+            "trigonometric.SIN_SHORT_F32": _sine(3, np.float32),
+            "trigonometric.COS_SHORT_F32": [-c for c in _cosine(3, np.float32)],
             "trigonometric.TAN_F32": _tangent(7, np.float32),
             "trigonometric.TAN_F64": _tangent(15),
             "sincos.SIN_F32": _fit(lambda f: mpmath.sin(quarter * f) / f, quarter, 0.502, 4),
@@ -84,7 +86,7 @@ def _fast_sine(count: int, dtype: Any) -> list[float]:
     return _fit(lambda x: mpmath.sin(x) / x, 1, float(mpmath.pi / 2), count, dtype)
 
 
-def _cosine(count: int) -> list[float]:
+def _cosine(count: int, dtype: Any = np.float64) -> list[float]:
     """Return (cos(x) - 1 + x^2 / 2) / x^4."""
 
     def part(square: Any) -> Any:
@@ -92,12 +94,12 @@ def _cosine(count: int) -> list[float]:
             return (mpmath.cos(mpmath.sqrt(square)) - 1 + square / 2) / square**2
 
     low, high = mpmath.mpf(10) ** -4, (mpmath.pi / 4) ** 2
-    return minimax_rounded(part, low, high, range(count), lambda s: s**2)[0]
+    return minimax_rounded(part, low, high, range(count), lambda s: s**2, dtype)[0]
 
 
-def _sine(count: int) -> list[float]:
+def _sine(count: int, dtype: Any = np.float64) -> list[float]:
     """Return (1 - sin(x) / x) / x^2."""
-    negative = _least_of_sum(mpmath.sin, -mpmath.mpf(1) / 6, count, np.float64)
+    negative = _least_of_sum(mpmath.sin, -mpmath.mpf(1) / 6, count, dtype)
     return [-c for c in negative]
 
 

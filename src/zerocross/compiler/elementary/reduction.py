@@ -36,7 +36,7 @@ __all__ = [
     "INVERSE_PI_F64",
     "LIMIT_F32",
     "LIMIT_F64",
-    "LIMIT_TAN_F32",
+    "LIMIT_SHORT_F32",
     "MAGIC",
     "MAGIC_F32",
     "huge_f32",
@@ -59,8 +59,8 @@ LIMIT_F32 = np.float32(2.0**19)
 
 #: pi / 2 in float32; products of the first two with a whole number up to 2^8 are exact.
 HALF_PI_F32 = (1.570770263671875, 2.6063062250614166e-05, 6.07710062827671e-11)
-#: Up to here the tangent of float32 is reduced by these.
-LIMIT_TAN_F32 = np.float32(400.0)
+#: Up to here float32 are reduced by these.
+LIMIT_SHORT_F32 = np.float32(400.0)
 
 #: pi in two parts; a product of the first with a whole number (or with a half more) up to 2^20 is
 #: exact.

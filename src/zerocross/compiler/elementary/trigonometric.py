@@ -16,7 +16,7 @@ from zerocross.compiler.elementary.reduction import (
     INVERSE_PI_F64,
     LIMIT_F32,
     LIMIT_F64,
-    LIMIT_TAN_F32,
+    LIMIT_SHORT_F32,
     MAGIC,
     MAGIC_F32,
     PI_F64,
@@ -48,6 +48,9 @@ SIN_F32 = (
     -0.5982338468927172,
     0.07754208084399428,
 )
+#: (1 - sin(x) / x) / x^2 and (1 - x^2 / 2 - cos(x)) / x^4 as polynomials of x^2, in float32.
+SIN_SHORT_F32 = (0.16666655242443085, -0.008332189172506332, 0.00019518291810527444)
+COS_SHORT_F32 = (-0.04166664555668831, 0.00138873013202101, -2.4430670237052254e-05)
 #: (tan(x) / x - 1) / x^2 as a polynomial of x^2, in float32.
 TAN_F32 = (
     0.33333349227905273,
@@ -79,6 +82,8 @@ TAN_F64 = (
 
 _INFINITY = float("inf")
 _INFINITY_F32 = np.float32(_INFINITY)
+_ONE = np.float32(1.0)
+_HALF = np.float32(0.5)
 _INVERSE_HALF_PI = np.float32(INVERSE_PI_F64 * 2.0)
 
 
@@ -102,9 +107,8 @@ def _sin_huge_f32(x: Any) -> Any:
     return select(absolute(x) < _INFINITY_F32, _sine_of_half_turns(f, count), x - x)
 
 
-@computes("sin", f32)
 @kernel
-def sin_f32(x: Any) -> Any:
+def _sin_far_f32(x: Any) -> Any:
     """Sine: x / pi less the nearest integer in float64, there an odd polynomial of degree 9."""
     wide = convert(f64, x)
     turns = wide * INVERSE_PI_F32[0]
@@ -118,15 +122,58 @@ def sin_f32(x: Any) -> Any:
 
 
 @kernel
+def _less_quarters_f32(x: Any) -> tuple[Any, Any, Any]:
+    """Return x less the nearest multiple of pi / 2 as a difference of two, and which one."""
+    magic = x * _INVERSE_HALF_PI + MAGIC_F32
+    turns = magic - MAGIC_F32
+    high = x - turns * HALF_PI_F32[0]
+    part = turns * HALF_PI_F32[1]
+    rest = high - part
+    excess = ((rest - high) + part) + turns * HALF_PI_F32[2]
+    return rest, excess, bit_cast(i32, magic)
+
+
+@kernel
+def _sine_f32(x: Any, excess: Any, count: Any) -> Any:
+    """Return the sine of so many quarter turns and a difference up to pi / 4.
+
+    Where the count is odd, that is a cosine: of the same shape with other terms.
+    """
+    odd = (count & 1) != 0
+    zero = bit_cast(f32, count & 0)
+    square = x * x
+    p = square * select(odd, zero + COS_SHORT_F32[2], SIN_SHORT_F32[2])
+    p = p + select(odd, zero + COS_SHORT_F32[1], SIN_SHORT_F32[1])
+    p = p * square + select(odd, zero + COS_SHORT_F32[0], SIN_SHORT_F32[0])
+    half = square * _HALF
+    near = _ONE - half
+    # What the rounding of `near` took away is given back.
+    less = select(odd, ((near - _ONE) + half) - x * excess, excess)
+    y = select(odd, near, x) - ((select(odd, square, x) * square) * p + less)
+    return bit_cast(f32, bit_cast(i32, y) ^ ((count & 2) << 30))
+
+
+@computes("sin", f32)
+@kernel
+def sin_f32(x: Any) -> Any:
+    """Sine: of x less a multiple of pi / 2, a sine of degree 7 or a cosine of degree 8."""
+    rest, excess, count = _less_quarters_f32(x)
+    y = _sine_f32(rest, excess, count)
+    far = absolute(x) > LIMIT_SHORT_F32
+    if any_lane(far):
+        y = select(far, _sin_far_f32(x), y)
+    return y
+
+
+@kernel
 def _cos_huge_f32(x: Any) -> Any:
     f, count = huge_f32(x, 0, 0.5)
     return select(absolute(x) < _INFINITY_F32, _sine_of_half_turns(f, count), x - x)
 
 
-@computes("cos", f32)
 @kernel
-def cos_f32(x: Any) -> Any:
-    """Cosine: as `sin_f32`, of half a turn of pi more."""
+def _cos_far_f32(x: Any) -> Any:
+    """Cosine: as `_sin_far_f32`, of half a turn of pi more."""
     wide = convert(f64, x)
     # Exact from 1/4 on; below, the sine of what is left does not depend on the last bits.
     turns = wide * INVERSE_PI_F32[0] + 0.5
@@ -136,6 +183,18 @@ def cos_f32(x: Any) -> Any:
     huge = absolute(x) > LIMIT_F32
     if any_lane(huge):
         y = select(huge, _cos_huge_f32(x), y)
+    return y
+
+
+@computes("cos", f32)
+@kernel
+def cos_f32(x: Any) -> Any:
+    """Cosine: as `sin_f32`, of a quarter turn more."""
+    rest, excess, count = _less_quarters_f32(x)
+    y = _sine_f32(rest, excess, count + 1)
+    far = absolute(x) > LIMIT_SHORT_F32
+    if any_lane(far):
+        y = select(far, _cos_far_f32(x), y)
     return y
 
 
@@ -167,14 +226,9 @@ def _tan_huge_f32(x: Any) -> Any:
 @kernel
 def tan_f32(x: Any) -> Any:
     """Tangent: of x less a multiple of pi / 2, an odd polynomial of degree 13."""
-    magic = x * _INVERSE_HALF_PI + MAGIC_F32
-    turns = magic - MAGIC_F32
-    high = x - turns * HALF_PI_F32[0]
-    part = turns * HALF_PI_F32[1]
-    rest = high - part
-    excess = ((rest - high) + part) + turns * HALF_PI_F32[2]
-    y = _tangent_f32(rest, excess, bit_cast(i32, magic))
-    huge = absolute(x) > LIMIT_TAN_F32
+    rest, excess, count = _less_quarters_f32(x)
+    y = _tangent_f32(rest, excess, count)
+    huge = absolute(x) > LIMIT_SHORT_F32
     if any_lane(huge):
         y = select(huge, _tan_huge_f32(x), y)
     return y
