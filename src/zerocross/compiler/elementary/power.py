@@ -2,7 +2,8 @@
 
 x^y is 2^(y log2 x), and the logarithm has to be known to as many bits more as the product has
 before its point (J.-M. Muller, Elementary Functions, section 13.2). For float32 its terms that matter
-are summed in float64, the others in float32; for float64 it has two parts.
+are summed in float64, the others in float32, and the product becomes a number of fixed point, whose
+integer and fraction are cut apart without error; for float64 it has two parts.
 
 The special cases are those of C99, F.9.4.4: one to any power and any number to the power of 0 are
 1, even if the other one is NaN.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from zerocross.compiler.elementary.bases import EXP2_F32
 from zerocross.compiler.elementary.logarithm import _split_f64
 from zerocross.compiler.functions import computes
 from zerocross.compiler.kernel import kernel
@@ -99,15 +101,16 @@ _ONE_F64, _FIRST_F64, _LEAST_F64 = 0x3FF0000000000000, -0x8000000, 2.0**-1022
 _SIGN_F64 = -(2**63)
 # Added, it leaves an integer in the low bits of float64.
 _FAR = 1.5 * 2.0**52
+# This one leaves 25 bits of the fraction there, too.
+_FAR_25 = 1.5 * 2.0**27
 
 
 # --- float32 ------------------------------------------------------------------------------
 
 
 @kernel
-def _log2_wide(bits: Any) -> Any:
+def _log2_wide(bits: Any, power: Any) -> Any:
     """Return the binary logarithms of float32 in float64, to 34 bits."""
-    power = (bits - _TWO_THIRDS_F32) & _EXPONENT_F32
     t = bit_cast(f32, bits - power) - 1.0
     z = t * t
     c, a = LOG2_WIDE, LOG2_F32
@@ -117,6 +120,24 @@ def _log2_wide(bits: Any) -> Any:
     e = d * d
     first = (c[2] + c[3] * d) * e + (c[0] + c[1] * d)
     return convert(f64, power >> 23) + ((tail + c[4]) * (e * e) + first) * d
+
+
+@kernel
+def _power_f32(bits: Any) -> Any:
+    """Return the exponents, in place, of float32 from 2/3 of a power of 2 on."""
+    return (bits - _TWO_THIRDS_F32) & _EXPONENT_F32
+
+
+@kernel
+def _exp2_of_usual(w: Any) -> Any:
+    """Return 2^w of float64 from -63 to 63 as float32, w rounded to 25 bits after its point."""
+    fixed = convert(i32, bit_cast(i64, w + _FAR_25))
+    whole = (fixed + (1 << 24)) & -(1 << 25)
+    r = convert(f32, fixed - whole) * 2.0**-25
+    z = r * r
+    c = EXP2_F32
+    q = ((c[4] + c[5] * r) * z + (c[2] + c[3] * r)) * z + (c[0] + c[1] * r)
+    return bit_cast(f32, bit_cast(i32, (q * r + r * 0.5) + 1.0) + (whole >> 2))
 
 
 @kernel
@@ -159,7 +180,8 @@ def _pow_anywhere_f32(x: Any, y: Any) -> Any:
     """Return x^y for all there is."""
     size = absolute(x)
     raised = bit_cast(i32, size * 2.0**24) - (24 << 23)
-    log = _log2_wide(select(size < _LEAST_F32, raised, bit_cast(i32, size)))
+    bits = select(size < _LEAST_F32, raised, bit_cast(i32, size))
+    log = _log2_wide(bits, _power_f32(bits))
     log = _limits_of_log2(convert(f64, size), log)
     w = convert(f64, y) * log
     w = select((w == w) & (convert(f64, size) != 1.0), w, 0.0)
@@ -173,9 +195,11 @@ def _pow_anywhere_f32(x: Any, y: Any) -> Any:
 def pow_f32(x: Any, y: Any) -> Any:
     """Return the powers of the first vector's lanes to the second's."""
     bits = bit_cast(i32, x)
-    w = convert(f64, y) * _log2_wide(bits)
-    power = convert(f32, _exp2_wide(w))
-    inside = (bits + _TO_TOP_F32 < _TOP_F32) & (absolute(y) < math.inf)
+    exponent = _power_f32(bits)
+    power = _exp2_of_usual(convert(f64, y) * _log2_wide(bits, exponent))
+    # Not less than 2^23 |w|, for log2(1 + t) is from -0.585 to 0.415.
+    most = (absolute(convert(f32, exponent)) + 0.6 * 2.0**23) * absolute(y)
+    inside = (bits + _TO_TOP_F32 < _TOP_F32) & (most < 63.0 * 2.0**23)
     outside = inside ^ (bits == bits)
     if any_lane(outside):
         power = select(outside, _pow_anywhere_f32(x, y), power)

@@ -95,6 +95,9 @@ _CBRT_BITS_F64 = CBRT_GUESS_F64[0] / _HALF_BITS + _INTEGER
 # Usual are float32 from 2^-100 to 2^100.
 _CBRT_LEAST_F32 = (27 << 23) - 2**31
 _CBRT_SPAN_F32 = (200 << 23) - 2**31
+# Usual are squares from 2^-80 to below 2^127.
+_HYPOT_LEAST_F32 = (47 << 23) - 2**31
+_HYPOT_SPAN_F32 = (207 << 23) - 1 - 2**31
 _RSQRT_BITS_F32 = int(RSQRT_GUESS_F32[0])
 _RSQRT_BITS_F64 = int(RSQRT_GUESS_F64[0])
 
@@ -236,14 +239,26 @@ def rsqrt_f64(x: Any) -> Any:
     return root
 
 
-@computes("hypot", f32)
 @kernel
-def hypot_f32(x: Any, y: Any) -> Any:
+def _hypot_anywhere_f32(x: Any, y: Any) -> Any:
     """``sqrt(x^2 + y^2)``, by way of float64, where the squares are exact."""
     wide_x, wide_y = convert(f64, x), convert(f64, y)
     length = convert(f32, square_root(wide_x * wide_x + wide_y * wide_y))
     endless = (absolute(x) == _INFINITY) | (absolute(y) == _INFINITY)
     return select(endless, _INFINITY, length)
+
+
+@computes("hypot", f32)
+@kernel
+def hypot_f32(x: Any, y: Any) -> Any:
+    """``sqrt(x^2 + y^2)``, to 1.5 ulp; a square too small for a float32 is nothing to 2^-80."""
+    square = x * x + y * y
+    length = square_root(square)
+    # One comparison of the bits, of which those of NaN and infinity are the last.
+    outside = bit_cast(i32, square) - _HYPOT_LEAST_F32 > _HYPOT_SPAN_F32
+    if any_lane(outside):
+        length = select(outside, _hypot_anywhere_f32(x, y), length)
+    return length
 
 
 @computes("hypot", f64)
