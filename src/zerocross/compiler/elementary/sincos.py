@@ -1,7 +1,7 @@
 """Sine and cosine of the same argument from one reduction: for rotations and oscillators in pairs.
 
 Reduced to a quarter of a turn, where both have short polynomials. In float32 the last bit may differ
-from that of the sine or the cosine alone, which are reduced to half a turn.
+from that of the sine or the cosine alone, which are computed without float64 up to 400.
 
 Real-time: all safe.
 """
