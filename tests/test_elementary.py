@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import concurrent.futures
 import functools
 import importlib
 import math
@@ -790,3 +791,112 @@ def test_another_coefficient_is_found():
     assert not differing_coefficients("exponential.LN2", 0.5, Made)
     assert differing_coefficients("exponential.EXP_F32", [1.0, 0.5000000000000001], Made)
     assert differing_coefficients("exponential.EXP_F32", [1.0], Made)
+
+
+# --- from outside ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["@sin(x) and @expf(y)", "= frem double a, b", "@llvm.exp.f32("])
+def test_text_is_no_code(text):
+    @entry("int64", "int64")
+    def told(address, count):
+        x = float32_array(address, count)
+        for i in range(count):
+            if x[i] > 100:
+                raise ValueError(text)
+            x[i] = math.sin(x[i]) % np.float32(0.3)
+
+    x = np.ones(4, np.float32)
+    told(x.ctypes.data, 4)
+    assert x == pytest.approx(np.sin(1) % 0.3, rel=1e-5)
+
+
+def test_of_constants_there_are_the_same_bits():
+    """Nobody computes them beforehand by another library."""
+
+    @kernel
+    def of_constants():
+        return math.exp(1.0), math.tanh(0.3), math.log(7.7), math.pow(1.7, 3.3), math.exp(-3.7)
+
+    @kernel
+    def of_variables(a, b, c, d, e, f):
+        return math.exp(a), math.tanh(b), math.log(c), math.pow(d, e), math.exp(f)
+
+    assert of_constants() == of_variables(1.0, 0.3, 7.7, 1.7, 3.3, -3.7)
+
+
+def test_functions_are_reached_in_any_way():
+    import zerocross.dsp.elementary as ours
+
+    @kernel
+    def reached(x):
+        return math.cbrt(x), np.cbrt(x), ours.cbrt(x), ours.math.cbrt(x), ours.np.cbrt(x)
+
+    assert len(set(reached(5.0))) == 1
+    assert len(set(reached(np.float32(5.0)))) == 1
+
+    @kernel
+    def of_arrays(x, y):
+        y[:] = np.fmod(x, np.float32(0.3)) + np.cbrt(x) + np.sin(x)
+
+    x = np.linspace(-3, 3, 64, dtype=np.float32)
+    y = np.empty_like(x)
+    of_arrays(x, y)
+    assert np.allclose(y, np.fmod(x, np.float32(0.3)) + np.cbrt(x) + np.sin(x), atol=1e-6)
+
+
+def test_of_integers_audios_functions_are_right():
+    from zerocross.dsp.elementary import (
+        db_to_gain,
+        equal_power,
+        midi_to_hz,
+        powi,
+        soft_clip_arctan,
+        soft_clip_cubic,
+    )
+
+    @kernel
+    def of_integers(x):
+        return (
+            *equal_power(x),
+            soft_clip_arctan(x),
+            soft_clip_cubic(2 * x),
+            powi(2 * x, -2),
+            db_to_gain(20 * x),
+            midi_to_hz(81 * x),
+        )
+
+    expected = (0.0, 1.0, 2 / math.pi * math.atan(0.5 * math.pi), 1.0, 0.25, 10.0, 880.0)
+    assert of_integers(1) == pytest.approx(expected, abs=1e-12)
+    assert of_integers.function(1) == pytest.approx(expected, abs=1e-6)
+
+
+def test_threads_compile_at_once():
+    """Numba's level is global: who compiles without optimising has it alone."""
+    from numba.core import config
+
+    before = config.OPT
+
+    def made(scale):
+        @kernel
+        def host(x):
+            return math.tan(x) * scale
+
+        @entry("int64", "int64")
+        def outside(address, count):
+            x = float32_array(address, count)
+            for i in range(count):
+                x[i] = math.tan(x[i]) * np.float32(scale)
+
+        return host, outside
+
+    def compile_both(scale):
+        x = np.full(64, 0.5, np.float32)
+        host, outside = made(scale)
+        value = host(0.5)
+        outside(x.ctypes.data, 64)
+        return np.allclose(x, value)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(compile_both, np.arange(1.0, 9.0)))
+    assert before == config.OPT

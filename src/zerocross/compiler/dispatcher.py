@@ -58,7 +58,7 @@ class _NoFunctionValues(FunctionPass):
 
 
 #: What `math` or NumPy have and Numba does not know, or makes of something less exact.
-_OURS: dict[Any, Any] = {math.cbrt: cbrt, np.cbrt: cbrt, math.fmod: fmod, np.fmod: fmod}
+_OURS: dict[Any, Any] = {math.cbrt: cbrt, np.cbrt: cbrt, math.fmod: fmod}
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -84,15 +84,18 @@ class _OurFunctions(FunctionPass):
 
 def _named(function: Any, value: Any) -> Any:
     """Return the function of another module that a value of Numba's IR names, or None."""
-    if isinstance(value, ir.Global | ir.FreeVar):
-        found = value.value
-    elif isinstance(value, ir.Expr) and value.op == "getattr":
-        owner = guard(get_definition, function, value.value)
-        module = owner.value if isinstance(owner, ir.Global | ir.FreeVar) else None
-        found = getattr(module, value.attr, None) if isinstance(module, ModuleType) else None
-    else:
-        found = None
+    found = _meant(function, value)
     return found if isinstance(found, BuiltinFunctionType | np.ufunc) else None
+
+
+def _meant(function: Any, value: Any) -> Any:
+    """Return the object that a global, or an attribute of a module, is; None for all else."""
+    if isinstance(value, ir.Global | ir.FreeVar):
+        return value.value
+    if isinstance(value, ir.Expr) and value.op == "getattr":
+        module = _meant(function, guard(get_definition, function, value.value))
+        return getattr(module, value.attr, None) if isinstance(module, ModuleType) else None
+    return None
 
 
 class _NoEnvironment:
@@ -128,6 +131,15 @@ class _HostLibrary(JITCodeLibrary):
     """Numba's module of what is called from Python, with elementary functions of ours."""
 
     _final_module: Any
+
+    def add_llvm_module(self, ll_module: Any) -> None:
+        before = str(ll_module)
+        named = linker.name_functions(before)
+        if named is not before:
+            name = ll_module.name
+            ll_module = target.llvm().parse_assembly(named)
+            ll_module.name = name
+        super().add_llvm_module(ll_module)
 
     def _optimize_final_module(self) -> None:
         before = str(self._final_module)

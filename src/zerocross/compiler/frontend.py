@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from numba.core import config, errors, sigutils, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.extending import typeof_impl
@@ -108,12 +109,14 @@ def told_in_words(function: Callable[..., Any]) -> Iterator[None]:
 
 @contextmanager
 def _unoptimised() -> Iterator[None]:
-    before = config.OPT
-    config.OPT = config._OptLevel("0")
-    try:
-        yield
-    finally:
-        config.OPT = before
+    """Compile in the block without optimising, and nobody else meanwhile: Numba's level is global."""
+    with global_compiler_lock:
+        before = config.OPT
+        config.OPT = config._OptLevel("0")
+        try:
+            yield
+        finally:
+            config.OPT = before
 
 
 def portable_ir(

@@ -19,7 +19,7 @@ from typing import Any
 from zerocross.compiler import cache, frontend, ir_passes, target
 from zerocross.compiler.functions import FUNCTIONS
 
-__all__ = ["link_functions"]
+__all__ = ["link_functions", "name_functions"]
 
 _PREFIX = "elementary."
 #: Numbers of lanes for which there are variants; the widest is compiled, the others are its text.
@@ -34,10 +34,11 @@ _OTHER_NAMES = {
     "roundeven": "rint",
     "numba_ldexp": "ldexp",
 }
-_NAMED = re.compile(r"@(?:llvm\.)?(\w+)(?:\.(f32|f64))?(?=\()")
-_DECLARED = re.compile(r"^declare [^@\n]*@([\w.]+)\([^\n]*\n", re.MULTILINE)
+#: A string, which is left as it is; or the name of a function that is called or declared.
+_NAMED = re.compile(r'c"[^"]*"|@(?:llvm\.)?(\w+)(?:\.(f32|f64))?(?=\()')
+_REMAINDER = re.compile(r'c"[^"]*"|= frem (?:\w+ )*?(float|double) (\S+), (\S+)')
+_DECLARED = re.compile(r"^declare [^@\n]*@([\w.]+)\([^\n]*\n?", re.MULTILINE)
 _DEFINED = re.compile(rf"^define [^@\n]*@({re.escape(_PREFIX)}\w+)\(", re.MULTILINE)
-_REMAINDER = re.compile(r"= frem (?:\w+ )*?(float|double) (\S+), (\S+)")
 
 
 def link_functions(ir: str, chosen: target.Target | None = None) -> str:
@@ -52,27 +53,45 @@ def link_functions(ir: str, chosen: target.Target | None = None) -> str:
 
     """
     vectors, rounds = (True, True) if chosen is None else (chosen.vectors, chosen.rounds)
-    linked = _linked(ir, vectors, rounds)
-    return linked if rounds else _linked(linked, vectors, rounds)  # functions round, too
+    linked = _linked(name_functions(ir, rounds), vectors)
+    if rounds:
+        return linked
+    return _linked(name_functions(linked, rounds), vectors)  # functions round, too
 
 
-def _linked(ir: str, vectors: bool, rounds: bool) -> str:
+def name_functions(ir: str, rounds: bool = True) -> str:
+    """Return a module that calls elementary functions by the names of ours, and declares them.
+
+    So nothing that knows the C library's functions computes them beforehand, of constants.
+    """
     made = _Names(rounds)
-    ir = _REMAINDER.sub(_called_remainder, ir)
-    ir = _NAMED.sub(made.renamed, ir)
+    ir = _NAMED.sub(made.renamed, _REMAINDER.sub(_called_remainder, ir))
     if not made.declared:
         return ir
     ir = _DECLARED.sub(lambda match: "" if match.group(1) in made.declared else match.group(), ir)
     there = set(_DEFINED.findall(ir))
     declared = (text for symbol, text in made.declared.items() if symbol not in there)
-    module = target.llvm().parse_assembly("\n".join([ir, *declared]))
-    for name in sorted(name for name in made.linked if _PREFIX + name not in there):
+    return "\n".join([ir, *declared, ""])
+
+
+def _linked(ir: str, vectors: bool) -> str:
+    wanted = sorted(
+        symbol.removeprefix(_PREFIX)
+        for symbol in _DECLARED.findall(ir)
+        if symbol.startswith(_PREFIX)
+    )
+    if not wanted:
+        return ir
+    module = target.llvm().parse_assembly(ir)
+    for name in wanted:
         module.link_in(target.llvm().parse_bitcode(_bitcode(name, vectors)))
     return str(module)
 
 
 def _called_remainder(match: re.Match[str]) -> str:
     kind, x, y = match.groups()
+    if kind is None:
+        return match.group()
     return f"= call {kind} @fmod{'f' if kind == 'float' else ''}({kind} {x}, {kind} {y})"
 
 
@@ -83,19 +102,18 @@ class _Names:
     ----------
     declared : dict
         By symbol: its declaration.
-    linked : set of str
-        C's names of the functions whose code is wanted.
 
     """
 
     def __init__(self, rounds: bool) -> None:
         self._rounds = rounds
         self.declared: dict[str, str] = {}
-        self.linked: set[str] = set()
 
     def renamed(self, match: re.Match[str]) -> str:
         """Return the symbol that is to be called."""
         name, kind = match.groups()
+        if name is None:
+            return match.group()
         is_single = kind == "f32" or (kind is None and name.endswith("f"))
         plain = name.removesuffix("f") if kind is None and is_single else name
         plain = _OTHER_NAMES.get(plain, plain)
@@ -105,7 +123,6 @@ class _Names:
         elif plain + "f" * is_single in FUNCTIONS:
             name = plain + "f" * is_single
             symbol, (_, item, arguments) = _PREFIX + name, FUNCTIONS[name]  # type: ignore[assignment]
-            self.linked.add(name)
         else:
             return match.group()
         self.declared[symbol] = f"declare {item} @{symbol}({', '.join(arguments)})"

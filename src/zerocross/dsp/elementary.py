@@ -1,7 +1,8 @@
 """Elementary functions for kernels: what `math` lacks, and audio's own.
 
 ``math.sin`` and its kin need no import from here: in kernels they are ours already. All take
-numbers, and loops of them become vectors; of float32 they give float32.
+numbers, and loops of them become vectors; of float32 they give float32, of
+integers float64.
 
 Real-time: all safe.
 """
@@ -59,16 +60,17 @@ def sincos(x: Any) -> Any:
 def powi(x: Any, n: int) -> Any:
     """Return a number to the power of an integer, by repeated squaring (D. Knuth, 1969).
 
-    Each product is rounded: within ``abs(n)`` ulp.
+    Each product is rounded: within ``abs(n)`` ulp, n from -2^63 + 1 to 2^63 - 1.
     """
-    left = abs(n)
-    found, square = type(x)(1.0), x
+    square = x / np.float32(1.0)  # of an integer a float64
+    left, one = abs(n), type(square)(1.0)
+    found = one
     while left > 0:
         if left & 1:
             found = found * square
         square = square * square
         left >>= 1
-    return type(x)(1.0) / found if n < 0 else found
+    return one / found if n < 0 else found
 
 
 @kernel
@@ -83,7 +85,8 @@ def equal_power(share: Any) -> Any:
 
     For a share from 0 to 1; the squares of both add up to 1.
     """
-    angle = share * type(share)(0.5 * math.pi)
+    whole = share / np.float32(1.0)  # of an integer a float64
+    angle = whole * type(whole)(0.5 * math.pi)
     return math.cos(angle), math.sin(angle)
 
 
@@ -96,11 +99,13 @@ def soft_clip_tanh(x: Any) -> Any:
 @kernel
 def soft_clip_cubic(x: Any) -> Any:
     """Return ``(3 x - x**3) / 2`` within -1 and 1, and the sign beyond: slope 1.5 at 0."""
-    within = min(type(x)(1.0), max(type(x)(-1.0), x))
-    return within * (type(x)(1.5) - type(x)(0.5) * within * within)
+    y = x / np.float32(1.0)  # of an integer a float64
+    within = min(type(y)(1.0), max(type(y)(-1.0), y))
+    return within * (type(y)(1.5) - type(y)(0.5) * within * within)
 
 
 @kernel
 def soft_clip_arctan(x: Any) -> Any:
     """Return ``2 / pi * atan(pi / 2 * x)``: slope 1 at 0, never above 1."""
-    return type(x)(2.0 / math.pi) * math.atan(type(x)(0.5 * math.pi) * x)
+    y = x / np.float32(1.0)  # of an integer a float64
+    return type(y)(2.0 / math.pi) * math.atan(type(y)(0.5 * math.pi) * y)

@@ -33,6 +33,8 @@ _INFINITY = float("inf")
 _NAN = float("nan")
 _LARGEST_QUOTIENT = 2.0**26
 _LEAST_NORMAL = 2.0**-1022
+# From here on no half of a split divisor is denormal, which the audio thread would flush.
+_LEAST_DIVISOR = 2.0**-960
 # A float64's significand without its leading bit, and the exponent's bits of 2^52.
 _FRACTION = 2**52 - 1
 _INTEGER = (1023 + 52) << 52
@@ -96,7 +98,8 @@ def fmod_f64(x: Any, y: Any) -> Any:
     """``x - y * trunc(x / y)`` without an error, of x's sign; NaN where x is infinite or y 0."""
     a, b = absolute(x), absolute(y)
     quotient = a / b
-    outside = (quotient >= _LARGEST_QUOTIENT) | (quotient != quotient) | (b == _INFINITY)
+    outside = (quotient >= _LARGEST_QUOTIENT) | (quotient != quotient)
+    outside = outside | (b < _LEAST_DIVISOR) | (b == _INFINITY)
     rest = _remainder_once(a, b)
     if any_lane(outside):
         rest = select(outside, _remainder_of_any(a, b), rest)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba.core import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 from zerocross.compiler.primitives import elementary as stubs
 from zerocross.compiler.primitives.lowering.function_call import call_function
@@ -25,8 +26,27 @@ def _typed(name: str, values: tuple[Any, ...]) -> Any:
     return item(*([item] * len(values))), lower
 
 
+@intrinsic
+def _cbrt(_context: Any, x: Any) -> Any:
+    return _typed("cbrt", (x,))
+
+
+def _cbrt_of_any(x: Any) -> Any:
+    raise NotImplementedError(x)
+
+
+@overload(_cbrt_of_any, strict=False)
+def _choose_cbrt(x: Any) -> Any:
+    """Of arrays NumPy's, as Numba has it: `math` and NumPy have one name for both here."""
+    if isinstance(x, types.Array):
+        return lambda x: np.cbrt(x)
+    return lambda x: _cbrt(x)
+
+
 def _tie(stub: Primitive) -> None:
-    if stub is stubs.fmod:
+    if stub is stubs.cbrt:
+        lowers(stub)(_cbrt_of_any)
+    elif stub is stubs.fmod:
 
         @lowers(stub)
         @intrinsic
