@@ -11,6 +11,7 @@ bits.
 
 from zerocross.compiler.elementary import (
     bases,
+    bits,
     exponential,
     fast,
     fast_sin,
@@ -28,6 +29,7 @@ from zerocross.compiler.elementary import (
 
 __all__ = [
     "bases",
+    "bits",
     "exponential",
     "fast",
     "fast_sin",

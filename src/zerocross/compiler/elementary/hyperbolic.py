@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zerocross.compiler.elementary.bits import signed_f32, signed_f64
 from zerocross.compiler.elementary.exponential import (
     LOG2_E,
     MAGIC_F32,
@@ -133,7 +134,7 @@ def sinh_f32(x: Any) -> Any:
     outside = (size > 85.0) | (x != x)
     if any_lane(outside):
         y = select(outside, _half_exp_f32(size), y)
-    return bit_cast(f32, bit_cast(i32, y) | (bit_cast(i32, x) & -2147483648))
+    return signed_f32(y, x)
 
 
 @computes("cosh", f32)
@@ -170,7 +171,7 @@ def tanh_f32(x: Any) -> Any:
     square = size * size
     small = (TANH_F32[2] * square + TANH_F32[1]) * square + TANH_F32[0]
     y = select(size < 0.28125, small * (square * size) + size, less / (less + 2.0))
-    return bit_cast(f32, bit_cast(i32, y) | (bit_cast(i32, x) & -2147483648))
+    return signed_f32(y, x)
 
 
 # --- float64 -------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ def sinh_f64(x: Any) -> Any:
     outside = (size > 705.0) | (x != x)
     if any_lane(outside):
         y = select(outside, _half_exp_f64(size), y)
-    return bit_cast(f64, bit_cast(i64, y) | (bit_cast(i64, x) & -9223372036854775808))
+    return signed_f64(y, x)
 
 
 @computes("cosh", f64)
@@ -247,4 +248,4 @@ def tanh_f64(x: Any) -> Any:
     small = ((small * square + TANH_F64[4]) * square + TANH_F64[3]) * square + TANH_F64[2]
     small = (small * square + TANH_F64[1]) * square + TANH_F64[0]
     y = select(size < 0.28125, small * (square * size) + size, less / (less + 2.0))
-    return bit_cast(f64, bit_cast(i64, y) | (bit_cast(i64, x) & -9223372036854775808))
+    return signed_f64(y, x)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zerocross.compiler.elementary.bits import signed_f32, signed_f64
 from zerocross.compiler.functions import computes
 from zerocross.compiler.kernel import kernel
 from zerocross.compiler.primitives.vector import (
@@ -91,8 +92,6 @@ HALF_PI_F64 = (
     6.123233995736766e-17,
 )
 
-_SIGN_F32 = -(2**31)
-_SIGN_F64 = -(2**63)
 _QUARTER_PI = HALF_PI_F64[0] / 2
 # By how much pi is more than its nearest float64, relatively: of pi/2 and pi/4 alike.
 _PI_REST = HALF_PI_F64[1] / HALF_PI_F64[0]
@@ -126,7 +125,7 @@ def asin_f32(x: Any) -> Any:
     far = HALF_PI_F32[0] - (t + t)
     lost = (HALF_PI_F32[0] - far) - (t + t) + HALF_PI_F32[1]
     y = select(steep, far - (rest + rest - lost), t + rest)
-    return bit_cast(f32, bit_cast(i32, y) | (bit_cast(i32, x) & _SIGN_F32))
+    return signed_f32(y, x)
 
 
 @computes("asin", f64)
@@ -142,7 +141,7 @@ def asin_f64(x: Any) -> Any:
     far = HALF_PI_F64[0] - (t + t)
     lost = (HALF_PI_F64[0] - far) - (t + t) + HALF_PI_F64[1]
     y = select(steep, far - (rest + rest - lost), t + rest)
-    return bit_cast(f64, bit_cast(i64, y) | (bit_cast(i64, x) & _SIGN_F64))
+    return signed_f64(y, x)
 
 
 @computes("acos", f32)
@@ -208,7 +207,7 @@ def atan_f32(x: Any) -> Any:
     steep = a > 1.0
     y = _atan_to_one(select(steep, 1.0 / a, a))
     y = select(steep, HALF_PI_F32[0] - (y - HALF_PI_F32[1]), y)
-    return bit_cast(f32, bit_cast(i32, y) | (bit_cast(i32, x) & _SIGN_F32))
+    return signed_f32(y, x)
 
 
 @computes("atan", f64)
@@ -222,7 +221,7 @@ def atan_f64(x: Any) -> Any:
     below = select(steep, a, select(half, a + 1.0, 1.0))
     base = select(steep, HALF_PI_F64[0], select(half, _QUARTER_PI, 0.0 * a))
     y = _atan_from(base, above / below)
-    return bit_cast(f64, bit_cast(i64, y) | (bit_cast(i64, x) & _SIGN_F64))
+    return signed_f64(y, x)
 
 
 @computes("atan2", f32)
@@ -238,7 +237,7 @@ def atan2_f32(y: Any, x: Any) -> Any:
     angle = select(steep, HALF_PI_F32[0] - (angle - HALF_PI_F32[1]), angle)
     behind = bit_cast(i32, x) < 0
     angle = select(behind, 2.0 * HALF_PI_F32[0] - (angle - 2.0 * HALF_PI_F32[1]), angle)
-    return bit_cast(f32, bit_cast(i32, angle) | (bit_cast(i32, y) & _SIGN_F32))
+    return signed_f32(angle, y)
 
 
 @kernel
@@ -265,4 +264,4 @@ def atan2_f64(y: Any, x: Any) -> Any:
     angle = select(steep, HALF_PI_F64[0] - (angle - HALF_PI_F64[1]), angle)
     behind = bit_cast(i64, x) < 0
     angle = select(behind, 2.0 * HALF_PI_F64[0] - (angle - 2.0 * HALF_PI_F64[1]), angle)
-    return bit_cast(f64, bit_cast(i64, angle) | (bit_cast(i64, y) & _SIGN_F64))
+    return signed_f64(angle, y)

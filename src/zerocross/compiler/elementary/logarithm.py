@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from zerocross.compiler.elementary.bits import signed_f32, signed_f64
 from zerocross.compiler.functions import computes
 from zerocross.compiler.kernel import kernel
 from zerocross.compiler.primitives.vector import (
@@ -41,6 +42,7 @@ __all__ = [
     "log10_f64",
     "log_f32",
     "log_f64",
+    "split_f64",
 ]
 
 LOG_F32 = (
@@ -94,16 +96,16 @@ LOG10_2_F64 = (0.3010299956640665, -8.532344317057107e-14)
 LOG2_E_F64 = (1.4426950408889634, -0.05730495911103659)
 LOG10_E_F64 = (0.4342944819032518, 0.05929448190325183)
 
-# Bits of float32: sqrt(1/2), 2/3, 1, the exponent with the sign, the sign.
+# Bits of float32: sqrt(1/2), 2/3, 1, the exponent with the sign.
 _ROOT_F32, _TWO_THIRDS_F32, _ONE_F32 = 0x3F3504F3, 0x3F2AAAAB, 0x3F800000
-_EXPONENT_F32, _SIGN_F32 = -0x00800000, -0x80000000
+_EXPONENT_F32 = -0x00800000
 # Added to bits, it sorts what is neither positive nor normal nor finite to the top.
 _TO_TOP_F32, _TOP_F32 = 0x7F800000, -0x01000000
 _LEAST_F32, _LEAST_F64 = 2.0**-126, 2.0**-1022
-# Bits of float64: sqrt(1/2), 1, what lifts the one to the other, exponent, mantissa, sign, 2^52.
+# Bits of float64: sqrt(1/2), 1, what lifts the one to the other, exponent, mantissa, 2^52.
 _ROOT_F64, _ONE_F64 = 0x3FE6A09E667F3BCD, 0x3FF0000000000000
 _LIFT_F64 = _ONE_F64 - _ROOT_F64
-_EXPONENT_F64, _MANTISSA_F64, _SIGN_F64 = 0x7FF0000000000000, 0x000FFFFFFFFFFFFF, -(2**63)
+_EXPONENT_F64, _MANTISSA_F64 = 0x7FF0000000000000, 0x000FFFFFFFFFFFFF
 _FAR_F64, _FAR = 0x4330000000000000, 2.0**52 + 1023.0
 
 
@@ -227,7 +229,7 @@ def _log1p_f32(x: Any) -> Any:
     total = high + first
     low = ((first - (total - high)) + k * LN2_F32[1]) + lost
     y = total + (low + _rest_f32(first + lost))
-    return bit_cast(f32, bit_cast(i32, y) | (bit_cast(i32, x) & _SIGN_F32))
+    return signed_f32(y, x)
 
 
 @computes("log1p", f32)
@@ -248,7 +250,7 @@ def log1p_f32(x: Any) -> Any:
 
 
 @kernel
-def _split_f64(bits: Any, raised: Any) -> Any:
+def split_f64(bits: Any, raised: Any) -> Any:
     """Return k, t, and the bits that k adds to 1, of 2^k (1 + t) / 2^raised."""
     lifted = bits + _LIFT_F64
     power = lifted & _EXPONENT_F64
@@ -270,7 +272,7 @@ def _rest_f64(t: Any) -> Any:
 
 @kernel
 def _log_f64(bits: Any, raised: Any) -> Any:
-    k, t, _ = _split_f64(bits, raised)
+    k, t, _ = split_f64(bits, raised)
     high = k * LN2_F64[0]
     total = high + t
     return total + (((t - (total - high)) + k * LN2_F64[1]) + _rest_f64(t))
@@ -278,7 +280,7 @@ def _log_f64(bits: Any, raised: Any) -> Any:
 
 @kernel
 def _log2_f64(bits: Any, raised: Any) -> Any:
-    k, t, _ = _split_f64(bits, raised)
+    k, t, _ = split_f64(bits, raised)
     first = t * 1.5
     total = k + first
     rest = t * LOG2_E_F64[1] + _rest_f64(t) * LOG2_E_F64[0]
@@ -287,7 +289,7 @@ def _log2_f64(bits: Any, raised: Any) -> Any:
 
 @kernel
 def _log10_f64(bits: Any, raised: Any) -> Any:
-    k, t, _ = _split_f64(bits, raised)
+    k, t, _ = split_f64(bits, raised)
     first, high = t * 0.375, k * LOG10_2_F64[0]
     total = high + first
     rest = t * LOG10_E_F64[1] + _rest_f64(t) * LOG10_E_F64[0]
@@ -350,13 +352,13 @@ def _log1p_f64(x: Any) -> Any:
     one = x * 0.0 + 1.0
     larger, smaller = maximum(x, one), minimum(x, one)
     sum_ = larger + smaller
-    k, first, power = _split_f64(bit_cast(i64, sum_), 0.0)
+    k, first, power = split_f64(bit_cast(i64, sum_), 0.0)
     lost = (smaller - (sum_ - larger)) * bit_cast(f64, 2 * _ONE_F64 - power)
     high = k * LN2_F64[0]
     total = high + first
     low = ((first - (total - high)) + k * LN2_F64[1]) + lost
     y = total + (low + _rest_f64(first + lost))
-    return bit_cast(f64, bit_cast(i64, y) | (bit_cast(i64, x) & _SIGN_F64))
+    return signed_f64(y, x)
 
 
 @computes("log1p", f64)

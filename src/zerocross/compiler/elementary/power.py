@@ -17,7 +17,8 @@ import math
 from typing import Any
 
 from zerocross.compiler.elementary.bases import EXP2_F32
-from zerocross.compiler.elementary.logarithm import _split_f64
+from zerocross.compiler.elementary.bits import SIGN_F32, SIGN_F64
+from zerocross.compiler.elementary.logarithm import split_f64
 from zerocross.compiler.functions import computes
 from zerocross.compiler.kernel import kernel
 from zerocross.compiler.primitives.vector import (
@@ -91,14 +92,13 @@ EXP2_WIDE = (
     0.00015469731977475548,
 )
 
-# Bits of float32: 2/3, the exponent with the sign, the sign.
-_TWO_THIRDS_F32, _EXPONENT_F32, _SIGN_F32 = 0x3F2AAAAB, -0x00800000, -0x80000000
+# Bits of float32: 2/3, the exponent with the sign.
+_TWO_THIRDS_F32, _EXPONENT_F32 = 0x3F2AAAAB, -0x00800000
 # Added to bits, it sorts what is neither positive nor normal nor finite to the top.
 _TO_TOP_F32, _TOP_F32 = 0x7F800000, -0x01000000
 _LEAST_F32 = 2.0**-126
 # Of float64: the bits of 1, and what leaves the first 26 bits.
 _ONE_F64, _FIRST_F64, _LEAST_F64 = 0x3FF0000000000000, -0x8000000, 2.0**-1022
-_SIGN_F64 = -(2**63)
 # Added, it leaves an integer in the low bits of float64.
 _FAR = 1.5 * 2.0**52
 # This one leaves 25 bits of the fraction there, too.
@@ -186,7 +186,7 @@ def _pow_anywhere_f32(x: Any, y: Any) -> Any:
     w = convert(f64, y) * log
     w = select((w == w) & (convert(f64, size) != 1.0), w, 0.0)
     power = convert(f32, _exp2_wide(w))
-    sign = select(_is_odd(y), bit_cast(i32, x) & _SIGN_F32, 0)
+    sign = select(_is_odd(y), bit_cast(i32, x) & SIGN_F32, 0)
     return _specials(x, y, bit_cast(f32, bit_cast(i32, power) | sign))
 
 
@@ -246,7 +246,7 @@ def _tail_of_atanh(z: Any) -> Any:
 @kernel
 def _log2_pair(bits: Any, raised: Any) -> Any:
     """Return binary logarithms in two parts, of some 66 bits, from atanh(s) = s + s^3 / 3 + ..."""
-    k, t, _ = _split_f64(bits, raised)
+    k, t, _ = split_f64(bits, raised)
     s1, s2 = _ratio(t)
     z1, z2 = s1 * s1, s2 * (s1 + (s1 + s2))
     tail = _tail_of_atanh(z1 + z2)
@@ -293,7 +293,7 @@ def _pow_anywhere_f64(x: Any, y: Any) -> Any:
     other = (far - _FAR) - half
     scale = bit_cast(f64, (bit_cast(i64, half + _FAR) << 52) + _ONE_F64)
     power = near * scale * bit_cast(f64, (bit_cast(i64, other + _FAR) << 52) + _ONE_F64)
-    sign = select(_is_odd(y), bit_cast(i64, x) & _SIGN_F64, 0)
+    sign = select(_is_odd(y), bit_cast(i64, x) & SIGN_F64, 0)
     return _specials(x, y, bit_cast(f64, bit_cast(i64, power) | sign))
 
 

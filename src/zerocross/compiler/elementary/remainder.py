@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zerocross.compiler.elementary.bits import power_of_two, signed_f32, signed_f64
 from zerocross.compiler.functions import computes
 from zerocross.compiler.kernel import kernel
 from zerocross.compiler.primitives.vector import (
@@ -27,8 +28,6 @@ from zerocross.compiler.primitives.vector import (
 
 __all__ = ["fmod_f32", "fmod_f64"]
 
-_SIGN_F32 = -(2**31)
-_SIGN_F64 = -(2**63)
 _INFINITY = float("inf")
 _NAN = float("nan")
 _LARGEST_QUOTIENT = 2.0**26
@@ -51,12 +50,6 @@ def _remainder_once(a: Any, b: Any) -> Any:
 
 
 @kernel
-def _power_of_two(n: Any) -> Any:
-    """``2 ** n`` as float64 of integers from -1022 to 1023."""
-    return bit_cast(f64, convert(i64, n + 1023) << 52)
-
-
-@kernel
 def _remainder_by_steps(a: Any, b: Any) -> Any:
     """Return ``a`` modulo ``b`` of any finite numbers above 0."""
     tiny_a, tiny_b = a < _LEAST_NORMAL, b < _LEAST_NORMAL
@@ -74,12 +67,12 @@ def _remainder_by_steps(a: Any, b: Any) -> Any:
     rest = _remainder_once(m, divisor)
     while any_lane(left > 0):
         step = minimum(left, 0 * left + _STEP)
-        rest = _remainder_once(rest * _power_of_two(step), divisor)
+        rest = _remainder_once(rest * power_of_two(step), divisor)
         left = left - step
     # In two factors, of which none under- or overflows; the product is exact.
     unit = exponent_b - (1023 + 52)
     half = unit >> 1
-    rest = rest * _power_of_two(half) * _power_of_two(unit - half)
+    rest = rest * power_of_two(half) * power_of_two(unit - half)
     return select(smaller, a, rest)
 
 
@@ -103,7 +96,7 @@ def fmod_f64(x: Any, y: Any) -> Any:
     rest = _remainder_once(a, b)
     if any_lane(outside):
         rest = select(outside, _remainder_of_any(a, b), rest)
-    return bit_cast(f64, bit_cast(i64, rest) | (bit_cast(i64, x) & _SIGN_F64))
+    return signed_f64(rest, x)
 
 
 @computes("fmod", f32)
@@ -117,4 +110,4 @@ def fmod_f32(x: Any, y: Any) -> Any:
     rest = a - convert(f64, convert(i32, quotient)) * b
     if any_lane(outside):
         rest = select(outside, _remainder_of_any(a, b), rest)
-    return bit_cast(f32, bit_cast(i32, convert(f32, rest)) | (bit_cast(i32, x) & _SIGN_F32))
+    return signed_f32(convert(f32, rest), x)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zerocross.compiler.elementary.bits import signed_f32, signed_f64
 from zerocross.compiler.functions import computes
 from zerocross.compiler.kernel import kernel
 from zerocross.compiler.primitives.vector import (
@@ -82,8 +83,6 @@ RSQRT_REST_F64 = (
     0.31250000001430756,
 )
 
-_SIGN_F32 = -(2**31)
-_SIGN_F64 = -(2**63)
 _INFINITY = float("inf")
 _THIRD = 1.0 / 3.0
 # The upper half of a float64's bits is what its guess is made of; this much added to a float64
@@ -137,7 +136,7 @@ def cbrt_f32(x: Any) -> Any:
     outside = bit_cast(i32, a) - _CBRT_LEAST_F32 > _CBRT_SPAN_F32
     if any_lane(outside):
         root = select(outside, _cbrt_of_others_f32(a), root)
-    return bit_cast(f32, bit_cast(i32, root) | (bit_cast(i32, x) & _SIGN_F32))
+    return signed_f32(root, x)
 
 
 @kernel
@@ -177,7 +176,7 @@ def cbrt_f64(x: Any) -> Any:
     outside = (a < 2.0**-900) | (a > 2.0**900)
     if any_lane(outside):
         root = select(outside, _cbrt_of_others_f64(a), root)
-    return bit_cast(f64, bit_cast(i64, root) | (bit_cast(i64, x) & _SIGN_F64))
+    return signed_f64(root, x)
 
 
 @kernel

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zerocross.compiler.elementary.bits import power_of_two, signed_f32, signed_f64
 from zerocross.compiler.functions import computes
 from zerocross.compiler.kernel import kernel
 from zerocross.compiler.primitives.vector import (
@@ -40,8 +41,6 @@ __all__ = [
     "trunc_f64",
 ]
 
-_SIGN_F32 = -(2**31)
-_SIGN_F64 = -(2**63)
 _INFINITY = float("inf")
 # From here on all floats are integers.
 _WHOLE_F32 = 2.0**23
@@ -49,22 +48,12 @@ _WHOLE_F64 = 2.0**52
 _FRACTION_F64 = 2**52 - 1
 
 
-@kernel
-def _signed_f32(magnitude: Any, x: Any) -> Any:
-    return bit_cast(f32, bit_cast(i32, magnitude) | (bit_cast(i32, x) & _SIGN_F32))
-
-
-@kernel
-def _signed_f64(magnitude: Any, x: Any) -> Any:
-    return bit_cast(f64, bit_cast(i64, magnitude) | (bit_cast(i64, x) & _SIGN_F64))
-
-
 @computes("rint", f32)
 @kernel
 def rint_f32(x: Any) -> Any:
     """Nearest integer, half to even."""
     a = absolute(x)
-    return _signed_f32(select(a < _WHOLE_F32, (a + _WHOLE_F32) - _WHOLE_F32, a), x)
+    return signed_f32(select(a < _WHOLE_F32, (a + _WHOLE_F32) - _WHOLE_F32, a), x)
 
 
 @computes("rint", f64)
@@ -72,7 +61,7 @@ def rint_f32(x: Any) -> Any:
 def rint_f64(x: Any) -> Any:
     """Nearest integer, half to even."""
     a = absolute(x)
-    return _signed_f64(select(a < _WHOLE_F64, (a + _WHOLE_F64) - _WHOLE_F64, a), x)
+    return signed_f64(select(a < _WHOLE_F64, (a + _WHOLE_F64) - _WHOLE_F64, a), x)
 
 
 @computes("floor", f32)
@@ -80,7 +69,7 @@ def rint_f64(x: Any) -> Any:
 def floor_f32(x: Any) -> Any:
     """Greatest integer that is not above."""
     near = rint_f32(x)
-    return _signed_f32(select(near > x, near - 1.0, near), x)
+    return signed_f32(select(near > x, near - 1.0, near), x)
 
 
 @computes("floor", f64)
@@ -88,7 +77,7 @@ def floor_f32(x: Any) -> Any:
 def floor_f64(x: Any) -> Any:
     """Greatest integer that is not above."""
     near = rint_f64(x)
-    return _signed_f64(select(near > x, near - 1.0, near), x)
+    return signed_f64(select(near > x, near - 1.0, near), x)
 
 
 @computes("ceil", f32)
@@ -96,7 +85,7 @@ def floor_f64(x: Any) -> Any:
 def ceil_f32(x: Any) -> Any:
     """Least integer that is not below."""
     near = rint_f32(x)
-    return _signed_f32(select(near < x, near + 1.0, near), x)
+    return signed_f32(select(near < x, near + 1.0, near), x)
 
 
 @computes("ceil", f64)
@@ -104,7 +93,7 @@ def ceil_f32(x: Any) -> Any:
 def ceil_f64(x: Any) -> Any:
     """Least integer that is not below."""
     near = rint_f64(x)
-    return _signed_f64(select(near < x, near + 1.0, near), x)
+    return signed_f64(select(near < x, near + 1.0, near), x)
 
 
 @computes("trunc", f32)
@@ -113,7 +102,7 @@ def trunc_f32(x: Any) -> Any:
     """Integer part, towards 0."""
     a = absolute(x)
     near = rint_f32(a)
-    return _signed_f32(select(near > a, near - 1.0, near), x)
+    return signed_f32(select(near > a, near - 1.0, near), x)
 
 
 @computes("trunc", f64)
@@ -122,7 +111,7 @@ def trunc_f64(x: Any) -> Any:
     """Integer part, towards 0."""
     a = absolute(x)
     near = rint_f64(a)
-    return _signed_f64(select(near > a, near - 1.0, near), x)
+    return signed_f64(select(near > a, near - 1.0, near), x)
 
 
 @computes("round", f32)
@@ -131,7 +120,7 @@ def round_f32(x: Any) -> Any:
     """Nearest integer, half away from 0."""
     a = absolute(x)
     near = rint_f32(a)
-    return _signed_f32(select(a - near == 0.5, near + 1.0, near), x)
+    return signed_f32(select(a - near == 0.5, near + 1.0, near), x)
 
 
 @computes("round", f64)
@@ -140,13 +129,7 @@ def round_f64(x: Any) -> Any:
     """Nearest integer, half away from 0."""
     a = absolute(x)
     near = rint_f64(a)
-    return _signed_f64(select(a - near == 0.5, near + 1.0, near), x)
-
-
-@kernel
-def _power_of_two(n: Any) -> Any:
-    """``2 ** n`` as float64 of integers from -1022 to 1023."""
-    return bit_cast(f64, convert(i64, n + 1023) << 52)
+    return signed_f64(select(a - near == 0.5, near + 1.0, near), x)
 
 
 @kernel
@@ -159,7 +142,7 @@ def _frexp_f64(x: Any) -> Any:
     exponent = select(small, exponent - 54, exponent)
     plain = (a == 0.0) | (a == _INFINITY) | (a != a)
     part = bit_cast(f64, (bits & _FRACTION_F64) | (1022 << 52))
-    return _signed_f64(select(plain, a, part), x), select(plain, 0, exponent)
+    return signed_f64(select(plain, a, part), x), select(plain, 0, exponent)
 
 
 @computes("ldexp", f64, f64, i32)
@@ -171,7 +154,7 @@ def ldexp_f64(x: Any, n: Any) -> Any:
     total = minimum(maximum(exponent + n, 0 * n - 1080), 0 * n + 1025)
     # The first factor leaves a normal number, the second rounds.
     normal = minimum(maximum(total, 0 * n - 1021), 0 * n + 1023)
-    scaled = part * _power_of_two(normal) * _power_of_two(total - normal)
+    scaled = part * power_of_two(normal) * power_of_two(total - normal)
     return select(part == 0.0, x, scaled)
 
 
@@ -180,4 +163,4 @@ def ldexp_f64(x: Any, n: Any) -> Any:
 def ldexp_f32(x: Any, n: Any) -> Any:
     """``x * 2 ** n``, rounded once, of integers n of 32 bits."""
     n = minimum(maximum(n, 0 * n - 400), 0 * n + 400)
-    return convert(f32, convert(f64, x) * _power_of_two(n))
+    return convert(f32, convert(f64, x) * power_of_two(n))
