@@ -125,7 +125,8 @@ class _Names:
             symbol, (_, item, arguments) = _PREFIX + name, FUNCTIONS[name]  # type: ignore[assignment]
         else:
             return match.group()
-        self.declared[symbol] = f"declare {item} @{symbol}({', '.join(arguments)})"
+        if f"@{symbol}" != match.group():  # else it is declared as it is
+            self.declared[symbol] = f"declare {item} @{symbol}({', '.join(arguments)})"
         return f"@{symbol}"
 
 

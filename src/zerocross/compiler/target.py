@@ -251,12 +251,10 @@ def take_in_variants(module: Any, machine: Any) -> Any:
 
     The functions that have variants are any functions from here on: hidden, inlined, specialised.
     """
-    binding = llvm()
-    ir = str(module)
-    if f"@{KEPT} =" not in ir:
+    if all(variable.name != KEPT for variable in module.global_variables):
         return module
     names = [f.name for f in module.functions if has_variants(f) and not f.is_declaration]
-    made = binding.parse_assembly(_TOLD.sub(r"\1 \2", _LIST.sub("", ir)))
+    made = llvm().parse_assembly(_TOLD.sub(r"\1 \2", _LIST.sub("", str(module))))
     made.name = module.name
     for name in names:
         made.get_function(name).linkage = "internal"
