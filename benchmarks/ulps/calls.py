@@ -92,7 +92,7 @@ def plain_loop(function: Callable[..., Any], dtype: Any, arguments: int = 1) -> 
 def loop_of(one: Registered) -> Entry:
     """Return a plain loop of a function, or of vectors where a kernel cannot name it."""
     linked = FUNCTIONS.get(one.name)
-    if one.function.python is None or getattr(linked, "kernel", linked) is not one.kernel:
+    if one.function.python is None or linked is None or linked.kernel is not one.kernel:
         return vector_loop(one.kernel, one.dtype, one.function.arguments)
     return plain_loop(one.function.python, one.dtype, one.function.arguments)
 

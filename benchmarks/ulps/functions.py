@@ -216,8 +216,7 @@ def by_name(name: str) -> Registered:
     """
     if name not in FUNCTIONS:
         modules()
-    made = FUNCTIONS[name]
-    kernel = getattr(made, "kernel", made)
+    kernel = FUNCTIONS[name].kernel
     is_wide = name in BY_NAME
     function = BY_NAME[name if is_wide else name.removesuffix("f")]
     return Registered(function, np.dtype(np.float64 if is_wide else np.float32), kernel)

@@ -1,8 +1,9 @@
 """Python functions become machine code: the only package that imports Numba or LLVM.
 
 From the bottom up, each file standing on those before it: `mode` and `callee`, `primitives`,
-`bytecode`, `content`, `cache_file`, `cache`, `frontend` (Numba), `kernel`, `target` (LLVM),
-`proof.allow_list`, `entry`, `proof`.
+`functions`, `bytecode`, `content`, `cache_file`, `cache`, `target` (LLVM), `frontend` (Numba),
+`linker`, `dispatcher` (Numba), `kernel`, `proof.allow_list`, `entry`, `proof`; `elementary` beside them
+is made of kernels.
 """
 
 from zerocross.compiler import elementary  # noqa: F401  fills the table of functions

@@ -181,27 +181,30 @@ class _IntoHostLibrary(_IntoLibrary):
     library = _HostLibrary
 
 
-class _KernelCompiler(CompilerBase):
-    """Numba's own way from a function to LLVM IR, with one more look in the middle."""
+class _Compiler(CompilerBase):
+    """Numba's own way from a function to code, with looks of ours after it knows the types."""
+
+    looks: tuple[type[FunctionPass], ...]
 
     def define_pipelines(self) -> list[Any]:
         steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
         steps.add_pass_after(_OurFunctions, IRProcessing)
-        steps.add_pass_after(_NoFunctionValues, NopythonTypeInference)
-        steps.add_pass_after(_IntoIrLibrary, NopythonTypeInference)
+        for look in self.looks:
+            steps.add_pass_after(look, NopythonTypeInference)
         steps.finalize()
         return [steps]
 
 
-class _HostCompiler(CompilerBase):
-    """Numba's own way from a function to a call from Python, through a `_HostLibrary`."""
+class _KernelCompiler(_Compiler):
+    """To LLVM IR."""
 
-    def define_pipelines(self) -> list[Any]:
-        steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        steps.add_pass_after(_OurFunctions, IRProcessing)
-        steps.add_pass_after(_IntoHostLibrary, NopythonTypeInference)
-        steps.finalize()
-        return [steps]
+    looks = (_NoFunctionValues, _IntoIrLibrary)
+
+
+class _HostCompiler(_Compiler):
+    """To a call from Python."""
+
+    looks = (_IntoHostLibrary,)
 
 
 class KernelDispatcher(CPUDispatcher):

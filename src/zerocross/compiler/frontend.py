@@ -119,6 +119,14 @@ def _unoptimised() -> Iterator[None]:
             config.OPT = before
 
 
+def _compiled(kernel: Callee, signature: tuple[Any, ...], mode: CompilationMode) -> Any:
+    """Return what Numba makes of a kernel for some types, in a mode."""
+    with compiling_as(mode), _unoptimised(), read_once(), told_in_words(kernel.function):
+        dispatcher = kernel.for_numba()
+        dispatcher.compile(signature)
+        return dispatcher.overloads[signature]
+
+
 def portable_ir(
     kernel: Callee, argument_types: list[str], mode: CompilationMode = "portable"
 ) -> tuple[str, str, str]:
@@ -149,11 +157,7 @@ def portable_ir(
 
     """
     signature, _ = sigutils.normalize_signature(f"({', '.join(argument_types)},)")
-    told = told_in_words(kernel.function)
-    with compiling_as(mode), _unoptimised(), read_once(), told:
-        dispatcher = kernel.for_numba()
-        dispatcher.compile(signature)
-        result = dispatcher.overloads[signature]
+    result = _compiled(kernel, signature, mode)
     returned = str(types.unliteral(result.signature.return_type))
     return result.library.get_llvm_str(), result.fndesc.llvm_func_name, returned
 
@@ -185,10 +189,7 @@ def lanes_ir(
 
     """
     result, *taken = (VectorType(_ITEMS[one], lanes, scalar=False) for one in (item, *arguments))
-    with compiling_as("portable"), _unoptimised(), read_once(), told_in_words(function.function):
-        dispatcher = function.for_numba()
-        dispatcher.compile(tuple(taken))
-        made = dispatcher.overloads[tuple(taken)]
+    made = _compiled(function, tuple(taken), "portable")
     if made.signature.return_type != result:
         raise CompileError(f"{function!r} returns {made.signature.return_type}, not {result}")
     return made.library.get_llvm_str(), made.fndesc.llvm_func_name
