@@ -7,23 +7,45 @@ where parameters move, so that the process sees values that stand still.
 from __future__ import annotations
 
 import functools
+import hashlib
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from zerocross.closing import free_in_forks
 from zerocross.compiler import Entry, Kernel, float32_planes, planes_to_read, record_at, records_at
 from zerocross.compiler.proof.verdict import Verdict, prove
+from zerocross.compiler.shipped import place_of
 from zerocross.graph.block import BLOCK, Block, ProofBlock
 from zerocross.graph.event import EVENT
 from zerocross.graph.params import change_params, smooth
 from zerocross.memory.arena import ARENA, arena_reset
 
-__all__ = ["build"]
+__all__ = ["Unproven", "build", "unproven"]
 
 #: While Numba compiles, its options are those of the whole process.
 _one_at_a_time = free_in_forks(threading.RLock())
+
+
+class Unproven(NamedTuple):
+    """What `compiler.proof.verdict.prove` takes.
+
+    Attributes
+    ----------
+    entry : Entry
+        Around the process.
+    written : Kernel
+        What the user wrote.
+    make_twin : callable
+        Returns the same entry with an infallible allocator.
+
+    """
+
+    entry: Entry
+    written: Kernel[Any]
+    make_twin: Callable[[], Entry]
 
 
 def build(
@@ -58,11 +80,34 @@ def build(
         If the process is refused, with file, line, reason and cure.
 
     """
+    made = unproven(name, process, written, dtype, channels, smoothed)
+    made.entry.checked = debug
+    with _one_at_a_time:
+        return made.entry, prove(*made)
+
+
+def unproven(
+    name: str,
+    process: Kernel[Any],
+    written: Kernel[Any],
+    dtype: np.dtype[Any],
+    channels: int,
+    smoothed: bool,
+) -> Unproven:
+    """Return the entry around a process, not compiled yet; parameters as `build`."""
     make = functools.partial(_make_entry, name, process, dtype, channels, smoothed)
     entry = make(Block)
-    entry.checked = debug
-    with _one_at_a_time:
-        return entry, prove(entry, written, lambda: make(ProofBlock))
+    place = place_of(process.function)
+    if place is not None:
+        shape = "; ".join(f"{n} {k.base.str} {k.shape} {at}" for n, (k, at, *_) in _fields(dtype))
+        content = f"{shape}; {dtype.itemsize} bytes; smoothed={smoothed}"
+        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        entry.place = f"{place} of {channels} channels, state {digest}"
+    return Unproven(entry, written, lambda: make(ProofBlock))
+
+
+def _fields(dtype: np.dtype[Any]) -> list[tuple[str, Any]]:
+    return sorted((dtype.fields or {}).items())
 
 
 def _make_entry(

@@ -24,7 +24,7 @@ from zerocross.compiler import Entry, Kernel
 from zerocross.compiler.content import content_of
 from zerocross.compiler.proof.verdict import Verdict
 from zerocross.errors import RealtimeError, UsageError
-from zerocross.graph.build import build
+from zerocross.graph.build import Unproven, build, unproven
 from zerocross.graph.event import CHANGE, NOTE_OFF, NOTE_ON, EventQueue
 from zerocross.graph.params import Param
 from zerocross.graph.state import (
@@ -225,6 +225,19 @@ class Processor(FixedAttributes, metaclass=_ProcessorClass):
         if self._events is not None:
             record["_queue"] = self._events.record.address
         state["record"] = record
+
+    def unproven(self, sample_rate: float, channels: int, max_block: int) -> Unproven:
+        """Return what would be compiled and proven for a format; the object itself stays as it was.
+
+        `zerocross.build` compiles it beforehand.
+        """
+        before = dict(self.__dict__)
+        self.__dict__["_format"] = sample_rate, channels, max_block
+        dtype = state_dtype(self._params, self._fields_at_rest())
+        self.__dict__.clear()
+        self.__dict__.update(before)
+        parts = type(self).__name__, self._kernel, self._written, dtype, channels
+        return unproven(*parts, bool(self._params))
 
     def reset(self) -> None:
         """Put the state back to what `prepare` made of it; parameters jump to their values.

@@ -45,7 +45,7 @@ from zerocross.compiler.proof.source_reader import find_in_source, loops_to_warn
 from zerocross.compiler.proof.stack import stack_bytes
 from zerocross.errors import CompileError, RealtimeError
 
-__all__ = ["MOST_STACK", "Verdict", "prove"]
+__all__ = ["MOST_STACK", "Verdict", "examine", "prove"]
 
 #: The most stack that an entry may use, in bytes: an audio thread has 64 KiB at least.
 MOST_STACK = 32_768
@@ -103,11 +103,22 @@ def prove(made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry]) -> 
         If it cannot be compiled.
 
     """
-    function, chosen = written.function, target.active()
+    function = written.function
     _refuse(find_unset(function))  # what has no value has no key
-    known = made.proven(chosen)
+    known = made.proven()
     if known is not None:
         return _verdict(function, known)
+    chosen = target.active()
+    emitted, facts = examine(made, written, make_twin, chosen)
+    made.adopt(emitted, facts, chosen)
+    return _verdict(function, facts)
+
+
+def examine(
+    made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry], chosen: target.Target
+) -> tuple[target.Emitted, dict[str, Any]]:
+    """Compile an entry for a target and prove it, as `prove`; returns the code and what was found."""
+    function = written.function
     _refuse(find_in_source(function) or find_in_objects(function))
     try:
         emitted = made.emit(chosen, functools.partial(_check_before_inlining, made, function))
@@ -124,8 +135,7 @@ def prove(made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry]) -> 
     _check_circles(module, function)
     facts["stack_bytes"] = _stack_bytes(emitted.assembly, module, chosen, function)
     facts["proven"] = True
-    made.adopt(emitted, facts, chosen)
-    return _verdict(function, facts)
+    return emitted, facts
 
 
 def _refuse(finding: Finding | None) -> None:
