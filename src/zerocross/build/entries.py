@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +19,7 @@ from zerocross.graph.processor import Processor
 __all__ = ["Unit", "units"]
 
 #: Rooms without entries that are shipped.
-_WITHOUT = tuple(
-    f"zerocross.{room}" for room in ("__main__", "build", "cli", "demo", "lab", "player")
-)
+_WITHOUT = {"__init__.py", "__main__.py", "build", "cli", "demo", "lab", "player"}
 _CHANNELS = (1, 2)
 #: Some records grow with the rate; those of 44.1 and 48 kHz are alike.
 _RATES = (48_000.0, 96_000.0)
@@ -68,11 +65,11 @@ def units() -> list[Unit]:
 
 
 def _modules() -> Iterator[Any]:
-    package = __name__.partition(".")[0]
-    folder = [str(Path(__file__).parents[1])]
-    for info in pkgutil.walk_packages(folder, f"{package}."):
-        if info.name.split(".")[1] not in _WITHOUT:
-            yield importlib.import_module(info.name)
+    folder = Path(__file__).parents[1]
+    for path in sorted(folder.rglob("*.py")):
+        place = path.relative_to(folder)
+        if _WITHOUT.isdisjoint(place.parts):
+            yield importlib.import_module(".".join([folder.name, *place.with_suffix("").parts]))
 
 
 def _of_processor(kind: type) -> Iterator[Unit]:

@@ -18,6 +18,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.extending import typeof_impl
 
+from zerocross.compiler import functions
 from zerocross.compiler.callee import Callee
 from zerocross.compiler.content import read_once
 from zerocross.compiler.mode import CompilationMode, compiling_as
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["attempted", "lanes_ir", "portable_ir", "told_in_words"]
+
+functions.fill()
 
 
 @typeof_impl.register(Callee)

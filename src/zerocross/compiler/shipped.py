@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from zerocross.errors import UsageError
+
 __all__ = ["Library", "Shipped", "file_name", "library", "place_of", "source_digest"]
 
 _PACKAGE = Path(__file__).parents[1]
@@ -129,31 +131,53 @@ class Library:
         if registers[1][2] >> _OSXSAVE & 1:
             self._handle.zerocross_xgetbv.restype = ctypes.c_uint64
             saved = self._handle.zerocross_xgetbv()
-        wanted = {"sse4.1": 0} | {n: _ZMM if n.startswith("avx512") else _YMM for n in _X86_BITS}
-        wanted["sse4.1"] = 0
         return frozenset(
             name
             for name, (leaf, register, bit) in _X86_BITS.items()
-            if registers[leaf][register] >> bit & 1 and saved & wanted[name] == wanted[name]
+            if registers[leaf][register] >> bit & 1 and _is_saved(name, saved)
         )
+
+
+def _is_saved(feature: str, saved: int) -> bool:
+    """Return whether the system saves the registers that a feature of x86-64 needs."""
+    needed = 0 if feature.startswith("sse") else _ZMM if feature.startswith("avx512") else _YMM
+    return saved & needed == needed
 
 
 @functools.cache
 def library() -> Library | None:
-    """Return the library that belongs to the sources as they are, or None."""
+    """Return the library that belongs to the sources as they are, or None.
+
+    Raises
+    ------
+    UsageError
+        If ``ZEROCROSS_LIBRARY`` names a file that is none, or is made of other sources.
+
+    """
     chosen = os.environ.get("ZEROCROSS_LIBRARY", "")
     if chosen.lower() in {"off", "0", "no"}:
         return None
-    path = Path(chosen) if chosen else _PACKAGE / "native" / file_name()
-    if not chosen and not path.exists():
+    if chosen:
+        return _chosen_library(chosen)
+    path = _PACKAGE / "native" / file_name()
+    if not path.exists():
         return None
     try:
         found = Library(path)
     except (OSError, ValueError):
-        if chosen:
-            raise
         return None
     return found if found.sources == source_digest() else None
+
+
+def _chosen_library(path: str) -> Library:
+    cure = "unset it, or make one with python -m zerocross.build --output FILE"
+    try:
+        found = Library(Path(path).absolute())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"ZEROCROSS_LIBRARY={path}: {error}; {cure}") from None
+    if found.sources != source_digest():
+        raise UsageError(f"ZEROCROSS_LIBRARY={path}: it is made of other sources; {cure}")
+    return found
 
 
 def file_name(system: str = sys.platform, machine: str = "") -> str:
@@ -193,5 +217,5 @@ def place_of(function: Callable[..., Any]) -> str | None:
     found: Any = sys.modules.get(module) if module.partition(".")[0] == _PACKAGE.name else None
     for part in name.split("."):
         found = getattr(found, part, None)
-    is_it = found is function or getattr(found, "function", None) is function
-    return f"{module}.{name}" if found is not None and is_it else None
+    is_there = found is function or getattr(found, "function", None) is function
+    return f"{module}.{name}" if is_there else None

@@ -10,18 +10,20 @@ import functools
 import hashlib
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from zerocross.closing import free_in_forks
 from zerocross.compiler import Entry, Kernel, float32_planes, planes_to_read, record_at, records_at
-from zerocross.compiler.proof.verdict import Verdict, prove
 from zerocross.compiler.shipped import place_of
 from zerocross.graph.block import BLOCK, Block, ProofBlock
 from zerocross.graph.event import EVENT
 from zerocross.graph.params import change_params, smooth
 from zerocross.memory.arena import ARENA, arena_reset
+
+if TYPE_CHECKING:
+    from zerocross.compiler.proof.verdict import Verdict
 
 __all__ = ["Unproven", "build", "unproven"]
 
@@ -80,6 +82,8 @@ def build(
         If the process is refused, with file, line, reason and cure.
 
     """
+    from zerocross.compiler.proof.verdict import prove  # playing without effects needs none
+
     made = unproven(name, process, written, dtype, channels, smoothed)
     made.entry.checked = debug
     with _one_at_a_time:

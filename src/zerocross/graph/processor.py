@@ -15,14 +15,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from zerocross.attributes import FixedAttributes, FixesAttributes, near_name
 from zerocross.compiler import Entry, Kernel
 from zerocross.compiler.content import content_of
-from zerocross.compiler.proof.verdict import Verdict
 from zerocross.errors import RealtimeError, UsageError
 from zerocross.graph.build import Unproven, build, unproven
 from zerocross.graph.event import CHANGE, NOTE_OFF, NOTE_ON, EventQueue
@@ -38,6 +37,9 @@ from zerocross.graph.state import (
 )
 from zerocross.memory import Record
 from zerocross.units import checked_number, checked_whole, shown
+
+if TYPE_CHECKING:
+    from zerocross.compiler.proof.verdict import Verdict
 
 __all__ = ["OWN_ATTRIBUTES", "Processor", "set_fields"]
 
