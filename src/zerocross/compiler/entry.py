@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from zerocross.closing import free_in_forks
-from zerocross.compiler import cache, shipped, target
+from zerocross.compiler import shipped, target
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.mode import CompilationMode, compiler_off, require_compiler
 from zerocross.compiler.primitives.external import PROVIDED
@@ -199,6 +199,8 @@ class Entry:
     def _load(self) -> None:
         if self._take_shipped():
             return
+        from zerocross.compiler import cache
+
         chosen = self._target or target.active()
         stored = cache.load(self.key(chosen))
         if stored is None:
@@ -225,6 +227,8 @@ class Entry:
 
     def proven(self) -> dict[str, Any] | None:
         """Load code that was proven before; returns what the proof found, or None."""
+        from zerocross.compiler import cache
+
         with _lock:
             if not self._address and not self._take_shipped():
                 chosen = self._target or target.active()
@@ -237,6 +241,8 @@ class Entry:
 
     def key(self, chosen: target.Target) -> str | None:
         """Return the key of the entry's code in the cache; None if it cannot be kept there."""
+        from zerocross.compiler import cache
+
         return cache.content_key(
             self.function,
             self.name,
@@ -251,6 +257,8 @@ class Entry:
 
         It is not stored where a value that it froze has changed since its compilation began.
         """
+        from zerocross.compiler import cache
+
         key = self.key(chosen)
         if key == self._emitted_of:
             cache.store(key, facts, emitted.object_code)

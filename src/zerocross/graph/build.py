@@ -7,7 +7,6 @@ where parameters move, so that the process sees values that stand still.
 from __future__ import annotations
 
 import functools
-import hashlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -103,6 +102,8 @@ def unproven(
     entry = make(Block)
     place = place_of(process.function)
     if place is not None:
+        import hashlib
+
         shape = "; ".join(f"{n} {k.base.str} {k.shape} {at}" for n, (k, at, *_) in _fields(dtype))
         content = f"{shape}; {dtype.itemsize} bytes; smoothed={smoothed}"
         digest = hashlib.sha256(content.encode()).hexdigest()[:16]
