@@ -42,15 +42,13 @@ _BOLD, _DIM, _CYAN, _GREEN, _RED, _YELLOW, PLAIN = range(27, 34)
 PAINTER = layout(
     setup=["pieces", "out", "capacity"],
     track=["name", "ends", "cells", "letters"],
+    spectrum=["heights", "bands"],
     moment=[
         "width",
         "state",
         "volume",
-        "muted",
         "place",
         "count",
-        "heights",
-        "bands",
         ("position_s", "f8"),
         ("duration_s", "f8"),
         ("level_db", "f8"),
@@ -220,7 +218,7 @@ def _share_out(p: Any) -> None:
     now = _time_cells(_seconds(p.position_s))
     times = now + 3 + (_time_cells(_seconds(p.duration_s)) if p.duration_s > 0.0 else 4)
     p.level_cells = _METER_CELLS if p.width < WIDTH_FOR_BOTH else 2 * _METER_CELLS + 1
-    p.words_cells, p.volume_cells = 8, 5 if p.muted else 9
+    p.words_cells, p.volume_cells = 8, 5 if p.volume < 0 else 9
     p.count_cells = _digits_of(p.place) + 1 + _digits_of(p.count) if p.count > 1 else 0
     used = 7 + times + p.level_cells + p.words_cells + p.volume_cells
     room = min(_MOST_CELLS, p.width) - 1 - used - (1 + p.count_cells if p.count_cells else 0)
@@ -291,7 +289,7 @@ def _write_right(p: Any) -> None:
         _level_words(p)
     if p.volume_cells > 0:
         _byte(p, 32)
-        if p.muted:
+        if p.volume < 0:
             _piece(p, _YELLOW)
             _piece(p, _MUTED)
             _piece(p, PLAIN)
@@ -308,11 +306,26 @@ def _write_right(p: Any) -> None:
         _piece(p, PLAIN)
 
 
-@entry("int64")
-def paint_line(address: int) -> int:
-    """Write the line of a `PAINTER`; returns how many bytes it has."""
+@entry(*["int64"] * 6, *["float64"] * 3)
+def paint_line(
+    address: int,
+    width: int,
+    state: int,
+    volume: int,
+    place: int,
+    count: int,
+    position_s: float,
+    duration_s: float,
+    level_db: float,
+) -> int:
+    """Write the line of a `PAINTER`; returns how many bytes it has.
+
+    The volume is in percent, or negative for muted; a duration that is not known is 0.
+    """
     p = record_at(address, PAINTER)
     p.at = 0
+    p.width, p.state, p.volume, p.place, p.count = width, state, volume, place, count
+    p.position_s, p.duration_s, p.level_db = position_s, duration_s, level_db
     _share_out(p)
     _write_left(p)
     _write_right(p)

@@ -38,12 +38,14 @@ class Painter:
         self._encoding = encoding
         self._out = aligned_zeros(_MOST_BYTES, np.uint8)
         self._pieces = aligned_zeros((PLAIN + 1, ROW), np.uint8)
+        self._line = self._out.data
         self._nothing = aligned_zeros(1, np.float64)
         self._shown_name: str | None = None
         self._record = Record(PAINTER)
         self._record.fill(
             pieces=self._pieces.ctypes.data, out=self._out.ctypes.data, capacity=_MOST_BYTES
         )
+        self.show_bars(None)
         self._lay_out(not os.environ.get("NO_COLOR") if colours is None else colours)
 
     def _lay_out(self, colours: bool) -> None:
@@ -66,9 +68,8 @@ class Painter:
         duration_s: float | None,
         level_db: float,
         volume: float | None,
-        place: int = 0,
+        place: int = 1,
         count: int = 1,
-        heights: npt.NDArray[np.float64] | None = None,
     ) -> bytes:
         """Return the line of a moment, without an end of line.
 
@@ -90,27 +91,27 @@ class Painter:
             From 0 to 1; None for muted.
         place, count : int
             Which track of how many; not shown of one.
-        heights : ndarray or None
-            Of the spectrum, 0 to 1, float64; None for nothing.
 
         """
         if name != self._shown_name:
             self._take_name(name)
-        bars = self._nothing if heights is None else heights
-        self._record.fill(
-            width=width,
-            state=STATES.index(state),
-            position_s=position_s,
-            duration_s=duration_s or 0.0,
-            level_db=level_db,
-            muted=volume is None,
-            volume=round(100 * (volume or 0.0)),
-            place=place,
-            count=count,
-            heights=bars.ctypes.data,
-            bands=bars.size,
+        size = paint_line(
+            self._record.address,
+            width,
+            STATES.index(state),
+            -1 if volume is None else round(100 * volume),
+            place,
+            count,
+            position_s,
+            duration_s or 0.0,
+            level_db,
         )
-        return self._out[: paint_line(self._record.address)].tobytes()
+        return self._line[:size].tobytes()
+
+    def show_bars(self, heights: npt.NDArray[np.float64] | None) -> None:
+        """Show the spectrum that is in an array from now on: heights from 0 to 1; None for none."""
+        self._heights = self._nothing if heights is None else heights
+        self._record.fill(heights=self._heights.ctypes.data, bands=self._heights.size)
 
     def _take_name(self, name: str) -> None:
         """Lay out a name: its bytes, and up to each letter where they end and the cells so far."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from typing import TYPE_CHECKING
-
-import numpy as np
-import numpy.typing as npt
 
 from zerocross.cli import interrupt
 from zerocross.cli.bottom_line import BottomLine
@@ -20,7 +19,7 @@ from zerocross.units import gain_to_db
 if TYPE_CHECKING:
     from zerocross.player import Event, Player
 
-__all__ = ["Bars", "StatusLine", "handle_key", "run_status_line"]
+__all__ = ["StatusLine", "handle_key", "run_status_line"]
 
 _SEEK_S = 5.0
 _VOLUME_STEP = 0.05
@@ -29,6 +28,7 @@ _BARS = 10
 #: events are waited for, and little else.
 _PERIOD_S, _SLOW_PERIOD_S = 0.1, 1.0
 _LOOKS_UNTIL_SLOW = 5
+_ASK_EVERY_S = 1.0
 _HELP = "space pause  ←→ 5 s  ↑↓ volume  n p track  m mute  q quit"
 
 
@@ -54,25 +54,23 @@ def handle_key(player: Player, key: str) -> bool:
     return True
 
 
-class Bars:
-    """The spectrum of what is heard, as the heights of a few bars."""
+class _Position:
+    """Where the track is: the player is asked once a second, and a clock goes on from there."""
 
     def __init__(self) -> None:
-        self._display: Display | None = None
+        self.ask_again()
 
-    def heights(self, player: Player) -> npt.NDArray[np.float64] | None:
-        """Return heights for the moment, 0 to 1; None where nothing plays."""
-        try:
-            tap, rate = player.tap, player.sample_rate
-        except UsageError:
-            return None
-        display = self._display
-        if display is None or display.spectrum.source is not tap:
-            spectrum = Spectrum(tap, bands=_BARS, low_hz=40.0, high_hz=16_000.0, sample_rate=rate)
-            display = self._display = Display(spectrum)
-        display.spectrum.latency_frames = player.latency_frames
-        heights: npt.NDArray[np.float64] = display.update()[0]
-        return heights
+    def ask_again(self) -> None:
+        """Ask next time, for something has happened; from any thread."""
+        self._ask_at_s = 0.0
+
+    def now_s(self, player: Player, state: str) -> float:
+        """Return seconds into the track."""
+        now = time.monotonic()
+        if now >= self._ask_at_s or state != "playing":
+            self._ask_at_s = now + _ASK_EVERY_S
+            self._found_s, self._found_at_s = player.position, now
+        return self._found_s + now - self._found_at_s
 
 
 class StatusLine:
@@ -80,33 +78,55 @@ class StatusLine:
 
     def __init__(self, player: Player, painter: Painter) -> None:
         self._player, self._painter = player, painter
-        self._bars = Bars()
+        self._position = _Position()
+        self._display: Display | None = None
+
+    def take_note(self) -> None:
+        """Look again at all next time, for something has happened; from any thread."""
+        self._position.ask_again()
 
     def paint(self, width: int) -> bytes:
         """Return the line for the moment, to fit a terminal of a width in cells."""
         player = self._player
-        track, queue = player.queue.current, player.queue
+        track, queue, state = player.queue.current, player.queue, player.state
+        self._look_at_spectrum()
         return self._painter.paint(
             width,
-            player.state,
-            track.path.replace("\\", "/").rsplit("/", 1)[-1] if track else "",
-            player.position,
+            state,
+            os.path.basename(track.path) if track else "",
+            self._position.now_s(player, state),
             track.duration_s if track else None,
             gain_to_db(max(player.levels, default=0.0)),
             None if player.mute else player.volume,
             queue.index + 1,
             len(queue),
-            self._bars.heights(player),
         )
+
+    def _look_at_spectrum(self) -> None:
+        player, display = self._player, self._display
+        try:
+            tap = player.tap
+        except UsageError:  # nothing plays
+            self._display = None
+            self._painter.show_bars(None)
+            return
+        if display is None or display.spectrum.source is not tap:
+            rate = player.sample_rate
+            spectrum = Spectrum(tap, bands=_BARS, low_hz=40.0, high_hz=16_000.0, sample_rate=rate)
+            display = self._display = Display(spectrum)
+            self._painter.show_bars(display.update()[0])
+        display.spectrum.latency_frames = player.latency_frames
+        display.update()
 
 
 def run_status_line(player: Player, keys: Keys) -> None:
     """Show the line and obey the keys until the player stops, or a key quits."""
+    status = StatusLine(player, Painter(sys.stdout.encoding))
 
     def wake(_event: Event) -> None:
+        status.take_note()
         keys.wake()
 
-    status = StatusLine(player, Painter(sys.stdout.encoding))
     if keys.active:
         say(_HELP)
     player.events.subscribe(wake)
