@@ -20,6 +20,8 @@ __all__ = ["Unit", "units"]
 
 #: Rooms without entries that are shipped.
 _WITHOUT = {"__init__.py", "__main__.py", "build", "cli", "demo", "lab", "player"}
+#: But for these.
+_WITH = {"cli/paint.py"}
 _CHANNELS = (1, 2)
 #: Some records grow with the rate; those of 44.1 and 48 kHz are alike.
 _RATES = (48_000.0, 96_000.0)
@@ -68,7 +70,7 @@ def _modules() -> Iterator[Any]:
     folder = Path(__file__).parents[1]
     for path in sorted(folder.rglob("*.py")):
         place = path.relative_to(folder)
-        if _WITHOUT.isdisjoint(place.parts):
+        if _WITHOUT.isdisjoint(place.parts) or place.as_posix() in _WITH:
             yield importlib.import_module(".".join([folder.name, *place.with_suffix("").parts]))
 
 

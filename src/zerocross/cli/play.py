@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zerocross.cli import interrupt
-from zerocross.cli.command import Command
+from zerocross.cli.command import CompilingCommand
 from zerocross.cli.options import (
     BLOCK,
     LENGTH,
@@ -77,7 +77,7 @@ _playing_options = with_options(
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross play song.flac
     zerocross play album/ more.m3u8 --device null
@@ -104,7 +104,7 @@ def play(paths: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross demo
     zerocross demo --device null --duration 5 --no-ui

@@ -23,7 +23,7 @@ class Told:
         if not self.names:
             say("compiling for this machine (the first run only)", err=True)
         self.names.append(name)
-        say(f"  {name.removeprefix('zerocross_')}", err=True)
+        say(f"  {name.removeprefix('zerocross_').removeprefix('process_')}", err=True)
 
 
 _told: Told | None = None

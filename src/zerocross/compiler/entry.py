@@ -28,7 +28,7 @@ from zerocross.compiler.proof import allow_list
 from zerocross.compiler.proof.ir import Module
 from zerocross.errors import CompileError, KernelFault, TargetError
 
-__all__ = ["FAULT", "Entry", "announce", "entry"]
+__all__ = ["FAULT", "Entry", "announce", "entry", "tell"]
 
 #: A fault status ``s`` leaves an entry point as ``FAULT - s``.
 FAULT = -(1 << 48)
@@ -54,6 +54,12 @@ def announce(listener: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _listeners.remove(listener)
+
+
+def tell(name: str) -> None:
+    """Tell those who listen that an entry is about to be compiled."""
+    for listener in _listeners:
+        listener(name)
 
 
 class Entry:
@@ -204,8 +210,7 @@ class Entry:
         chosen = self._target or target.active()
         stored = cache.load(self.key(chosen))
         if stored is None:
-            for listener in _listeners:
-                listener(self.name)
+            tell(self.name)
             emitted = self.emit(chosen)
             found = allow_list.check(Module(emitted.ir), self.name, self.dispatches)
             self.adopt(emitted, found, chosen)

@@ -32,7 +32,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zerocross.compiler import target
-from zerocross.compiler.entry import Entry
+from zerocross.compiler.entry import Entry, tell
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.mode import CompilationMode
 from zerocross.compiler.primitives.call import INVOKER
@@ -109,6 +109,7 @@ def prove(made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry]) -> 
     if known is not None:
         return _verdict(function, known)
     chosen = target.active()
+    tell(made.name)
     emitted, facts = examine(made, written, make_twin, chosen)
     made.adopt(emitted, facts, chosen)
     return _verdict(function, facts)
