@@ -31,7 +31,7 @@ _MOST_CELLS = 1000
 #: What the line is made of, by number, each in `ROW` bytes: how many it has, and they. First the
 #: symbols of a player's states.
 TEXTS = ("▶", "⏸", "■", "…", "…", "━", "─", "▮", "▯", *" ▁▂▃▄▅▆▇█", "…")
-TEXTS += (" / ", "-:--", "vol ", " %", "muted", " dB", "/", "  -∞  dB")
+TEXTS += (" / ", "-:--", "vol ", " %", "muted", " dB", "/", "-∞  dB")
 ROW = 16
 _DONE, _TO_COME, _LOUD, _SOFT, _BLOCKS, CUT = 5, 6, 7, 8, 9, 18
 _OF, _NO_TIME, _VOL, _PERCENT, _MUTED, _DB, _SLASH, SILENCE = range(19, 27)

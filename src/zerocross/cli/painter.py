@@ -50,7 +50,8 @@ class Painter:
 
     def _lay_out(self, colours: bool) -> None:
         pieces = [encoded(text, self._encoding) for text in TEXTS]
-        pieces[SILENCE] = encoded(f"{TEXTS[SILENCE].strip():^8}", self._encoding)
+        silence = pieces[SILENCE].decode(self._encoding)
+        pieces[SILENCE] = silence.rjust(8).encode(self._encoding)
         for name, number in STYLES.items():
             is_shown = colours or name not in _COLOURS
             pieces.append(b"\x1b[%sm" % number if is_shown else b"")
