@@ -68,7 +68,12 @@ class Keys:
         self._wake = os.pipe()
         for end in self._wake:
             os.set_blocking(end, False)
-            self._undo.append(functools.partial(os.close, end))
+        self._undo.append(self._close_wake)
+
+    def _close_wake(self) -> None:
+        ends, self._wake = self._wake, None
+        for end in ends or ():
+            os.close(end)
 
     def _listen(self) -> None:
         """Hear of Ctrl-Z, of what follows it, and of another size of the terminal."""
@@ -123,9 +128,10 @@ class Keys:
 
     def wake(self) -> None:
         """Have `read` return; from any thread."""
-        if self._wake:
+        ends = self._wake
+        if ends:
             with contextlib.suppress(BlockingIOError):  # it is full: that wakes too
-                os.write(self._wake[1], b"\0")
+                os.write(ends[1], b"\0")
 
     def read(self, timeout_s: float) -> list[str]:
         """Return the keys that are there: characters, or ``left right up down``.

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "print_event", "print_event_or_track"]
 
+#: How often it is asked for a Ctrl-C that got lost, without a status line.
+_LOOK_EVERY_S = 1.0
+
 _playing_options = with_options(
     click.option(
         "--volume",
@@ -186,7 +189,7 @@ def _wait(player: Player, keys: Keys | None) -> None:
             f"{counted['late_callbacks']} of {counted['callbacks']} callbacks late"
         )
         return
-    while not player.wait(0.2):
+    while not player.wait(_LOOK_EVERY_S):
         interrupt.check()
 
 
