@@ -18,10 +18,8 @@ from zerocross.graph.processor import Processor
 
 __all__ = ["Unit", "units"]
 
-#: Rooms without entries that are shipped.
-_WITHOUT = {"__init__.py", "__main__.py", "build", "cli", "demo", "lab", "player"}
-#: But for these.
-_WITH = {"cli/paint.py"}
+#: Rooms without entries that are shipped, as `shipped.source_digest` has them.
+_WITHOUT = {"__init__.py", "__main__.py", "build", "demo", "lab"}
 _CHANNELS = (1, 2)
 #: Some records grow with the rate; those of 44.1 and 48 kHz are alike.
 _RATES = (48_000.0, 96_000.0)
@@ -70,7 +68,7 @@ def _modules() -> Iterator[Any]:
     folder = Path(__file__).parents[1]
     for path in sorted(folder.rglob("*.py")):
         place = path.relative_to(folder)
-        if _WITHOUT.isdisjoint(place.parts) or place.as_posix() in _WITH:
+        if _WITHOUT.isdisjoint(place.parts):
             yield importlib.import_module(".".join([folder.name, *place.with_suffix("").parts]))
 
 

@@ -27,8 +27,8 @@ from zerocross.errors import UsageError
 __all__ = ["Library", "Shipped", "file_name", "library", "place_of", "source_digest"]
 
 _PACKAGE = Path(__file__).parents[1]
-#: Rooms in which there is no kernel, or none that is shipped.
-_WITHOUT = frozenset(["__pycache__", "build", "cli", "demo", "lab", "native", "player"])
+#: Rooms of which nothing is shipped.
+_WITHOUT = frozenset(["__pycache__", "build", "demo", "lab", "native"])
 
 #: Where x86-64 tells of its instructions: (leaf of cpuid, register, bit).
 _X86_BITS = {
