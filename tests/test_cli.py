@@ -683,7 +683,7 @@ def test_a_cold_cache_says_what_it_does(cli, make_file, tmp_path):
     first = cli("play", path, *NULL, env=environment)
     assert first.returncode == 0
     assert b"compiling kernels for this machine" in first.stderr
-    assert b"/7 file_callback" in first.stderr
+    assert b"/9 file_callback" in first.stderr
     second = cli("play", path, *NULL, env=environment)
     assert second.returncode == 0
     assert b"compiling" not in second.stderr

@@ -18,6 +18,7 @@ def _needed(with_spectrum: bool) -> list[Entry]:
     from zerocross.memory.record import shared_load, shared_store
     from zerocross.sources.links import provide_libsndfile
     from zerocross.sync.latest import latest_read
+    from zerocross.sync.signal import raise_signal, wait_for_signal
 
     provide_libsndfile()
     needed = [
@@ -28,6 +29,8 @@ def _needed(with_spectrum: bool) -> list[Entry]:
         shared_load,
         shared_store,
         latest_read,
+        raise_signal,
+        wait_for_signal,
     ]
     if with_spectrum:
         from zerocross.spectrum.frame import spectrum_frame

@@ -2,6 +2,7 @@
 
 from zerocross.sync.latest import Latest
 from zerocross.sync.ring import Ring
+from zerocross.sync.signal import Signal
 from zerocross.sync.tap import Tap, TapWindow
 
-__all__ = ["Latest", "Ring", "Tap", "TapWindow"]
+__all__ = ["Latest", "Ring", "Signal", "Tap", "TapWindow"]
