@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "print_event", "print_event_or_track"]
 
+#: How often to ask for an interrupt that Python has dropped; the others end the wait at once.
+_INTERRUPT_S = 1.0
+
 _playing_options = with_options(
     click.option(
         "--volume",
@@ -171,7 +174,7 @@ def _wait(player: Player, show: bool) -> None:
             f"{counted['late_callbacks']} of {counted['callbacks']} callbacks late"
         )
         return
-    while not player.wait(0.2):
+    while not player.wait(_INTERRUPT_S):
         interrupt.check()
 
 

@@ -332,15 +332,24 @@ class FileStream(ChainHost):
         """Whether a device is calling this stream at the moment."""
         return self._client is not None and self._client.is_inside
 
+    def tell(self, news: Signal) -> None:
+        """Raise a signal when there is something to read here; before anything is started."""
+        self.news = news
+        self.record["news"] = self.decoder["news"] = news.record.address
+
+    def tell_next(self, each: bool) -> None:
+        """Have every callback raise that signal, or only those that have something to tell."""
+        self.record.store("tell_next", int(each))
+
     def begin_softly(self) -> None:
         """Fade in what comes next, on another device: nobody may be calling."""
         self.transport["gate"] = (0.0, 0.0, 0, 0)
 
-    def start_device(self, device: Device) -> None:
-        """Let an open device call back; it may swallow its first frames, so they are silence."""
+    def prepare_for(self, device: Device) -> None:
+        """Let a device's first frames be silence, as it may swallow them."""
         lead = max(device.block_size, round(_LEAD_S * self.sample_rate))
         self.transport["lead_frames"] = lead
-        super().start_device(device)
+        super().prepare_for(device)
 
     def start_decoding(self, cpus: Collection[int] | None = None) -> list[Grant]:
         """Start the decode thread, on certain CPUs if asked; returns what was granted."""

@@ -145,7 +145,6 @@ class Signal:
     def __init__(self) -> None:
         self.record = Record(SIGNAL)
         self.record["futex"] = _FUTEX
-        _ = raise_signal.address, wait_for_signal.address  # made now, not under a lock
 
     @property
     def count(self) -> int:
