@@ -1,4 +1,4 @@
-"""Where two threads meet without waiting for each other."""
+"""Where two threads meet: without waiting for each other, but for a signal, which one may wait for."""
 
 from zerocross.sync.latest import Latest
 from zerocross.sync.ring import Ring
