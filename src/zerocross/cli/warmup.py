@@ -64,6 +64,7 @@ def _for_playing() -> list[Entry]:
     from zerocross.memory.record import shared_load, shared_store
     from zerocross.sources.links import provide_libsndfile
     from zerocross.sync.latest import latest_read
+    from zerocross.sync.signal import raise_signal, wait_for_signal
 
     provide_libsndfile()
     return [
@@ -74,6 +75,8 @@ def _for_playing() -> list[Entry]:
         shared_load,
         shared_store,
         latest_read,
+        raise_signal,
+        wait_for_signal,
     ]
 
 

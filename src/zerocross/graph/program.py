@@ -94,7 +94,7 @@ PROGRAM = layout(
         "fade_frames",
     ],
     control=[("budget_share", "f8")],
-    audio=["fade_done", "stopped", "at_node"],
+    audio=["fade_done", "stopped", "at_node", "failed"],
 )
 
 
@@ -131,6 +131,7 @@ def run_program(program: Any, rows: Any, frames: Any) -> Any:
     Real-time: safe; all that it calls was proven.
     """
     result = rows
+    program.failed = 0  # in this block
     if program.step_count > 0:
         _take_in(program, rows, frames)
         for k in range(program.step_count):
@@ -307,8 +308,10 @@ def _fade_away(node: Any, source: Any, target: Any, frames: Any) -> None:
 @kernel
 def _conclude(program: Any, node: Any, target: Any, frames: Any) -> None:
     """End a block: stop all if the node has failed and is to, and keep where the output was."""
-    if node.mode != RUNNING and node.stops:
-        program.stopped = 1
+    if node.mode != RUNNING:
+        program.failed = 1
+        if node.stops:
+            program.stopped = 1
     for c in range(target.shape[0]):
         node.held[c] = target[c, frames - 1]
 
