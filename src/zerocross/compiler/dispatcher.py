@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba.core import errors, ir, types
+from numba.core.cgutils import normalize_ir_text
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
@@ -112,19 +113,69 @@ class _NoEnvironment:
 
 
 class _IrLibrary(JITCodeLibrary):
-    """Numba's module of a kernel for some target: LLVM IR, and no machine code, which nobody calls."""
+    """Numba's module of a kernel for some target: LLVM IR, and no machine code, which nobody calls.
+
+    It stays by itself as text. Numba would link into each module all that it calls, and so on up,
+    and look at the whole each time; here the modules meet once, in `get_llvm_str`.
+    """
+
+    _linking_libraries: list[Any]
+
+    def __init__(self, codegen: Any, name: str) -> None:
+        super().__init__(codegen, name)
+        self._texts: list[str] = []
 
     @property
     def codegen(self) -> Any:
         return _NoEnvironment(self._codegen)
 
-    def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()
+    def add_ir_module(self, ir_module: Any) -> None:
+        self._texts.append(normalize_ir_text(str(ir_module)))
+
+    def finalize(self) -> None:
         self._finalized = True
 
     def get_pointer_to_function(self, name: str) -> int:  # noqa: ARG002
-        self._ensure_finalized()
         return 0
+
+    def get_llvm_str(self) -> str:
+        """Return the module with all that it calls, directly and through others."""
+        whole = self._whole()
+        whole.verify()
+        return str(whole)
+
+    def _get_module_for_linking(self) -> Any:
+        """Return the whole module, for a function of Numba's own that calls the kernel."""
+        return _to_share(self._whole())
+
+    def _whole(self) -> Any:
+        whole, done = self._alone(), {self}
+        waiting = list(self._linking_libraries)
+        while waiting:
+            library = waiting.pop(0)
+            if library in done:
+                continue
+            done.add(library)
+            if isinstance(library, _IrLibrary):
+                waiting += library._linking_libraries
+                whole.link_in(_to_share(library._alone()))
+            else:
+                whole.link_in(library._get_module_for_linking(), preserve=True)
+        return whole
+
+    def _alone(self) -> Any:
+        first, *others = map(target.llvm().parse_assembly, self._texts)
+        for other in others:
+            first.link_in(other)
+        return first
+
+
+def _to_share(module: Any) -> Any:
+    """Return a module, its functions such that several modules may bring them."""
+    for function in module.functions:
+        if not function.is_declaration and function.linkage.name == "external":
+            function.linkage = "linkonce_odr"
+    return module
 
 
 class _HostLibrary(JITCodeLibrary):
