@@ -67,11 +67,20 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Emitted:
-    """Machine code of one module: the object file, the final IR and the assembly."""
+    """Machine code of one module: the object file and the final IR.
+
+    The assembly is written when it is asked for, which takes as long as the object file.
+    """
 
     object_code: bytes
     ir: str
-    assembly: str
+    target: Target
+
+    @functools.cached_property
+    def assembly(self) -> str:
+        """The same as text."""
+        module = llvm().parse_assembly(self.ir)
+        return str(target_machine(self.target).emit_assembly(module))
 
 
 @functools.cache
@@ -220,7 +229,7 @@ def emit(ir: str, target: Target) -> Emitted:
     _optimise(module, machine, 3, loops=target.vectors)
     module = take_in_variants(module, machine)
     module.verify()
-    return Emitted(machine.emit_object(module), str(module), machine.emit_assembly(module))
+    return Emitted(machine.emit_object(module), str(module), target)
 
 
 def _optimise(module: Any, machine: Any, level: int, loops: bool = False) -> None:
