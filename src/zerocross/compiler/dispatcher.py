@@ -5,7 +5,9 @@ Imported only when something has to be compiled, as `frontend`.
 
 from __future__ import annotations
 
+import copy
 import math
+from collections import Counter
 from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +17,10 @@ from numba.core.cgutils import normalize_ir_text
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.ir_utils import get_definition, guard
+from numba.core.ir_utils import get_definition, guard, replace_vars_inner, replace_vars_stmt
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
-from numba.core.untyped_passes import IRProcessing
+from numba.core.untyped_passes import IRProcessing, LiteralUnroll
 from numba.extending import overload_method
 
 from zerocross.compiler import linker, target
@@ -81,6 +83,48 @@ class _OurFunctions(FunctionPass):
                     state.func_ir._definitions[statement.target.name] = [statement.value]
                     changed = True
         return changed
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _OneNameForEach(FunctionPass):
+    """Gives each assignment within a basic block a variable of its own, but for the last one.
+
+    Numba's construction of SSA form comes after it and does the same, and all between blocks; but it
+    looks through the whole block for each use of a variable, and hundreds of lines in a row that
+    assign the same few names take seconds.
+    """
+
+    _name = "zerocross_one_name_for_each"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        for block in state.func_ir.blocks.values():
+            _rename_within(block)
+        return True
+
+
+def _rename_within(block: Any) -> None:
+    """Rename the variables that a block assigns again; what follows the block sees the last one."""
+    assigned = Counter(one.target.name for one in block.find_insts(ir.Assign))
+    arguments = (one for one in block.find_insts(ir.Assign) if isinstance(one.value, ir.Arg))
+    to_come = assigned - Counter({one.target.name: assigned[one.target.name] for one in arguments})
+    now: dict[str, Any] = {}
+    for statement in block.body:
+        if not isinstance(statement, ir.Assign):
+            replace_vars_stmt(statement, now)
+            continue
+        value, target = statement.value, statement.target
+        if isinstance(value, ir.Var):
+            statement.value = now.get(value.name, value)
+        elif now and isinstance(value, ir.Expr):
+            statement.value = copy.copy(value)
+            replace_vars_inner(statement.value, now)
+        to_come[target.name] -= 1
+        now.pop(target.name, None)
+        if to_come[target.name] > 0:
+            statement.target = now[target.name] = block.scope.redefine(target.name, target.loc)
 
 
 def _named(function: Any, value: Any) -> Any:
@@ -240,6 +284,7 @@ class _Compiler(CompilerBase):
     def define_pipelines(self) -> list[Any]:
         steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
         steps.add_pass_after(_OurFunctions, IRProcessing)
+        steps.add_pass_after(_OneNameForEach, LiteralUnroll)
         for look in self.looks:
             steps.add_pass_after(look, NopythonTypeInference)
         steps.finalize()
