@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from types import BuiltinFunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import get_definition, guard, replace_vars_inner, replace_vars_stmt
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
-from numba.core.untyped_passes import IRProcessing, LiteralUnroll
+from numba.core.untyped_passes import InlineClosureLikes, IRProcessing, LiteralUnroll
 from numba.extending import overload_method
 
 from zerocross.compiler import linker, target
@@ -287,8 +287,15 @@ class _Compiler(CompilerBase):
         steps.add_pass_after(_OneNameForEach, LiteralUnroll)
         for look in self.looks:
             steps.add_pass_after(look, NopythonTypeInference)
+        if not _has_closures(self.state.func_id.code):
+            steps.passes = [each for each in steps.passes if each[0] is not InlineClosureLikes]
         steps.finalize()
         return [steps]
+
+
+def _has_closures(code: CodeType) -> bool:
+    """Return whether there are functions in a function, or lists that become arrays."""
+    return any(isinstance(each, CodeType) for each in code.co_consts) or "array" in code.co_names
 
 
 class _KernelCompiler(_Compiler):

@@ -147,20 +147,24 @@ class Entry:
 
         ``look`` is called with the module before anything is optimised, and its mode.
         """
-        from zerocross.compiler import frontend, ir_passes, linker
+        from zerocross.compiler import frontend
 
         mode = self.mode(chosen)
         self._emitted_of = self.key(chosen)
         ir, symbol, returned = frontend.portable_ir(self.kernel, list(self.argument_types), mode)
         if returned not in ("int64", "none"):
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
+        ir += self._wrapper(symbol)
         if look is not None:
             look(ir, mode)
-        ir = linker.link_functions(ir + self._wrapper(symbol), chosen)
-        whole = ir_passes.closed_world(ir, keep=self.name)
-        if self.strict_aliasing:
-            whole = ir_passes.with_strict_aliasing(whole)
-        return target.emit(whole, chosen)
+        return target.emit(self.closed(ir, chosen), chosen)
+
+    def closed(self, ir: str, chosen: target.Target) -> str:
+        """Return its unoptimised module with elementary functions, closed but for itself."""
+        from zerocross.compiler import ir_passes, linker
+
+        whole = ir_passes.closed_world(linker.link_functions(ir, chosen), keep=self.name)
+        return ir_passes.with_strict_aliasing(whole) if self.strict_aliasing else whole
 
     def at(self, level: str) -> Entry:
         """Return the entry compiled for a level that this machine has, beside the default.

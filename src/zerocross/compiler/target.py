@@ -28,6 +28,7 @@ __all__ = [
     "host",
     "level",
     "llvm_version",
+    "optimise",
 ]
 
 
@@ -221,15 +222,24 @@ def emit(ir: str, target: Target) -> Emitted:
         What to compile for.
 
     """
-    binding = llvm()
-    module = binding.parse_assembly(ir)
-    module.triple = target.triple
     machine = target_machine(target)
+    module = _optimised(ir, target, machine)
+    return Emitted(machine.emit_object(module), str(module), target)
+
+
+def optimise(ir: str, target: Target) -> str:
+    """Return a module as `emit` optimises it, without making machine code of it."""
+    return str(_optimised(ir, target, target_machine(target)))
+
+
+def _optimised(ir: str, target: Target, machine: Any) -> Any:
+    module = llvm().parse_assembly(ir)
+    module.triple = target.triple
     module.data_layout = str(machine.target_data)
     _optimise(module, machine, 3, loops=target.vectors)
     module = take_in_variants(module, machine)
     module.verify()
-    return Emitted(machine.emit_object(module), str(module), target)
+    return module
 
 
 def _optimise(module: Any, machine: Any, level: int, loops: bool = False) -> None:

@@ -18,7 +18,7 @@ from zerocross.compiler.proof.verdict import Verdict, prove
 from zerocross.graph.block import BLOCK, Block, ProofBlock
 from zerocross.graph.event import EVENT
 from zerocross.graph.params import change_params, smooth
-from zerocross.memory.arena import ARENA, arena_reset
+from zerocross.memory.arena import ARENA, ARENA_KERNELS, arena_reset
 
 __all__ = ["build"]
 
@@ -62,7 +62,7 @@ def build(
     entry = make(Block)
     entry.checked = debug
     with _one_at_a_time:
-        return entry, prove(entry, written, lambda: make(ProofBlock))
+        return entry, prove(entry, written, lambda: make(ProofBlock), ARENA_KERNELS)
 
 
 def _make_entry(
