@@ -6,6 +6,7 @@ import time
 
 from zerocross.cli import interrupt
 from zerocross.cli.printing import say
+from zerocross.compiler.beside import compiled_beside
 from zerocross.compiler.entry import Entry, announce
 
 __all__ = ["warm_up"]
@@ -49,7 +50,14 @@ def warm_up(with_spectrum: bool = False) -> None:
         done = next(i for i, item in enumerate(needed, 1) if item.name == name)
         say(f"  {done}/{len(needed)} {name.removeprefix('zerocross_')}", err=True)
 
-    with announce(tell):
+    missing = [item for item in needed if not item.is_stored]
+    with compiled_beside(missing[1:]) as beside, announce(tell):
+        for item in missing[:1]:  # the largest, while another process compiles the others
+            _ = item.address
+            interrupt.check()
+        for name in beside:
+            tell(name)
+            interrupt.check()
         for item in needed:
             _ = item.address
             if compiled:  # Python may have dropped the exception of a Ctrl-C meanwhile

@@ -191,12 +191,25 @@ class Entry:
         if stored is None:
             for listener in _listeners:
                 listener(self.name)
-            emitted = self.emit(chosen)
-            found = allow_list.check(Module(emitted.ir), self.name, self._dispatches)
-            self.adopt(emitted, found, chosen)
+            self.adopt(*self._checked(chosen), chosen)
             return
         self._verdict = stored.facts
         self._link(stored.code, chosen)
+
+    def _checked(self, chosen: target.Target) -> tuple[target.Emitted, dict[str, Any]]:
+        emitted = self.emit(chosen)
+        return emitted, allow_list.check(Module(emitted.ir), self.name, self._dispatches)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its code is loaded, or in the cache."""
+        chosen = self._target or target.active()
+        return bool(self._address) or cache.load(self.key(chosen)) is not None
+
+    def compile_to_cache(self) -> None:
+        """Compile it for another process: into the cache, without loading it."""
+        chosen = self._target or target.active()
+        self._store(*self._checked(chosen), chosen)
 
     def proven(self, chosen: target.Target) -> dict[str, Any] | None:
         """Load code that was proven and stored; returns what the proof found, or None."""
@@ -225,11 +238,14 @@ class Entry:
 
         It is not stored where a value that it froze has changed since its compilation began.
         """
+        self._store(emitted, facts, chosen)
+        self._verdict = facts
+        self._link(emitted.object_code, chosen)
+
+    def _store(self, emitted: target.Emitted, facts: dict[str, Any], chosen: target.Target) -> None:
         key = self.key(chosen)
         if key == self._emitted_of:
             cache.store(key, facts, emitted.object_code)
-        self._verdict = facts
-        self._link(emitted.object_code, chosen)
 
     def _link(self, code: bytes, chosen: target.Target) -> None:
         binding = target.llvm()
