@@ -76,6 +76,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "compiler/primitives/pointer.py": ("test_compiler", "test_layouts", "test_sync", "test_memory"),
     "compiler/primitives/lowering/planes.py": ("test_refused_or_right", "test_proof"),
     "compiler/primitives/*": ("test_compiler", "test_sync", "test_live"),
+    "compiler/beside.py": ("test_cache",),
     "compiler/cache*": ("test_cache", "test_compiler"),
     "compiler/host_cache.py": ("test_cache", "test_compiler"),
     "compiler/content.py": ("test_cache", "test_compiler"),

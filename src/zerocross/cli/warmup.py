@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from zerocross.cli import interrupt
 from zerocross.cli.printing import say
+from zerocross.compiler.beside import compiled_beside
 from zerocross.compiler.entry import Entry, announce
 
 __all__ = ["Told", "compilation_told", "warm_up", "warm_up_line"]
@@ -90,8 +91,15 @@ def _for_line() -> list[Entry]:
 
 def _load(needed: list[Entry]) -> None:
     started = time.monotonic()
-    with compilation_told() as told:
+    missing = [item for item in needed if not item.is_stored]
+    with compilation_told() as told, compiled_beside(missing[1:]) as beside:
         before = len(told.names)
+        for item in missing[:1]:  # the largest, while another process compiles the others
+            _ = item.address
+            interrupt.check()
+        for name in beside:
+            told(name)
+            interrupt.check()
         for item in needed:
             _ = item.address
             if len(told.names) > before:  # Python may have dropped a Ctrl-C's exception meanwhile
