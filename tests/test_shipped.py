@@ -26,13 +26,7 @@ from zerocross.sync.ring import ring_push
 
 BEST = target.available()[-1]
 #: Enough to render an effect, and one that calls what another library has.
-SOME = [
-    "Gain.process of 2",
-    "run_program_over",
-    "memory.record",
-    "links.stretch_read",
-    "latest_read",
-]
+SOME = ["Gain.process of 2", "graph.program.", "memory.record", "latest_read"]
 
 
 @pytest.fixture(scope="session")
