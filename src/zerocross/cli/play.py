@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "print_event", "print_event_or_track"]
 
 #: How often to ask for an interrupt that Python has dropped; the others end the wait at once.
-_INTERRUPT_S = 1.2
+_INTERRUPT_S = 1.0
 
 _playing_options = with_options(
     click.option(
