@@ -11,7 +11,7 @@ from typing import Any
 
 import soundfile
 
-from zerocross.compiler import cache, target
+from zerocross.compiler import cache, shipped, target
 from zerocross.devices.discovery import list_devices
 from zerocross.errors import CacheRefused
 from zerocross.memory import AlignedBuffer, MirroredBuffer
@@ -58,11 +58,20 @@ def _software() -> dict[str, str]:
         "numba": version("numba"),
         "llvm": ".".join(map(str, target.llvm().llvm_version_info))
         + f" (llvmlite {version('llvmlite')})",
+        "machine code": _machine_code(),
         "numpy": version("numpy"),
         "libsndfile": f"{soundfile.__libsndfile_version__} (soundfile {version('soundfile')})",
         "miniaudio": version("miniaudio"),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
+
+
+def _machine_code() -> str:
+    """Return whether the built-in entries were compiled beforehand."""
+    library = shipped.library()
+    if library:
+        return f"{library.path.name}, {len(library.places)} entries compiled beforehand"
+    return "none came along, or it is of other sources: compiled on first use"
 
 
 def _is_installed(package: str) -> bool:
@@ -81,7 +90,7 @@ def _processor() -> dict[str, str]:
         "LLVM calls it": target.host().cpu,
         "cores": str(os.cpu_count()),
         "instruction sets": ", ".join(sets) or "the base set only",
-        "SIMD level": f"{target.active().name} (of {', '.join(target.available())})",
+        "SIMD level": f"{target.active_level()} (of {', '.join(target.available())})",
     }
 
 

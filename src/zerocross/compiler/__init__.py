@@ -6,7 +6,6 @@ From the bottom up, each file standing on those before it: `mode` and `callee`, 
 is made of kernels.
 """
 
-from zerocross.compiler import elementary  # noqa: F401  fills the table of functions
 from zerocross.compiler.callee import give_method
 from zerocross.compiler.entry import Entry, entry
 from zerocross.compiler.kernel import Kernel, kernel

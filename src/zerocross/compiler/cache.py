@@ -15,7 +15,6 @@ import contextlib
 import errno
 import functools
 import hashlib
-import importlib.metadata
 import os
 import re
 import sys
@@ -26,7 +25,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import platformdirs
 
 from zerocross.compiler import target
 from zerocross.compiler.cache_file import Folder, Refused, Stored, pack, unpack
@@ -66,6 +64,8 @@ def directory() -> Path:
     chosen = os.environ.get("ZEROCROSS_CACHE_DIR")
     if chosen:
         return Path(chosen).absolute()
+    import platformdirs
+
     try:
         own = Path(platformdirs.user_cache_dir("zerocross"))
     except RuntimeError:
@@ -81,13 +81,15 @@ def directory() -> Path:
 @functools.cache
 def _package_key() -> str:
     """Hash the compiler package and the versions it stands on; empty where it has no sources."""
+    from importlib.metadata import version  # neither is needed for shipped code
+
     digest = hashlib.sha256()
     here = Path(__file__).parent
     sources = sorted(here.rglob("*.py"))
     for path in sources:
         text = path.read_bytes()
         digest.update(f"{path.relative_to(here).as_posix()} {len(text)} ".encode() + text)
-    numba = importlib.metadata.version("numba")  # not imported in a warm start
+    numba = version("numba")  # not imported in a warm start
     digest.update(repr((numba, target.llvm_version(), np.__version__, sys.version)).encode())
     return digest.hexdigest() if sources else ""
 

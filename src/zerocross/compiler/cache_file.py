@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import stat
 import struct
 from collections.abc import Iterator
@@ -169,7 +168,7 @@ class Folder:
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file in its place, whole: written aside, on the disk, then renamed."""
-        part = f"{secrets.token_hex(16)}.part"
+        part = f"{os.urandom(16).hex()}.part"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY
         fd = os.open(self._place(part), flags, 0o600, dir_fd=self._fd)
         try:

@@ -2,8 +2,9 @@
 
 An entry is compiled as one module: the kernel, everything that it calls and a thin C
 wrapper. The module is optimised as a whole, checked (`proof.allow_list`), turned into an
-object file and cached. A warm start loads the object with llvmlite alone; Numba is not
-even imported.
+object file and cached. Those of Zerocross itself are compiled beforehand (`shipped`): they are
+looked for there first, and neither Numba nor LLVM is imported. What was compiled here is loaded from
+the cache with llvmlite alone.
 
 The wrapper never touches Python. A fault inside the kernel comes out of it as a negative
 return value, `FAULT` minus the status; callers that must not see it (device callbacks)
@@ -19,14 +20,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from zerocross.closing import free_in_forks
-from zerocross.compiler import cache, target
+from zerocross.compiler import shipped, target
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.mode import CompilationMode, compiler_off, require_compiler
+from zerocross.compiler.primitives.external import PROVIDED
 from zerocross.compiler.proof import allow_list
 from zerocross.compiler.proof.ir import Module
 from zerocross.errors import CompileError, KernelFault, TargetError
 
-__all__ = ["FAULT", "Entry", "announce", "entry"]
+__all__ = ["FAULT", "Entry", "announce", "entry", "tell"]
 
 #: A fault status ``s`` leaves an entry point as ``FAULT - s``.
 FAULT = -(1 << 48)
@@ -54,6 +56,12 @@ def announce(listener: Callable[[str], None]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+def tell(name: str) -> None:
+    """Tell those who listen that an entry is about to be compiled."""
+    for listener in _listeners:
+        listener(name)
+
+
 class Entry:
     """A kernel with a C calling convention; made by `entry`.
 
@@ -66,11 +74,16 @@ class Entry:
         The C symbol.
     kernel : Kernel
         The kernel behind it.
+    dispatches : bool
+        Whether it calls other entries by address.
     checked : bool
         Whether every index is checked; set before the first use.
     strict_aliasing : bool
         Whether no memory is accessed as two types (`ir_passes.with_strict_aliasing`), which makes
         for better code; as `checked`.
+    place : str or None
+        The name of its code in the shipped library. None for what is not Zerocross's own; an entry
+        that is made within a function has one only if it is given.
 
     """
 
@@ -80,10 +93,11 @@ class Entry:
         argument_types: tuple[str, ...],
         dispatches: bool = False,
     ) -> None:
-        self._dispatches = dispatches
+        self.dispatches = dispatches
         self.checked = self.strict_aliasing = False
         self.kernel: Kernel[Any] = Kernel(function)
         self.name = f"zerocross_{function.__name__.strip('_')}"
+        self.place: str | None = None
         self.__doc__ = function.__doc__
         self.argument_types = argument_types
         self._target: target.Target | None = None
@@ -95,6 +109,11 @@ class Entry:
 
     def __repr__(self) -> str:
         return f"<entry {self.name}({', '.join(self.argument_types)})>"
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The Python function behind it."""
+        return self.kernel.function
 
     @property
     def address(self) -> int:
@@ -123,7 +142,7 @@ class Entry:
         """
         if self._call is None:
             if compiler_off():
-                result = self.kernel.function(*args)
+                result = self.function(*args)
                 return 0 if result is None else int(result)
             kind = ctypes.CFUNCTYPE(
                 ctypes.c_int64, *(_C_TYPES[name] for name in self.argument_types)
@@ -147,20 +166,25 @@ class Entry:
 
         ``look`` is called with the module before anything is optimised, and its mode.
         """
-        from zerocross.compiler import frontend, ir_passes, linker
+        from zerocross.compiler import frontend
 
         mode = self.mode(chosen)
-        self._emitted_of = self.key(chosen)
+        if not chosen.shared:
+            self._emitted_of = self.key(chosen)
         ir, symbol, returned = frontend.portable_ir(self.kernel, list(self.argument_types), mode)
         if returned not in ("int64", "none"):
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
+        ir += self._wrapper(symbol)
         if look is not None:
             look(ir, mode)
-        ir = linker.link_functions(ir + self._wrapper(symbol), chosen)
-        whole = ir_passes.closed_world(ir, keep=self.name)
-        if self.strict_aliasing:
-            whole = ir_passes.with_strict_aliasing(whole)
-        return target.emit(whole, chosen)
+        return target.emit(self.closed(ir, chosen), chosen)
+
+    def closed(self, ir: str, chosen: target.Target) -> str:
+        """Return its unoptimised module with elementary functions, closed but for itself."""
+        from zerocross.compiler import ir_passes, linker
+
+        whole = ir_passes.closed_world(linker.link_functions(ir, chosen), keep=self.name)
+        return ir_passes.with_strict_aliasing(whole) if self.strict_aliasing else whole
 
     def at(self, level: str) -> Entry:
         """Return the entry compiled for a level that this machine has, beside the default.
@@ -176,44 +200,81 @@ class Entry:
             raise TargetError(
                 f"this machine cannot run {level}; it has {', '.join(target.available())}"
             )
-        other = Entry(self.kernel.function, self.argument_types, self._dispatches)
+        other = Entry(self.function, self.argument_types, self.dispatches)
         other.checked, other.strict_aliasing = self.checked, self.strict_aliasing
+        other.place = self.place
         other._target = target.level(level)
         return other
 
     def _load(self) -> None:
+        if self._take_shipped():
+            return
+        from zerocross.compiler import cache
+
         chosen = self._target or target.active()
         stored = cache.load(self.key(chosen))
         if stored is None:
-            for listener in _listeners:
-                listener(self.name)
-            emitted = self.emit(chosen)
-            found = allow_list.check(Module(emitted.ir), self.name, self._dispatches)
-            self.adopt(emitted, found, chosen)
+            tell(self.name)
+            self.adopt(*self._checked(chosen), chosen)
             return
         self._verdict = stored.facts
         self._link(stored.code, chosen)
 
-    def proven(self, chosen: target.Target) -> dict[str, Any] | None:
-        """Load code that was proven and stored; returns what the proof found, or None."""
+    def _take_shipped(self) -> bool:
+        """Take the code of the shipped library, if it is there; returns whether it is."""
+        library = shipped.library()
+        if library is None or self.checked:
+            return False
+        level = self._target.name if self._target else target.active_level()
+        found = library.find(self.place or shipped.place_of(self.function), level)
+        if found is None:
+            return False
+        self._address, self._verdict = found
+        return True
+
+    def _checked(self, chosen: target.Target) -> tuple[target.Emitted, dict[str, Any]]:
+        emitted = self.emit(chosen)
+        return emitted, allow_list.check(Module(emitted.ir), self.name, self.dispatches)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its code is loaded, or was compiled before."""
+        from zerocross.compiler import cache
+
+        if self._address or self._take_shipped():
+            return True
+        return cache.load(self.key(self._target or target.active())) is not None
+
+    def compile_to_cache(self) -> None:
+        """Compile it for another process: into the cache, without loading it."""
+        chosen = self._target or target.active()
+        self._store(*self._checked(chosen), chosen)
+
+    def proven(self) -> dict[str, Any] | None:
+        """Load code that was proven before; returns what the proof found, or None."""
+        from zerocross.compiler import cache
+
         with _lock:
-            stored = cache.load(self.key(chosen))
-            if stored is None or not stored.facts.get("proven"):
-                return None
-            if not self._address:
+            if not self._address and not self._take_shipped():
+                chosen = self._target or target.active()
+                stored = cache.load(self.key(chosen))
+                if stored is None or not stored.facts.get("proven"):
+                    return None
                 self._verdict = stored.facts
                 self._link(stored.code, chosen)
-            return stored.facts
+            return self._verdict if self._verdict.get("proven") else None
 
     def key(self, chosen: target.Target) -> str | None:
         """Return the key of the entry's code in the cache; None if it cannot be kept there."""
+        from zerocross.compiler import cache
+
         return cache.content_key(
-            self.kernel.function,
+            self.function,
             self.name,
             ",".join(self.argument_types),
             chosen.key,
             f"checked={self.checked} strict_aliasing={self.strict_aliasing}",
-            f"dispatches={self._dispatches}",  # what was checked under another rule was not checked
+            f"dispatches={self.dispatches}",  # what was checked under another rule was not checked
         )
 
     def adopt(self, emitted: target.Emitted, facts: dict[str, Any], chosen: target.Target) -> None:
@@ -221,14 +282,21 @@ class Entry:
 
         It is not stored where a value that it froze has changed since its compilation began.
         """
-        key = self.key(chosen)
-        if key == self._emitted_of:
-            cache.store(key, facts, emitted.object_code)
+        self._store(emitted, facts, chosen)
         self._verdict = facts
         self._link(emitted.object_code, chosen)
 
+    def _store(self, emitted: target.Emitted, facts: dict[str, Any], chosen: target.Target) -> None:
+        from zerocross.compiler import cache
+
+        key = self.key(chosen)
+        if key == self._emitted_of:
+            cache.store(key, facts, emitted.object_code)
+
     def _link(self, code: bytes, chosen: target.Target) -> None:
         binding = target.llvm()
+        for name, address in PROVIDED.items():
+            binding.add_symbol(name, address)
         empty = binding.parse_assembly(f'target triple = "{chosen.triple}"')
         self._engine = binding.create_mcjit_compiler(empty, target.target_machine(chosen))
         self._engine.add_object_file(binding.ObjectFileRef.from_data(code))

@@ -1,11 +1,13 @@
 """Which kernels stand for which functions of `math` and NumPy in compiled code.
 
-As low as `callee`, so that what links them into a module need not import what they are made of;
-`compiler.elementary` fills it.
+As low as `callee`, so that what links them into a module need not import what they are made of.
+`compiler.elementary` has them, and is imported when code is first compiled (`fill`): a start from
+shipped code needs none.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
@@ -13,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from zerocross.compiler.callee import Callee
 from zerocross.compiler.primitives.vector_value import VectorKind
 
-__all__ = ["FUNCTIONS", "Function", "computes"]
+__all__ = ["FUNCTIONS", "Function", "computes", "fill"]
 
 C = TypeVar("C", bound=Callee)
 
@@ -39,6 +41,11 @@ class Function(NamedTuple):
 
 #: By C's name: ``expf`` for float32, ``exp`` for float64.
 FUNCTIONS: dict[str, Function] = {}
+
+
+def fill() -> None:
+    """Fill the table; twice is once."""
+    importlib.import_module(f"{__name__.rpartition('.')[0]}.elementary")
 
 
 _ITEMS = {"f32": "float", "f64": "double", "i32": "i32"}

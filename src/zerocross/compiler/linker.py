@@ -16,7 +16,7 @@ import functools
 import re
 from typing import Any
 
-from zerocross.compiler import cache, frontend, ir_passes, target
+from zerocross.compiler import cache, frontend, ir_passes, machine, target
 from zerocross.compiler.functions import FUNCTIONS
 
 __all__ = ["link_functions", "name_functions"]
@@ -52,6 +52,7 @@ def link_functions(ir: str, chosen: target.Target | None = None) -> str:
         What it is for: without vectors, functions have no variants. None: for this machine.
 
     """
+    ir = machine.with_machine(ir, chosen or target.host())
     vectors, rounds = (True, True) if chosen is None else (chosen.vectors, chosen.rounds)
     linked = _linked(name_functions(ir, rounds), vectors)
     if rounds:

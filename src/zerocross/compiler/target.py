@@ -5,7 +5,8 @@ kernel, optimises it for a target and returns the object code with its final IR.
 
 *Levels* are targets by the name of their instruction set: ``scalar`` (vectors off: a true
 baseline), ``sse4.1``, ``avx2``, ``avx512``, ``neon``. The best one that the machine has is
-the default, tuned for the very CPU; ``ZEROCROSS_SIMD=level`` forces another.
+the default, tuned for the very CPU; ``ZEROCROSS_SIMD=level`` forces another. What the machine has
+is asked of the shipped library (`shipped`) where there is one, so that a start needs no LLVM.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import re
 from typing import Any
 
+from zerocross.compiler import shipped
 from zerocross.errors import TargetError
 
 __all__ = [
@@ -23,11 +25,14 @@ __all__ = [
     "Emitted",
     "Target",
     "active",
+    "active_level",
     "available",
     "emit",
     "host",
     "level",
     "llvm_version",
+    "object_code",
+    "optimise",
 ]
 
 
@@ -45,6 +50,10 @@ class Target:
         LLVM's name of the CPU; empty for the generic one.
     features : str
         Comma-separated features, each with ``+`` or ``-``.
+    vectors : bool
+        Whether there are any.
+    shared : bool
+        Whether the code is for a shared library: it may lie anywhere.
 
     """
 
@@ -53,25 +62,40 @@ class Target:
     cpu: str
     features: str
     vectors: bool = True
+    shared: bool = False
+
+    @property
+    def architecture(self) -> str:
+        """``x86_64``, ``aarch64`` or another, by one name each."""
+        return _architecture(self.triple)
 
     @property
     def rounds(self) -> bool:
         """Whether it has instructions that round to integers: x86-64 from SSE4.1 on, and others."""
-        return self.vectors or _architecture(self.triple) != "x86_64"
+        return self.vectors or self.architecture != "x86_64"
 
     @property
     def key(self) -> str:
         """Everything about the target that changes the code."""
-        return f"{self.triple}/{self.cpu}/{self.features}/{self.vectors}"
+        return f"{self.triple}/{self.cpu}/{self.features}/{self.vectors}/{self.shared}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Emitted:
-    """Machine code of one module: the object file, the final IR and the assembly."""
+    """Machine code of one module: the object file and the final IR.
+
+    The assembly is written when it is asked for, which takes as long as the object file.
+    """
 
     object_code: bytes
     ir: str
-    assembly: str
+    target: Target
+
+    @functools.cached_property
+    def assembly(self) -> str:
+        """The same as text."""
+        module = llvm().parse_assembly(self.ir)
+        return str(target_machine(self.target).emit_assembly(module))
 
 
 @functools.cache
@@ -115,19 +139,29 @@ def _architecture(triple: str) -> str:
 @functools.cache
 def available() -> tuple[str, ...]:
     """Return the levels that this machine can run, the best last."""
-    binding = llvm()
-    mine = _architecture(binding.get_process_triple())
-    has = binding.get_host_cpu_features()
-    found = ["scalar"]
-    for name, (architecture, _, _, needed) in LEVELS.items():
-        if architecture == mine and all(has.get(feature) for feature in needed):
-            found.append(name)
-    return tuple(found)
+    library = shipped.library()
+    if library:
+        mine, has = library.architecture, library.features()
+    else:
+        mine = _architecture(llvm().get_process_triple())
+        has = frozenset(n for n, there in llvm().get_host_cpu_features().items() if there)
+    return tuple(
+        name
+        for name, (architecture, _, _, needed) in LEVELS.items()
+        if architecture in ("", mine) and has.issuperset(needed)
+    )
 
 
 @functools.cache
-def level(name: str) -> Target:
+def level(name: str, triple: str = "") -> Target:
     """Return the target of a level; ``neon`` also where it can only be emitted.
+
+    Parameters
+    ----------
+    name : str
+        One of `LEVELS`.
+    triple : str
+        LLVM's, of another system; this one's if empty.
 
     Raises
     ------
@@ -138,7 +172,7 @@ def level(name: str) -> Target:
     if name not in LEVELS:
         raise TargetError(f"no SIMD level {name!r}; there are: {', '.join(LEVELS)}")
     architecture, cpu, features, _ = LEVELS[name]
-    triple = llvm().get_process_triple()
+    triple = triple or llvm().get_process_triple()
     mine = _architecture(triple)
     if name == "scalar":
         base = "x86-64" if mine == "x86_64" else "generic"
@@ -160,8 +194,8 @@ def host() -> Target:
     )
 
 
-def active() -> Target:
-    """Return the target in force: `host`, or the level that ``ZEROCROSS_SIMD`` names.
+def active_level() -> str:
+    """Return the level in force: the best one, or that which ``ZEROCROSS_SIMD`` names.
 
     Raises
     ------
@@ -171,13 +205,26 @@ def active() -> Target:
     """
     forced = os.environ.get("ZEROCROSS_SIMD", "").lower()
     if not forced:
-        return host()
+        return available()[-1]
     if forced not in available():
         level(forced)  # complains about a name that is none
         raise TargetError(
             f"ZEROCROSS_SIMD={forced}: this machine has {', '.join(available())}; choose one of them"
         )
-    return level(forced)
+    return forced
+
+
+def active() -> Target:
+    """Return the target in force: `host`, or the level that ``ZEROCROSS_SIMD`` names.
+
+    Raises
+    ------
+    TargetError
+        If this machine cannot run that level.
+
+    """
+    chosen = active_level()
+    return level(chosen) if os.environ.get("ZEROCROSS_SIMD") else host()
 
 
 @functools.cache
@@ -189,15 +236,16 @@ def _initialize_all_targets() -> None:
 def target_machine(target: Target) -> Any:
     """Return a fresh LLVM target machine for a target (each engine owns its own)."""
     binding = llvm()
-    if _architecture(target.triple) != _architecture(binding.get_process_triple()):
+    if target.architecture != _architecture(binding.get_process_triple()):
         _initialize_all_targets()
-    static = target.triple.startswith("x86_64") and "windows" not in target.triple
+    static = target.architecture == "x86_64" and "windows" not in target.triple
+    reloc = "static" if static else "default"
     return binding.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu,
         features=target.features,
         opt=3,
-        reloc="static" if static else "default",
-        codemodel="jitdefault",
+        reloc="pic" if target.shared else reloc,
+        codemodel="small" if target.shared else "jitdefault",
     )
 
 
@@ -212,15 +260,35 @@ def emit(ir: str, target: Target) -> Emitted:
         What to compile for.
 
     """
-    binding = llvm()
-    module = binding.parse_assembly(ir)
-    module.triple = target.triple
     machine = target_machine(target)
+    module = _optimised(ir, target, machine)
+    return Emitted(machine.emit_object(module), str(module), target)
+
+
+def optimise(ir: str, target: Target) -> str:
+    """Return a module as `emit` optimises it, without making machine code of it."""
+    return str(_optimised(ir, target, target_machine(target)))
+
+
+def _optimised(ir: str, target: Target, machine: Any) -> Any:
+    module = llvm().parse_assembly(ir)
+    module.triple = target.triple
     module.data_layout = str(machine.target_data)
     _optimise(module, machine, 3, loops=target.vectors)
     module = take_in_variants(module, machine)
     module.verify()
-    return Emitted(machine.emit_object(module), str(module), machine.emit_assembly(module))
+    return module
+
+
+def object_code(ir: str, target: Target) -> bytes:
+    """Return the object code of a module as it stands: nothing is optimised or inlined."""
+    module = llvm().parse_assembly(ir)
+    module.triple = target.triple
+    machine = target_machine(target)
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    code: bytes = machine.emit_object(module)
+    return code
 
 
 def _optimise(module: Any, machine: Any, level: int, loops: bool = False) -> None:

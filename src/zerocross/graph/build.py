@@ -8,22 +8,48 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from zerocross.closing import free_in_forks
 from zerocross.compiler import Entry, Kernel, float32_planes, planes_to_read, record_at, records_at
-from zerocross.compiler.proof.verdict import Verdict, prove
+from zerocross.compiler.shipped import place_of
 from zerocross.graph.block import BLOCK, Block, ProofBlock
 from zerocross.graph.event import EVENT
 from zerocross.graph.params import change_params, smooth
-from zerocross.memory.arena import ARENA, arena_reset
+from zerocross.memory.arena import ARENA, ARENA_KERNELS, arena_reset
 
-__all__ = ["build"]
+if TYPE_CHECKING:
+    from zerocross.compiler.proof.verdict import Verdict
+
+__all__ = ["Unproven", "build", "unproven"]
 
 #: While Numba compiles, its options are those of the whole process.
 _one_at_a_time = free_in_forks(threading.RLock())
+
+
+class Unproven(NamedTuple):
+    """What `compiler.proof.verdict.prove` takes.
+
+    Attributes
+    ----------
+    entry : Entry
+        Around the process.
+    written : Kernel
+        What the user wrote.
+    make_twin : callable
+        Returns the same entry with an infallible allocator.
+    may_fail : collection of Kernel
+        The arena's own, whose faults are allowed.
+
+    """
+
+    entry: Entry
+    written: Kernel[Any]
+    make_twin: Callable[[], Entry]
+    may_fail: Collection[Kernel[Any]]
 
 
 def build(
@@ -58,11 +84,38 @@ def build(
         If the process is refused, with file, line, reason and cure.
 
     """
+    from zerocross.compiler.proof.verdict import prove  # playing without effects needs none
+
+    made = unproven(name, process, written, dtype, channels, smoothed)
+    made.entry.checked = debug
+    with _one_at_a_time:
+        return made.entry, prove(*made)
+
+
+def unproven(
+    name: str,
+    process: Kernel[Any],
+    written: Kernel[Any],
+    dtype: np.dtype[Any],
+    channels: int,
+    smoothed: bool,
+) -> Unproven:
+    """Return the entry around a process, not compiled yet; parameters as `build`."""
     make = functools.partial(_make_entry, name, process, dtype, channels, smoothed)
     entry = make(Block)
-    entry.checked = debug
-    with _one_at_a_time:
-        return entry, prove(entry, written, lambda: make(ProofBlock))
+    place = place_of(process.function)
+    if place is not None:
+        import hashlib
+
+        shape = "; ".join(f"{n} {k.base.str} {k.shape} {at}" for n, (k, at, *_) in _fields(dtype))
+        content = f"{shape}; {dtype.itemsize} bytes; smoothed={smoothed}"
+        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        entry.place = f"{place} of {channels} channels, state {digest}"
+    return Unproven(entry, written, lambda: make(ProofBlock), ARENA_KERNELS)
+
+
+def _fields(dtype: np.dtype[Any]) -> list[tuple[str, Any]]:
+    return sorted((dtype.fields or {}).items())
 
 
 def _make_entry(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from zerocross.closing import free_in_forks
+from zerocross.compiler import float32_rows
 from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.graph.connection import Connection
@@ -39,30 +40,38 @@ _SEEN = [placed.field for placed in audit(NODE).fields if placed.writer == "audi
 
 @processor
 class _Delay:
-    """A delay of whole frames: latency compensation."""
+    """A delay of whole frames: latency compensation.
+
+    Its line is reached by its address, so that one code serves all lengths.
+    """
 
     frames = 0
     place = 0
+    line = 0
 
     def prepare(self, _sample_rate: float, channels: int, _max_block: int) -> None:
-        self.line = np.zeros((channels, max(1, self.frames)), np.float32)
+        self._memory = np.zeros((channels, max(1, self.frames)), np.float32)
+        self.line, self.frames = self._memory.ctypes.data, self._memory.shape[1]
 
     def process(self, block: Any) -> None:
-        length = self.line.shape[1]
+        line = float32_rows(self.line, block.channels, self.frames)
         for c in range(block.channels):
             at = self.place
             for i in range(block.frames):
-                block.output[c, i] = self.line[c, at]
-                self.line[c, at] = block.input[c, i]
-                at = at + 1 if at + 1 < length else 0
-        self.place = (self.place + block.frames) % length
+                block.output[c, i] = line[c, at]
+                line[c, at] = block.input[c, i]
+                at = at + 1 if at + 1 < self.frames else 0
+        self.place = (self.place + block.frames) % self.frames
 
 
 @processor
-def _pass(block: Any) -> None:
-    for c in range(block.channels):
-        for i in range(block.frames):
-            block.output[c, i] = block.input[c, i]
+class _Pass:
+    """What comes in goes out."""
+
+    def process(self, block: Any) -> None:
+        for c in range(block.channels):
+            for i in range(block.frames):
+                block.output[c, i] = block.input[c, i]
 
 
 @dataclasses.dataclass
@@ -181,7 +190,8 @@ class Nodes:
 
     def passing(self, owner: Group, place: int) -> Processor:
         """Return the part that writes a channel to the common buffer."""
-        return self._helper((owner, place, -1), _pass)
+        made: Any = _Pass
+        return self._helper((owner, place, -1), made)
 
     def _helper(self, key: tuple[Group, int, int], make: Callable[[], Processor]) -> Processor:
         if key not in self._helpers:

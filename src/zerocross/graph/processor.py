@@ -15,16 +15,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from zerocross.attributes import FixedAttributes, FixesAttributes, near_name
 from zerocross.compiler import Entry, Kernel
-from zerocross.compiler.content import content_of
-from zerocross.compiler.proof.verdict import Verdict
 from zerocross.errors import RealtimeError, UsageError
-from zerocross.graph.build import build
+from zerocross.graph.build import Unproven, build, unproven
 from zerocross.graph.event import CHANGE, NOTE_OFF, NOTE_ON, EventQueue
 from zerocross.graph.params import Param
 from zerocross.graph.state import (
@@ -38,6 +36,9 @@ from zerocross.graph.state import (
 )
 from zerocross.memory import Record
 from zerocross.units import checked_number, checked_whole, shown
+
+if TYPE_CHECKING:
+    from zerocross.compiler.proof.verdict import Verdict
 
 __all__ = ["OWN_ATTRIBUTES", "Processor", "set_fields"]
 
@@ -226,6 +227,19 @@ class Processor(FixedAttributes, metaclass=_ProcessorClass):
             record["_queue"] = self._events.record.address
         state["record"] = record
 
+    def unproven(self, sample_rate: float, channels: int, max_block: int) -> Unproven:
+        """Return what would be compiled and proven for a format; the object itself stays as it was.
+
+        `zerocross.build` compiles it beforehand.
+        """
+        before = dict(self.__dict__)
+        self.__dict__["_format"] = sample_rate, channels, max_block
+        dtype = state_dtype(self._params, self._fields_at_rest())
+        self.__dict__.clear()
+        self.__dict__.update(before)
+        parts = type(self).__name__, self._kernel, self._written, dtype, channels
+        return unproven(*parts, bool(self._params))
+
     def reset(self) -> None:
         """Put the state back to what `prepare` made of it; parameters jump to their values.
 
@@ -352,6 +366,8 @@ class Processor(FixedAttributes, metaclass=_ProcessorClass):
 
     @classmethod
     def _built(cls, dtype: np.dtype[Any], channels: int, debug: bool) -> tuple[Entry, Verdict]:
+        from zerocross.compiler.content import content_of
+
         # With what its process names: a kernel may be another by now, such as in a notebook.
         content = content_of(cls._kernel.function).digest
         key = (repr(dtype.fields), dtype.itemsize, channels, debug, content)

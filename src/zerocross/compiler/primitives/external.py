@@ -1,7 +1,7 @@
 """C functions that kernels may call by name, the system's clocks and its sleep among them.
 
 `external` declares a C function; the library that has it is opened on the control thread,
-which gives the address to the linker before code that needs it is loaded.
+which says where it is (`provide`) before code that needs it is loaded.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from zerocross.compiler import target
+from zerocross.compiler import shipped
 from zerocross.compiler.primitives.primitive import Primitive, primitive
 
 __all__ = [
     "EXTERNALS",
+    "FUNCTIONS",
+    "PROVIDED",
     "CFunction",
     "external",
     "monotonic_ns",
@@ -27,15 +29,19 @@ __all__ = [
 
 #: Names of the C functions declared so far: the allow-list of the real-time check.
 EXTERNALS: set[str] = set()
+#: The same that `external` made.
+FUNCTIONS: dict[str, CFunction] = {}
 
-_addresses: dict[str, int] = {}
+#: Where those are that `provide` was told of.
+PROVIDED: dict[str, int] = {}
 
 
 def provide(name: str, address: int) -> None:
-    """Tell the linker where a C function is (control thread, before the code is loaded)."""
-    if _addresses.get(name) != address:
-        target.llvm().add_symbol(name, address)
-        _addresses[name] = address
+    """Tell compiled code where a C function is (control thread, before the code is loaded)."""
+    PROVIDED[name] = address
+    library = shipped.library()
+    if library:
+        library.provide(name, address)
 
 
 class CFunction(Primitive):
@@ -75,7 +81,8 @@ def external(name: str, arguments: str, reference: Callable[..., Any]) -> CFunct
 
     """
     EXTERNALS.add(name)
-    return CFunction(name, arguments, reference)
+    FUNCTIONS[name] = CFunction(name, arguments, reference)
+    return FUNCTIONS[name]
 
 
 # --- time -------------------------------------------------------------------------------
