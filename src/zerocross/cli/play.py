@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "print_event", "print_event_or_track"]
 
 #: How often it is asked for a Ctrl-C that got lost, without a status line.
-_LOOK_EVERY_S = 1.2
+_LOOK_EVERY_S = 1.0
 
 _playing_options = with_options(
     click.option(
