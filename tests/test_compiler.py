@@ -31,6 +31,7 @@ from zerocross.compiler import (
     float32_array,
     flush_denormals,
     frontend,
+    ir_passes,
     kernel,
     load_acquire,
     monotonic_ns,
@@ -551,3 +552,12 @@ def test_a_function_within_a_kernel_is_a_part_of_it():
         return inner(x) + 1.0
 
     assert kernel(outer)(1.5) == 4.0
+
+
+def test_faults_are_taken_out_of_the_functions_that_are_named_alone():
+    body = "  br i1 %c, label %a, label %b\na:\n  ret i32 1\nb:\n  ret i32 0\n}\n"
+    ir = f"define i32 @first(i1 %c) {{\n{body}define i32 @second(i1 %c) {{\n{body}"
+    changed = ir_passes.never_failing(ir, ["first", "nowhere"])
+    first, second = changed.split("define i32 @second")
+    assert "ret i32 1" not in first and first.count("unreachable") == 1 and "ret i32 0" in first
+    assert second == ir.split("define i32 @second")[1]
