@@ -11,6 +11,7 @@ import argparse
 import importlib
 import json
 import pkgutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,7 @@ def start(options: argparse.Namespace) -> int:
     """Measure whole processes; returns 1 if one is over its bar."""
     from benchmarks.start import PARTS, measured, prepared, rows
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
     try:
         with prepared(options.library, options.short) as given:
             print(f"start: {given.words()}", file=sys.stderr)

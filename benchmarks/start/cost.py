@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.start.proc import Thread, cpu_and_wakes, memory_mb
-from benchmarks.start.programs import Program, Running, ours, rivals, running
+from benchmarks.start.programs import Program, Running, ours, running
 from benchmarks.start.rows import Bar, Row, with_ratios
 from benchmarks.start.setting import Setting
+from benchmarks.start.sound import heard_rivals
 
 __all__ = ["rows"]
 
@@ -67,16 +68,17 @@ def rows(setting: Setting) -> list[Row]:
     if sys.platform != "linux":
         print("  only Linux tells what a thread costs", file=sys.stderr)
         return []
+    others = heard_rivals(setting)
     if setting.monitor:
         setting.monitor.rest()  # its 5 ms would be everybody's
     try:
-        return [*_playing(setting), *_states(setting)]
+        return [*_playing(setting, others), *_states(setting)]
     finally:
         if setting.monitor:
             setting.monitor.listen()
 
 
-def _playing(setting: Setting) -> list[Row]:
+def _playing(setting: Setting, others: list[Program]) -> list[Row]:
     programs = []
     for name, library in setting.libraries().items():
         for ui in _CPU_BARS:
@@ -84,7 +86,7 @@ def _playing(setting: Setting) -> list[Row]:
             program = ours(setting, f"{name}, {ui}", f"{name}-warm", library, screen=screen)
             _fill(program)
             programs.append(program)
-    programs += rivals(setting)
+    programs += others
     costs: dict[str, list[Cost]] = {program.name: [] for program in programs}
     for turn in range(setting.cost_rounds):
         for program in programs[:: -1 if turn % 2 else 1]:

@@ -32,6 +32,8 @@ class Program(NamedTuple):
     env : dict
     has_screen : bool
         Whether it is given a terminal.
+    keys : bytes
+        What is pressed at once.
 
     """
 
@@ -39,6 +41,7 @@ class Program(NamedTuple):
     command: list[str]
     env: dict[str, str]
     has_screen: bool = False
+    keys: bytes = b""
 
 
 class Running:
@@ -112,8 +115,11 @@ def running(program: Program, talks: bool = False) -> Iterator[Running]:
             stdout=subprocess.PIPE if talks else inner,
             stderr=subprocess.STDOUT if talks else errors,
         )
+        run = Running(process, terminal, errors)
         try:
-            yield Running(process, terminal, errors)
+            if program.keys:
+                run.press(program.keys)
+            yield run
         finally:
             process.terminate()
             try:
@@ -194,8 +200,6 @@ def _sox_driver() -> str | None:
 def _cmus(setting: Setting) -> Program:
     folder = setting.folder / "home" / "cmus"
     folder.mkdir(exist_ok=True)
-    commands = ["set output_plugin=pulse", "set mpris=false", f"player-play {setting.song}"]
-    (folder / "rc").write_text("\n".join([*commands, ""]))
-    return Program(
-        "cmus", ["cmus"], setting.env | {"CMUS_HOME": str(folder), "TERM": "xterm"}, True
-    )
+    (folder / "rc").write_text("set output_plugin=pulse\nset mpris=false\n")
+    env = setting.env | {"CMUS_HOME": str(folder), "TERM": "xterm"}
+    return Program("cmus", ["cmus"], env, True, f":player-play {setting.song}\r".encode())

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from benchmarks.start import material
 from benchmarks.start.server import Monitor, can_serve, sound_server
-from zerocross.compiler import shipped
+from zerocross.compiler import shipped, target
+from zerocross.errors import UsageError
 
 __all__ = ["Setting", "prepared"]
 
@@ -84,7 +85,7 @@ class Setting:
         """Return in a line what it measures with."""
         library = self.library or "no library: make one, python -m zerocross.build --output FILE"
         sound = "observed on a null sink" if self.monitor else "not observed, on the null device"
-        return f"{library}; sound is {sound}"
+        return f"{library}; level {target.active_level()}; sound is {sound}"
 
     def libraries(self) -> dict[str, str]:
         """Return the ways of being installed, by their names: without the library, and with it."""
@@ -106,7 +107,7 @@ def prepared(library: str = "", short: bool = False) -> Iterator[Setting]:
     Raises
     ------
     UsageError
-        If the library is none, or made of other sources.
+        If the library is none, or made of other sources, or for other levels.
 
     """
     chosen = library_of(library)
@@ -131,9 +132,11 @@ def library_of(given: str) -> str:
     os.environ[_VARIABLE] = given or named
     shipped.library.cache_clear()
     try:
-        found = shipped.library()
+        found, level = shipped.library(), target.active_level()
     finally:
         os.environ[_VARIABLE] = named
         shipped.library.cache_clear()
+    if found and not any(found.find(place, level) for place in found.places):
+        raise UsageError(f"the library has nothing for {level}, this machine's level; build it")
     place = Path(shipped.__file__).parents[1] / "native" / shipped.file_name()
     return str(Path(given or named or place).absolute()) if found else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+import sys
 import time
 
 from benchmarks.start.programs import Program, ours, rivals, running
@@ -12,9 +13,10 @@ from benchmarks.start.server import delay_s
 from benchmarks.start.setting import Setting
 from zerocross.lab.harness import Contestant
 
-__all__ = ["first_sound_ns", "rows"]
+__all__ = ["first_sound_ns", "heard_rivals", "rows"]
 
 _DELAYS = 5
+_PATIENCE_S = 20.0
 _BARS = {
     "wheel, empty cache": Bar(0.5),
     "wheel, empty cache, --eq": Bar(0.7),
@@ -41,7 +43,7 @@ def rows(setting: Setting) -> list[Row]:
             rounds[cold.name] = setting.slow_rounds if is_slow else setting.rounds
         warm = ours(setting, f"{name}, warm", f"{name}-warm", library)
         contestants.append(_contestant(setting, warm))
-    contestants += [_contestant(setting, rival) for rival in rivals(setting)]
+    contestants += [_contestant(setting, rival) for rival in heard_rivals(setting)]
     for one in contestants:
         rounds.setdefault(one.name, setting.rounds)
         if one.check:
@@ -65,7 +67,19 @@ def _contestant(setting: Setting, program: Program, empties: bool = False) -> Co
     )
 
 
-def first_sound_ns(setting: Setting, program: Program) -> int:
+def heard_rivals(setting: Setting) -> list[Program]:
+    """Return the others that are heard, and tell who is not."""
+    heard = []
+    for rival in rivals(setting):
+        try:
+            first_sound_ns(setting, rival, _PATIENCE_S)
+            heard.append(rival)
+        except RuntimeError as error:
+            print(f"  left out: {error}", file=sys.stderr, flush=True)
+    return heard
+
+
+def first_sound_ns(setting: Setting, program: Program, patience_s: float = 300.0) -> int:
     """Start a program and return how long it takes until it is heard.
 
     Raises
@@ -80,7 +94,7 @@ def first_sound_ns(setting: Setting, program: Program) -> int:
     started = time.monotonic_ns()
     with running(program) as run:
         try:
-            return setting.monitor.beginning_ns(run.is_alive) - started
+            return setting.monitor.beginning_ns(run.is_alive, patience_s) - started
         except RuntimeError as error:
             raise RuntimeError(f"{program.name}: {error}; {run.last_words()}") from None
 
