@@ -22,6 +22,7 @@ import pytest
 import cache_cases
 import zerocross
 from zerocross.compiler import cache, cache_file, entry, kernel, target
+from zerocross.compiler.beside import compiled_beside
 from zerocross.compiler.content import content_of
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.primitives.assembly import assembly
@@ -33,6 +34,7 @@ from zerocross.graph.build import _make_entry
 from zerocross.graph.chain import Chain
 from zerocross.graph.decorator import processor
 from zerocross.memory.arena import arena_take
+from zerocross.memory.record import shared_load, shared_store
 
 KEY, OTHER = "ab" * 32, "cd" * 32
 FACTS, CODE = {"calls": ["expf"]}, bytes(range(256)) * 20
@@ -811,3 +813,50 @@ def plain_tuple(x):
 @pytest.mark.parametrize("made", [method_of_a_table, plain_tuple], ids=str)
 def test_what_is_named_in_the_common_ways_is_kept(made):
     assert made.key(target.active()) is not None
+
+
+# --- compiled by another process ------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(tmp_path, monkeypatch):
+    """Return two entries, an empty cache and two processors."""
+    monkeypatch.setenv("ZEROCROSS_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    level = target.active().name
+    return [each.at(level) for each in (shared_load, shared_store)]
+
+
+def test_another_process_compiles_into_the_cache(two):
+    assert not any(each.is_stored for each in two)
+    with compiled_beside(two) as beside:
+        assert list(beside) == [each.name for each in two]
+    stored = [cache.load(each.key(target.active())) for each in (shared_load, shared_store)]
+    assert all(stored)
+
+
+def test_a_process_beside_that_fails_costs_time_only(two, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with compiled_beside(two) as beside:
+        assert list(beside) == []
+    assert all(each.address for each in two)
+
+
+def test_nothing_is_started_for_nothing_or_on_one_processor(two, monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", None)
+    with compiled_beside([]) as beside:
+        assert list(beside) == []
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    with compiled_beside(two) as beside:
+        assert list(beside) == []
+
+
+def test_a_process_beside_ends_when_it_is_not_waited_for(two, monkeypatch):
+    started = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *a, **o: started.append(popen(*a, **o)) or started[-1]
+    )
+    with pytest.raises(KeyboardInterrupt), compiled_beside(two):
+        raise KeyboardInterrupt
+    assert started[0].returncode is not None

@@ -19,9 +19,12 @@ import scipy.signal
 import zerocross
 from conftest import music, wait_for
 from zerocross import Chain, Parallel, Player, Split, UsageError, param, processor
+from zerocross.compiler import Kernel, kernel
+from zerocross.dsp.crossfade import smooth_step
 from zerocross.effects import Gain
+from zerocross.engine.callback import file_callback
 from zerocross.graph.assemble import Program
-from zerocross.graph.program import FADE, run_program_over
+from zerocross.graph.program import FADE, fade_gains, run_block, run_program_over
 from zerocross.graph.state import state_dtype
 
 # That a rendering tells its faults is tested in test_refused_or_right.
@@ -776,3 +779,38 @@ def test_a_gibibyte_of_arrays_is_the_most_of_a_processor():
     assert state_dtype({}, {"table": most}).itemsize > most.nbytes
     with pytest.raises(UsageError, match="take 1024 MiB; give up to 1024 MiB"):
         state_dtype({}, {"table": most, "more": np.zeros(1, np.uint8)})
+
+
+@kernel
+def _gains_of_fade(frames, gains):
+    for i in range(frames + 1):
+        angle = 0.5 * math.pi * smooth_step(min(1.0, i / frames))
+        gains[0, i] = np.float32(math.cos(angle))
+        gains[1, i] = np.float32(math.sin(angle))
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000, 192_000])
+def test_the_gains_of_a_fade_are_what_compiled_code_computes(rate):
+    gains = np.zeros((2, round(0.02 * rate) + 1), np.float32)
+    _gains_of_fade(gains.shape[1] - 1, gains)
+    assert np.array_equal(fade_gains(gains.shape[1] - 1), gains)
+
+
+def test_a_chain_is_no_part_of_the_callback():
+    # Without a chain nothing of it has to be compiled.
+    names = _kernels_named(file_callback.kernel.function)
+    assert "_process_block" in names and "_run_step" not in names
+    assert "_run_step" in _kernels_named(run_block.kernel.function)
+
+
+def _kernels_named(function):
+    """Return the names of all kernels that a function reaches by name."""
+    found, waiting = set(), [function]
+    while waiting:
+        here = waiting.pop()
+        for name in here.__code__.co_names:
+            named = here.__globals__.get(name)
+            if isinstance(named, Kernel) and name not in found:
+                found.add(name)
+                waiting.append(named.function)
+    return found

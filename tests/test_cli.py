@@ -25,6 +25,8 @@ import soxr
 from conftest import music, wait_for
 from zerocross.cli.keys import parse_keys
 from zerocross.cli.paths import expand
+from zerocross.cli.warmup import compilation_told
+from zerocross.compiler.entry import tell
 from zerocross.dsp.polyphase import QUALITIES
 from zerocross.dsp.resample import resample_signal
 from zerocross.memory import MirroredBuffer
@@ -682,8 +684,8 @@ def test_a_cold_cache_says_what_it_does(cli, make_file, tmp_path):
     path, _ = make_file(frames=2400)
     first = cli("play", path, *NULL, env=environment)
     assert first.returncode == 0
-    assert b"compiling kernels for this machine" in first.stderr
-    assert b"/7 file_callback" in first.stderr
+    assert b"compiling for this machine" in first.stderr
+    assert b"\n  file_callback\n" in first.stderr
     second = cli("play", path, *NULL, env=environment)
     assert second.returncode == 0
     assert b"compiling" not in second.stderr
@@ -781,6 +783,31 @@ def test_prove(cli, tmp_path):
     found = json.loads(cli("prove", path, "--json").stdout)
     assert [(p["name"], p["accepted"]) for p in found] == [("Half", True), ("Bad", False)]
     assert found[0]["ns_per_frame"] > 0
+
+
+def test_compiling_is_told_once(cli, tmp_path):
+    path = tmp_path / "effect.py"
+    path.write_text(EFFECT.replace("0.5", "0.25").replace("self.level", f"{time.time()}"))
+    first, second = cli("prove", path, "--json"), cli("prove", path, "--json")
+    heading, *names = first.stderr.decode().splitlines()
+    assert heading == "compiling for this machine (the first run only)"
+    assert "  Half" in names
+    assert second.stderr == b"" and json.loads(second.stdout)[0]["accepted"]
+
+
+def test_what_tells_of_compiling_is_one_within_another(capsys):
+    with compilation_told() as told:
+        with compilation_told() as same:
+            assert same is told
+            tell("zerocross_one")
+        tell("zerocross_process_Two")
+    tell("zerocross_nobody_listens")
+    assert told.names == ["zerocross_one", "zerocross_process_Two"]
+    lines = ["compiling for this machine (the first run only)", "  one", "  Two", ""]
+    assert capsys.readouterr() == ("", "\n".join(lines))
+    with compilation_told():
+        pass
+    assert capsys.readouterr() == ("", "")
 
 
 def test_prove_says_what_is_wrong_with_a_file(cli, tmp_path):

@@ -12,6 +12,8 @@ import textwrap
 
 import numpy as np
 import pytest
+from numba.core import ir, postproc
+from numba.core.compiler import run_frontend
 
 import zerocross
 from conftest import EACH_LEVEL
@@ -20,6 +22,7 @@ from zerocross.compiler import (
     address_of,
     attempt,
     cache,
+    dispatcher,
     entry,
     exchange,
     fence_acquire,
@@ -27,6 +30,8 @@ from zerocross.compiler import (
     fetch_add,
     float32_array,
     flush_denormals,
+    frontend,
+    ir_passes,
     kernel,
     load_acquire,
     monotonic_ns,
@@ -492,3 +497,67 @@ def test_a_function_of_libm_that_llvm_calls_is_found():
     for features, found in (("", ["floorf"]), (x86.features, [])):
         chosen = dataclasses.replace(x86, features=features)
         assert called_of_libm(target.emit(_NEEDS_FLOOR, chosen).object_code) == found
+
+
+# --- long functions -------------------------------------------------------------------------------
+
+
+def test_a_long_row_of_assignments_is_computed_as_by_python():
+    body = ["a = x"] + [
+        f"a = a * {1 + k % 7 / 10} + b" if k % 3 else f"b = b * 0.5 - a * {0.1 + k % 5 / 10}"
+        for k in range(60)
+    ]
+    lines = [
+        "def long(x, b):",
+        *body,
+        "if a > 0.0:",
+        " a = -a",
+        " a = a * 0.5",
+        "b = a",
+        "return a - b / 3",
+    ]
+    source = "\n".join([lines[0], *(f" {line}" for line in lines[1:])])
+    made = {}
+    exec(source, made)
+    compiled = kernel(made["long"])
+    for x, b in ((0.3, 0.7), (-2.0, 0.1), (1e-3, -5.0)):
+        assert compiled(x, b) == made["long"](x, b)
+
+
+def test_variables_in_a_row_are_told_apart_before_numba_does():
+    def row(x):
+        a = x
+        a = a * 2.0
+        a = a + x
+        return a  # noqa: RET504
+
+    function = run_frontend(row)
+    (block,) = function.blocks.values()
+    dispatcher._rename_within(block)
+    names = [one.target.name for one in block.find_insts(ir.Assign)]
+    assert len(names) == len(set(names))
+
+
+def test_lifetimes_are_found_at_first_and_for_what_reads_them(monkeypatch):
+    found = []
+    real = postproc.VariableLifetime
+    monkeypatch.setattr(postproc, "VariableLifetime", lambda b: found.append(b) or real(b))
+    frontend.portable_ir(kernel(lambda x: x + 1.0), ["float64"])
+    assert 0 < len(found) <= 3, "Numba has nine of them"
+
+
+def test_a_function_within_a_kernel_is_a_part_of_it():
+    def outer(x):
+        inner = lambda y: y * 2.0  # noqa: E731
+        return inner(x) + 1.0
+
+    assert kernel(outer)(1.5) == 4.0
+
+
+def test_faults_are_taken_out_of_the_functions_that_are_named_alone():
+    body = "  br i1 %c, label %a, label %b\na:\n  ret i32 1\nb:\n  ret i32 0\n}\n"
+    ir = f"define i32 @first(i1 %c) {{\n{body}define i32 @second(i1 %c) {{\n{body}"
+    changed = ir_passes.never_failing(ir, ["first", "nowhere"])
+    first, second = changed.split("define i32 @second")
+    assert "ret i32 1" not in first and first.count("unreachable") == 1 and "ret i32 0" in first
+    assert second == ir.split("define i32 @second")[1]

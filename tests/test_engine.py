@@ -9,13 +9,14 @@ import pytest
 import soundfile
 
 import oracles
-from conftest import music
+from conftest import music, wait_for
 from zerocross.dsp.resample import make_resampler, resample_rows
 from zerocross.engine.counters import BUCKETS, bucket_limits_ns, percentile_ns
 from zerocross.engine.decode import ERROR_SHORT
 from zerocross.engine.file_stream import FileStream
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.sources.file import open_source
+from zerocross.sync import Signal
 
 RATE = 48_000
 RAMP = 480
@@ -492,3 +493,109 @@ def test_a_position_in_a_resampled_file_is_in_its_own_frames(tmp_path):
     stream.run(RAMP + 9600)
     heard = stream.stream.heard()
     assert (heard.epoch, heard.file_frame) == (generation, 22_050 + 8820)
+
+
+# --- who sleeps, and who wakes whom ---------------------------------------------------------------
+
+
+@pytest.fixture
+def decoding(make_file):
+    """A stream with a decode thread that has filled the ring and sleeps; nobody plays it yet."""
+    off = Offline()
+    off.play(make_file(frames=480_000)[0])
+    off.stream.start_decoding()
+    wait_for(lambda: is_asleep(off.stream), what="the decode thread to sleep")
+    yield off
+    off.stream.close()
+
+
+def is_asleep(stream):
+    return int(stream._wake.record["word"]) % 2 == 1
+
+
+def test_the_decode_thread_sleeps_until_a_quarter_of_the_ring_is_free(decoding):
+    stream, ring = decoding.stream, decoding.stream.ring
+    room = ring.capacity - int(stream.decoder["kept_free"])
+    full = ring.readable
+    assert room - 1024 < full <= room
+    quarter = room // 4 - (room - full)
+    steps = int(stream.decoder["decode_ns"])
+    decoding.run(quarter - 64, block=64, decode=False)
+    assert stream._wake.count == 2, "by what was posted alone"
+    assert (int(stream.decoder["decode_ns"]), is_asleep(stream)) == (steps, True)
+    decoding.run(64, block=64, decode=False)
+    wait_for(lambda: ring.readable > full - 1024 and is_asleep(stream), what="the ring to be full")
+    assert stream._wake.count == 3
+
+
+def test_a_sleeping_decode_thread_takes_a_jump_a_longer_ring_and_the_end(decoding):
+    stream, ring = decoding.stream, decoding.stream.ring
+    stream.jump()
+    wait_for(lambda: stream.decoder_epoch == stream.epoch, what="the epoch")
+    wait_for(lambda: is_asleep(stream))
+    decoding.run(1000, decode=False)  # the callback drops what is in the ring
+    stream.post(next(decoding.serial), decoding.sources[0], 100, reused=True)
+    wait_for(lambda: ring.readable > 40_000, what="the new piece")
+    stream.stop_decoding(None)
+
+
+def test_reading_further_ahead_wakes_the_decode_thread(make_file):
+    off = Offline(longest_s=2.0)
+    off.play(make_file(frames=480_000)[0])
+    off.stream.start_decoding()
+    wait_for(lambda: is_asleep(off.stream))
+    before = off.stream.ring.readable
+    off.stream.read_further_ahead()
+    wait_for(lambda: off.stream.ring.readable > 1.9 * before, what="the longer ring")
+    off.stream.close()
+
+
+def test_a_decode_thread_with_nothing_to_do_is_not_woken_by_callbacks(make_file):
+    off = Offline()
+    off.play(make_file(frames=4_000)[0])
+    off.stream.start_decoding()
+    wait_for(lambda: off.stream.outcomes() and is_asleep(off.stream))
+    count = off.stream._wake.count
+    off.run(20_000, decode=False)
+    assert off.stream.ended
+    assert (off.stream._wake.count, is_asleep(off.stream)) == (count, True)
+    off.stream.close()
+
+
+def raised_by(news, act):
+    before = news.count
+    act()
+    return news.count - before
+
+
+def test_callbacks_raise_the_signal_for_news_and_for_nothing_else(make_file):
+    news, off = Signal(), Offline()
+    off.stream.tell(news)
+    path, _ = make_file(frames=9_000)
+    off.play(path, path, end=False)
+    assert raised_by(news, lambda: off.run(256)) == 1, "the first piece"
+    assert raised_by(news, lambda: off.run(7_000)) == 0
+    assert raised_by(news, lambda: off.run(4_000)) == 1, "the next piece"
+    off.stream.tell_next(True)
+    assert raised_by(news, lambda: off.run(512, 256)) == 2
+    off.stream.tell_next(False)
+    assert raised_by(news, lambda: off.run(256)) == 0
+    assert raised_by(news, lambda: off.run(20_000)) == 1, "the ring ran short"
+    off.post(path)
+    off.stream.post_end()
+    assert raised_by(news, lambda: off.run(256)) == 1, "it plays again"
+    assert raised_by(news, lambda: off.run(20_000)) == 1, "the end"
+    assert raised_by(news, lambda: off.run(20_000)) == 0
+
+
+def test_the_decode_thread_raises_the_signal_for_what_it_reports(make_file):
+    news, off = Signal(), Offline()
+    off.stream.tell(news)
+    off.play(make_file(frames=4_000)[0])
+    off.stream.start_decoding()
+    wait_for(lambda: off.stream.outcomes())
+    wait_for(lambda: is_asleep(off.stream))
+    assert news.count == 3, "taken, done, the end"
+    off.stream.jump()
+    wait_for(lambda: news.count == 4, what="the new epoch")
+    off.stream.close()

@@ -488,7 +488,7 @@ def start(*arguments, **options):
 
 
 #: What a cold cache makes it say first.
-COMPILING = re.compile(r"compiling kernels|  \d+/\d+ |  done in ")
+COMPILING = re.compile(r"compiling for this machine|  \w+$|  done in ")
 
 
 def ended_by(process, number):

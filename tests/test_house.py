@@ -48,6 +48,7 @@ BY_A_VARIABLE = {
     "__init__.py": "public names when they are first used; the strings of its table are read here",
     "cli/command.py": "commands when they are asked for; their table is tested in test_cli",
     "compiler/functions.py": "the elementary functions, when code is first compiled",
+    "compiler/beside.py": "entries are given to another process by the names of their modules",
     "lab/peers/__init__.py": "rivals are other people's packages, imported only where installed",
 }
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import pty
+import signal
 import sys
 import termios
+import threading
 import time
 import types
 
@@ -131,6 +133,50 @@ def test_waiting_for_a_key_ends(terminal):
         started = time.monotonic()
         assert keys.read(0.05) == []
         assert 0.04 < time.monotonic() - started < 5
+
+
+def test_what_was_typed_before_is_a_key_too(terminal):
+    os.write(terminal, b"n")
+    time.sleep(0.05)
+    with Keys() as keys:
+        assert keys.read(5.0) == ["n"]
+
+
+@pytest.mark.parametrize("has_terminal", [True, False])
+def test_waiting_ends_when_it_is_woken(terminal, monkeypatch, has_terminal):
+    if not has_terminal:
+        monkeypatch.setattr(sys, "stdin", None)
+    with Keys() as keys:
+        for wake in (keys.wake, lambda: os.kill(os.getpid(), signal.SIGWINCH)):
+            started = time.monotonic()
+            timer = threading.Timer(0.05, wake)
+            timer.start()
+            assert keys.read(60.0) == []
+            assert time.monotonic() - started < 30
+            timer.join()
+        for _ in range(100_000):  # a pipe that is full wakes as well
+            keys.wake()
+    keys.wake()
+
+
+def test_the_screen_is_shared_with_the_terminal(terminal, monkeypatch):
+    ours, told = [True], []
+    monkeypatch.setattr(keys_room, "_in_foreground", lambda: ours[0])
+    with Keys() as keys:
+        with keys.sharing(lambda: told.append("leave"), lambda: told.append("come back")):
+            assert told == ["come back"]
+            ours[0] = False
+            os.write(terminal, b"x")
+            assert keys.read(0.0) == keys.read(0.0) == []
+            assert told == ["come back", "leave"]
+            ours[0] = True
+            assert keys.read(5.0) == ["x"]
+            assert told == ["come back", "leave", "come back"]
+        ours[0] = False
+        keys.read(0.0)
+        assert len(told) == 3
+        with keys.sharing(lambda: told.append("leave"), lambda: told.append("come back")):
+            assert len(told) == 3, "it is not ours"
 
 
 def test_a_terminal_that_is_gone_gives_no_more_keys(terminal, monkeypatch):

@@ -30,6 +30,7 @@ from zerocross.memory.record import shared_load, shared_store
 from zerocross.sources.links import provide_libsndfile
 from zerocross.sync.latest import latest_read
 from zerocross.sync.ring import RING, readable, ring_pop, ring_push, writable
+from zerocross.sync.signal import wait_for_signal
 from zerocross.sync.tap import tap_begin, tap_push
 
 pytestmark = pytest.mark.thorough
@@ -52,13 +53,16 @@ ORDERS = {
     "latest_begin": (0, 0, "release"),
     "latest_end": (0, 1, ""),
     "latest_read": (2, 0, "acquire"),  # the sequence before the words, and after them
+    # sync/signal: what was written before a raise is seen by who reads the count
+    "signal_count": (1, 0, ""),
     # memory
     "shared_load": (1, 0, ""),
     "shared_store": (0, 1, ""),
     "pool_acquire": (3, 0, ""),  # a word at first, again after a lost exchange; the first word
     "_note_high_water": (3, 0, ""),  # the other words; high_water at first and after a lost one
     # engine: the decode thread
-    "decode_loop": (2, 0, ""),  # stop: a loop's condition is there twice
+    "decode_loop": (1, 1, ""),  # stop; wake_at, before it sleeps
+    "_frame_to_wake_at": (2, 0, ""),  # sources_written, kept_free
     "decode_step": (2, 4, ""),  # epoch, sources_written; reading_since before and after both works
     "room_in": (1, 0, ""),  # kept_free, which the control thread takes away
     "drop_old_sources": (1, 2, ""),  # sources_written; sources_taken gives slots back, epoch
@@ -69,6 +73,8 @@ ORDERS = {
     "_why_short": (1, 0, ""),  # reading_since, of the decode thread
     "fetch": (2, 0, ""),  # epoch, playing
     "_marks_written": (1, 0, ""),  # before a mark is read
+    "wake_decoder": (1, 0, ""),  # wake_at, of the decode thread
+    "_tell": (1, 0, ""),  # tell_next, of the control thread
     "_jump": (1, 4, ""),  # write before marks_written; read and marks_taken on both ways
     "_take_mark": (0, 1, ""),  # marks_taken, after the mark was read: the slot is free
     "_process_block": (1, 1, ""),  # program, before it is run; program_running, after
@@ -122,6 +128,7 @@ ENTRIES = {
     "loudness": _measure,
     "equaliser": _equaliser_entry,
     "timer": _timer_entry,
+    "wait_for_signal": wait_for_signal,
     "decode": _decode_entry,
     "file_callback": file_callback,
 }

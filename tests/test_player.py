@@ -12,13 +12,14 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
 from conftest import music, wait_for
-from zerocross import Chain, DeviceNotFound, Player, SourceError, UsageError
+from zerocross import Chain, DeviceError, DeviceNotFound, Player, SourceError, UsageError
 from zerocross.devices.discovery import NULL_DEVICE
 from zerocross.dsp.resample import resample_signal
 from zerocross.effects import Gain
@@ -29,6 +30,7 @@ from zerocross.player import Events, Queue
 from zerocross.player.budget import Budget
 from zerocross.player.feed import Feed
 from zerocross.player.notifications import Event
+from zerocross.player.watch import HeldUp, Watch
 from zerocross.sources.file import open_source
 
 RATES = (48_000, 44_100)
@@ -1031,3 +1033,252 @@ def test_what_cannot_be_is_one_line(player, call, words):
     with pytest.raises(UsageError, match=re.escape(words)) as caught:
         call(player)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+
+
+# --- who sleeps -----------------------------------------------------------------------------------
+
+
+def count_looks(player, monkeypatch):
+    """Return a list that grows with every look of the supervisor."""
+    looks, look = [], player._supervisor.look
+
+    def counted():
+        looks.append(None)
+        look()
+
+    monkeypatch.setattr(player._supervisor, "look", counted)
+    return looks
+
+
+def looks_in(looks, seconds):
+    before = len(looks)
+    time.sleep(seconds)
+    return len(looks) - before
+
+
+def test_the_supervisor_sleeps_while_it_plays_and_has_no_timer_when_stopped(
+    player, make_file, monkeypatch
+):
+    looks = count_looks(player, monkeypatch)
+    player.play(make_file(frames=480_000)[0])
+    wait_for(lambda: player.position > 0.2)
+    assert looks_in(looks, 2.0) <= 20, "five times the one a second that it is"
+    player.stop()
+    wait_for(lambda: player._playback.settle() or not player._playback._left)
+    looks_in(looks, 0.2)
+    assert looks_in(looks, 1.5) == 0
+    assert player._supervisor._look_in_s() is None
+
+
+def test_a_track_added_to_a_playing_queue_is_seen_at_once(player, make_file, monkeypatch):
+    player.play(make_file("a.wav", frames=480_000)[0])
+    wait_for(lambda: player._playback.feed.end_posted)
+    looks = count_looks(player, monkeypatch)
+    player.queue.append(make_file("b.wav")[0])
+    wait_for(lambda: looks, timeout_s=0.5, what="a look")
+    player.queue.insert(1, make_file("c.wav")[0])
+
+
+# --- a pause that lasts ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def short_patience(monkeypatch):
+    monkeypatch.setattr("zerocross.player.rest.RUNS_ON_S", 0.1)
+
+
+def is_called(player):
+    device = player._output.stream.device
+    return device is not None and device.is_running
+
+
+def put_to_rest(player, path):
+    player.play(path)
+    wait_for(lambda: player.position > 0.1)
+    player.pause()
+    wait_for(lambda: not is_called(player), what="the device to be stopped")
+
+
+def test_a_pause_stops_the_device_after_a_while_and_loses_nothing(
+    player, make_file, short_patience
+):
+    path, decoded = make_file(frames=48_000)
+    player._output.capture_s = 3.0
+    put_to_rest(player, path)
+    at, callbacks = player.position, player.report()["callbacks"]
+    assert (player.state, player._supervisor._look_in_s()) == ("paused", None)
+    time.sleep(0.1)
+    assert (player.position, player.report()["callbacks"]) == (at, callbacks)
+    player.resume()
+    assert player.state == "playing"
+    assert player.wait(10)
+    assert kinds(player) == ["device", "track", "paused", "resumed", "finished"]
+    report = player.report()
+    assert (report["frames_played"], report["underruns"]) == (48_000, 0)
+    out = captured(player)
+    steps = np.abs(np.diff(out, axis=0)).max()
+    assert steps <= 1.2 * np.abs(np.diff(decoded, axis=0)).max(), "no click"
+    whole = {row.tobytes() for row in decoded}
+    faded = sum(row.tobytes() not in whole for row in out if row.any())
+    assert faded <= 2 * 480, "but for the two fades every frame is the file's"
+
+
+def test_a_short_pause_leaves_the_device_running(player, make_file):
+    player.play(make_file(frames=480_000)[0])
+    wait_for(lambda: player.position > 0.1)
+    player.pause()
+    wait_for(lambda: player._output.stream.is_silent())
+    callbacks = player._output.stream.count("callbacks")
+    wait_for(lambda: player._output.stream.count("callbacks") > callbacks + 100)
+    assert is_called(player)
+    assert 3.0 < player._supervisor._rest.look_in_s <= 5.0, "at the last look"
+    player.resume()
+    wait_for(lambda: player.position > 0.3)
+
+
+@pytest.mark.parametrize("action", ["seek", "next", "play", "stop", "close"])
+def test_calls_during_a_long_pause(player, make_file, short_patience, action):
+    path, other = (make_file(name, frames=240_000)[0] for name in ("a.wav", "b.wav"))
+    put_to_rest(player, path)
+    player.queue.append(other)
+    if action == "seek":
+        player.seek(3.0)
+        assert (player.state, player.position) == ("paused", pytest.approx(3.0))
+        player.resume()
+        wait_for(lambda: player.position > 3.1)
+    elif action == "next":
+        player.next()
+        wait_for(lambda: player.queue.index == 1 and player.position > 0.1)
+    elif action == "play":
+        player.play()
+        wait_for(lambda: player.position > 0.3)
+    else:
+        getattr(player, action)()
+        assert player.state == "stopped"
+    assert "notice" not in kinds(player)
+    assert player.report()["underruns"] == 0
+
+
+def test_pause_and_resume_in_quick_turns_end_as_they_were_asked(player, make_file, short_patience):
+    player.play(make_file(frames=480_000)[0])
+    for _ in range(10):
+        player.pause()
+        time.sleep(0.11)
+        player.resume()
+    before = player.position
+    wait_for(lambda: player.position > before + 0.3)
+    player.pause()
+    wait_for(lambda: not is_called(player), what="the device to be stopped")
+    assert "notice" not in kinds(player)
+
+
+def test_a_device_that_is_gone_after_a_long_pause_is_looked_for(
+    player, make_file, short_patience, monkeypatch
+):
+    put_to_rest(player, make_file(frames=480_000)[0])
+    device = player._output.stream.device
+
+    def refuse():
+        raise DeviceError("it was unplugged")
+
+    monkeypatch.setattr(device, "start", refuse)
+    at = player.position
+    player.resume()
+    wait_for(lambda: "notice" in kinds(player) and player.position > at + 0.2)
+    assert player._output.stream.device is not device
+    assert [k for k in kinds(player) if k in ("notice", "device")] == ["device", "notice", "device"]
+
+
+class FakeStream:
+    """As much of a stream as a `Watch` looks at."""
+
+    def __init__(self):
+        self.sample_rate, self.last_ns = 48_000, 0
+        self.is_inside = self.is_refilling = self.is_reading = False
+        self.device = SimpleNamespace(block_size=480, is_running=True, is_suspended=False)
+
+    def count(self, field):
+        return getattr(self, field)
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """A watch, its stream, and a function that lets time pass."""
+    now = [10_000_000_000]
+    monkeypatch.setattr("zerocross.player.watch.time.monotonic_ns", lambda: now[0])
+
+    def pass_s(seconds):
+        now[0] += round(1e9 * seconds)
+
+    stream = FakeStream()
+    watch = Watch(stream)
+    assert watch.look(playing=True) is HeldUp.NOTHING
+    return watch, stream, now, pass_s
+
+
+def test_each_look_comes_when_a_limit_would_be_passed(watched):
+    watch, stream, now, pass_s = watched
+    stream.last_ns = now[0]
+    found = []
+    for _ in range(4):
+        watch.look(playing=True)
+        pass_s(watch.look_in_s)
+        found.append((watch.look(playing=True), round((now[0] - stream.last_ns) / 1e9, 1)))
+        if found[-1][0] is HeldUp.LOST:
+            break
+    assert found == [(HeldUp.SILENT, 1.0), (HeldUp.SILENT, 2.0), (HeldUp.LOST, 2.2)]
+    assert watch.awaits_call is False
+    stream.last_ns = now[0]
+    assert watch.look(playing=True) is HeldUp.NOTHING
+
+
+def test_a_silent_device_is_awaited_and_a_hung_effect_is_found(watched):
+    watch, stream, _, pass_s = watched
+    pass_s(1.1)
+    assert (watch.look(playing=False), watch.awaits_call) == (HeldUp.SILENT, True)
+    stream.is_inside = True
+    assert watch.look(playing=True) is HeldUp.NOTHING
+    pass_s(watch.look_in_s)
+    assert watch.look(playing=True) is HeldUp.EFFECT
+
+
+def test_a_suspended_device_may_take_its_time_when_it_goes_on(watched):
+    watch, stream, _, pass_s = watched
+    stream.device.is_suspended = True
+    assert watch.look(playing=True) is HeldUp.NOTHING
+    assert watch.look_in_s < 0.03
+    pass_s(watch.look_in_s)
+    assert (watch.look(playing=True), watch.awaits_call) == (HeldUp.SUSPENDED, True)
+    pass_s(100.0)
+    assert watch.look(playing=True) is HeldUp.SUSPENDED
+    stream.device.is_suspended = False
+    assert watch.look(playing=True) is HeldUp.NOTHING
+    pass_s(1.1)
+    assert watch.look(playing=True) is HeldUp.SILENT
+
+
+def test_a_device_at_rest_is_not_missed_and_one_that_is_started_is_awaited(watched):
+    watch, stream, _, pass_s = watched
+    stream.device.is_running = False
+    pass_s(100.0)
+    assert watch.look(playing=False, resting=True) is HeldUp.NOTHING
+    assert watch.look_in_s is None
+    pass_s(100.0)
+    assert watch.look(playing=True, resting=True) is HeldUp.NOTHING
+    pass_s(watch.look_in_s)
+    assert (watch.look(playing=True, resting=True), watch.awaits_call) == (HeldUp.SILENT, True)
+    assert watch.look(playing=True) is HeldUp.LOST, "it did not start"
+
+
+def test_a_ring_that_runs_short_is_looked_at_until_its_reason_is_known(watched):
+    watch, stream, now, _ = watched
+    stream.last_ns, stream.is_refilling = now[0], True
+    assert watch.look(playing=True) is HeldUp.NOTHING
+    assert watch.look_in_s == pytest.approx(0.05)
+    stream.is_reading = True
+    assert watch.look(playing=True) is HeldUp.DISK
+    assert watch.look_in_s > 1.0
+    stream.is_reading = False
+    assert watch.look(playing=True) is HeldUp.DISK, "until it plays again"
+    stream.is_refilling = False
+    assert watch.look(playing=True) is HeldUp.NOTHING

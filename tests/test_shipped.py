@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,25 +14,27 @@ import numpy as np
 import pytest
 
 import zerocross
-from zerocross.build.__main__ import PLATFORMS, main
+from zerocross.build.__main__ import PLATFORMS, main, this_platform
 from zerocross.build.entries import units
 from zerocross.build.linking import BuildError, link
-from zerocross.build.objects import build_objects, levels_of
-from zerocross.compiler import shipped, target
-from zerocross.effects import Gain
+from zerocross.build.objects import Built, build_objects, levels_of
+from zerocross.compiler import entry, external, shipped, target
+from zerocross.effects import Gain, Reverb
+from zerocross.eq import Equalizer
 from zerocross.sync.latest import latest_read
 from zerocross.sync.ring import ring_push
 
 BEST = target.available()[-1]
-#: Enough to render an effect; `Gain` for its two usual shapes.
-SOME = ["gain.Gain.", "run_program_over", "memory.record", "links.", "sync.latest"]
+#: Enough to render an effect, and one that calls what another library has.
+SOME = ["Gain.process of 2", "graph.program.", "memory.record", "latest_read"]
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory):
-    """A library of some entries, at the machine's two best levels."""
+def small(tmp_path_factory, request):
+    """A library of some entries, at the machine's best levels."""
     output = tmp_path_factory.mktemp("library") / "small.so"
-    levels = ["--levels", *target.available()[-2:]]
+    is_thorough = "thorough" in request.config.option.markexpr.replace("not thorough", "")
+    levels = ["--levels", *target.available()[-2 if is_thorough else -1 :]]
     assert main(["--only", *SOME, *levels, "--output", str(output), "--jobs", "1"]) == 0
     return output
 
@@ -75,11 +79,12 @@ def test_an_effect_is_rendered_without_a_compiler_and_with_the_same_bits(small, 
     assert bits == compiled
 
 
-def test_every_level_of_it_gives_the_bits_of_code_compiled_here(small):
-    for level in target.available()[-2:]:
-        bits, heavy, _ = run(small, RENDER, ZEROCROSS_SIMD=level)
-        assert heavy == []
-        assert bits == run("off", RENDER, ZEROCROSS_SIMD=level)[0]
+@pytest.mark.thorough
+def test_another_level_of_it_gives_the_same_bits(small):
+    level = target.available()[-2]
+    bits, heavy, _ = run(small, RENDER, ZEROCROSS_SIMD=level)
+    assert heavy == []
+    assert bits == run("off", RENDER, ZEROCROSS_SIMD=level)[0]
 
 
 def test_what_is_not_in_it_is_compiled_as_ever(small):
@@ -120,11 +125,13 @@ def test_what_it_says_of_an_entry(library):
 
 def test_a_library_of_other_sources_is_not_taken(small, tmp_path, monkeypatch):
     shipped.library.cache_clear()
+    monkeypatch.delenv("ZEROCROSS_LIBRARY")
     try:
         monkeypatch.setattr(shipped, "_PACKAGE", tmp_path)
         (tmp_path / "native").mkdir()
         (tmp_path / "native" / shipped.file_name()).write_bytes(small.read_bytes())
         assert shipped.library() is None
+        shipped.library.cache_clear()
         monkeypatch.setattr(shipped, "source_digest", lambda: shipped.Library(small).sources)
         assert shipped.library() is not None, "the test can tell"
     finally:
@@ -133,12 +140,12 @@ def test_a_library_of_other_sources_is_not_taken(small, tmp_path, monkeypatch):
 
 def test_an_edit_changes_the_digest(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "_PACKAGE", tmp_path)
-    for name in ("dsp", "cli", "native"):
+    for name in ("dsp", "lab", "native"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.py").write_text("A = 1\n")
     first = shipped.source_digest()
-    (tmp_path / "cli" / "a.py").write_text("A = 2\n")
-    assert shipped.source_digest() == first, "the command line is in no machine code"
+    (tmp_path / "lab" / "a.py").write_text("A = 2\n")
+    assert shipped.source_digest() == first, "the lab is in no machine code that is shipped"
     (tmp_path / "dsp" / "a.py").write_text("A = 2\n")
     second = shipped.source_digest()
     (tmp_path / "dsp" / "a.py").rename(tmp_path / "dsp" / "b.py")
@@ -201,7 +208,7 @@ def test_indices_that_are_checked_are_not_in_it(small):
 
 def test_usual_shapes_are_among_the_units():
     places = {unit.place for unit in units()}
-    for part in (Gain(), zerocross.Equalizer(31), zerocross.effects.Reverb()):
+    for part in (Gain(), Equalizer(31), Reverb()):
         for rate in (44_100.0, 48_000.0, 88_200.0, 96_000.0):
             for channels in (1, 2):
                 assert part.unproven(rate, channels, 4096).entry.place in places
@@ -209,21 +216,28 @@ def test_usual_shapes_are_among_the_units():
     assert "zerocross.engine.callback.file_callback" in places
 
 
-def test_a_function_that_it_was_not_told_of_does_nothing(small):
-    code = """
-        import ctypes, json
-        from zerocross.compiler import provide, shipped, target
-        from zerocross.sources.links import first_of_link
-        made = shipped.library()
-        answers = []
-        for name in ("before", "after"):
-            call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
-            to = made.find("zerocross.sources.links.stretch_read", target.active_level()).address
-            answers.append(ctypes.c_void_p.in_dll(made._handle, "zerocross_import_sf_error").value)
-            provide("sf_error", 4711)
-        print(json.dumps([bool(answers[0]), answers[1]]))
-    """
-    assert run(small, code) == [True, 4711]
+twice = external("twice_of_another_library", "l", lambda x: 2 * x)
+
+
+@entry("int64")
+def asks(x):
+    return twice(x) + 1
+
+
+def test_functions_of_other_libraries_are_called_once_it_is_told_where_they_are(tmp_path):
+    chosen = dataclasses.replace(target.level(BEST), shared=True)
+    facts = {"calls": ["twice_of_another_library"], "symbol": asks.name}
+    built = Built("asks", BEST, asks.emit(chosen).object_code, facts)
+    _, _, triple = PLATFORMS[this_platform()]
+    link([built], shipped.source_digest(), triple, sys.platform, tmp_path / "asks.so")
+    made = shipped.Library(tmp_path / "asks.so")
+    call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+    run_it = call(made.find("asks", BEST).address)
+    assert run_it(20) == 1, "what it was not told of gives 0"
+    there = call(lambda x: 2 * x)
+    made.provide("twice_of_another_library", ctypes.cast(there, ctypes.c_void_p).value)
+    made.provide("something_else", 4711)
+    assert run_it(20) == 41
 
 
 def test_platforms_and_their_levels(capsys):
@@ -246,7 +260,9 @@ def test_no_linker_is_told_with_the_way_out(monkeypatch, tmp_path):
     monkeypatch.setattr("zerocross.build.linking.importlib.util.find_spec", lambda _: None)
     triple = PLATFORMS["linux-x86_64"][2]
     with pytest.raises(BuildError, match="no linker for x86_64 linux; pip install ziglang"):
-        link([], triple, "linux", tmp_path / "x.so")
+        link([], shipped.source_digest(), triple, "linux", tmp_path / "x.so")
+    with pytest.raises(BuildError, match="have changed while they were compiled"):
+        link([], "others", triple, "linux", tmp_path / "x.so")
 
 
 def test_another_machines_objects_are_made_here():

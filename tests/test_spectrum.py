@@ -375,6 +375,33 @@ def test_a_display_rises_at_once_falls_ever_faster_and_smears():
     assert (np.diff(drops[drops > 0]) > 0).all(), falls
 
 
+@pytest.mark.parametrize("autosens", [True, False])
+def test_a_display_is_what_its_physics_say(autosens):
+    spectrum = Spectrum(bands=12, mix="stereo", decay_s=0.05, fft_size=1024)
+    display = Display(spectrum, 50.0, 3.0, 0.7, autosens)
+    heights, speeds, top = np.zeros((2, 12)), np.zeros((2, 12)), 0.0
+    rng = np.random.default_rng(17)
+    for k in range(60):
+        spectrum.push((0.3 / (1 + k % 7) * rng.standard_normal((2, 1600))).astype(np.float32))
+        found = display.update()
+        levels, dt = spectrum.levels, 1600 / spectrum.sample_rate
+        if autosens and levels.max() > top:
+            top = min(levels.max(), top + 60.0 * dt)
+        elif autosens:
+            top = max(levels.max(), top - 3.0 * dt, -60.0)
+        wanted = np.clip((levels - (top - 50.0)) / 50.0, 0.0, 1.0)
+        for row in wanted:
+            for b in range(1, 12):
+                row[b] = max(row[b], 0.7 * row[b - 1])
+            for b in range(10, -1, -1):
+                row[b] = max(row[b], 0.7 * row[b + 1])
+        heights -= speeds * dt + 1.5 * dt * dt
+        speeds += 3.0 * dt
+        speeds[heights <= wanted] = 0.0
+        heights = np.maximum(heights, wanted)
+        np.testing.assert_allclose(found, heights, rtol=0, atol=1e-12)
+
+
 def test_autosens_finds_a_soft_signal():
     spectrum = Spectrum(bands=16, decay_s=0.0, fft_size=1024)
     display = Display(spectrum, autosens=True)

@@ -1,4 +1,4 @@
-"""Ring and latest value: against a deque, between two threads, and with planted faults."""
+"""Ring, latest value and signal: against a deque, between two threads, and with planted faults."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from conftest import wait_for
 from zerocross.compiler import (
     entry,
     external,
@@ -28,7 +29,7 @@ from zerocross.compiler import (
 )
 from zerocross.errors import UsageError
 from zerocross.memory import AlignedBuffer
-from zerocross.sync import Latest, Ring, Tap
+from zerocross.sync import Latest, Ring, Signal, Tap
 from zerocross.sync.latest import LATEST, latest_begin, latest_end
 from zerocross.sync.ring import (
     RING,
@@ -42,6 +43,7 @@ from zerocross.sync.ring import (
     ring_push,
     writable,
 )
+from zerocross.sync.signal import FOR_EVER, SIGNAL, signal_count, signal_raise, signal_wait
 from zerocross.sync.tap import TAP, tap_is_intact, tap_push, tap_window, tap_write
 
 
@@ -551,3 +553,143 @@ def test_push_and_pop_are_one_copy():
     assert len(chunk) == 1024
     for item in (ring_push, ring_pop):
         assert item.verdict["calls"] == []
+
+
+# --- a signal -------------------------------------------------------------------------------------
+
+#: Longer than any wait that ends as it should.
+_HANGS_US = 20_000_000
+
+
+@entry("int64", "int64", "int64")
+def _answer(asked_address, answered_address, rounds):
+    """Wait for each question and answer it; returns how many came."""
+    asked = record_at(asked_address, SIGNAL)
+    answered = record_at(answered_address, SIGNAL)
+    for k in range(rounds):
+        if not signal_wait(asked, k, _HANGS_US):
+            return k
+        signal_raise(answered)
+    return rounds
+
+
+@entry("int64", "int64", "int64")
+def _ask(asked_address, answered_address, rounds):
+    """The other side."""
+    asked = record_at(asked_address, SIGNAL)
+    answered = record_at(answered_address, SIGNAL)
+    for k in range(rounds):
+        signal_raise(asked)
+        if not signal_wait(answered, k, _HANGS_US):
+            return k
+    return rounds
+
+
+def rounds_of(rounds, *, naps):
+    """Let two compiled threads wait for each other, each in turn; returns how far they came."""
+    asked, answered = Signal(), Signal()
+    if naps:  # as where there is no futex
+        asked.record["futex"] = answered.record["futex"] = 0
+    ends = []
+    addresses = asked.record.address, answered.record.address
+    for each in (_ask, _answer):
+        _ = each.address
+    threads = [
+        threading.Thread(target=lambda each=each: ends.append(each(*addresses, rounds)))
+        for each in (_ask, _answer)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert asked.count == answered.count == rounds
+    assert int(asked.record["word"]) % 2 == 0, "nobody waits any more"
+    return ends
+
+
+@pytest.mark.parametrize(("rounds", "naps"), [(100_000, False), (50, True)])
+def test_no_raise_is_lost_between_two_threads(rounds, naps):
+    assert rounds_of(rounds, naps=naps) == [rounds, rounds]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_no_raise_is_lost_in_five_million_rounds():
+    assert rounds_of(5_000_000, naps=False) == [5_000_000, 5_000_000]
+
+
+@entry("int64", "int64", "int64")
+def _look_and_wait(address, number_address, last):
+    """Look for a number to rise, and wait where it has not; returns how often it waited too long."""
+    signal, numbers = record_at(address, SIGNAL), int64_array(number_address, 2)
+    late = 0
+    for k in range(1, last + 1):
+        while True:
+            seen = signal_count(signal)
+            if numbers[0] >= k:
+                break
+            if not signal_wait(signal, seen, _HANGS_US):
+                late += 1
+        numbers[1] = k
+    return late
+
+
+@entry("int64", "int64", "int64")
+def _count_up(address, number_address, last):
+    """Raise a number, and then the signal, whenever the other side has seen it."""
+    signal, numbers = record_at(address, SIGNAL), int64_array(number_address, 2)
+    for k in range(1, last + 1):
+        numbers[0] = k
+        signal_raise(signal)
+        while signal_count(signal) > 0 and numbers[1] < k:
+            continue
+    return last
+
+
+def test_what_is_told_between_the_look_and_the_wait_ends_the_wait():
+    """The number is set by another thread at any moment of the look and of the wait."""
+    signal, numbers = Signal(), np.zeros(2, np.int64)
+    addresses = signal.record.address, numbers.ctypes.data
+    late = []
+    for each in (_look_and_wait, _count_up):
+        _ = each.address
+    looker = threading.Thread(target=lambda: late.append(_look_and_wait(*addresses, 20_000)))
+    looker.start()
+    _count_up(*addresses, 20_000)
+    looker.join()
+    assert late == [0]
+
+
+def test_a_raise_before_the_look_does_not_end_a_wait_and_one_after_it_does():
+    """The twin: who reads the count after the look has missed what came between."""
+    signal = Signal()
+    seen = signal.count
+    signal.notify()
+    assert signal.wait(seen)
+    assert not signal.wait(signal.count, 0.01)
+    assert not signal.wait(signal.count, 0.0)
+    assert int(signal.record["word"]) == 2, "raised once, and nobody waits"
+
+
+def test_waiting_from_python_holds_no_other_thread_up():
+    signal, ended = Signal(), []
+    thread = threading.Thread(target=lambda: ended.append(signal.wait(0)))
+    thread.start()
+    wait_for(lambda: int(signal.record["word"]) == 1, what="the thread to sleep")
+    assert ended == []
+    signal.notify()
+    thread.join(10)
+    assert ended == [True]
+
+
+@entry("int64", "int64", "int64")
+def _wait_as_compiled(address, seen, timeout_us):
+    return 1 if signal_wait(record_at(address, SIGNAL), seen, timeout_us) else 0
+
+
+@pytest.mark.parametrize("run", [_wait_as_compiled, _wait_as_compiled.kernel.function])
+def test_a_wait_in_plain_python_and_compiled(run):
+    signal = Signal()
+    assert run(signal.record.address, 0, 1000) == 0
+    signal.notify()
+    assert run(signal.record.address, 0, FOR_EVER) == 1

@@ -97,7 +97,9 @@ def _playing(setting: Setting, others: list[Program]) -> list[Row]:
 
 def _fill(program: Program) -> None:
     """Play a moment, so that what a program of ours needs is compiled."""
-    with running(program._replace(command=[*program.command, "--duration", "0.5"])) as run:
+    # The live line's kernels come after the sound.
+    seconds = "20" if program.has_screen else "0.5"
+    with running(program._replace(command=[*program.command, "--duration", seconds])) as run:
         if run.process.wait(_PATIENCE_S):
             raise RuntimeError(f"{program.name}: {run.last_words()}")
 

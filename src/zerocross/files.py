@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -196,7 +195,7 @@ def written_aside(output: PathLike) -> Iterator[str]:
     """
     check_output(output)
     target = os.path.realpath(os.fsdecode(output))
-    part = os.path.join(os.path.dirname(target), f".zerocross-{secrets.token_hex(6)}.part")
+    part = os.path.join(os.path.dirname(target), f".zerocross-{os.urandom(6).hex()}.part")
     _unfinished.add(part)
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))

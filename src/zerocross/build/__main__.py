@@ -57,14 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
     system, machine, triple = PLATFORMS[chosen.target]
     name = shipped.file_name(system, machine)
     output = chosen.output or Path(shipped.__file__).parents[1] / "native" / name
-    started = time.monotonic()
+    started, sources = time.monotonic(), shipped.source_digest()
     levels = levels_of(triple)
     wanted = tuple(level for level in levels if not chosen.levels or level in chosen.levels)
     if len(wanted) < len(chosen.levels or ()):
         parser.error(f"{chosen.target} has no other levels than {', '.join(levels)}")
     try:
         built = build_objects(triple, wanted, max(1, chosen.jobs), _tell, chosen.only)
-        link(built, triple, system, output)
+        link(built, sources, triple, system, output)
     except ZerocrossError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -18,8 +18,8 @@ from zerocross.graph.processor import Processor
 
 __all__ = ["Unit", "units"]
 
-#: Rooms without entries that are shipped.
-_WITHOUT = {"__init__.py", "__main__.py", "build", "cli", "demo", "lab", "player"}
+#: Rooms without entries that are shipped, as `shipped.source_digest` has them.
+_WITHOUT = {"__init__.py", "__main__.py", "build", "demo", "lab"}
 _CHANNELS = (1, 2)
 #: Some records grow with the rate; those of 44.1 and 48 kHz are alike.
 _RATES = (48_000.0, 96_000.0)

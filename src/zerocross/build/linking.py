@@ -63,13 +63,15 @@ class BuildError(ZerocrossError):
     """The library cannot be made; says why, and what helps."""
 
 
-def link(built: list[Built], triple: str, system: str, output: Path) -> None:
+def link(built: list[Built], sources: str, triple: str, system: str, output: Path) -> None:
     """Link object code to a library.
 
     Parameters
     ----------
     built : list of Built
         All entries at all levels.
+    sources : str
+        `shipped.source_digest` from before they were compiled.
     triple : str
         LLVM's, of the platform.
     system : str
@@ -80,16 +82,18 @@ def link(built: list[Built], triple: str, system: str, output: Path) -> None:
     Raises
     ------
     BuildError
-        If there is no linker, or it fails.
+        If there is no linker, if it fails, or if sources have changed meanwhile.
 
     """
+    if sources != shipped.source_digest():
+        raise BuildError("sources have changed while they were compiled; run it again")
     chosen = dataclasses.replace(target.level("scalar", triple), shared=True)
     called = {name for one in built for name in one.facts["calls"]} - _MEMORY
     imports = sorted(name for name in called if not _has(system, name))
     index: dict[str, object] = {
         "architecture": chosen.architecture,
         "imports": imports,
-        "sources": shipped.source_digest(),
+        "sources": sources,
     }
     entries: dict[str, dict[str, object]] = {}
     for one in built:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zerocross.cli.command import (
-    Command,
+    CompilingCommand,
     progress_bar,
     progress_callback,
     refuse_to_replace,
@@ -33,7 +33,7 @@ __all__ = ["COMMANDS"]
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross eq headphones.txt
     zerocross eq headphones.txt -o headphones.png
@@ -105,7 +105,7 @@ def _print_preset(preset: Preset, rate: int) -> None:
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross loudness song.flac
     zerocross loudness album/ --json
@@ -195,7 +195,7 @@ def _loudness_table(found: list[Measured]) -> Table:
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross spectrum song.flac -o song.png
     zerocross spectrum song.flac -o song.csv --fraction 1 --mix stereo
@@ -246,7 +246,7 @@ def spectrum(file: str, output: str, fraction: int, mix: str, per: str, force: b
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross spectrogram song.flac -o song.png
     """,

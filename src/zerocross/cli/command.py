@@ -19,6 +19,7 @@ from zerocross.files import check_output, printable
 __all__ = [
     "Command",
     "CommandGroup",
+    "CompilingCommand",
     "progress_bar",
     "progress_callback",
     "refuse_to_replace",
@@ -54,6 +55,16 @@ class Command(click.Command):
 
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _write_epilog(self.epilog, formatter)
+
+
+class CompilingCommand(Command):
+    """A command that may come to compile something: it tells of it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from zerocross.cli.warmup import compilation_told  # brings the compiler
+
+        with compilation_told():
+            return super().invoke(ctx)
 
 
 def _write_epilog(epilog: str | None, formatter: click.HelpFormatter) -> None:

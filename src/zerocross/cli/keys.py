@@ -9,21 +9,22 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from zerocross.cli import interrupt
 
 __all__ = ["Keys"]
 
 _ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
-_SHOW_CURSOR, _HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
+#: Where a key cannot be waited for.
+_LOOK_EVERY_S = 0.02
 _WINDOWS_ARROWS = {"H": "up", "P": "down", "M": "right", "K": "left"}
 
 
 class Keys:
-    """Reads keys while its ``with`` block lasts.
+    """Reads keys while its ``with`` block lasts; they are not echoed, and none is lost.
 
     Where standard input is no terminal there are no keys. On leaving, the terminal is as
     it was, whatever happened inside; so it is while the process is stopped (Ctrl-Z), and in the
@@ -35,20 +36,20 @@ class Keys:
         self._before: Any = None
         self._taken = False
         self._undo: list[Callable[[], object]] = []
+        self._wake: tuple[int, int] | None = None
+        self._leave: Callable[[], None] = _do_nothing
+        self._come_back: Callable[[], None] = _do_nothing
 
     def __enter__(self) -> Self:
-        if self.active and os.name == "posix":
-            import termios
+        if os.name == "posix":
+            self._open_wake()
+            if self.active:
+                import termios
 
-            self._before = termios.tcgetattr(sys.stdin)
-            self._undo.append(interrupt.at_forced_end(self._give_back))
+                self._before = termios.tcgetattr(sys.stdin)
+                self._undo.append(interrupt.at_forced_end(self._give_back))
             if threading.current_thread() is threading.main_thread():
-                for number, act in (
-                    (signal.SIGTSTP, self._stop),
-                    (signal.SIGCONT, lambda *_: self._take()),
-                ):
-                    old = signal.signal(number, act)
-                    self._undo.append(functools.partial(signal.signal, number, old))
+                self._listen()
             self._take()
         return self
 
@@ -63,14 +64,50 @@ class Keys:
         while self._undo:
             self._undo.pop()()
 
+    def _open_wake(self) -> None:
+        self._wake = os.pipe()
+        for end in self._wake:
+            os.set_blocking(end, False)
+        self._undo.append(self._close_wake)
+
+    def _close_wake(self) -> None:
+        ends, self._wake = self._wake, None
+        for end in ends or ():
+            os.close(end)
+
+    def _listen(self) -> None:
+        """Hear of Ctrl-Z, of what follows it, and of another size of the terminal."""
+        for number, act in (
+            (signal.SIGTSTP, self._stop),
+            (signal.SIGCONT, lambda *_: self._take()),
+            (signal.SIGWINCH, lambda *_: self.wake()),
+        ):
+            old = signal.signal(number, act)
+            self._undo.append(functools.partial(signal.signal, number, old))
+
+    @contextlib.contextmanager
+    def sharing(self, leave: Callable[[], None], come_back: Callable[[], None]) -> Iterator[None]:
+        """Within the block, have what is on the screen leave and come back with the terminal."""
+        self._leave, self._come_back = leave, come_back
+        if _in_foreground():
+            come_back()
+        try:
+            yield
+        finally:
+            self._leave = self._come_back = _do_nothing
+
     def _take(self) -> None:
         """Have the terminal hand out single keys, if it is ours now."""
-        if self._before is not None and _in_foreground():
+        if not _in_foreground():
+            return
+        if self._before is not None:
+            import termios
             import tty
 
             with contextlib.suppress(*_gone()):
-                tty.setcbreak(sys.stdin)
-            self._taken = True
+                tty.setcbreak(sys.stdin, termios.TCSANOW)  # what was typed already stays
+        self._taken = True
+        self._come_back()
 
     def _give_back(self) -> None:
         """Put the terminal back, if it is ours now."""
@@ -82,33 +119,48 @@ class Keys:
 
     def _stop(self, number: int, _frame: object) -> None:
         """Stop the process as Ctrl-Z does by default, with the terminal put back meanwhile."""
+        self._leave()
         self._give_back()
-        _write_to_screen(_SHOW_CURSOR)
         old = signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)  # returns when the process is continued
         signal.signal(number, old)
-        if _in_foreground():
-            _write_to_screen(_HIDE_CURSOR)
         self._take()
 
+    def wake(self) -> None:
+        """Have `read` return; from any thread."""
+        ends = self._wake
+        if ends:
+            with contextlib.suppress(BlockingIOError):  # it is full: that wakes too
+                os.write(ends[1], b"\0")
+
     def read(self, timeout_s: float) -> list[str]:
-        """Return the keys pressed within a time: characters, or ``left right up down``."""
-        if not self.active or not _in_foreground():
+        """Return the keys that are there: characters, or ``left right up down``.
+
+        Waits for one, for `wake`, and at most for a time.
+        """
+        if os.name != "posix":
+            return self._read_windows(timeout_s)
+        if not _in_foreground():
+            if self._taken:
+                self._leave()
             self._taken = False
-            time.sleep(timeout_s)
-            return []
+            return self._wait(timeout_s, None)
         if not self._taken:  # a shell tells nobody that it brought a running job to the front
             self._take()
-        return self._read_posix(timeout_s) if os.name == "posix" else self._read_windows(timeout_s)
+        return self._wait(timeout_s, sys.stdin if self.active else None)
 
-    def _read_posix(self, timeout_s: float) -> list[str]:
+    def _wait(self, timeout_s: float, stdin: IO[str] | None) -> list[str]:
         import select
 
-        ready, _, _ = select.select([sys.stdin], [], [], timeout_s)
-        if not ready:
+        watched: list[Any] = [self._wake[0]] if self._wake else []
+        watched += [stdin] if stdin else []
+        ready, _, _ = select.select(watched, [], [], timeout_s)
+        if self._wake and self._wake[0] in ready:
+            os.read(self._wake[0], 1024)
+        if stdin is None or stdin not in ready:
             return []
         try:
-            data = os.read(sys.stdin.fileno(), 1024)
+            data = os.read(stdin.fileno(), 1024)
         except OSError:
             data = b""
         if not data:  # the terminal is gone
@@ -117,10 +169,15 @@ class Keys:
         return parse_keys(data.decode("utf-8", "replace"))
 
     def _read_windows(self, timeout_s: float) -> list[str]:
+        if not self.active:
+            time.sleep(timeout_s)
+            return []
         import importlib
 
         msvcrt: Any = importlib.import_module("msvcrt")
-        time.sleep(timeout_s)
+        ends = time.monotonic() + timeout_s
+        while not msvcrt.kbhit() and (left := ends - time.monotonic()) > 0:
+            time.sleep(min(left, _LOOK_EVERY_S))
         keys = []
         while msvcrt.kbhit():
             key = msvcrt.getwch()
@@ -128,13 +185,16 @@ class Keys:
         return [key for key in keys if key]
 
 
+def _do_nothing() -> None:
+    pass
+
+
 def _in_foreground() -> bool:
-    """Return whether keys are for us: a background process that asks for them is stopped."""
-    if os.name != "posix":
-        return True
+    """Return whether the terminal is ours: a background process that asks for keys is stopped."""
     try:
-        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except (OSError, ValueError):  # not our session's terminal: nobody stops us
+        terminal = sys.stdin if sys.stdin.isatty() else sys.stdout
+        return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except (OSError, ValueError, AttributeError):  # none, or not our session's: nobody stops us
         return True
 
 
@@ -143,12 +203,6 @@ def _gone() -> tuple[type[Exception], ...]:
     import termios
 
     return (termios.error, OSError, ValueError)
-
-
-def _write_to_screen(sequence: bytes) -> None:
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        if sys.stdout.isatty():
-            os.write(sys.stdout.fileno(), sequence)
 
 
 def parse_keys(text: str) -> list[str]:

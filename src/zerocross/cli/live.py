@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zerocross.cli import interrupt
-from zerocross.cli.command import Command
+from zerocross.cli.command import CompilingCommand
 from zerocross.cli.options import BLOCK, LENGTH
 from zerocross.cli.play import print_event_or_track
 from zerocross.cli.printing import say
@@ -30,7 +30,7 @@ Version = tuple[int, int]
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross live effect.py --input song.flac
     zerocross live effect.py --input song.flac --device null --duration 2

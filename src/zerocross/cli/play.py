@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zerocross.cli import interrupt
-from zerocross.cli.command import Command
+from zerocross.cli.command import CompilingCommand
 from zerocross.cli.options import (
     BLOCK,
     LENGTH,
@@ -22,15 +22,19 @@ from zerocross.cli.options import (
     sound_options,
     with_options,
 )
-from zerocross.cli.printing import console, has_screen, print_error, say
+from zerocross.cli.printing import has_screen, print_error, say
 from zerocross.errors import SourceError
 from zerocross.files import check_output, written_aside
 from zerocross.units import format_time
 
 if TYPE_CHECKING:
+    from zerocross.cli.keys import Keys
     from zerocross.player import Event, Player
 
 __all__ = ["COMMANDS", "print_event", "print_event_or_track"]
+
+#: How often it is asked for a Ctrl-C that got lost, without a status line.
+_LOOK_EVERY_S = 1.0
 
 _playing_options = with_options(
     click.option(
@@ -76,7 +80,7 @@ _playing_options = with_options(
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross play song.flac
     zerocross play album/ more.m3u8 --device null
@@ -103,7 +107,7 @@ def play(paths: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross demo
     zerocross demo --device null --duration 5 --no-ui
@@ -124,14 +128,26 @@ def _play_files(
 
     What is ``read`` is never replaced by the report.
     """
-    from zerocross.cli.warmup import warm_up
-    from zerocross.player import Player
-
     report = options["report"]
     if report:
         check_output(report, [*read, *filter(None, [options["eq"]])])
     show = not options["no_ui"] and has_screen(sys.stdout)
-    warm_up(with_spectrum=show)
+    if not show:
+        return _play(files, problems, None, options)
+    from zerocross.cli.keys import Keys
+
+    with Keys() as keys:  # from now on, though they are read once it plays
+        return _play(files, problems, keys, options)
+
+
+def _play(
+    files: list[str], problems: Sequence[SourceError], keys: Keys | None, options: dict[str, Any]
+) -> int:
+    """Play files, with the status line if there are keys; returns the exit code."""
+    from zerocross.cli.warmup import warm_up
+    from zerocross.player import Player
+
+    warm_up()
     effects = equalizer_chain(options["eq"])
     with Player(
         options["device"],
@@ -141,37 +157,39 @@ def _play_files(
         options["replaygain"],
         quality=options["quality"],
     ) as player:
-        player.events.subscribe(print_event if show else print_event_or_track)
+        player.events.subscribe(print_event if keys else print_event_or_track)
         try:
             with contextlib.suppress(SourceError):  # told as an event
                 interrupt.check()
                 player.play(*files, start_s=options["start"], duration_s=options["duration"])
-            _wait(player, show)
+            _wait(player, keys)
             code = 0
         except KeyboardInterrupt:
             say(f"stopped at {player.position:.1f} s", err=True)
             code = interrupt.exit_code() or 130
         finally:
             player.stop()
-            if report:
-                _write_report(report, player, problems)
+            if options["report"]:
+                _write_report(options["report"], player, problems)
     failed = problems or any(track.error for track in player.queue)
     return code or (1 if failed else 0)
 
 
-def _wait(player: Player, show: bool) -> None:
+def _wait(player: Player, keys: Keys | None) -> None:
     """Wait until the player stops, with the status line where there is a terminal."""
-    if show and player.state != "stopped":
+    if keys and player.state != "stopped":
         from zerocross.cli.status_line import run_status_line
+        from zerocross.cli.warmup import warm_up_line
 
-        run_status_line(player, console())
+        warm_up_line()
+        run_status_line(player, keys)
         counted = player.report()
         say(
             f"played {format_time(counted['seconds'])}, {counted['underruns']} underruns, "
             f"{counted['late_callbacks']} of {counted['callbacks']} callbacks late"
         )
         return
-    while not player.wait(0.2):
+    while not player.wait(_LOOK_EVERY_S):
         interrupt.check()
 
 

@@ -13,17 +13,32 @@ import contextlib
 import errno
 import os
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import IO, Any
 
 from zerocross.files import printable
 
-__all__ = ["console", "has_screen", "lose", "lost_output", "prepare", "print_error", "say", "show"]
+__all__ = [
+    "console",
+    "encoded",
+    "has_screen",
+    "keep_below",
+    "lose",
+    "lost_output",
+    "prepare",
+    "print_error",
+    "say",
+    "show",
+]
 
 _ERRORS = "zerocross"
 #: What our own pictures are made of, for encodings that have none of it.
 _PLAIN = dict(zip("▶⏸■━─▮▯…█▌•│µ←→↑↓▁▂▃▄▅▆▇", ">=.=-#..#|*|u<>^v_..-+oO", strict=True))
 _PLAIN |= {"∞": "inf"}
 _lost: list[OSError] = []
+#: What takes a line away that stands below what is printed, while something is.
+_make_way: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 
 
 def prepare() -> None:
@@ -37,7 +52,6 @@ def prepare() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    codecs.register_error(_ERRORS, _look_alike)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # none, or one of a program's own
             stream.reconfigure(errors=_ERRORS)  # type: ignore[union-attr]
@@ -51,6 +65,14 @@ def _look_alike(error: UnicodeError) -> tuple[str | bytes, int]:
     return codecs.backslashreplace_errors(error)
 
 
+codecs.register_error(_ERRORS, _look_alike)
+
+
+def encoded(text: str, encoding: str) -> bytes:
+    """Return a text's bytes as all that is printed is encoded: see above."""
+    return text.encode(encoding, _ERRORS)
+
+
 def say(text: str, err: bool = False) -> None:
     """Print lines on standard output, or on standard error."""
     _write("\n".join(map(printable, text.split("\n"))) + "\n", sys.stderr if err else sys.stdout)
@@ -62,7 +84,7 @@ def print_error(error: object) -> None:
 
 
 def console() -> Any:
-    """Return a console for tables and the status line; it takes text as it is."""
+    """Return a console for tables; it takes text as it is."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False)
@@ -83,12 +105,19 @@ def has_screen(stream: IO[str] | None) -> bool:
     return stream is not None and not dumb and stream.isatty()
 
 
+def keep_below(make_way: Callable[[], AbstractContextManager[None]] | None) -> None:
+    """Have a line make way, by a context manager, for what is printed on terminals; None for none."""
+    global _make_way  # noqa: PLW0603  there is one screen
+    _make_way = make_way or contextlib.nullcontext
+
+
 def _write(text: str, stream: IO[str] | None) -> None:
     if stream is None:  # closed before we began
         return lose(stream, OSError(errno.EBADF, os.strerror(errno.EBADF)))
     try:
-        stream.write(text)
-        stream.flush()
+        with _make_way() if stream.isatty() else contextlib.nullcontext():
+            stream.write(text)
+            stream.flush()
     except (OSError, ValueError) as error:
         lose(stream, error)
 

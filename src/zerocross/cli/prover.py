@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from zerocross.cli.prove import Proven
 from zerocross.cli.user_file import load_file, processors_of, words_of
+from zerocross.cli.warmup import compilation_told
 from zerocross.errors import RealtimeError, UsageError
 from zerocross.files import printable
 
@@ -54,8 +55,9 @@ def main() -> None:
         answer({"error": f"{printable(path)}: {words}"})
         return
     answer({"names": [(made.__name__, _line_of(made)) for made in found]})
-    for made in found[first:]:
-        answer(dataclasses.asdict(_prove_one(made)))
+    with compilation_told():
+        for made in found[first:]:
+            answer(dataclasses.asdict(_prove_one(made)))
 
 
 def _end_with_parent() -> None:

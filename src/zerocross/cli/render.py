@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zerocross.cli.command import (
-    Command,
+    CompilingCommand,
     progress_bar,
     progress_callback,
     refuse_to_replace,
@@ -22,7 +22,7 @@ __all__ = ["COMMANDS"]
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross render song.mp3 song.wav
     zerocross render part1.flac part2.flac whole.flac --bits 24

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
-
 from zerocross.cli import interrupt
+from zerocross.cli.bottom_line import BottomLine
 from zerocross.cli.keys import Keys
+from zerocross.cli.painter import Painter
+from zerocross.cli.printing import say
 from zerocross.errors import UsageError
 from zerocross.spectrum import Display, Spectrum
-from zerocross.units import format_time, gain_to_db
+from zerocross.units import gain_to_db
 
 if TYPE_CHECKING:
-    from zerocross.player import Player
+    from zerocross.player import Event, Player
 
-__all__ = ["SpectrumCells", "handle_key", "run_status_line", "status_line"]
+__all__ = ["StatusLine", "handle_key", "run_status_line"]
 
-_FLOOR_DB = -48.0
-_METER_CELLS = 10
-_SPECTRUM_CELLS = _METER_CELLS
-_BLOCKS = " ▁▂▃▄▅▆▇█"
-_WIDTH_FOR_BOTH = 100
 _SEEK_S = 5.0
 _VOLUME_STEP = 0.05
-_SYMBOLS = {"playing": "▶", "paused": "⏸", "stopped": "■", "buffering": "…", "waiting": "…"}
+_BARS = 10
+#: Between one look and the next. Where nothing plays and nothing has moved for some looks, keys and
+#: events are waited for, and little else.
+_PERIOD_S, _SLOW_PERIOD_S = 0.1, 1.0
+_LOOKS_UNTIL_SLOW = 5
+_ASK_EVERY_S = 1.0
 _HELP = "space pause  ←→ 5 s  ↑↓ volume  n p track  m mute  q quit"
 
 
@@ -53,96 +54,97 @@ def handle_key(player: Player, key: str) -> bool:
     return True
 
 
-class SpectrumCells:
-    """The spectrum of what is heard, as a few characters."""
+class _Position:
+    """Where the track is: the player is asked once a second, and a clock goes on from there."""
 
     def __init__(self) -> None:
+        self.ask_again()
+
+    def ask_again(self) -> None:
+        """Ask next time, for something has happened; from any thread."""
+        self._ask_at_s = 0.0
+
+    def now_s(self, player: Player, state: str) -> float:
+        """Return seconds into the track."""
+        now = time.monotonic()
+        if now >= self._ask_at_s or state != "playing":
+            self._ask_at_s = now + _ASK_EVERY_S
+            self._found_s, self._found_at_s = player.position, now
+        return self._found_s + now - self._found_at_s
+
+
+class StatusLine:
+    """What is to be seen of a player: numbers are asked for, and painted."""
+
+    def __init__(self, player: Player, painter: Painter) -> None:
+        self._player, self._painter = player, painter
+        self._position = _Position()
         self._display: Display | None = None
 
-    def text(self, player: Player) -> str:
-        """Return the bars for the moment; spaces where nothing plays."""
+    def take_note(self) -> None:
+        """Look again at all next time, for something has happened; from any thread."""
+        self._position.ask_again()
+
+    def paint(self, width: int) -> bytes:
+        """Return the line for the moment, to fit a terminal of a width in cells."""
+        player = self._player
+        track, queue, state = player.queue.current, player.queue, player.state
+        self._look_at_spectrum()
+        return self._painter.paint(
+            width,
+            state,
+            os.path.basename(track.path) if track else "",
+            self._position.now_s(player, state),
+            track.duration_s if track else None,
+            gain_to_db(max(player.levels, default=0.0)),
+            None if player.mute else player.volume,
+            queue.index + 1,
+            len(queue),
+        )
+
+    def _look_at_spectrum(self) -> None:
+        player, display = self._player, self._display
         try:
-            tap, rate = player.tap, player.sample_rate
-        except UsageError:
-            return " " * _SPECTRUM_CELLS
-        display = self._display
+            tap = player.tap
+        except UsageError:  # nothing plays
+            self._display = None
+            self._painter.show_bars(None)
+            return
         if display is None or display.spectrum.source is not tap:
-            spectrum = Spectrum(
-                tap, bands=_SPECTRUM_CELLS, low_hz=40.0, high_hz=16_000.0, sample_rate=rate
-            )
+            rate = player.sample_rate
+            spectrum = Spectrum(tap, bands=_BARS, low_hz=40.0, high_hz=16_000.0, sample_rate=rate)
             display = self._display = Display(spectrum)
+            self._painter.show_bars(display.update()[0])
         display.spectrum.latency_frames = player.latency_frames
-        heights = display.update()[0]
-        return "".join(_BLOCKS[min(8, int(h * 8 + 0.5))] for h in heights)
+        display.update()
 
 
-def status_line(player: Player, width: int, spectrum: str = "") -> Table:
-    """Return the line for the moment, to fit a terminal of a width in cells."""
-    track = player.queue.current
-    name = track.path.replace("\\", "/").rsplit("/", 1)[-1] if track else ""
-    duration, position = player.duration, player.position
-    time = f"{format_time(position)} / {format_time(duration) if duration else '-:--'}"
-    volume = "muted" if player.mute else f"vol {round(player.volume * 100):3d} %"
-    count = f"{player.queue.index + 1}/{len(player.queue)}" if len(player.queue) > 1 else ""
-    narrow = width < _WIDTH_FOR_BOTH
-    meter = _meter(player.levels, spectrum if narrow else "")
-    spectrum = "" if narrow else spectrum
-    fixed = 2 + len(time) + len(volume) + len(count) + meter.cell_len + len(spectrum) + 11
-    room = max(8, width - fixed)
-    name_cells = max(4, min(len(name), room // 2))
-    bar_cells = max(4, room - name_cells)
-    line = Table.grid(padding=(0, 1, 0, 0))
-    for _ in range(8):
-        line.add_column(no_wrap=True)
-    line.add_row(
-        Text(_SYMBOLS[player.state], style="bold"),
-        Text(_shorten(name, name_cells), style="bold"),
-        _bar(position / duration if duration else 0.0, bar_cells),
-        Text(time),
-        Text(spectrum, style="cyan"),
-        meter,
-        Text(volume, style="yellow" if player.mute else ""),
-        Text(count, style="dim"),
-    )
-    return line
-
-
-def _shorten(name: str, cells: int) -> str:
-    return name if len(name) <= cells else name[: cells - 1] + "…"
-
-
-def _bar(share: float, cells: int) -> Text:
-    done = round(min(1.0, max(0.0, share)) * cells)
-    return Text.assemble(("━" * done, "cyan"), ("─" * (cells - done), "dim"))
-
-
-def _meter(levels: list[float], spectrum: str) -> Text:
-    """Return a bar for the louder channel and its level in dBFS, red from -1 dB up.
-
-    A spectrum takes the bar's place, if there is one.
-    """
-    level = gain_to_db(max(levels, default=0.0))
-    share = min(1.0, max(0.0, 1.0 - level / _FLOOR_DB))
-    done = round(share * _METER_CELLS)
-    style = "red" if level > -1.0 else "green"
-    words = f"{level:5.1f} dB" if level > _FLOOR_DB else "  -∞  dB"
-    if spectrum:
-        return Text.assemble((spectrum, style), (" " + words, ""))
-    return Text.assemble(
-        ("▮" * done, style), ("▯" * (_METER_CELLS - done), "dim"), (" " + words, "")
-    )
-
-
-def run_status_line(player: Player, console: Console) -> None:
+def run_status_line(player: Player, keys: Keys) -> None:
     """Show the line and obey the keys until the player stops, or a key quits."""
-    cells = SpectrumCells()
-    with Keys() as keys, Live(console=console, auto_refresh=False, transient=True) as live:
-        if keys.active:
-            console.print(Text(_HELP, style="dim"))
-        while player.state != "stopped":
-            interrupt.check()
-            for key in keys.read(0.05):
-                if not handle_key(player, key):
-                    return
-            line = status_line(player, console.width, cells.text(player))
-            live.update(line, refresh=True)
+    status = StatusLine(player, Painter(sys.stdout.encoding))
+
+    def wake(_event: Event) -> None:
+        status.take_note()
+        keys.wake()
+
+    if keys.active:
+        say(_HELP)
+    player.events.subscribe(wake)
+    try:
+        with BottomLine() as line, keys.sharing(line.go_away, line.come_back):
+            _follow(player, keys, line, status)
+    finally:
+        player.events.unsubscribe(wake)
+
+
+def _follow(player: Player, keys: Keys, line: BottomLine, status: StatusLine) -> None:
+    still = 0
+    while player.state != "stopped":
+        interrupt.check()
+        width = line.width
+        is_new = line.show(status.paint(width), width)
+        still = 0 if is_new or player.state == "playing" else still + 1
+        for key in keys.read(_PERIOD_S if still < _LOOKS_UNTIL_SLOW else _SLOW_PERIOD_S):
+            if not handle_key(player, key):
+                return
+            still = 0

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from zerocross.cli import interrupt
-from zerocross.cli.command import Command, progress_bar, refuse_to_replace
+from zerocross.cli.command import CompilingCommand, progress_bar, refuse_to_replace
 from zerocross.cli.figure import check_ending, save_figure
 from zerocross.cli.options import BLOCK, JSON, finite
 from zerocross.cli.printing import say, show
@@ -18,7 +18,7 @@ __all__ = ["COMMANDS"]
 
 
 @click.command(
-    cls=Command,
+    cls=CompilingCommand,
     epilog="""
     zerocross torture
     zerocross torture --seconds 2 --block 64 --load gil --load gc -o torture.png

@@ -5,19 +5,22 @@ Imported only when something has to be compiled, as `frontend`.
 
 from __future__ import annotations
 
+import copy
 import math
-from types import BuiltinFunctionType, ModuleType
+from collections import Counter
+from types import BuiltinFunctionType, CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba.core import errors, ir, types
+from numba.core.cgutils import normalize_ir_text
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.ir_utils import get_definition, guard
+from numba.core.ir_utils import get_definition, guard, replace_vars_inner, replace_vars_stmt
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
-from numba.core.untyped_passes import IRProcessing
+from numba.core.untyped_passes import InlineClosureLikes, IRProcessing, LiteralUnroll
 from numba.extending import overload_method
 
 from zerocross.compiler import linker, target
@@ -82,6 +85,48 @@ class _OurFunctions(FunctionPass):
         return changed
 
 
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _OneNameForEach(FunctionPass):
+    """Gives each assignment within a basic block a variable of its own, but for the last one.
+
+    Numba's construction of SSA form comes after it and does the same, and all between blocks; but it
+    looks through the whole block for each use of a variable, and hundreds of lines in a row that
+    assign the same few names take seconds.
+    """
+
+    _name = "zerocross_one_name_for_each"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        for block in state.func_ir.blocks.values():
+            _rename_within(block)
+        return True
+
+
+def _rename_within(block: Any) -> None:
+    """Rename the variables that a block assigns again; what follows the block sees the last one."""
+    assigned = Counter(one.target.name for one in block.find_insts(ir.Assign))
+    arguments = (one for one in block.find_insts(ir.Assign) if isinstance(one.value, ir.Arg))
+    to_come = assigned - Counter({one.target.name: assigned[one.target.name] for one in arguments})
+    now: dict[str, Any] = {}
+    for statement in block.body:
+        if not isinstance(statement, ir.Assign):
+            replace_vars_stmt(statement, now)
+            continue
+        value, target = statement.value, statement.target
+        if isinstance(value, ir.Var):
+            statement.value = now.get(value.name, value)
+        elif now and isinstance(value, ir.Expr):
+            statement.value = copy.copy(value)
+            replace_vars_inner(statement.value, now)
+        to_come[target.name] -= 1
+        now.pop(target.name, None)
+        if to_come[target.name] > 0:
+            statement.target = now[target.name] = block.scope.redefine(target.name, target.loc)
+
+
 def _named(function: Any, value: Any) -> Any:
     """Return the function of another module that a value of Numba's IR names, or None."""
     found = _meant(function, value)
@@ -112,19 +157,69 @@ class _NoEnvironment:
 
 
 class _IrLibrary(JITCodeLibrary):
-    """Numba's module of a kernel for some target: LLVM IR, and no machine code, which nobody calls."""
+    """Numba's module of a kernel for some target: LLVM IR, and no machine code, which nobody calls.
+
+    It stays by itself as text. Numba would link into each module all that it calls, and so on up,
+    and look at the whole each time; here the modules meet once, in `get_llvm_str`.
+    """
+
+    _linking_libraries: list[Any]
+
+    def __init__(self, codegen: Any, name: str) -> None:
+        super().__init__(codegen, name)
+        self._texts: list[str] = []
 
     @property
     def codegen(self) -> Any:
         return _NoEnvironment(self._codegen)
 
-    def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()
+    def add_ir_module(self, ir_module: Any) -> None:
+        self._texts.append(normalize_ir_text(str(ir_module)))
+
+    def finalize(self) -> None:
         self._finalized = True
 
     def get_pointer_to_function(self, name: str) -> int:  # noqa: ARG002
-        self._ensure_finalized()
         return 0
+
+    def get_llvm_str(self) -> str:
+        """Return the module with all that it calls, directly and through others."""
+        whole = self._whole()
+        whole.verify()
+        return str(whole)
+
+    def _get_module_for_linking(self) -> Any:
+        """Return the whole module, for a function of Numba's own that calls the kernel."""
+        return _to_share(self._whole())
+
+    def _whole(self) -> Any:
+        whole, done = self._alone(), {self}
+        waiting = list(self._linking_libraries)
+        while waiting:
+            library = waiting.pop(0)
+            if library in done:
+                continue
+            done.add(library)
+            if isinstance(library, _IrLibrary):
+                waiting += library._linking_libraries
+                whole.link_in(_to_share(library._alone()))
+            else:
+                whole.link_in(library._get_module_for_linking(), preserve=True)
+        return whole
+
+    def _alone(self) -> Any:
+        first, *others = map(target.llvm().parse_assembly, self._texts)
+        for other in others:
+            first.link_in(other)
+        return first
+
+
+def _to_share(module: Any) -> Any:
+    """Return a module, its functions such that several modules may bring them."""
+    for function in module.functions:
+        if not function.is_declaration and function.linkage.name == "external":
+            function.linkage = "linkonce_odr"
+    return module
 
 
 class _HostLibrary(JITCodeLibrary):
@@ -189,10 +284,18 @@ class _Compiler(CompilerBase):
     def define_pipelines(self) -> list[Any]:
         steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
         steps.add_pass_after(_OurFunctions, IRProcessing)
+        steps.add_pass_after(_OneNameForEach, LiteralUnroll)
         for look in self.looks:
             steps.add_pass_after(look, NopythonTypeInference)
+        if not _has_closures(self.state.func_id.code):
+            steps.passes = [each for each in steps.passes if each[0] is not InlineClosureLikes]
         steps.finalize()
         return [steps]
+
+
+def _has_closures(code: CodeType) -> bool:
+    """Return whether there are functions in a function, or lists that become arrays."""
+    return any(isinstance(each, CodeType) for each in code.co_consts) or "array" in code.co_names
 
 
 class _KernelCompiler(_Compiler):

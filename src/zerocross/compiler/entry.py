@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from zerocross.closing import free_in_forks
-from zerocross.compiler import cache, shipped, target
+from zerocross.compiler import shipped, target
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.mode import CompilationMode, compiler_off, require_compiler
 from zerocross.compiler.primitives.external import PROVIDED
@@ -28,7 +28,7 @@ from zerocross.compiler.proof import allow_list
 from zerocross.compiler.proof.ir import Module
 from zerocross.errors import CompileError, KernelFault, TargetError
 
-__all__ = ["FAULT", "Entry", "announce", "entry"]
+__all__ = ["FAULT", "Entry", "announce", "entry", "tell"]
 
 #: A fault status ``s`` leaves an entry point as ``FAULT - s``.
 FAULT = -(1 << 48)
@@ -54,6 +54,12 @@ def announce(listener: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _listeners.remove(listener)
+
+
+def tell(name: str) -> None:
+    """Tell those who listen that an entry is about to be compiled."""
+    for listener in _listeners:
+        listener(name)
 
 
 class Entry:
@@ -160,7 +166,7 @@ class Entry:
 
         ``look`` is called with the module before anything is optimised, and its mode.
         """
-        from zerocross.compiler import frontend, ir_passes, linker
+        from zerocross.compiler import frontend
 
         mode = self.mode(chosen)
         if not chosen.shared:
@@ -168,13 +174,17 @@ class Entry:
         ir, symbol, returned = frontend.portable_ir(self.kernel, list(self.argument_types), mode)
         if returned not in ("int64", "none"):
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
+        ir += self._wrapper(symbol)
         if look is not None:
             look(ir, mode)
-        ir = linker.link_functions(ir + self._wrapper(symbol), chosen)
-        whole = ir_passes.closed_world(ir, keep=self.name)
-        if self.strict_aliasing:
-            whole = ir_passes.with_strict_aliasing(whole)
-        return target.emit(whole, chosen)
+        return target.emit(self.closed(ir, chosen), chosen)
+
+    def closed(self, ir: str, chosen: target.Target) -> str:
+        """Return its unoptimised module with elementary functions, closed but for itself."""
+        from zerocross.compiler import ir_passes, linker
+
+        whole = ir_passes.closed_world(linker.link_functions(ir, chosen), keep=self.name)
+        return ir_passes.with_strict_aliasing(whole) if self.strict_aliasing else whole
 
     def at(self, level: str) -> Entry:
         """Return the entry compiled for a level that this machine has, beside the default.
@@ -199,14 +209,13 @@ class Entry:
     def _load(self) -> None:
         if self._take_shipped():
             return
+        from zerocross.compiler import cache
+
         chosen = self._target or target.active()
         stored = cache.load(self.key(chosen))
         if stored is None:
-            for listener in _listeners:
-                listener(self.name)
-            emitted = self.emit(chosen)
-            found = allow_list.check(Module(emitted.ir), self.name, self.dispatches)
-            self.adopt(emitted, found, chosen)
+            tell(self.name)
+            self.adopt(*self._checked(chosen), chosen)
             return
         self._verdict = stored.facts
         self._link(stored.code, chosen)
@@ -223,8 +232,28 @@ class Entry:
         self._address, self._verdict = found
         return True
 
+    def _checked(self, chosen: target.Target) -> tuple[target.Emitted, dict[str, Any]]:
+        emitted = self.emit(chosen)
+        return emitted, allow_list.check(Module(emitted.ir), self.name, self.dispatches)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its code is loaded, or was compiled before."""
+        from zerocross.compiler import cache
+
+        if self._address or self._take_shipped():
+            return True
+        return cache.load(self.key(self._target or target.active())) is not None
+
+    def compile_to_cache(self) -> None:
+        """Compile it for another process: into the cache, without loading it."""
+        chosen = self._target or target.active()
+        self._store(*self._checked(chosen), chosen)
+
     def proven(self) -> dict[str, Any] | None:
         """Load code that was proven before; returns what the proof found, or None."""
+        from zerocross.compiler import cache
+
         with _lock:
             if not self._address and not self._take_shipped():
                 chosen = self._target or target.active()
@@ -237,6 +266,8 @@ class Entry:
 
     def key(self, chosen: target.Target) -> str | None:
         """Return the key of the entry's code in the cache; None if it cannot be kept there."""
+        from zerocross.compiler import cache
+
         return cache.content_key(
             self.function,
             self.name,
@@ -251,11 +282,16 @@ class Entry:
 
         It is not stored where a value that it froze has changed since its compilation began.
         """
+        self._store(emitted, facts, chosen)
+        self._verdict = facts
+        self._link(emitted.object_code, chosen)
+
+    def _store(self, emitted: target.Emitted, facts: dict[str, Any], chosen: target.Target) -> None:
+        from zerocross.compiler import cache
+
         key = self.key(chosen)
         if key == self._emitted_of:
             cache.store(key, facts, emitted.object_code)
-        self._verdict = facts
-        self._link(emitted.object_code, chosen)
 
     def _link(self, code: bytes, chosen: target.Target) -> None:
         binding = target.llvm()

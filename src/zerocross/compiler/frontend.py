@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from numba.core import config, errors, sigutils, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
+from numba.core.postproc import PostProcessor
 from numba.core.registry import cpu_target
+from numba.core.transforms import canonicalize_cfg
 from numba.extending import typeof_impl
 
 from zerocross.compiler import functions
@@ -110,21 +112,36 @@ def told_in_words(function: Callable[..., Any]) -> Iterator[None]:
         _attempt.reset(token)
 
 
+_post_process = PostProcessor.run
+
+
+def _post_process_once(self: Any, emit_dels: bool = False, extend_lifetimes: bool = False) -> None:
+    """Do what Numba does after each of its passes, without finding the lifetimes anew each time.
+
+    Nothing reads them in between, and in a function of many blocks they take longer than the rest.
+    """
+    made = self.func_ir
+    if emit_dels or made.is_generator or made.variable_lifetime is None:
+        _post_process(self, emit_dels, extend_lifetimes)
+    else:
+        made.blocks = canonicalize_cfg(made.blocks)
+
+
 @contextmanager
-def _unoptimised() -> Iterator[None]:
-    """Compile in the block without optimising, and nobody else meanwhile: Numba's level is global."""
+def _in_our_way() -> Iterator[None]:
+    """Compile in the block without optimising, and nobody else meanwhile: what is set is global."""
     with global_compiler_lock:
-        before = config.OPT
-        config.OPT = config._OptLevel("0")
+        before = config.OPT, PostProcessor.run
+        config.OPT, PostProcessor.run = config._OptLevel("0"), _post_process_once
         try:
             yield
         finally:
-            config.OPT = before
+            config.OPT, PostProcessor.run = before
 
 
 def _compiled(kernel: Callee, signature: tuple[Any, ...], mode: CompilationMode) -> Any:
     """Return what Numba makes of a kernel for some types, in a mode."""
-    with compiling_as(mode), _unoptimised(), read_once(), told_in_words(kernel.function):
+    with compiling_as(mode), _in_our_way(), read_once(), told_in_words(kernel.function):
         dispatcher = kernel.for_numba()
         dispatcher.compile(signature)
         return dispatcher.overloads[signature]

@@ -1,6 +1,7 @@
 """Passes over a module's LLVM IR, before LLVM's own: what Numba does not say of it.
 
-`closed_world` hides all functions but the entry, so that LLVM optimises across them, and
+`closed_world` hides all functions but the entry, so that LLVM optimises across them,
+`never_failing` takes faults out of some functions for the proof, and
 `with_strict_aliasing` tags loads and stores by their type: as text, because llvmlite has no
 object for a tag. It judges nothing: an access without one is only slower.
 """
@@ -8,10 +9,11 @@ object for a tag. It judges nothing: an access without one is only slower.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from zerocross.compiler import target
 
-__all__ = ["closed_world", "with_strict_aliasing"]
+__all__ = ["closed_world", "never_failing", "with_strict_aliasing"]
 
 _ACCESS = re.compile(
     r"^(\s+(?:%\S+ = load|store) (?:<\d+ x )?(float|double|i\d+|ptr)>?[ ,][^\n]*)$", re.MULTILINE
@@ -78,3 +80,19 @@ def closed_world(ir: str, keep: str) -> str:
         if variable.linkage.name in _SHARED:
             variable.linkage = "internal"
     return str(module)
+
+
+_RAISES = re.compile(r"^  ret i32 [1-9]\d*$", re.MULTILINE)
+
+
+def never_failing(ir: str, symbols: Collection[str]) -> str:
+    """Return a module, as Numba makes it, in which some functions never raise by themselves.
+
+    Where they would, what follows cannot be reached. A ``raise`` that is not found stays a fault.
+    """
+    for symbol in symbols:
+        start = re.search(rf"^define [^@\n]*@\"?{re.escape(symbol)}\"?\(", ir, re.MULTILINE)
+        if start:
+            end = ir.index("\n}", start.end())
+            ir = ir[: start.end()] + _RAISES.sub("  unreachable", ir[start.end() : end]) + ir[end:]
+    return ir

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zerocross.compiler.callee import Callee
-from zerocross.compiler.content import Content, content_of
 from zerocross.compiler.mode import CompilationMode, compiler_off, current_mode
 from zerocross.errors import UsageError
 
 if TYPE_CHECKING:
+    from zerocross.compiler.content import Content
     from zerocross.compiler.target import Emitted, Target
 
 __all__ = ["Kernel", "kernel"]
@@ -67,6 +67,8 @@ class Kernel(functools.partial[R], Callee):
         It is made anew when what the function names has changed: a dispatcher keeps code in which
         the values are frozen, and that code must not be stored under a key of others.
         """
+        from zerocross.compiler.content import content_of  # shipped code is found without it
+
         mode = mode or current_mode.get()
         content = content_of(self.function)
         found = self._dispatchers.get(mode)

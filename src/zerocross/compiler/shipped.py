@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import json
 import os
 import platform
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,8 +27,8 @@ from zerocross.errors import UsageError
 __all__ = ["Library", "Shipped", "file_name", "library", "place_of", "source_digest"]
 
 _PACKAGE = Path(__file__).parents[1]
-#: Rooms in which there is no kernel, or none that is shipped.
-_WITHOUT = frozenset(["__pycache__", "build", "cli", "demo", "lab", "native", "player"])
+#: Rooms of which nothing is shipped.
+_WITHOUT = frozenset(["__pycache__", "build", "demo", "lab", "native"])
 
 #: Where x86-64 tells of its instructions: (leaf of cpuid, register, bit).
 _X86_BITS = {
@@ -189,13 +189,18 @@ def file_name(system: str = sys.platform, machine: str = "") -> str:
 
 
 def source_digest() -> str:
-    """Return a digest of all sources that machine code may be made of."""
-    digest = hashlib.sha256()
+    """Return what tells the sources that machine code may be made of from those of another state.
+
+    Lengths and checksums, not a cryptographic hash: whoever writes the package's files may write
+    its library as well, and OpenSSL would be 3 MB of a player's memory.
+    """
+    crc, adler, size = 0, 1, 0
     for path in _sources(str(_PACKAGE)):
         with open(path, "rb", buffering=0) as file:
             text = file.read()
-        digest.update(f"{path[len(str(_PACKAGE)) :]} {len(text)} ".encode() + text)
-    return digest.hexdigest()
+        text = f"{path[len(str(_PACKAGE)) :]} {len(text)} ".encode() + text
+        crc, adler, size = zlib.crc32(text, crc), zlib.adler32(text, adler), size + len(text)
+    return f"{size} bytes, crc32 {crc:08x}, adler32 {adler:08x}"
 
 
 def _sources(folder: str) -> Iterator[str]:

@@ -32,6 +32,7 @@ __all__ = [
     "level",
     "llvm_version",
     "object_code",
+    "optimise",
 ]
 
 
@@ -81,11 +82,20 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Emitted:
-    """Machine code of one module: the object file, the final IR and the assembly."""
+    """Machine code of one module: the object file and the final IR.
+
+    The assembly is written when it is asked for, which takes as long as the object file.
+    """
 
     object_code: bytes
     ir: str
-    assembly: str
+    target: Target
+
+    @functools.cached_property
+    def assembly(self) -> str:
+        """The same as text."""
+        module = llvm().parse_assembly(self.ir)
+        return str(target_machine(self.target).emit_assembly(module))
 
 
 @functools.cache
@@ -250,15 +260,24 @@ def emit(ir: str, target: Target) -> Emitted:
         What to compile for.
 
     """
-    binding = llvm()
-    module = binding.parse_assembly(ir)
-    module.triple = target.triple
     machine = target_machine(target)
+    module = _optimised(ir, target, machine)
+    return Emitted(machine.emit_object(module), str(module), target)
+
+
+def optimise(ir: str, target: Target) -> str:
+    """Return a module as `emit` optimises it, without making machine code of it."""
+    return str(_optimised(ir, target, target_machine(target)))
+
+
+def _optimised(ir: str, target: Target, machine: Any) -> Any:
+    module = llvm().parse_assembly(ir)
+    module.triple = target.triple
     module.data_layout = str(machine.target_data)
     _optimise(module, machine, 3, loops=target.vectors)
     module = take_in_variants(module, machine)
     module.verify()
-    return Emitted(machine.emit_object(module), str(module), machine.emit_assembly(module))
+    return module
 
 
 def object_code(ir: str, target: Target) -> bytes:

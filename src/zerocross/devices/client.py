@@ -19,6 +19,7 @@ from typing import Any
 
 from zerocross.compiler import entry, fetch_add, fetch_or, invoke, kernel, record_at
 from zerocross.memory import Record, layout
+from zerocross.sync import Signal
 
 __all__ = ["CLIENT", "EXCHANGE", "Client", "enter_client", "leave_client", "serve_client"]
 
@@ -27,7 +28,7 @@ EXCHANGE = layout(audio=["input", "output", "frames"])
 
 #: Whom to call, with how many channels, the gate, and what the device had to tell.
 CLIENT = layout(
-    setup=["process", "stream", "channels", "exchange_address"],
+    setup=["process", "stream", "channels", "exchange_address", "news"],
     gate=["gate"],
     audio=[("exchange", EXCHANGE)],
     notice=["starts", "stops", "reroutes"],
@@ -82,6 +83,8 @@ class Client:
         Its first argument.
     channels : int
         Samples in a frame, for adapters that have to write silence themselves.
+    news : Signal or None
+        Raised when the device has something to tell.
 
     Attributes
     ----------
@@ -90,13 +93,17 @@ class Client:
 
     """
 
-    def __init__(self, process: int, stream: int, channels: int) -> None:
+    def __init__(
+        self, process: int, stream: int, channels: int, news: Signal | None = None
+    ) -> None:
         self.record = Record(CLIENT)
+        self._news = news  # kept as long as the device, which may tell to the last
         exchange: Any = CLIENT.fields
         self.record.fill(
             process=process,
             stream=stream,
             channels=channels,
+            news=news.record.address if news else 0,
             exchange_address=self.record.address + exchange["exchange"][1],
         )
         self._held: list[object] = []

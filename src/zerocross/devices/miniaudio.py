@@ -26,6 +26,7 @@ from zerocross.devices.discovery import (
 )
 from zerocross.dsp.convert import FORMAT_F32, FORMAT_S16, FORMAT_S24, FORMAT_S32
 from zerocross.errors import DeviceError
+from zerocross.sync.signal import SIGNAL, signal_raise
 
 __all__ = [
     "DEFAULT_BLOCK",
@@ -77,6 +78,8 @@ def miniaudio_notification(notification: int) -> None:
         fetch_add(client, "stops", 1)
     elif kind == _TYPE_REROUTED:
         fetch_add(client, "reroutes", 1)
+    if client.news != 0:
+        signal_raise(record_at(client.news, SIGNAL))
 
 
 def load_callbacks() -> None:
@@ -123,7 +126,7 @@ class Device(Closes):
         self._context = Context(info.backend)
         self._handle = ffi.new("ma_device *")
         # Two threads that stop a device wait for one event, and one of them for ever.
-        self._stopping = threading.Lock()
+        self._changing = threading.Lock()
         self._open = False
         result = lib.ma_device_init(self._context.handle, self._config(), self._handle)
         if result != 0:
@@ -179,14 +182,15 @@ class Device(Closes):
         return self.is_running and self.client.stops >= max(1, self.client.starts)
 
     def start(self) -> None:
-        """Begin to call back."""
-        result = lib.ma_device_start(self._handle)
+        """Begin to call back; not if it was closed meanwhile."""
+        with self._changing:
+            result = lib.ma_device_start(self._handle) if self._open else 0
         if result != 0:
             raise DeviceError(f"{self.info.title}: {describe_result(result)}")
 
     def stop(self) -> None:
         """Stop calling back; returns when the last callback has ended."""
-        with self._stopping:
+        with self._changing:
             if self._open:
                 lib.ma_device_stop(self._handle)
 
@@ -211,7 +215,7 @@ class Device(Closes):
         closer.join(max(0.0, deadline - time.monotonic()))
 
     def _let_go(self) -> None:
-        with self._stopping:
+        with self._changing:
             lib.ma_device_uninit(self._handle)
         self._context.close()
         _open_devices.discard(self)

@@ -34,9 +34,17 @@ from zerocross.dsp.peaks import fall_peaks
 from zerocross.dsp.ramp import apply_ramp, ramp_to
 from zerocross.engine.layouts import CALLBACK_FAULT, CALLBACK_SHORT, STREAM, TRANSPORT
 from zerocross.engine.timing import remember
-from zerocross.engine.transport import SHORT, STALLED, fetch, publish_position, watch_fill
+from zerocross.engine.transport import (
+    SHORT,
+    STALLED,
+    fetch,
+    publish_position,
+    wake_decoder,
+    watch_fill,
+)
 from zerocross.graph.block import MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.program import PROGRAM, run_program
+from zerocross.sync.signal import SIGNAL, signal_raise
 from zerocross.sync.tap import TAP, tap_write
 
 __all__ = ["file_callback", "live_callback"]
@@ -95,7 +103,9 @@ def _process_block(
     fetch_block(stream, input_address, rows, frames)
     program = load_acquire(stream, "program")
     if program != 0:
-        rows = run_program(record_at(program, PROGRAM), rows, frames)
+        running = record_at(program, PROGRAM)
+        rows = run_program(running, rows, frames)
+        stream.chain_faults += running.failed
     store_release(stream, "program_running", program)
     level = 0.0 if stream.muted else stream.volume
     ramp_to(stream.gain, level, stream.ramp_frames)
@@ -184,6 +194,21 @@ def _end(stream: Any, began: Any, frames: Any, fill: Any, underruns: Any, faults
     remember(stream, started, monotonic_ns() - started, worked, frames, fill, flags)
 
 
+@kernel
+def _reported(stream: Any, transport: Any) -> Any:
+    """Return two numbers, of which one is another when the control thread has something to read."""
+    faults = stream.underruns + stream.stalls + stream.faults + stream.chain_faults
+    return transport.state, transport.marks_taken + stream.thread + faults
+
+
+@kernel
+def _tell(stream: Any, transport: Any, state: Any, count: Any) -> None:
+    """Raise the signal of the control thread, where there is news or it asked to be told."""
+    state_now, count_now = _reported(stream, transport)
+    if state_now != state or count_now != count or load_acquire(stream, "tell_next") != 0:
+        signal_raise(record_at(stream.news, SIGNAL))
+
+
 @entry("int64", "int64", dispatches=True)
 def file_callback(stream_address: int, exchange_address: int) -> int:
     """Play the next frames of a stream of files.
@@ -204,12 +229,16 @@ def file_callback(stream_address: int, exchange_address: int) -> int:
     transport = record_at(stream.transport, TRANSPORT)
     exchange = record_at(exchange_address, EXCHANGE)
     underruns, faults = stream.underruns, stream.faults
+    state, count = _reported(stream, transport)
     began = _begin(stream)
     _fill_buffer(stream, _fetch_file, exchange)
+    wake_decoder(transport)
     fill = watch_fill(transport)
     stream.source_frames_played = publish_position(transport)
     stream.frames_played = transport.frames_played
     _end(stream, began, exchange.frames, fill, underruns, faults)
+    if stream.news != 0:
+        _tell(stream, transport, state, count)
     return 0
 
 

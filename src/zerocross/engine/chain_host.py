@@ -32,7 +32,7 @@ from zerocross.engine.timing import recent_callbacks
 from zerocross.errors import DeviceError, UsageError
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.memory import Record, aligned_zeros
-from zerocross.sync import Tap
+from zerocross.sync import Signal, Tap
 from zerocross.system import Grant
 from zerocross.system.affinity import pin
 from zerocross.system.locking import keep_in_memory
@@ -78,6 +78,8 @@ class ChainHost(Running):
         The last frames that went to the device, after the volume.
     grants : list of Grant
         What was asked of the system for the stream's memory, and what it gave.
+    news : Signal or None
+        Raised when there is something to read here, and when a device has something to tell.
     lock : RLock
         Held while the device is opened or closed.
     closed : bool
@@ -100,6 +102,7 @@ class ChainHost(Running):
         self.asked_block = block_size
         self.block_size = block_size or DEFAULT_BLOCK
         self.device: Device | None = None
+        self.news: Signal | None = None
         self.record = Record(STREAM)
         self._exchange = Record(EXCHANGE)
         self._rows = aligned_zeros(channels * MAX_BLOCK)
@@ -145,7 +148,7 @@ class ChainHost(Running):
 
     def client(self) -> Client:
         """Return a new client for a device: it calls this host's callback."""
-        made = Client(self.process.address, self.record.address, self.channels)
+        made = Client(self.process.address, self.record.address, self.channels, self.news)
         made.hold(self)
         self._clients = [*(each for each in self._clients if not each.is_over), made]
         return made
@@ -158,10 +161,26 @@ class ChainHost(Running):
         self.start_device(device)
         return notice
 
-    def start_device(self, device: Device) -> None:
-        """Let an open device call back; closes it if it refuses."""
+    def prepare_for(self, device: Device) -> None:
+        """Make ready for a device's first call: nobody may be calling."""
         self.record["sample_format"] = device.sample_format
         self.record["thread"] = self.record["last_ns"] = 0
+
+    def restart_device(self, device: Device) -> None:
+        """Let a device that was stopped call back again.
+
+        Raises
+        ------
+        DeviceError
+            If it refuses.
+
+        """
+        self.prepare_for(device)
+        device.start()
+
+    def start_device(self, device: Device) -> None:
+        """Let an open device call back; closes it if it refuses."""
+        self.prepare_for(device)
         try:
             device.start()
         except DeviceError:
@@ -297,7 +316,7 @@ class ChainHost(Running):
             self._outlived.append(before)  # somebody is still in it: keep the memory
             return False
         self._outlived.clear()
-        while self.device or self._is_called():
+        while self._is_called() or (self.device and self.device.is_running):
             if self.record.load("program_running") == address:
                 return True
             if time.monotonic() > deadline:

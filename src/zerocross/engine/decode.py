@@ -2,9 +2,13 @@
 
 The control thread opens files and posts them as *sources*; this loop takes them in order, reads
 frames with libsndfile's own ``sf_readf_float`` (`sources.links`), mixes the channels, resamples where
-the file's rate is not the stream's, and fills the ring. It sleeps when the ring is full, drops what it
-was doing when the wanted epoch rises, and reports the outcome of each source as a number. It runs on
-a thread of its own that needs no interpreter until it is told to stop.
+the file's rate is not the stream's, and fills the ring. It drops what it was doing when the wanted
+epoch rises, and reports the outcome of each source as a number. It runs on a thread of its own that
+needs no interpreter until it is told to stop.
+
+When the ring is full it sleeps, on a signal (`sync.signal`): the control thread raises it with all
+that it asks for, and the audio thread once a quarter of the ring is free. So it works in pieces of a
+quarter, wakes as often as the music needs it and never for nothing, and while nothing plays not at all.
 """
 
 from __future__ import annotations
@@ -21,7 +25,6 @@ from zerocross.compiler import (
     load_acquire,
     monotonic_ns,
     record_at,
-    sleep_us,
     store_release,
 )
 from zerocross.dsp.interleave import deinterleave
@@ -47,6 +50,7 @@ from zerocross.engine.resampling import (
 )
 from zerocross.sources.links import first_of_link, link_error, read_frames, seek_frame
 from zerocross.sync.ring import RING, commit_write, contiguous, writable
+from zerocross.sync.signal import FOR_EVER, SIGNAL, signal_count, signal_raise, signal_wait
 
 __all__ = ["ERROR_SEEK", "ERROR_SHORT", "decode_loop", "decode_until_idle"]
 
@@ -57,6 +61,7 @@ ERROR_SHORT = -2
 
 _IDLE, _BUSY = 0, 1
 _NOWHERE = -1
+_NEVER = (1 << 62) - 1
 
 
 @kernel
@@ -287,21 +292,46 @@ def decode_step(decoder: Any) -> Any:
     return result
 
 
-@entry("int64", "int64")
-def decode_loop(decoder_address: int, nap_us: int) -> int:
+@kernel
+def _reported(decoder: Any) -> Any:
+    """Return a number that is another one when the control thread has something to read."""
+    return decoder.sources_taken + decoder.outcomes_written + decoder.epoch
+
+
+@kernel
+def _frame_to_wake_at(decoder: Any) -> Any:
+    """Return how far the ring has to be read for there to be work, as things are."""
+    if decoder.active == 0:
+        if load_acquire(decoder, "sources_written") == decoder.sources_taken:
+            return _NEVER  # until one is posted
+        return 0  # marks are to be taken first, or what the resampler holds needs room: look often
+    ring = record_at(decoder.ring, RING)
+    ahead = ring.capacity - load_acquire(decoder, "kept_free")
+    return ring.write - ahead + max(ahead // 4, min(ahead, RESAMPLED_CHUNK))
+
+
+@entry("int64")
+def decode_loop(decoder_address: int) -> int:
     """Decode until told to stop; returns how many steps did something.
 
-    Runs on the decode thread, called once. Sleeps for ``nap_us`` microseconds whenever
-    there is nothing to do.
+    Runs on the decode thread, called once. Sleeps while there is nothing to do.
     """
     decoder = record_at(decoder_address, DECODER)
+    wake = record_at(decoder.wake, SIGNAL)
     steps = 0
-    while load_acquire(decoder, "stop") == 0:
-        if decode_step(decoder) == _IDLE:
-            sleep_us(nap_us)
+    while True:
+        seen = signal_count(wake)  # whatever is asked for from here on ends the sleep below
+        if load_acquire(decoder, "stop") != 0:
+            return steps
+        before = _reported(decoder)
+        result = decode_step(decoder)
+        if _reported(decoder) != before and decoder.news != 0:
+            signal_raise(record_at(decoder.news, SIGNAL))
+        if result == _IDLE:
+            store_release(decoder, "wake_at", _frame_to_wake_at(decoder))
+            signal_wait(wake, seen, FOR_EVER)
         else:
             steps += 1
-    return steps
 
 
 @entry("int64")

@@ -51,7 +51,7 @@ from zerocross.sources.file import (
     OpenSource,
 )
 from zerocross.sources.links import provide_libsndfile
-from zerocross.sync import Latest, Ring
+from zerocross.sync import Latest, Ring, Signal
 from zerocross.system import Grant
 from zerocross.system.affinity import pin
 from zerocross.system.background import BackgroundCall
@@ -61,7 +61,6 @@ __all__ = ["FileStream"]
 
 Source = npt.NDArray[np.void]
 
-_NAP_US = 2_000
 _THRESHOLD_S = 0.100
 _LEAD_S = 0.020
 _CLOSE_PATIENCE_S = 1.0
@@ -113,6 +112,7 @@ class FileStream(ChainHost):
             file_callback, sample_rate, channels, block_size, volume, (self.ring.region,)
         )
         self.transport = Record(TRANSPORT)
+        self._wake = Signal()
         self.decoder = Record(DECODER)
         self._position = Latest(*POSITION_FIELDS)
         self._marks = aligned_zeros(MARKS, MARK)
@@ -158,6 +158,7 @@ class FileStream(ChainHost):
             outcomes=self._outcomes.ctypes.data,
             channels=self.channels,
             fade_frames=self.record["ramp_frames"],
+            wake=self._wake.record.address,
             **{name: memory.ctypes.data for name, memory in room.items()},
         )
 
@@ -178,6 +179,7 @@ class FileStream(ChainHost):
         epoch = self.epoch + 1
         self._unposted.clear()
         self.transport.store("epoch", epoch)
+        self._wake.notify()
         return epoch
 
     def post(
@@ -249,6 +251,7 @@ class FileStream(ChainHost):
             self._sources[written % SOURCES] = self._unposted.popleft()
             written += 1
             self.decoder.store("sources_written", written)
+            self._wake.notify()
 
     def outcomes(self) -> list[Outcome]:
         """Return the outcomes since the last call; what waits to be posted is, where there is room."""
@@ -303,6 +306,7 @@ class FileStream(ChainHost):
     def read_further_ahead(self) -> None:
         """Read ahead as far as the ring is long from here on, and begin anew with more of it."""
         self.decoder.store("kept_free", 0)
+        self._wake.notify()
         self.transport.store("threshold", min(self.sample_rate, self.ring.capacity // 2))
 
     # --- threads and devices ---------------------------------------------------------------
@@ -328,15 +332,24 @@ class FileStream(ChainHost):
         """Whether a device is calling this stream at the moment."""
         return self._client is not None and self._client.is_inside
 
+    def tell(self, news: Signal) -> None:
+        """Raise a signal when there is something to read here; before anything is started."""
+        self.news = news
+        self.record["news"] = self.decoder["news"] = news.record.address
+
+    def tell_next(self, each: bool) -> None:
+        """Have every callback raise that signal, or only those that have something to tell."""
+        self.record.store("tell_next", int(each))
+
     def begin_softly(self) -> None:
         """Fade in what comes next, on another device: nobody may be calling."""
         self.transport["gate"] = (0.0, 0.0, 0, 0)
 
-    def start_device(self, device: Device) -> None:
-        """Let an open device call back; it may swallow its first frames, so they are silence."""
+    def prepare_for(self, device: Device) -> None:
+        """Let a device's first frames be silence, as it may swallow them."""
         lead = max(device.block_size, round(_LEAD_S * self.sample_rate))
         self.transport["lead_frames"] = lead
-        super().start_device(device)
+        super().prepare_for(device)
 
     def start_decoding(self, cpus: Collection[int] | None = None) -> list[Grant]:
         """Start the decode thread, on certain CPUs if asked; returns what was granted."""
@@ -352,7 +365,7 @@ class FileStream(ChainHost):
         return [] if cpus is None else [pin(self._thread, cpus)]
 
     def _run_decoder(self) -> None:
-        decode.decode_loop(self.decoder.address, _NAP_US)
+        decode.decode_loop(self.decoder.address)
 
     def decode(self) -> None:
         """Fill the ring from this thread (offline, in place of the decode thread)."""
@@ -362,9 +375,14 @@ class FileStream(ChainHost):
         """Return what the callback and the decode thread counted so far."""
         return Counters.read(stream=self.record, transport=self.transport, decoder=self.decoder)
 
+    def end_decoding(self) -> None:
+        """Tell the decode thread to end, without waiting."""
+        self.decoder.store("stop", 1)
+        self._wake.notify()
+
     def stop_decoding(self, patience_s: float | None = _CLOSE_PATIENCE_S) -> bool:
         """End the decode thread; returns whether it has ended, with None only once it has."""
-        self.decoder.store("stop", 1)
+        self.end_decoding()
         if self._thread:
             self._thread.join(patience_s)
             if self._thread.is_alive():

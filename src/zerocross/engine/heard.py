@@ -31,6 +31,8 @@ class Heard:
         Whether the last frame of the last source has been heard.
     marks : int
         Pieces begun and ends reached so far: an end that is news has more than the one before.
+    is_to_come : bool
+        Whether a piece or the end is on its way to the ear.
 
     """
 
@@ -39,6 +41,7 @@ class Heard:
     epoch: int
     ended: bool
     marks: int = 0
+    is_to_come: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,11 +84,16 @@ def heard_at(
     ended = bool(position["ended"]) and position["silent_frames"] >= latency_frames
     lag = max(0, latency_frames - position["silent_frames"])
     ring_frame = max(position["ring_frame"] - lag, position["epoch_start"])
+    newest = marks[(taken - 1) % MARKS]
+    is_to_come = bool(position["ended"]) and not ended
+    if taken > 0 and newest["epoch"] == epoch:
+        is_to_come |= bool(newest["ring_frame"] > ring_frame)
     mark = _mark_before(marks, ring_frame, taken, epoch)
     if mark is None:
-        return Heard(0, 0, epoch, ended, taken)
+        return Heard(0, 0, epoch, ended, taken, is_to_come)
     past = (ring_frame - int(mark["ring_frame"])) * int(mark["source_rate"]) // sample_rate
-    return Heard(int(mark["serial"]), int(mark["file_frame"]) + past, epoch, ended, taken)
+    frame = int(mark["file_frame"]) + past
+    return Heard(int(mark["serial"]), frame, epoch, ended, taken, is_to_come)
 
 
 def _mark_before(marks: npt.NDArray[np.void], ring_frame: int, taken: int, epoch: int) -> Any:

@@ -111,7 +111,8 @@ CALLBACK = np.dtype(
 #: Flags of a callback: longer than its block; two blocks after the last one; the ring ran short; a
 #: kernel reported a fault.
 CALLBACK_LATE, CALLBACK_WOKEN_LATE, CALLBACK_SHORT, CALLBACK_FAULT = 1, 2, 4, 8
-#: What every stream has: a chain under a callback.
+#: What every stream has: a chain under a callback. ``news`` is the signal (`sync.signal`) that is raised
+#: when there is something to tell, with ``tell_next`` by every callback.
 STREAM = layout(
     setup=[
         "transport",
@@ -124,8 +125,9 @@ STREAM = layout(
         "ramp_frames",
         "capture",
         "capture_frames",
+        "news",
     ],
-    control=["program", "muted", ("volume", "f8")],
+    control=["program", "muted", ("volume", "f8"), "tell_next"],
     audio=[
         "program_running",
         "thread",
@@ -134,6 +136,7 @@ STREAM = layout(
         "preemptions",
         "page_faults",
         ("usage", "i8", (18,)),
+        "chain_faults",
         ("gain", RAMP),
         ("peaks", "f8", (MAX_CHANNELS,)),
         *counted_by("stream"),
@@ -175,6 +178,8 @@ POSITION_FIELDS = (
     "frames_played",
 )
 
+#: ``wake`` is the signal that the decode thread sleeps on, ``wake_at`` the frame of the ring at which
+#: the audio thread raises it.
 DECODER = layout(
     setup=[
         "ring",
@@ -188,6 +193,8 @@ DECODER = layout(
         "rows_out",
         "channels",
         "fade_frames",
+        "wake",
+        "news",
     ],
     control=["stop", "sources_written", "kept_free"],
     decode=[
@@ -207,6 +214,7 @@ DECODER = layout(
         "marks_planned",
         "frames_before",
         "reading_since",
+        "wake_at",
         ("current", SOURCE),
         *counted_by("decoder"),
     ],

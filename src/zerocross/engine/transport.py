@@ -38,6 +38,7 @@ from zerocross.dsp.ramp import apply_ramp, ramp_is_at, ramp_jump, ramp_remaining
 from zerocross.engine.layouts import DECODER, MARK, MARK_END, MARK_RAMP, MARKS
 from zerocross.sync.latest import LATEST, latest_begin, latest_end
 from zerocross.sync.ring import RING, commit_read, contiguous, readable
+from zerocross.sync.signal import SIGNAL, signal_raise
 
 __all__ = [
     "ENDED",
@@ -48,6 +49,7 @@ __all__ = [
     "STALL_NS",
     "fetch",
     "publish_position",
+    "wake_decoder",
     "watch_fill",
 ]
 
@@ -283,6 +285,14 @@ def fetch(transport: Any, rows: Any, frames: Any) -> Any:
             apply_ramp(gate, rows, done, want)
         done += want
     return short
+
+
+@kernel
+def wake_decoder(transport: Any) -> None:
+    """Wake the decode thread where the ring has been read as far as it waits for."""
+    decoder = record_at(transport.decoder, DECODER)
+    if record_at(transport.ring, RING).read >= load_acquire(decoder, "wake_at"):
+        signal_raise(record_at(decoder.wake, SIGNAL))
 
 
 # --- what the control thread sees ----------------------------------------------------------------

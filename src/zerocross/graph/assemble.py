@@ -15,7 +15,17 @@ from zerocross.graph.change import FADE_S, Crossfade, Edit
 from zerocross.graph.groups import Group, Parallel, Split
 from zerocross.graph.nodes import Node, Nodes
 from zerocross.graph.processor import Processor
-from zerocross.graph.program import CLEAR, FADE, GUARD, MIX, PROCESS, PROGRAM, STEP
+from zerocross.graph.program import (
+    CLEAR,
+    FADE,
+    GUARD,
+    MIX,
+    PROCESS,
+    PROGRAM,
+    STEP,
+    fade_gains,
+    run_block,
+)
 from zerocross.memory import Arena, Record, aligned_zeros
 
 __all__ = ["Program"]
@@ -76,6 +86,7 @@ class Program:
         self._table = aligned_zeros(max(1, len(self._steps)), STEP)
         for k, step in enumerate(self._steps):
             self._table[k] = step
+        self._fade_gains = fade_gains(max(1, round(FADE_S * sample_rate)))
         self._memory = aligned_zeros((self._buffers, channels, MAX_BLOCK))
         self._arena = Arena(_ARENA_BYTES)
         self._block = Record(BLOCK)
@@ -90,7 +101,9 @@ class Program:
             arena=self._arena.record.address,
             block=self._block.address,
             result=result,
-            fade_frames=max(1, round(FADE_S * sample_rate)),
+            fade_frames=self._fade_gains.shape[1] - 1,
+            fade_gains=self._fade_gains.ctypes.data,
+            code=run_block.address,
         )
 
     @property

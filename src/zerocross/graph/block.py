@@ -69,10 +69,10 @@ class Block(NamedTuple):
 
 
 class ProofBlock(Block):
-    """The block of the proof's twin: its scratch memory comes from an infallible allocator.
+    """The block of a refused process: its scratch memory comes from an infallible allocator.
 
-    Running out of scratch is the one fault that an accepted process may have. The twin, which is
-    compiled and never run, has none, so that every fault left in it is one of the process itself.
+    Running out of scratch is the one fault that an accepted process may have. Compiled with this
+    block, and never run, a process has none, so that the line is found of a fault of its own.
     """
 
 

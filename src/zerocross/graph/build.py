@@ -7,9 +7,8 @@ where parameters move, so that the process sees values that stand still.
 from __future__ import annotations
 
 import functools
-import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from zerocross.compiler.shipped import place_of
 from zerocross.graph.block import BLOCK, Block, ProofBlock
 from zerocross.graph.event import EVENT
 from zerocross.graph.params import change_params, smooth
-from zerocross.memory.arena import ARENA, arena_reset
+from zerocross.memory.arena import ARENA, ARENA_KERNELS, arena_reset
 
 if TYPE_CHECKING:
     from zerocross.compiler.proof.verdict import Verdict
@@ -42,12 +41,15 @@ class Unproven(NamedTuple):
         What the user wrote.
     make_twin : callable
         Returns the same entry with an infallible allocator.
+    may_fail : collection of Kernel
+        The arena's own, whose faults are allowed.
 
     """
 
     entry: Entry
     written: Kernel[Any]
     make_twin: Callable[[], Entry]
+    may_fail: Collection[Kernel[Any]]
 
 
 def build(
@@ -103,11 +105,13 @@ def unproven(
     entry = make(Block)
     place = place_of(process.function)
     if place is not None:
+        import hashlib
+
         shape = "; ".join(f"{n} {k.base.str} {k.shape} {at}" for n, (k, at, *_) in _fields(dtype))
         content = f"{shape}; {dtype.itemsize} bytes; smoothed={smoothed}"
         digest = hashlib.sha256(content.encode()).hexdigest()[:16]
         entry.place = f"{place} of {channels} channels, state {digest}"
-    return Unproven(entry, written, lambda: make(ProofBlock))
+    return Unproven(entry, written, lambda: make(ProofBlock), ARENA_KERNELS)
 
 
 def _fields(dtype: np.dtype[Any]) -> list[tuple[str, Any]]:

@@ -21,7 +21,6 @@ import numpy as np
 
 from zerocross.attributes import FixedAttributes, FixesAttributes, near_name
 from zerocross.compiler import Entry, Kernel
-from zerocross.compiler.content import content_of
 from zerocross.errors import RealtimeError, UsageError
 from zerocross.graph.build import Unproven, build, unproven
 from zerocross.graph.event import CHANGE, NOTE_OFF, NOTE_ON, EventQueue
@@ -367,6 +366,8 @@ class Processor(FixedAttributes, metaclass=_ProcessorClass):
 
     @classmethod
     def _built(cls, dtype: np.dtype[Any], channels: int, debug: bool) -> tuple[Entry, Verdict]:
+        from zerocross.compiler.content import content_of
+
         # With what its process names: a kernel may be another by now, such as in a notebook.
         content = content_of(cls._kernel.function).digest
         key = (repr(dtype.fields), dtype.itemsize, channels, debug, content)

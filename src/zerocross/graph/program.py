@@ -11,16 +11,23 @@ proven code, and what it did is looked at before the next step:
 
 The rest of the program goes on. `graph.assemble` makes programs. The kernels stand in the order
 in which a block passes them.
+
+Whoever runs a program calls it by its address, too: playing without a chain needs no code of it, and
+all that do run programs share it.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from zerocross.compiler import (
+    address_of,
+    array_address,
     entry,
     float32_rows,
     invoke,
@@ -33,9 +40,18 @@ from zerocross.compiler import (
 from zerocross.dsp.crossfade import smooth_step
 from zerocross.graph.block import BLOCK, MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.event import HEAD, QUEUE, frames_to_next, take_due
-from zerocross.memory import layout
+from zerocross.memory import aligned_zeros, layout
 
-__all__ = ["CLOCK", "NODE", "PROGRAM", "STEP", "run_program", "run_program_over"]
+__all__ = [
+    "CLOCK",
+    "NODE",
+    "PROGRAM",
+    "STEP",
+    "fade_gains",
+    "run_block",
+    "run_program",
+    "run_program_over",
+]
 
 #: Kinds of steps.
 PROCESS, CLEAR, MIX, FADE, GUARD = range(5)
@@ -92,9 +108,11 @@ PROGRAM = layout(
         "block",
         "result",
         "fade_frames",
+        "fade_gains",
+        "code",
     ],
     control=[("budget_share", "f8")],
-    audio=["fade_done", "stopped", "at_node"],
+    audio=["rows", "row_frames", "frames", "fade_done", "stopped", "at_node", "failed"],
 )
 
 
@@ -128,18 +146,32 @@ def run_program(program: Any, rows: Any, frames: Any) -> Any:
     They are ``rows`` themselves if there is nothing to run, else a buffer of the program, which
     it writes again with the next block. Either may be written to.
 
-    Real-time: safe; all that it calls was proven.
+    Real-time: safe; all that it calls was proven. Only for entries that dispatch.
     """
-    result = rows
+    program.rows, program.row_frames = array_address(rows), rows.shape[1]
+    program.frames = frames
+    if invoke(program.code, address_of(program), 0) != 0:
+        raise ValueError("the program failed")
+    return float32_rows(program.rows, program.channels, program.row_frames)
+
+
+@entry("int64", "int64", dispatches=True)
+def run_block(program_address: int, _: int) -> int:
+    """Run a program over the frames that it was given, and give it those that result."""
+    program = record_at(program_address, PROGRAM)
+    frames = program.frames
+    program.failed = 0  # in this block
     if program.step_count > 0:
+        rows = float32_rows(program.rows, program.channels, program.row_frames)
         _take_in(program, rows, frames)
         for k in range(program.step_count):
             _run_step(program, record_at(program.steps + k * _STEP_SIZE, STEP), frames)
-        result = _buffer(program, program.result, 0, program.channels)
+        program.rows = _buffer_address(program, program.result, 0)
+        program.row_frames = MAX_BLOCK
         if program.stopped:
-            _clear(result, frames)
+            _clear(_buffer(program, program.result, 0, program.channels), frames)
     record_at(program.clock, CLOCK).frames += frames
-    return result
+    return 0
 
 
 @kernel
@@ -307,26 +339,35 @@ def _fade_away(node: Any, source: Any, target: Any, frames: Any) -> None:
 @kernel
 def _conclude(program: Any, node: Any, target: Any, frames: Any) -> None:
     """End a block: stop all if the node has failed and is to, and keep where the output was."""
-    if node.mode != RUNNING and node.stops:
-        program.stopped = 1
+    if node.mode != RUNNING:
+        program.failed = 1
+        if node.stops:
+            program.stopped = 1
     for c in range(target.shape[0]):
         node.held[c] = target[c, frames - 1]
 
 
 @kernel
 def _crossfade(program: Any, step: Any, frames: Any) -> None:
-    """Fade from the source to the other buffer: equal power, over the program's first frames."""
+    """Fade from the source to the other buffer, over the program's first frames."""
     old = _buffer(program, step.source, 0, program.channels)
     new = _buffer(program, step.other, 0, program.channels)
     target = _buffer(program, step.target, 0, program.channels)
+    gains = float32_rows(program.fade_gains, 2, program.fade_frames + 1)
     for i in range(frames):
-        t = min(1.0, (program.fade_done + i) / program.fade_frames)
-        done = smooth_step(t)
-        a = np.float32(math.cos(0.5 * math.pi * done))
-        b = np.float32(math.sin(0.5 * math.pi * done))
+        t = min(program.fade_frames, program.fade_done + i)
         for c in range(program.channels):
-            target[c, i] = a * old[c, i] + b * new[c, i]
+            target[c, i] = gains[0, t] * old[c, i] + gains[1, t] * new[c, i]
     program.fade_done = min(program.fade_done + frames, program.fade_frames)
+
+
+@functools.cache
+def fade_gains(frames: int) -> npt.NDArray[np.float32]:
+    """Return the gains of a crossfade's two sides, shape (2, frames + 1): equal power, smooth."""
+    angles = 0.5 * math.pi * smooth_step.function(np.arange(frames + 1) / frames)
+    gains: npt.NDArray[np.float32] = aligned_zeros((2, frames + 1))
+    gains[:] = [[f(angle) for angle in angles.tolist()] for f in (math.cos, math.sin)]
+    return gains
 
 
 @kernel

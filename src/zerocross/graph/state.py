@@ -7,7 +7,6 @@ from the next block on, and where the audio thread writes the field as well, the
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -35,6 +34,8 @@ def state_dtype(params: dict[str, Param], fields: dict[str, Any]) -> np.dtype[An
     The first field's name is made of all the others: Numba takes a record whose first fields are
     those of another for a kind of it, and would run a kernel that was made for the other.
     """
+    import hashlib  # it loads OpenSSL, which playing without effects does not need
+
     size = sum(value.nbytes for value in fields.values() if isinstance(value, np.ndarray))
     if size > _MOST_BYTES:
         raise UsageError(

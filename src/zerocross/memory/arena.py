@@ -23,6 +23,7 @@ from zerocross.memory.record import Record, layout
 
 __all__ = [
     "ARENA",
+    "ARENA_KERNELS",
     "Arena",
     "arena_reset",
     "arena_take",
@@ -96,6 +97,10 @@ def scratch_float64(arena: Any, samples: Any) -> Any:
 def scratch_int64(arena: Any, items: Any) -> Any:
     """Return an array of int64 until the next reset; not cleared. Real-time: safe."""
     return int64_array(_take_rows(arena, 1, items, 8), items)
+
+
+#: The kernels that raise where scratch memory runs out.
+ARENA_KERNELS = (arena_take, _take_rows)
 
 
 class Arena:

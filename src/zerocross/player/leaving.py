@@ -66,7 +66,7 @@ class Leaving:
         stream = self.stream
         self._fade_out()
         stream.jump()
-        stream.decoder.store("stop", 1)
+        stream.end_decoding()
         stream.release_client()
         nap = _NAP_S
         while stream.is_inside:

@@ -5,6 +5,8 @@ Locks: none of its own; used where its `Feed` is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from zerocross.errors import SourceError
 from zerocross.files import PathLike
 from zerocross.loudness.replaygain import gain_for, read_gain_tags
@@ -39,11 +41,13 @@ class Opener:
         Which of the files' gains is applied.
     ahead : int
         How many at a time.
+    opened : callable
+        Called on the thread of each that is open, or that failed.
 
     """
 
-    def __init__(self, replaygain: str, ahead: int) -> None:
-        self._replaygain, self._ahead = replaygain, ahead
+    def __init__(self, replaygain: str, ahead: int, opened: Callable[[], None]) -> None:
+        self._replaygain, self._ahead, self._opened = replaygain, ahead, opened
         self._calls: dict[Track, BackgroundCall[OpenSource]] = {}
 
     def is_ready(self, queue: Queue, index: int) -> bool:
@@ -77,7 +81,7 @@ class Opener:
 
     def _begin(self, track: Track) -> BackgroundCall[OpenSource]:
         return BackgroundCall(
-            lambda: open_with_gain(track.location, self._replaygain), "zerocross-open"
+            lambda: open_with_gain(track.location, self._replaygain), "zerocross-open", self._opened
         )
 
     def _drop(self, call: BackgroundCall[OpenSource]) -> None:

@@ -35,6 +35,7 @@ from zerocross.player.output import Output
 from zerocross.player.queue import Queue, Track
 from zerocross.player.start import Reopening, Start
 from zerocross.sources.file import OpenSource
+from zerocross.sync import Signal
 
 __all__ = ["Playback"]
 
@@ -82,6 +83,8 @@ class Playback:
         The way to sound that is under way.
     reopening : Reopening or None
         The search for a device in place of a lost one.
+    news : Signal
+        Raised when there is something for the supervisor to see.
 
     """
 
@@ -92,11 +95,13 @@ class Playback:
         self.making = threading.Lock()
         self.state, self.held_up = "stopped", ""
         self.closed = False
-        self.queue = Queue()
+        self.news = Signal()
+        self._paused_at = 0.0
+        self.queue = Queue(self.news.notify)
         self.events = Publisher(events)
         self.output = output
         self.feed: Feed | None = None
-        self.opener = Opener(replaygain, _AHEAD)
+        self.opener = Opener(replaygain, _AHEAD, self.news.notify)
         self.starting: Start | None = None
         self.reopening: Reopening | None = None
         self._left: list[Leaving] = []
@@ -121,12 +126,20 @@ class Playback:
 
     def set_state(self, state: str, event: str = "") -> None:
         """Be in a state, and tell it: with an event, if one is named, and to those who wait."""
+        if state == "paused":
+            self._paused_at = time.monotonic()
         self.state = state
         if state != "playing":
             self.held_up = ""
         if event:
             self.publish(event)
         self.idle.notify_all()
+        self.news.notify()
+
+    @property
+    def paused_s(self) -> float | None:
+        """How long the pause has lasted; None where it does not."""
+        return time.monotonic() - self._paused_at if self.state == "paused" else None
 
     def check_open(self) -> None:
         """Raise UsageError where the player is closed."""
@@ -138,7 +151,7 @@ class Playback:
     def set_queue(self, paths: Iterable[PathLike], duration_s: float | None) -> None:
         """Leave the current track, and take other ones up."""
         self.leave_track()
-        self.queue, self._budget = Queue(), Budget(duration_s)
+        self.queue, self._budget = Queue(self.news.notify), Budget(duration_s)
         for path in paths:
             self.queue.append(path)
         if self.feed:
@@ -236,6 +249,7 @@ class Playback:
 
     def take_stream(self, stream: FileStream, target: DeviceInfo) -> Feed:
         """Let a new stream, made for a device, be the one that plays."""
+        stream.tell(self.news)
         self.output.take_stream(stream, target)
         self.feed = Feed(
             stream,
@@ -261,6 +275,7 @@ class Playback:
 
         """
         feed.stream.start_device(device)
+        self.news.notify()
         with self.lock:
             if self.feed is not feed or not is_wanted():
                 feed.stream.device = None

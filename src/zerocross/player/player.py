@@ -151,7 +151,7 @@ class Player(FixedAttributes, ClosesAtExit):
             playback.wait_for(start)
 
     def pause(self) -> None:
-        """Hold the audio where it is, with a 10 ms fade."""
+        """Hold the audio where it is, with a 10 ms fade; after 5 s the device is stopped."""
         with self._lock:
             if self._playback.state == "playing":
                 if self._output.stream:
@@ -159,7 +159,7 @@ class Player(FixedAttributes, ClosesAtExit):
                 self._playback.set_state("paused", "paused")
 
     def resume(self) -> None:
-        """Go on from a pause."""
+        """Go on from a pause: at once in its first 5 s, then as soon as the device has started."""
         with self._lock:
             if self._playback.state == "paused":
                 if self._output.stream:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from zerocross.errors import UsageError
 from zerocross.files import PathLike, printable
@@ -62,9 +62,17 @@ def check_paths(*paths: object) -> None:
 
 
 class Queue:
-    """The tracks of a player. Tracks may be added while it plays."""
+    """The tracks of a player. Tracks may be added while it plays.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    changed : callable
+        Called after a track was added.
+
+    """
+
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+        self._changed = changed
         self._tracks: list[Track] = []
         self._index = 0
 
@@ -98,6 +106,7 @@ class Queue:
         check_paths(path)
         track = Track(path)
         self._tracks.append(track)
+        self._changed()
         return track
 
     def insert(self, index: int, path: PathLike) -> Track:
@@ -105,6 +114,7 @@ class Queue:
         check_paths(path)
         track = Track(path)
         self._tracks.insert(index, track)
+        self._changed()
         return track
 
     @property

@@ -85,6 +85,12 @@ class Start:
 
     def _now(self, what: str) -> None:
         self._waits_for, self._since = what, time.monotonic()
+        self._playback.news.notify()
+
+    @property
+    def holds_up(self) -> str:
+        """The state that it would be told as: ``buffering``, ``waiting``, or empty."""
+        return {_FILE: "buffering", _DEVICE: "waiting"}.get(self._waits_for, "")
 
     @property
     def waited_s(self) -> float:
@@ -130,6 +136,7 @@ class Start:
                     playback.set_state("stopped", "stopped")
         self.is_finished = True
         playback.idle.notify_all()
+        playback.news.notify()
 
     @property
     def _is_wanted(self) -> bool:
@@ -283,6 +290,7 @@ class Reopening:
         with playback.lock:
             if playback.reopening is self:
                 playback.reopening = None
+        playback.news.notify()
 
     def _try(self, stream: FileStream) -> bool:
         playback = self._playback

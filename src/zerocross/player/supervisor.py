@@ -1,4 +1,9 @@
-"""The supervisor: a thread that looks every 10 ms at what the audio world reports.
+"""The supervisor: a thread that looks at what the audio world reports.
+
+It sleeps until there is something to see: a signal (`Playback.news`) is raised by the callback, the
+decode thread and the device for what they report, and by whoever changes what is to be played. A
+timer there is only for what cannot tell of itself: a device that has stopped calling, a disk or a
+server that does not answer, a pause that lasts (`_look_in_s`). A player that has stopped has none.
 
 It moves the queue on with what is heard, opens the next tracks ahead of time, tells of underruns
 and faults, of what holds the music up (`watch`), asks for the audio thread's priority, and has another
@@ -17,14 +22,16 @@ from zerocross.engine.heard import Heard
 from zerocross.player.feed import Feed
 from zerocross.player.notifications import Event
 from zerocross.player.playback import Playback
+from zerocross.player.rest import Rest
 from zerocross.player.start import Start
 from zerocross.player.watch import HeldUp, Watch
 from zerocross.system.background import BackgroundCall
 
 __all__ = ["Supervisor"]
 
-_PERIOD_S = 0.01
+_LOCK_PATIENCE_S = 0.01
 _PATIENCE_S = 1.0
+_MOMENT_S = 0.01
 #: A start that has waited for so long for a disk or a sound server is told.
 _SLOW_START_S = 0.3
 
@@ -46,10 +53,11 @@ class Supervisor:
 
     def __init__(self, playback: Playback) -> None:
         self._playback = playback
-        self._wake = threading.Event()
+        self._is_ended = False
         self._thread: threading.Thread | None = None
         self._heard = Heard(0, 0, 0, ended=False)
         self._watch: Watch | None = None
+        self._rest: Rest | None = None
         self._asking: BackgroundCall[None] | None = None
 
     def start(self) -> None:
@@ -60,8 +68,9 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the thread and wait for that, unless this is it. Without the lock."""
-        self._wake.set()
-        self._watch = None
+        self._is_ended = True
+        self._playback.news.notify()
+        self._watch = self._rest = None
         thread = self._thread
         if thread and thread is not threading.current_thread():
             thread.join(_PATIENCE_S)
@@ -71,14 +80,17 @@ class Supervisor:
         self._thread = None
 
     def _run(self) -> None:
-        while not self._wake.wait(_PERIOD_S) and self._tick():
-            pass
+        news = self._playback.news
+        seen = news.count  # before the look: what is told from then on is seen in the next one
+        while not self._is_ended and self._tick():
+            news.wait(seen, self._look_in_s())
+            seen = news.count
 
     def _tick(self) -> bool:
         """Look once; returns whether to go on."""
         playback = self._playback
-        while not playback.lock.acquire(timeout=_PERIOD_S):
-            if self._wake.is_set():  # who closes the player may hold the lock and wait for us
+        while not playback.lock.acquire(timeout=_LOCK_PATIENCE_S):
+            if self._is_ended:  # who closes the player may hold the lock and wait for us
                 return False
         try:
             if playback.closed:
@@ -117,6 +129,20 @@ class Supervisor:
             if self._playback.feed is not feed:
                 return  # a listener has stopped it, or it goes on in another format
 
+    def _look_in_s(self) -> float | None:
+        """Return when to look again at the latest; None for when there is news."""
+        playback = self._playback
+        start, watch, rest = playback.starting, self._watch, self._rest
+        if start:
+            is_told = start.holds_up in {"", playback.held_up}
+            if is_told or playback.state != "playing":
+                return None
+            return max(_MOMENT_S, _SLOW_START_S - start.waited_s)
+        if playback.feed is None or watch is None or rest is None:
+            return None
+        due = [each for each in (watch.look_in_s, rest.look_in_s) if each is not None]
+        return min(due, default=None)
+
     # --- the steps --------------------------------------------------------------------------
 
     def _watch_start(self, start: Start) -> None:
@@ -146,9 +172,12 @@ class Supervisor:
     def _tell_what_holds_up(self, feed: Feed) -> None:
         """Tell of a device or a disk that does not deliver, and look for another device."""
         playback = self._playback
-        if self._watch is None or self._watch.stream is not feed.stream:
-            self._watch = Watch(feed.stream)
-        found = self._watch.look(playback.state == "playing")
+        watch, rest = self._watch, self._rest
+        if watch is None or rest is None or watch.stream is not feed.stream:
+            watch, rest = Watch(feed.stream), Rest(feed.stream, playback.news)
+            self._watch, self._rest = watch, rest
+        resting = rest.look(playback.paused_s)
+        found = watch.look(playback.state == "playing", resting)
         if found is HeldUp.EFFECT:
             self._stop_for_effect(feed)
         elif found is HeldUp.LOST:
@@ -193,6 +222,8 @@ class Supervisor:
     def _follow(self, feed: Feed) -> None:
         """Move the queue's index with what is heard, and tell."""
         self._heard = feed.stream.heard()
+        awaits_call = self._watch is not None and self._watch.awaits_call
+        feed.stream.tell_next(awaits_call or self._heard.is_to_come)
         before, begun = feed.heard, feed.hear(self._heard)
         for posting in begun:
             if before and before.index != posting.index:
@@ -237,7 +268,8 @@ class Supervisor:
         """Ask on a thread of its own: a service that is asked may take its time."""
         output, is_free = self._playback.output, self._asking is None or self._asking.is_done
         if is_free and output.is_to_be_elevated:
-            self._asking = BackgroundCall(output.elevate, "zerocross-ask")
+            news = self._playback.news
+            self._asking = BackgroundCall(output.elevate, "zerocross-ask", news.notify)
 
     def _go_on(self, feed: Feed) -> None:
         if self._playback.state != "playing":

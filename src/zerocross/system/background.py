@@ -25,6 +25,8 @@ class BackgroundCall(Generic[T]):
         Without arguments. What it raises is raised by `result`.
     name : str
         Of the thread.
+    then : callable or None
+        Called on the same thread once it is done.
 
     Notes
     -----
@@ -32,8 +34,11 @@ class BackgroundCall(Generic[T]):
 
     """
 
-    def __init__(self, call: Callable[[], T], name: str) -> None:
+    def __init__(
+        self, call: Callable[[], T], name: str, then: Callable[[], None] | None = None
+    ) -> None:
         self._call: Callable[[], T] | None = call
+        self._then = then
         self._result: list[T] = []
         self._error: BaseException | None = None
         self._done = threading.Event()
@@ -49,6 +54,8 @@ class BackgroundCall(Generic[T]):
             self._error = error
         finally:
             self._done.set()
+            if self._then:
+                self._then()
 
     @property
     def is_running(self) -> bool:

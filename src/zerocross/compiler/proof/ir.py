@@ -59,6 +59,7 @@ class Module:
         self._module = target.llvm().parse_assembly(text)
         self._functions = {f.name: f for f in self._module.functions}
         self._calls: dict[str, list[Call]] = {}
+        self._instructions: dict[str, list[tuple[str, Any]]] = {}
         self._has_lines = "!DILocation(" in text
         self._lines: dict[str, int] = {}
         self._bodies: dict[str, str] | None = None
@@ -73,16 +74,18 @@ class Module:
         """The names of the functions that something outside has, sorted."""
         return sorted(name for name, f in self._functions.items() if f.is_declaration)
 
-    def instructions(self, name: str) -> Iterator[Any]:
-        """Return a function's instructions, in order; none of one that is not there."""
-        if name in self._functions:
-            for block in self._functions[name].blocks:
-                yield from block.instructions
+    def instructions(self, name: str) -> list[tuple[str, Any]]:
+        """Return a function's instructions by their words, in order; none of one not there."""
+        if name not in self._instructions:
+            blocks = self._functions[name].blocks if name in self._functions else ()
+            found = [(i.opcode, i) for block in blocks for i in block.instructions]
+            self._instructions[name] = found
+        return self._instructions[name]
 
     def calls(self, name: str) -> list[Call]:
         """Return a function's calls, in order."""
         if name not in self._calls:
-            called = [i for i in self.instructions(name) if i.opcode in _CALLS]
+            called = [i for opcode, i in self.instructions(name) if opcode in _CALLS]
             lines = self._lines_of(name, _CALLS, len(called))
             self._calls[name] = [_call_of(*pair) for pair in zip(called, lines, strict=True)]
         return self._calls[name]
@@ -90,15 +93,15 @@ class Module:
     def returns(self, name: str) -> list[tuple[int | None, int | None]]:
         """Return each way out of a function: the constant that it returns, or None; its line."""
         found = []
-        for instruction in self.instructions(name):
-            if instruction.opcode == "ret":
+        for opcode, instruction in self.instructions(name):
+            if opcode == "ret":
                 values = [v for v in instruction.operands if v.value_kind.name == "constant_int"]
                 found.append(values[0].get_constant_value() if values else None)
         return list(zip(found, self._lines_of(name, {"ret"}, len(found)), strict=True))
 
     def count(self) -> int:
         """Return how many instructions the module has."""
-        return sum(1 for name in self.defined for _ in self.instructions(name))
+        return sum(len(self.instructions(name)) for name in self.defined)
 
     def _lines_of(self, name: str, opcodes: Collection[str], count: int) -> list[int | None]:
         """Return the lines that a function's instructions of some kinds were compiled from.

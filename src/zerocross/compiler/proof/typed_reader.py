@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from numba.core import ir, sigutils, types
@@ -33,7 +33,7 @@ from zerocross.compiler.proof.finding import CONTROL, FIELD, LOOP, Finding, find
 from zerocross.compiler.proof.forbidden import MODULES
 from zerocross.compiler.proof.may_call import BY_ADDRESS, Words, is_users, judge, said_of_kernel
 
-__all__ = ["UsersFunction", "finding_in", "strangers", "users_functions"]
+__all__ = ["UsersFunction", "finding_in", "strangers", "symbols_of", "users_functions"]
 
 _FOREIGN = MODULES["ctypes"]
 _BY_POINTER = ("calls through a pointer", "call kernels by name")
@@ -108,6 +108,14 @@ def users_functions(
         for result in _walk(dispatcher.overloads[signature])
         if is_users(_function_of(result))
     ]
+
+
+def symbols_of(kernels: Iterable[Callee], mode: CompilationMode) -> list[str]:
+    """Return the names that kernels have in modules, for all types they were compiled for so far."""
+    with compiling_as(mode):
+        dispatchers = [kernel.for_numba() for kernel in kernels]
+    made = (result for one in dispatchers for result in one.overloads.values())
+    return [result.fndesc.llvm_func_name for result in made]
 
 
 def finding_in(made: UsersFunction) -> Finding | None:

@@ -17,10 +17,11 @@ allowed, since it is contained while playing, but which stands in the code as an
 
 1. The entry as it will run. If it returns only 0, it takes no scratch memory, or less than there
    surely is: done.
-2. Else its *twin*: the same function, compiled with an infallible allocator in the place of the
-   arena. Whatever the twin can still return is a fault of the function itself: it is refused.
+2. Else its *twin*: the same module, before it was optimised, with an arena that never fails.
+   Whatever the twin can still return is a fault of the function itself: it is refused.
 
-The twin is never run. What fails is told with the user's file and line, by `proof.diagnosis`.
+The twin is never run. What fails is told with the user's file and line, by `proof.diagnosis`, from
+the function compiled with an infallible allocator in the place of the arena.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from zerocross.compiler import target
-from zerocross.compiler.entry import Entry
+from zerocross.compiler import ir_passes, target
+from zerocross.compiler.entry import Entry, tell
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.mode import CompilationMode
 from zerocross.compiler.primitives.call import INVOKER
@@ -82,7 +83,12 @@ class Verdict:
     warnings: tuple[str, ...]
 
 
-def prove(made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry]) -> Verdict:
+def prove(
+    made: Entry,
+    written: Kernel[Any],
+    make_twin: Callable[[], Entry],
+    may_fail: Collection[Kernel[Any]] = (),
+) -> Verdict:
     """Compile an entry, prove it, and load it.
 
     Parameters
@@ -92,7 +98,9 @@ def prove(made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry]) -> 
     written : Kernel
         The user's function itself, as a kernel.
     make_twin : callable
-        Returns the same entry with an infallible allocator, for the second step.
+        Returns the same entry with an infallible allocator, to find the line of what fails.
+    may_fail : collection of Kernel
+        The arena's own, whose faults are allowed: for the second step.
 
     Raises
     ------
@@ -109,23 +117,29 @@ def prove(made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry]) -> 
     if known is not None:
         return _verdict(function, known)
     chosen = target.active()
-    emitted, facts = examine(made, written, make_twin, chosen)
+    tell(made.name)
+    emitted, facts = examine(made, written, make_twin, may_fail, chosen)
     made.adopt(emitted, facts, chosen)
     return _verdict(function, facts)
 
 
 def examine(
-    made: Entry, written: Kernel[Any], make_twin: Callable[[], Entry], chosen: target.Target
+    made: Entry,
+    written: Kernel[Any],
+    make_twin: Callable[[], Entry],
+    may_fail: Collection[Kernel[Any]],
+    chosen: target.Target,
 ) -> tuple[target.Emitted, dict[str, Any]]:
     """Compile an entry for a target and prove it, as `prove`; returns the code and what was found."""
     function = written.function
     _refuse(find_in_source(function) or find_in_objects(function))
     try:
-        emitted = made.emit(chosen, functools.partial(_check_before_inlining, made, function))
+        twin = _Twin(made, may_fail)
+        emitted = made.emit(chosen, functools.partial(_check_before_inlining, twin, function))
         module = Module(emitted.ir)
         refused = allow_list.refused(module, allow_list.NEVER_WAITS)
         refused += [INVOKER] if INVOKER in module.defined else []
-        if refused or not (made.checked or _cannot_raise(module, made, make_twin, chosen)):
+        if refused or not (made.checked or _cannot_raise(module, twin, chosen)):
             _refuse(_find_line(make_twin(), function, refused))
     except RealtimeError:
         raise
@@ -143,13 +157,30 @@ def _refuse(finding: Finding | None) -> None:
         raise RealtimeError(str(finding), finding)
 
 
+@dataclasses.dataclass
+class _Twin:
+    """An entry's module before anything is optimised, for the second step."""
+
+    entry: Entry
+    may_fail: Collection[Kernel[Any]]
+    ir: str = ""
+    symbols: Collection[str] = ()
+
+    def optimised(self, chosen: target.Target) -> Module:
+        """Return what the entry can do if the arena never fails."""
+        ir = ir_passes.never_failing(self.ir, self.symbols)
+        return Module(target.optimise(self.entry.closed(ir, chosen), chosen))
+
+
 def _check_before_inlining(
-    made: Entry, function: Callable[..., Any], ir: str, mode: CompilationMode
+    twin: _Twin, function: Callable[..., Any], ir: str, mode: CompilationMode
 ) -> None:
     """Refuse what the user's own functions may not do, while they still are functions."""
     from zerocross.compiler.proof import typed_reader
 
+    made = twin.entry
     users = typed_reader.users_functions(made.kernel, list(made.argument_types), mode)
+    twin.ir, twin.symbols = ir, typed_reader.symbols_of(twin.may_fail, mode)
     for one in users:
         _refuse(typed_reader.finding_in(one))
     module = Module(ir)
@@ -200,14 +231,12 @@ def _find_line(twin: Entry, function: Callable[..., Any], refused: list[str]) ->
     return refusal_in_ir(ir, function, {one.symbol: one.function for one in users}, refused)
 
 
-def _cannot_raise(
-    module: Module, made: Entry, make_twin: Callable[[], Entry], chosen: target.Target
-) -> bool:
+def _cannot_raise(module: Module, twin: _Twin, chosen: target.Target) -> bool:
     """Return whether nothing but scratch memory can run out; see the two steps above."""
-    if _returns_zero_only(module, made.name):
+    name = twin.entry.name
+    if _returns_zero_only(module, name):
         return True
-    twin = make_twin()
-    return _returns_zero_only(Module(twin.emit(chosen).ir), twin.name)
+    return bool(twin.symbols) and _returns_zero_only(twin.optimised(chosen), name)
 
 
 def _returns_zero_only(module: Module, name: str) -> bool:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 from numba.core import types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from zerocross.compiler.primitives import pointer as stubs
 from zerocross.compiler.primitives.primitive import lowers
-
-_inlined = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @lowers(stubs.record_at)
@@ -28,50 +25,53 @@ def record_at(_context: Any, address: Any, dtype: Any) -> Any:
     return dtype.dtype(types.int64, dtype), lower
 
 
-@intrinsic(prefer_literal=False)
-def _pointer_to_records(_context: Any, address: Any, dtype: Any) -> Any:
-    if not (isinstance(address, types.Integer) and isinstance(dtype, types.DType)):
+def _array(item: Any, address: Any, *shape: Any) -> Any:
+    """Return the signature of a primitive that makes an array in C's order, and how it does."""
+    if not all(isinstance(each, types.Integer) for each in (address, *shape)):
         return None
+    made = types.Array(item, len(shape), "C")
 
-    def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        array = arrayobj.make_array(made)(context, builder)
+        size = context.get_constant(types.intp, context.get_abi_sizeof(array.data.type.pointee))
+        lengths = list(args[1 : 1 + len(shape)])
+        strides = [size]
+        for length in lengths[:0:-1]:
+            strides.insert(0, builder.mul(strides[0], length))
+        arrayobj.populate_array(
+            array,
+            data=builder.inttoptr(args[0], array.data.type),
+            shape=lengths,
+            strides=strides,
+            itemsize=size,
+            meminfo=None,
+        )
+        return array._getvalue()
 
-    return types.CPointer(dtype.dtype)(types.int64, dtype), lower
+    return made, lower
 
 
 @lowers(stubs.records_at)
-@_inlined
-def records_at(address: Any, length: Any, dtype: Any) -> Any:
-    return numba.carray(_pointer_to_records(address, dtype), (length,))
-
-
-def _pointer_to(item: Any) -> Any:
-    @intrinsic
-    def as_pointer(_context: Any, _address: Any) -> Any:
-        def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-        return types.CPointer(item)(types.int64), lower
-
-    return as_pointer
+@intrinsic(prefer_literal=False)
+def records_at(_context: Any, address: Any, length: Any, dtype: Any) -> Any:
+    found = isinstance(dtype, types.DType) and _array(dtype.dtype, address, length)
+    return (found[0](types.int64, types.int64, dtype), found[1]) if found else None
 
 
 def _array_of(item: Any) -> Any:
-    as_pointer = _pointer_to(item)
-
-    @_inlined
-    def array_at(address: Any, length: Any) -> Any:
-        return numba.carray(as_pointer(address), (length,))
+    @intrinsic(prefer_literal=False)
+    def array_at(_context: Any, address: Any, length: Any) -> Any:
+        found = _array(item, address, length)
+        return (found[0](types.int64, types.int64), found[1]) if found else None
 
     return array_at
 
 
 def _rows_of(item: Any) -> Any:
-    as_pointer = _pointer_to(item)
-
-    @_inlined
-    def rows_at(address: Any, rows: Any, columns: Any) -> Any:
-        return numba.carray(as_pointer(address), (rows, columns))
+    @intrinsic(prefer_literal=False)
+    def rows_at(_context: Any, address: Any, rows: Any, columns: Any) -> Any:
+        found = _array(item, address, rows, columns)
+        return (found[0](types.int64, types.int64, types.int64), found[1]) if found else None
 
     return rows_at
 
