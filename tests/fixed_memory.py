@@ -1,8 +1,8 @@
-"""Memory at a fixed address, in a file: another machine's program maps it there, and pointers hold.
+"""Memory at a fixed address: another machine's program maps a copy there, and pointers hold.
 
 While `FixedMemory.taken` lasts, all arrays that NumPy makes and all pages that Zerocross takes lie
 in it. What is made meanwhile (a chain, its states and buffers) holds only addresses of this memory,
-beside those of machine code, so that a copy of the file is all that another machine needs.
+beside those of machine code, so that a file of it is all that another machine needs.
 
 NumPy asks for memory through a table of functions (NEP 49, `PyDataMem_SetHandler`). They are entries
 of ours: it may ask while an exception is on its way, when no Python can be run.
@@ -16,50 +16,47 @@ import mmap
 
 import numpy as np
 
-from zerocross.compiler import entry, int64_array, record_at
+from zerocross.compiler import entry, int64_array, kernel, record_at
 from zerocross.memory import Record, layout
 from zerocross.system import pages
 
 #: Where nothing else lies, neither here nor under qemu-user.
 _FIRST = 0x20_0000_0000
-_FIXED_NOREPLACE = 0x10_0000
+_PRIVATE_FIXED_NOREPLACE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE | 0x10_0000
 #: Of NumPy's C interface: the place of PyDataMem_SetHandler.
 _SET_HANDLER = 304
 _HANDLER_NAME = b"mem_handler"
+_ALIGNED = 128
+#: What is free: all from ``next`` on.
 _FREE = layout(control=["next", "end"])
+
+
+@kernel
+def _taken(free, size):
+    """Return the address of so many bytes, zeros so far, or 0 if they are not there."""
+    start = (free.next + _ALIGNED - 1) & ~(_ALIGNED - 1)
+    if size > free.end - start:
+        return 0
+    free.next = start + size
+    return start
 
 
 @entry("int64", "int64")
 def _take(free, size):
-    """Return the address of so many bytes, or 0 if they are not there."""
-    f = record_at(free, _FREE)
-    start = (f.next + 127) & ~127
-    if size > f.end - start:
-        return 0
-    f.next = start + size
-    return start
+    return _taken(record_at(free, _FREE), size)
 
 
 @entry("int64", "int64", "int64")
 def _take_items(free, count, size):
-    f = record_at(free, _FREE)
-    start = (f.next + 127) & ~127
-    if count * size > f.end - start:
-        return 0
-    f.next = start + count * size
-    return start
+    return _taken(record_at(free, _FREE), count * size)
 
 
 @entry("int64", "int64", "int64")
 def _take_again(free, old, size):
-    """As `realloc`: what follows the old bytes is copied with them, as it is there."""
-    f = record_at(free, _FREE)
-    start = (f.next + 127) & ~127
-    words = (size + 7) >> 3
-    if 8 * words > f.end - start:
-        return 0
-    f.next = start + 8 * words
-    if old != 0:
+    """As `realloc`: what follows the old bytes, up to the new size, is copied with them."""
+    words = (size + 7) // 8
+    start = _taken(record_at(free, _FREE), 8 * words)
+    if start != 0 and old != 0:
         before, after = int64_array(old, words), int64_array(start, words)
         for k in range(words):
             after[k] = before[k]
@@ -79,25 +76,25 @@ class _Handler(ctypes.Structure):
     ]
 
 
+_mapped: list[FixedMemory] = []
+
+
 class FixedMemory:
-    """A file in memory, of which pieces are taken and none is given back.
+    """Memory of which pieces are taken and none is given back.
 
     It stays mapped to the end of the process: arrays in it may live as long.
     """
 
-    _all: list[FixedMemory] = []
-
-    def __init__(self, path, size):
-        self.address = max((one.end for one in self._all), default=_FIRST)
+    def __init__(self, size):
+        self.address = _mapped[-1].end if _mapped else _FIRST
         self.end = self.address + size
         self._free = Record(_FREE)
         self._free.fill(next=self.address, end=self.end)
         functions = (made.address for made in (_take, _take_items, _take_again, _give))
         self._handler = _Handler(b"fixed", 1, self._free.address, *functions)
-        with path.open("wb+") as file:
-            file.truncate(size)
-            _map(file.fileno(), self.address, size)
-        self._all.append(self)
+        protection, how = mmap.PROT_READ | mmap.PROT_WRITE, _PRIVATE_FIXED_NOREPLACE
+        assert _mmap(self.address, size, protection, how, -1, 0) == self.address, "it is free"
+        _mapped.append(self)
 
     @contextlib.contextmanager
     def taken(self, monkeypatch):
@@ -123,12 +120,6 @@ class FixedMemory:
         finally:
             _set_handler(before)
 
-    @staticmethod
-    def at(address, dtype):
-        """Return the record at an address."""
-        raw = (ctypes.c_ubyte * dtype.itemsize).from_address(int(address))
-        return np.frombuffer(raw, dtype)[0]
-
     def content(self):
         """Return a copy of what was taken, as it is now."""
         used = int(self._free["next"]) - self.address
@@ -153,9 +144,3 @@ _set_handler = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(_api[_SET_H
 _mmap = ctypes.CFUNCTYPE(
     ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_int64
 )(("mmap", ctypes.CDLL(None)))
-
-
-def _map(file, address, size):
-    how = mmap.MAP_SHARED | _FIXED_NOREPLACE
-    got = _mmap(address, size, mmap.PROT_READ | mmap.PROT_WRITE, how, file, 0)
-    assert got == address, "the address is free"

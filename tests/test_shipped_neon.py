@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +22,7 @@ from zerocross import Chain
 from zerocross.build.__main__ import PLATFORMS, main
 from zerocross.build.entries import units
 from zerocross.build.objects import levels_of
+from zerocross.compiler import target
 from zerocross.compiler.shipped import place_of
 from zerocross.demo.composition import SAMPLE_RATE, composed_file
 from zerocross.dsp.convert import convert_samples
@@ -43,6 +42,11 @@ PLAIN = {
     entry: place_of(entry.function)
     for entry in (run_program_over, run_block, resample_rows, convert_samples)
 }
+
+
+#: `multiply_add` rounds once there. Where it does here as well, all bits are the same.
+FUSES = target.active_level() in {"avx2", "avx512", "neon"}
+BOUNDS = {"chain": 2e-6, "resampled": 2e-6, "16 bits": 1.0, "24 bits": 2e-6 * 2**31}
 
 
 class Work(NamedTuple):
@@ -111,14 +115,12 @@ def lay_out(make_parts, demo):
     start, end, in_16, in_24 = (array.ctypes.data for array in (rows, out, narrow, wide))
     calls = [(run_program_over, (program.record.address, start, end, frames, frames))]
     for piece, to in zip(pieces, resampled, strict=True):
-        calls.append(
-            (resample_rows, (resampler.address, piece.ctypes.data, PIECE, to.ctypes.data, room))
-        )
+        values = piece.ctypes.data, PIECE, to.ctypes.data, room
+        calls.append((resample_rows, (resampler.address, *values)))
     calls.append((convert_samples, (end, in_16, out.size, 16)))
     calls.append((convert_samples, (end, in_24, out.size, 24)))
-    return Work(
-        places | PLAIN, calls, {"chain": out, "resampled": resampled, "16": narrow, "24": wide}
-    )
+    results = {"chain": out, "resampled": resampled, "16 bits": narrow, "24 bits": wide}
+    return Work(places | PLAIN, calls, results)
 
 
 def code_in(memory, work):
@@ -155,14 +157,14 @@ def same_everywhere(image, code, memory):
     return image
 
 
-def compare(make_parts, demo, library, levels, caller, tmp_path, monkeypatch):
-    """Run all over the demo, there at some levels and here, and compare all memory."""
-    memory = FixedMemory(tmp_path / "here", 1 << 30)
+def compare(make_parts, demo, library, caller, tmp_path, monkeypatch):
+    """Run all over the demo, there at each level and here, and compare what came of it."""
+    memory = FixedMemory(1 << 30)
     with memory.taken(monkeypatch):
         work = lay_out(make_parts, demo)
     code, there = code_in(memory, work), {}
     assert all(code[entry] for entry in work.places if entry not in PLAIN)
-    for level in levels:
+    for level in LEVELS:
         image = memory.copy(tmp_path / level)
         returned = run_there(caller, library, level, work, memory, image)
         there[level] = returned, np.fromfile(image, np.uint8)
@@ -173,13 +175,19 @@ def compare(make_parts, demo, library, levels, caller, tmp_path, monkeypatch):
         assert np.count_nonzero(array) > 0.9 * array.size * TO_RATE / RATE, "something is heard"
     here = same_everywhere(memory.content(), code, memory)
     for level, (also_returned, image) in there.items():
-        assert also_returned == returned, level
-        for name, array in work.results.items():
-            start = array.ctypes.data - memory.address
-            found = image[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-            print(f"{level} {name}: differs by {np.abs(found.astype('f8') - array).max():g}")
-            assert np.array_equal(found, array), f"{level}: {name}"
-        assert np.array_equal(same_everywhere(image, code, memory), here), f"{level}: all states"
+        compare_results(level, image, memory, work.results)
+        if FUSES:
+            assert also_returned == returned, level
+            assert np.array_equal(same_everywhere(image, code, memory), here), f"{level}: states"
+
+
+def compare_results(level, image, memory, results):
+    for name, array in results.items():
+        start = array.ctypes.data - memory.address
+        found = image[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+        worst = np.abs(found.astype(np.float64) - array).max()
+        print(f"{level}, {name}, {array.size} samples: differs by {worst:g} at most")
+        assert worst <= (0.0 if FUSES else BOUNDS[name]), f"{level}: {name}"
 
 
 def demo_rows(frames=-1):
@@ -200,12 +208,12 @@ def master():
 
 @pytest.mark.thorough
 def test_a_second_of_the_demo_there(few, caller, tmp_path, monkeypatch):
-    compare(one_effect, demo_rows(SAMPLE_RATE), few, LEVELS, caller, tmp_path, monkeypatch)
+    compare(one_effect, demo_rows(SAMPLE_RATE), few, caller, tmp_path, monkeypatch)
 
 
 @pytest.mark.soak
 def test_the_whole_demo_there(whole, caller, tmp_path, monkeypatch):
-    compare(master, demo_rows(), whole, LEVELS, caller, tmp_path, monkeypatch)
+    compare(master, demo_rows(), whole, caller, tmp_path, monkeypatch)
 
 
 # --- what is in the file ------------------------------------------------------------------------
@@ -231,8 +239,8 @@ def check_file(library, places):
     defined = symbols_of(library, "--defined-only")
     for place, levels in entries.items():
         assert sorted(levels) == sorted(LEVELS), place
-        assert {facts["symbol"] for facts in levels.values()} <= defined, place
-        assert len({facts["symbol"] for facts in levels.values()}) == len(LEVELS)
+        symbols = {facts["symbol"] for facts in levels.values()}
+        assert len(symbols) == len(LEVELS) and symbols <= defined, place
 
 
 @pytest.mark.thorough
@@ -250,14 +258,6 @@ def test_nothing_is_missing_in_the_whole(whole):
 def test_what_is_missing_is_found(tmp_path):
     source, library = tmp_path / "x.c", tmp_path / "x.so"
     source.write_text("double of_nobody(double); double f(double x) { return of_nobody(x); }")
-    command = [
-        need("aarch64-linux-gnu-gcc"),
-        "-shared",
-        "-fPIC",
-        "-nostdlib",
-        source,
-        "-o",
-        library,
-    ]
-    subprocess.run(command, check=True)
+    flags = ["-shared", "-fPIC", "-nostdlib"]
+    subprocess.run([need("aarch64-linux-gnu-gcc"), *flags, source, "-o", library], check=True)
     assert lacking(library) == {"of_nobody"}
