@@ -22,7 +22,7 @@ from zerocross.system import pages
 
 #: Where nothing else lies, neither here nor under qemu-user.
 _FIRST = 0x20_0000_0000
-_PRIVATE_FIXED_NOREPLACE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE | 0x10_0000
+_PRIVATE_FIXED_NOREPLACE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x10_0000
 #: Of NumPy's C interface: the place of PyDataMem_SetHandler.
 _SET_HANDLER = 304
 _HANDLER_NAME = b"mem_handler"
