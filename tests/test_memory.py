@@ -547,6 +547,14 @@ def test_the_audit_prints_and_finds_what_is_wrong():
     assert LINE % 64 == 0
 
 
+def test_layouts_are_the_same_on_other_machines():
+    """Shipped code has them built in; it may have been compiled on another machine."""
+    code = "import platform; platform.machine = lambda: 'aarch64'; "
+    code += "from zerocross.engine.layouts import STREAM as s; print(s.itemsize, s.fields)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{STREAM.itemsize} {STREAM.fields}\n"
+
+
 def test_stream_groups_are_apart():
     for dtype in (STREAM, TRANSPORT):
         assert {row.writer for row in audit(dtype).fields} == {"setup", "control", "audio"}

@@ -479,3 +479,20 @@ def test_processors_of_a_prompt_play_and_are_refused_with_their_line():
         check=False,
     )
     assert "RealtimeError: <stdin>:" in done.stderr and "allocates" in done.stderr
+
+
+@zerocross.processor
+class Scratches:
+    def process(self, block):
+        room = block.scratch(4)
+        for i in range(min(4, block.frames)):
+            room[i] = block.input[0, i]
+            block.output[0, i] = room[i]
+
+
+def test_scratch_memory_is_proven_in_one_mode_after_another():
+    """Numba keeps what it made of `Block.scratch` in the first one."""
+    made = Scratches().unproven(48_000.0, 1, 64)
+    for name in ("scalar", target.available()[-1], "scalar"):
+        _, facts = verdict.examine(*made, target.level(name))
+        assert facts["proven"]

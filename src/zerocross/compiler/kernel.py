@@ -79,6 +79,10 @@ class Kernel(functools.partial[R], Callee):
             self._dispatchers[mode] = found
         return found[1]
 
+    def dispatchers(self) -> list[Any]:
+        """Return Numba's dispatchers, one for each mode in which it was compiled so far."""
+        return [dispatcher for _, dispatcher in self._dispatchers.values()]
+
     def for_numba(self) -> Any:
         return self.dispatcher()
 

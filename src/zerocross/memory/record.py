@@ -8,8 +8,6 @@ where, and finds the lines where two writers meet.
 from __future__ import annotations
 
 import dataclasses
-import platform
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,20 +20,10 @@ from zerocross.memory.aligned import aligned_zeros
 __all__ = ["LINE", "Audit", "Placed", "Record", "audit", "layout"]
 
 
-def _apart() -> int:
-    """Return how far apart two writers must be on this machine, in bytes.
-
-    128 where lines come in pairs (x86-64's prefetcher, Intel's optimisation manual 3.6.7) or
-    are that long (Apple), else the line that the system tells, at least 64.
-    """
-    if platform.machine().lower() in {"x86_64", "amd64"} or platform.system() == "Darwin":
-        return 128
-    told = Path("/sys/devices/system/cpu/cpu0/cache/index0/coherency_line_size")
-    return max(64, int(told.read_text())) if told.exists() else 128
-
-
-#: Bytes from the start of one group to the next: a multiple of the machine's cache line.
-LINE = _apart()
+#: Bytes from the start of one group to the next: how far apart two writers must be. 128, as lines
+#: come in pairs (x86-64's prefetcher, Intel's optimisation manual 3.6.7) or are that long (Apple).
+#: No machine is asked: code that was compiled beforehand has the layouts built in.
+LINE = 128
 
 Field = str | tuple[str, Any] | tuple[str, Any, tuple[int, ...]]
 

@@ -27,6 +27,7 @@ from numba.core.types.npytypes import ArrayCTypes
 
 from zerocross.compiler.callee import Callee
 from zerocross.compiler.dispatcher import KernelDispatcher
+from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.mode import CompilationMode, compiling_as
 from zerocross.compiler.primitives.primitive import stub_of
 from zerocross.compiler.proof.finding import CONTROL, FIELD, LOOP, Finding, finding_at
@@ -110,11 +111,12 @@ def users_functions(
     ]
 
 
-def symbols_of(kernels: Iterable[Callee], mode: CompilationMode) -> list[str]:
-    """Return the names that kernels have in modules, for all types they were compiled for so far."""
-    with compiling_as(mode):
-        dispatchers = [kernel.for_numba() for kernel in kernels]
-    made = (result for one in dispatchers for result in one.overloads.values())
+def symbols_of(kernels: Iterable[Kernel[Any]]) -> list[str]:
+    """Return the names that kernels have in modules, for all types they were compiled for so far.
+
+    Of all modes: Numba keeps what it made of a method, such as ``block.scratch``, for the next one.
+    """
+    made = (result for k in kernels for one in k.dispatchers() for result in one.overloads.values())
     return [result.fndesc.llvm_func_name for result in made]
 
 

@@ -180,7 +180,7 @@ def _check_before_inlining(
 
     made = twin.entry
     users = typed_reader.users_functions(made.kernel, list(made.argument_types), mode)
-    twin.ir, twin.symbols = ir, typed_reader.symbols_of(twin.may_fail, mode)
+    twin.ir, twin.symbols = ir, typed_reader.symbols_of(twin.may_fail)
     for one in users:
         _refuse(typed_reader.finding_in(one))
     module = Module(ir)
