@@ -113,7 +113,9 @@ def prepared(library: str = "", short: bool = False) -> Iterator[Setting]:
     chosen = library_of(library)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zerocross-start-")))
-        env, monitor = dict(os.environ), None
+        # As a user starts it: Python keeps the bytecode of modules.
+        env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        monitor = None
         if not short and can_serve():
             env = stack.enter_context(sound_server(folder, env))
             monitor = stack.enter_context(Monitor(env))

@@ -24,8 +24,6 @@ from zerocross.compiler import shipped, target
 from zerocross.compiler.kernel import Kernel
 from zerocross.compiler.mode import CompilationMode, compiler_off, require_compiler
 from zerocross.compiler.primitives.external import PROVIDED
-from zerocross.compiler.proof import allow_list
-from zerocross.compiler.proof.ir import Module
 from zerocross.errors import CompileError, KernelFault, TargetError
 
 __all__ = ["FAULT", "Entry", "announce", "entry", "tell"]
@@ -215,7 +213,7 @@ class Entry:
         stored = cache.load(self.key(chosen))
         if stored is None:
             tell(self.name)
-            self.adopt(*self._checked(chosen), chosen)
+            self.adopt(*self._compile(chosen), chosen)
             return
         self._verdict = stored.facts
         self._link(stored.code, chosen)
@@ -232,30 +230,34 @@ class Entry:
         self._address, self._verdict = found
         return True
 
-    def _checked(self, chosen: target.Target) -> tuple[target.Emitted, dict[str, Any]]:
+    def _compile(self, chosen: target.Target) -> tuple[target.Emitted, dict[str, Any]]:
+        from zerocross.compiler.proof import allow_list
+        from zerocross.compiler.proof.ir import Module
+
         emitted = self.emit(chosen)
         return emitted, allow_list.check(Module(emitted.ir), self.name, self.dispatches)
 
     @property
     def is_stored(self) -> bool:
         """Whether its code is loaded, or was compiled before."""
+        with _lock:
+            if self._address or self._take_shipped():
+                return True
         from zerocross.compiler import cache
 
-        if self._address or self._take_shipped():
-            return True
         return cache.load(self.key(self._target or target.active())) is not None
 
     def compile_to_cache(self) -> None:
         """Compile it for another process: into the cache, without loading it."""
         chosen = self._target or target.active()
-        self._store(*self._checked(chosen), chosen)
+        self._store(*self._compile(chosen), chosen)
 
     def proven(self) -> dict[str, Any] | None:
         """Load code that was proven before; returns what the proof found, or None."""
-        from zerocross.compiler import cache
-
         with _lock:
             if not self._address and not self._take_shipped():
+                from zerocross.compiler import cache
+
                 chosen = self._target or target.active()
                 stored = cache.load(self.key(chosen))
                 if stored is None or not stored.facts.get("proven"):
