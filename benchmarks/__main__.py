@@ -1,7 +1,8 @@
 """Run benchmarks: ``python -m benchmarks [PATTERN] [--json FILE]``.
 
 ``python -m benchmarks accuracy [--write FILE.md]`` measures errors in place of times, and so does
-``elementary-accuracy`` of elementary functions.
+``elementary-accuracy`` of elementary functions. ``python -m benchmarks start [--library FILE]`` measures
+whole processes: how soon there is sound, how soon an effect, and what playing costs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import importlib
 import json
 import pkgutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 import benchmarks
+from zerocross.errors import UsageError
 from zerocross.lab.harness import Case, measure
 
 
@@ -91,6 +94,24 @@ def elementary_accuracy(path: str | None) -> int:
     return 0 if all(map(document.holds, rows)) else 1
 
 
+def start(options: argparse.Namespace) -> int:
+    """Measure whole processes; returns 1 if one is over its bar."""
+    from benchmarks.start import PARTS, measured, prepared, rows
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
+    try:
+        with prepared(options.library, options.short) as given:
+            print(f"start: {given.words()}", file=sys.stderr)
+            made = list(measured(given, tuple(options.only or PARTS)))
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    Console(width=160).print(rows.table(made))
+    if options.json:
+        Path(options.json).write_text(json.dumps([row.as_json() for row in made], indent=2))
+    return 1 if any(row.is_met is False for row in made) else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.splitlines()[0]
@@ -100,7 +121,18 @@ def main() -> int:
     )
     parser.add_argument("--json", metavar="FILE", help="write the rows")
     parser.add_argument("--write", metavar="FILE.md", help="write the tables of accuracy")
+    parser.add_argument("--library", default="", metavar="FILE", help="of start: the machine code")
+    parser.add_argument("--short", action="store_true", help="of start: once, ours, without sound")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="PART",
+        choices=["sound", "effect", "cost"],
+        help="of start: some of its parts",
+    )
     options = parser.parse_args()
+    if options.pattern == "start":
+        return start(options)
     if options.pattern == "accuracy":
         return accuracy(options.write)
     if options.pattern == "elementary-accuracy":

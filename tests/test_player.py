@@ -26,10 +26,11 @@ from zerocross.effects import Gain
 from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
 from zerocross.offline import render
-from zerocross.player import Events, Queue
+from zerocross.player import Events, Queue, opener
 from zerocross.player.budget import Budget
 from zerocross.player.feed import Feed
 from zerocross.player.notifications import Event
+from zerocross.player.supervisor import Supervisor
 from zerocross.player.watch import HeldUp, Watch
 from zerocross.sources.file import open_source
 
@@ -1070,13 +1071,49 @@ def test_the_supervisor_sleeps_while_it_plays_and_has_no_timer_when_stopped(
     assert player._supervisor._look_in_s() is None
 
 
-def test_a_track_added_to_a_playing_queue_is_seen_at_once(player, make_file, monkeypatch):
-    player.play(make_file("a.wav", frames=480_000)[0])
-    wait_for(lambda: player._playback.feed.end_posted)
+@pytest.fixture
+def no_timers(monkeypatch):
+    """Nobody looks again but for news."""
+    monkeypatch.setattr(Supervisor, "_look_in_s", lambda _: None)
+
+
+def test_all_that_is_told_comes_as_news(make_file, no_timers):
+    """The join and the end are heard some blocks after the callback has reached them."""
+    paths = [make_file(f"{i}.wav", frames=30_000)[0] for i in range(2)]
+    told = []
+    with Player("null", block_size=4096) as player:
+        player.events.subscribe(lambda event: told.append(event.kind))
+        player.play(*paths)
+        assert player.wait(5)
+        assert told == ["device", "track", "track", "finished"]
+        assert player.report()["underruns"] == 0
+
+
+def test_a_track_added_to_a_playing_queue_is_seen_at_once(
+    player, make_file, no_timers, monkeypatch
+):
     looks = count_looks(player, monkeypatch)
-    player.queue.append(make_file("b.wav")[0])
-    wait_for(lambda: looks, timeout_s=0.5, what="a look")
-    player.queue.insert(1, make_file("c.wav")[0])
+    player.play(make_file("a.wav", frames=480_000)[0])
+    wait_for(lambda: looks_in(looks, 0.3) == 0, what="nothing to see")
+    before, path = len(looks), make_file("b.wav")[0]
+    player.queue.append(path)
+    wait_for(lambda: len(looks) > before, timeout_s=2.0, what="a look")
+
+
+def test_a_file_that_is_open_late_is_posted_when_it_is(player, make_file, no_timers, monkeypatch):
+    paths = [make_file(f"{i}.wav", frames=60_000)[0] for i in range(2)]
+    opens = opener.open_with_gain
+
+    def late(location, replaygain):
+        if location == paths[1]:
+            time.sleep(0.7)
+        return opens(location, replaygain)
+
+    monkeypatch.setattr(opener, "open_with_gain", late)
+    player.play(*paths)
+    assert player.wait(10)
+    assert player.report()["underruns"] == 0
+    assert [track.status for track in player.queue] == ["played", "played"]
 
 
 # --- a pause that lasts ---------------------------------------------------------------------------

@@ -46,6 +46,7 @@ DECLARED = {
     "now": "an address; the callback writes what lies there",
     "output": "one callback's exchange, before it runs",
     "peaks": "an address; the callback writes what lies there",
+    "rows": "a tap's, which is setup; a program's are the callback's",
     "seen": f"an equaliser's coefficients: {AT_REST}",
     "state": "an address, or words of a pool that nobody uses yet",
     "stopped": AT_REST,

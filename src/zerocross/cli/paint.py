@@ -41,9 +41,9 @@ _BOLD, _DIM, _CYAN, _GREEN, _RED, _YELLOW, PLAIN = range(27, 34)
 
 PAINTER = layout(
     setup=["pieces", "out", "capacity"],
-    track=["name", "ends", "cells", "letters"],
-    spectrum=["heights", "bands"],
-    moment=[
+    control=[
+        *("name", "ends", "cells", "letters"),
+        *("heights", "bands"),
         "width",
         "state",
         "volume",
