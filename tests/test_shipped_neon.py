@@ -213,6 +213,7 @@ def test_a_second_of_the_demo_there(few, caller, tmp_path, monkeypatch):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_the_whole_demo_there(whole, caller, tmp_path, monkeypatch):
     compare(master, demo_rows(), whole, caller, tmp_path, monkeypatch)
 
@@ -267,6 +268,7 @@ def test_nothing_is_missing(few):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_nothing_is_missing_in_the_whole(whole):
     check_file(whole, [unit.place for unit in units()])
 
