@@ -9,6 +9,8 @@ import pkgutil
 import subprocess
 import sys
 import textwrap
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,6 +44,7 @@ from zerocross.compiler import (
     target,
 )
 from zerocross.compiler.kernel import Kernel
+from zerocross.compiler.mode import NUMBA, check_numba
 from zerocross.compiler.primitives.assembly import scale_blocks_avx
 from zerocross.compiler.primitives.primitive import Primitive, primitive
 from zerocross.errors import CompileError, KernelFault, RealtimeError
@@ -561,3 +564,23 @@ def test_faults_are_taken_out_of_the_functions_that_are_named_alone():
     first, second = changed.split("define i32 @second")
     assert "ret i32 1" not in first and first.count("unreachable") == 1 and "ret i32 0" in first
     assert second == ir.split("define i32 @second")[1]
+
+
+@pytest.mark.parametrize("version", ["0.55.2", "0.62.1", "0.69.0", "1.0.0"])
+def test_a_numba_that_does_not_fit_is_told_with_the_versions_that_do(version, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda _: version)
+    check_numba.cache_clear()
+    words = rf"numba {version} does not fit: .* 0\.63 .* 0\.69; pip install 'numba>=0.63,<0.69'"
+    with pytest.raises(CompileError, match=words):
+        check_numba()
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.63.0rc1")
+    check_numba()
+    check_numba.cache_clear()
+
+
+def test_the_versions_that_fit_are_those_that_are_asked_for():
+    asked = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"][
+        "dependencies"
+    ]
+    low, high = (".".join(map(str, each)) for each in NUMBA)
+    assert f"numba>={low},<{high}" in asked

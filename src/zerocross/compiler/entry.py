@@ -22,7 +22,12 @@ from typing import Any
 from zerocross.closing import free_in_forks
 from zerocross.compiler import shipped, target
 from zerocross.compiler.kernel import Kernel
-from zerocross.compiler.mode import CompilationMode, compiler_off, require_compiler
+from zerocross.compiler.mode import (
+    CompilationMode,
+    check_numba,
+    compiler_off,
+    require_compiler,
+)
 from zerocross.compiler.primitives.external import PROVIDED
 from zerocross.errors import CompileError, KernelFault, TargetError
 
@@ -164,6 +169,7 @@ class Entry:
 
         ``look`` is called with the module before anything is optimised, and its mode.
         """
+        check_numba()
         from zerocross.compiler import frontend
 
         mode = self.mode(chosen)

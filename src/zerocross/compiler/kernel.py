@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zerocross.compiler.callee import Callee
-from zerocross.compiler.mode import CompilationMode, compiler_off, current_mode
+from zerocross.compiler.mode import CompilationMode, check_numba, compiler_off, current_mode
 from zerocross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Kernel(functools.partial[R], Callee):
         content = content_of(self.function)
         found = self._dispatchers.get(mode)
         if found is None or found[0].digest != content.digest:
+            check_numba()
             from zerocross.compiler import dispatcher
 
             found = content, dispatcher.make_dispatcher(self.function, mode)

@@ -21,6 +21,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,18 @@ from typing import Literal
 
 from zerocross.errors import CompileError
 
-__all__ = ["CompilationMode", "compiler_off", "compiling_as", "current_mode", "require_compiler"]
+__all__ = [
+    "NUMBA",
+    "CompilationMode",
+    "check_numba",
+    "compiler_off",
+    "compiling_as",
+    "current_mode",
+    "require_compiler",
+]
+
+#: The first version of Numba that compiles our kernels, and the first that was not tried.
+NUMBA = (0, 63), (0, 69)
 
 CompilationMode = Literal["host", "portable", "scalar", "lines", "checked"]
 
@@ -70,6 +82,29 @@ def require_compiler(what: str) -> None:
         if "numba" in sys.modules or not _numba_is_missing():
             cure = "ZEROCROSS_COMPILER=off turns it off: unset that"
         raise CompileError(f"{what} needs the compiler; {cure}")
+
+
+@functools.cache
+def check_numba() -> None:
+    """Complain of a Numba that is too old or too new, before it fails in a way of its own.
+
+    Raises
+    ------
+    CompileError
+        With the versions that fit.
+
+    """
+    from importlib.metadata import version
+
+    found = version("numba")
+    numbers = tuple(int(part) for part in re.findall(r"\d+", found)[:2])
+    first, end = NUMBA
+    if not first <= numbers < end:
+        low, high = (".".join(map(str, each)) for each in NUMBA)
+        raise CompileError(
+            f"numba {found} does not fit: kernels are compiled by {low} and later, below {high}; "
+            f"pip install 'numba>={low},<{high}'"
+        )
 
 
 @functools.cache
