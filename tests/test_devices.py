@@ -243,3 +243,9 @@ def test_a_device_that_is_stopped_and_closed_at_once_ends():
         stopper.join(10)
         assert not stopper.is_alive()
         wait_for(lambda device=device: device not in device_room._open_devices)
+
+
+def test_the_null_device_tells_that_it_takes_any_format():
+    devices, _ = discovery.list_devices()
+    [null] = [device for device in devices if device.backend == "null"]
+    assert null.formats == ("any 0ch 0Hz",)

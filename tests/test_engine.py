@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from zerocross.dsp.resample import make_resampler, resample_rows
 from zerocross.engine.counters import BUCKETS, bucket_limits_ns, percentile_ns
 from zerocross.engine.decode import ERROR_SHORT
 from zerocross.engine.file_stream import FileStream
+from zerocross.errors import SourceError
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.sources.file import open_source
 from zerocross.sync import Signal
@@ -599,3 +602,13 @@ def test_the_decode_thread_raises_the_signal_for_what_it_reports(make_file):
     off.stream.jump()
     wait_for(lambda: news.count == 4, what="the new epoch")
     off.stream.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are seen in /proc")
+def test_a_file_that_is_refused_is_closed_at_once(make_file):
+    path, _ = make_file(frames=100, channels=1)
+    soundfile.write(path, np.zeros((0, 1), np.float32), 48_000)
+    with pytest.raises(SourceError, match="holds no audio") as refused:
+        open_source(path)
+    opened = [os.path.realpath(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")]
+    assert os.path.realpath(path) not in opened, refused  # its traceback holds what was opened

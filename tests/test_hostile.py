@@ -830,3 +830,10 @@ def test_a_report_does_not_replace_the_playlist(cli, make_file, tmp_path):
     done = cli("play", playlist, *NULL, "--report", playlist)
     assert done.returncode == 2 and b"is what is read" in done.stderr
     assert playlist.read_text() == f"{path}\n"
+
+
+def test_a_file_that_is_written_aside_is_there_from_the_beginning(tmp_path):
+    """Made by nobody else, and empty: whoever is given its name may open it either way."""
+    with written_aside(tmp_path / "out.txt") as part:
+        assert os.path.getsize(part) == 0
+        Path(part).write_text("x")

@@ -245,3 +245,14 @@ def test_a_track_begins_waiting_and_is_itself_only():
     assert track.as_report() == {"path": "a.ogg", "frames": 0, "status": "waiting", "error": None}
     assert track != Track("a.ogg")
     assert Track(b"b\xff.ogg").path == "b\\xff.ogg"
+
+
+def test_as_many_names_are_looked_at_as_it_says(tmp_path, monkeypatch):
+    monkeypatch.setattr("zerocross.cli.paths._MAX_LOOKED_AT", 3)
+    for name in "abc":
+        (tmp_path / f"{name}.wav").touch()
+    files, problems = expand([str(tmp_path)])
+    assert (len(files), problems) == (3, [])
+    (tmp_path / "d.wav").touch()
+    files, (problem,) = expand([str(tmp_path)])
+    assert len(files) == 3 and "more than 3 names" in str(problem)

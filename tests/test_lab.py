@@ -330,3 +330,10 @@ def test_options_of_listening_alone_are_told(cli):
     assert done.returncode == 2 and b"--block needs --listen" in done.stderr
     done = cli("torture", "--load", "x")
     assert done.returncode == 2 and b"'x' is not known" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are named in /proc")
+def test_the_timers_thread_tells_its_name():
+    with BareTimer(0.01):
+        tasks = Path("/proc/self/task").glob("*/comm")
+        assert "zerocross-timer" in {task.read_text().strip() for task in tasks}

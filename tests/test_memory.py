@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import zerocross
 from conftest import wait_for
+from zerocross import closing
 from zerocross.compiler import (
     attempt,
     entry,
@@ -653,3 +654,39 @@ def test_opening_and_closing_leaves_nothing(cycles):
 def resident_kib():
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0])
+
+
+def test_what_an_arena_gave_at_most_is_kept_through_smaller_rounds():
+    arena, sizes = Arena(20_000), np.zeros(4, np.int64)
+    most = _take(arena.record.address, sizes.ctypes.data, 1000, 1)
+    assert _take(arena.record.address, sizes.ctypes.data, 10, 1) < most
+    assert arena.high_water == most
+
+
+@pytest.mark.parametrize(("size", "item_bytes"), [(0, 4), (4096, 0), (-1, 1)])
+def test_a_mirrored_buffer_of_nothing_is_refused(size, item_bytes):
+    with pytest.raises(UsageError, match="give 1 or more"):
+        MirroredBuffer(size, item_bytes)
+
+
+class _Slow:
+    def __init__(self):
+        self.told = []
+
+    def hush(self):
+        self.told.append("hush")
+
+    def close_at_exit(self):
+        self.told.append("close")
+
+
+def test_what_there_is_no_time_to_close_is_kept(monkeypatch):
+    """Somebody else's thread may look at it to the end of the process."""
+    slow, kept = _Slow(), []
+    closer = closing._Closer()
+    closer.running = [slow]
+    monkeypatch.setattr(closing, "_closer", closer)
+    monkeypatch.setattr(closing, "_EXIT_PATIENCE_S", 0.0)
+    monkeypatch.setattr(closing, "keep_for_ever", kept.append)
+    closing._close_all()
+    assert kept == [slow] and slow.told == ["hush"]
