@@ -837,3 +837,22 @@ def test_a_file_that_is_written_aside_is_there_from_the_beginning(tmp_path):
     with written_aside(tmp_path / "out.txt") as part:
         assert os.path.getsize(part) == 0
         Path(part).write_text("x")
+
+
+def test_a_users_file_that_floods_the_answers_is_told(tmp_path, cli):
+    """It looks for pipes, and writes to them without end."""
+    path = tmp_path / "flood.py"
+    path.write_text(
+        "import os, stat\n"
+        "found = [n for n in map(int, os.listdir('/proc/self/fd')) if n > 2]\n"
+        "while True:\n"
+        "    for n in found:\n"
+        "        try:\n"
+        "            if stat.S_ISFIFO(os.fstat(n).st_mode):\n"
+        "                os.write(n, b'x' * 65536)\n"
+        "        except OSError:\n"
+        "            pass\n"
+    )
+    done = cli("prove", path)
+    assert done.returncode != 0
+    assert b"wrote into descriptors that are not its own" in done.stderr
