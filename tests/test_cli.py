@@ -25,11 +25,13 @@ import soxr
 from conftest import music, wait_for
 from zerocross.cli.keys import parse_keys
 from zerocross.cli.paths import expand
+from zerocross.cli.play import print_event
 from zerocross.cli.warmup import compilation_told
 from zerocross.compiler.entry import tell
 from zerocross.dsp.polyphase import QUALITIES
 from zerocross.dsp.resample import resample_signal
 from zerocross.memory import MirroredBuffer
+from zerocross.player import Event
 from zerocross.system import topology
 
 NULL = ("--device", "null", "--no-ui")
@@ -858,3 +860,41 @@ def test_every_command_is_where_the_table_says():
     context = click.Context(cli)
     assert [cli.get_command(context, name).name for name in _HOMES] == list(_HOMES)
     assert cli.get_command(context, "no such command") is None
+
+
+def test_the_demo_plays_where_there_is_no_cache(cli, tmp_path):
+    (tmp_path / "file").touch()
+    environment = os.environ | {"ZEROCROSS_CACHE_DIR": str(tmp_path / "file" / "below")}
+    done = cli("demo", *NULL, "--duration", "0.1", env=environment)
+    assert done.returncode == 0
+    assert b"playing" in done.stdout
+
+
+def test_what_to_choose_from_is_in_a_line(cli):
+    done = cli("completion")
+    assert done.returncode == 2
+    assert b"Choose from: bash, zsh, fish" in done.stderr
+
+
+def test_live_is_ended_by_a_key_and_echoes_none(tmp_path, make_file):
+    song, _ = make_file(frames=48_000 * 60)
+    (tmp_path / "half.py").write_text(
+        "import zerocross\n@zerocross.processor\ndef half(block):\n"
+        "    for c in range(block.channels):\n        for i in range(block.frames):\n"
+        "            block.output[c, i] = 0.5 * block.input[c, i]\n"
+    )
+    command = ["-m", "zerocross", "live", "half.py", "--input", str(song), "--device", "null"]
+    screen = pexpect.spawn(sys.executable, command, cwd=str(tmp_path), timeout=120)
+    screen.send("xyz")  # while it compiles
+    screen.expect("playing")
+    screen.send("q")
+    screen.expect(pexpect.EOF)
+    assert b"xyz" not in screen.before
+    screen.close()
+    assert screen.exitstatus == 0
+
+
+def test_a_notice_is_told_once(capsys):
+    for _ in range(3):
+        print_event(Event("notice", "", "of this test"))
+    assert capsys.readouterr().err.count("of this test") == 1

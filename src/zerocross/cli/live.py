@@ -18,12 +18,14 @@ from zerocross.cli.printing import say
 from zerocross.errors import SourceError, ZerocrossError
 
 if TYPE_CHECKING:
+    from zerocross.cli.keys import Keys
     from zerocross.graph.chain import Chain
     from zerocross.player import Event
 
 __all__ = ["COMMANDS", "file_version", "watch"]
 
 _LOOK_EVERY_S = 0.1
+_QUIT = {"q", "Q", "\x04"}
 
 #: Time of the last change, and size.
 Version = tuple[int, int]
@@ -42,7 +44,17 @@ Version = tuple[int, int]
 @click.option("--block", type=BLOCK, metavar="FRAMES", help="As of play.")
 @click.option("--duration", type=LENGTH, metavar="SECONDS", help="Play so much.")
 def live(file: str, song: str, **options: Any) -> int:
-    """Play a song through a file's processors, and take the file anew at every save."""
+    """Play a song through a file's processors, and take the file anew at every save.
+
+    q quits, as Ctrl-C does.
+    """
+    from zerocross.cli.keys import Keys
+
+    with Keys() as keys:  # what is typed while it compiles is not echoed, and not lost
+        return _live(file, song, keys, options)
+
+
+def _live(file: str, song: str, keys: Keys, options: dict[str, Any]) -> int:
     from zerocross.cli.user_file import chain_of
     from zerocross.graph.chain import Chain
     from zerocross.player import Player
@@ -63,7 +75,7 @@ def live(file: str, song: str, **options: Any) -> int:
 
         def go_on() -> bool:
             interrupt.check()
-            return player.state != "stopped"
+            return player.state != "stopped" and not _QUIT.intersection(keys.read(0.0))
 
         watch(file, version, chain, lambda line: say(line, err=True), go_on)
         return 1 if faults or any(track.error for track in player.queue) else 0

@@ -110,7 +110,7 @@ def _invoke(arguments: list[str], debug: bool) -> int:
     except click.ClickException as error:
         lines = io.StringIO()
         error.show(lines)
-        say(lines.getvalue().rstrip("\n"), err=True)
+        say(lines.getvalue().rstrip("\n").replace("\n\t", " "), err=True)
         return error.exit_code
     except ZerocrossError as error:
         if debug:

@@ -184,8 +184,9 @@ def _wait(player: Player, keys: Keys | None) -> None:
         warm_up_line()
         run_status_line(player, keys)
         counted = player.report()
+        underruns = counted["underruns"]
         say(
-            f"played {format_time(counted['seconds'])}, {counted['underruns']} underruns, "
+            f"played {format_time(counted['seconds'])}, {underruns} underrun{'s'[: underruns != 1]}, "
             f"{counted['late_callbacks']} of {counted['callbacks']} callbacks late"
         )
         return
@@ -193,8 +194,16 @@ def _wait(player: Player, keys: Keys | None) -> None:
         interrupt.check()
 
 
+#: Notices are told once: of the same device, say, that is opened for another rate.
+_noticed: set[str] = set()
+
+
 def print_event(event: Event) -> None:
     """Print the events that a listener should know of."""
+    if event.kind == "notice":
+        if event.message in _noticed:
+            return
+        _noticed.add(event.message)
     if event.kind in ("error", "warning", "fault", "notice", "underrun", "buffering"):
         say(f"{event.kind}: {event.message}", err=True)
 

@@ -8,8 +8,11 @@ other file.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ import numpy.typing as npt
 import soundfile
 
 from zerocross.compiler.cache import directory
+from zerocross.errors import CacheRefused
 from zerocross.units import db_to_gain
 
 __all__ = ["SAMPLE_RATE", "compose", "composed_file"]
@@ -152,8 +156,20 @@ def compose() -> npt.NDArray[np.float32]:
 
 
 def composed_file() -> Path:
-    """Return the piece as a file in the cache, made when it is not there yet."""
-    path = directory() / f"demo-{_VERSION}.flac"
+    """Return the piece as a file in the cache, made when it is not there yet.
+
+    Where there is no cache to write to, in a folder that ends with the process.
+    """
+    try:
+        return _composed_in(directory())
+    except (CacheRefused, OSError):
+        folder = tempfile.mkdtemp(prefix="zerocross-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return _composed_in(Path(folder))
+
+
+def _composed_in(folder: Path) -> Path:
+    path = folder / f"demo-{_VERSION}.flac"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")

@@ -245,7 +245,8 @@ class Supervisor:
         underruns, faults = stream.count("underruns"), stream.count("faults")
         before, output.told = output.told, (underruns, faults)
         if underruns > before[0]:
-            self._playback.publish("underrun", f"{underruns - before[0]} underrun(s)")
+            count = underruns - before[0]
+            self._playback.publish("underrun", f"{count} underrun{'s'[: count != 1]}")
         if faults > before[1]:
             words = f"the audio kernel reported fault status {stream.count('fault_status')}"
             self._playback.publish("fault", words)
