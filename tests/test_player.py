@@ -21,10 +21,12 @@ import soundfile
 from conftest import music, wait_for
 from zerocross import Chain, DeviceError, DeviceNotFound, Player, SourceError, UsageError
 from zerocross.devices.discovery import NULL_DEVICE
+from zerocross.devices.miniaudio import Device
 from zerocross.dsp.resample import resample_signal
 from zerocross.effects import Gain
 from zerocross.engine.counters import Counters
 from zerocross.engine.file_stream import FileStream
+from zerocross.errors import ZerocrossError
 from zerocross.offline import render
 from zerocross.player import Events, Queue, opener
 from zerocross.player.budget import Budget
@@ -1319,3 +1321,52 @@ def test_a_ring_that_runs_short_is_looked_at_until_its_reason_is_known(watched):
     assert watch.look(playing=True) is HeldUp.DISK, "until it plays again"
     stream.is_refilling = False
     assert watch.look(playing=True) is HeldUp.NOTHING
+
+
+def test_a_seek_while_the_device_is_being_started_is_heard(make_file, monkeypatch):
+    """The start that the seek is joins the stream of the one that is under way."""
+    path, _ = make_file(frames=48_000 * 60)
+    began, start = threading.Event(), Device.start
+
+    def slowly(device):
+        began.set()
+        time.sleep(0.1)
+        start(device)
+
+    monkeypatch.setattr(Device, "start", slowly)
+    with Player(device="null") as player:
+        thread = threading.Thread(target=lambda: player.play(path))
+        thread.start()
+        began.wait()
+        player.seek(20.0)
+        thread.join()
+        wait_for(lambda: player.position > 20.1, what="playing from 20 s")
+        assert player.device
+
+
+def test_a_seek_while_a_device_refuses_to_start_hangs_nobody(make_file, monkeypatch):
+    path, _ = make_file(frames=48_000 * 60)
+    began = threading.Event()
+
+    def refuse(device):
+        began.set()
+        time.sleep(0.1)
+        raise DeviceError("refused by this test")
+
+    monkeypatch.setattr(Device, "start", refuse)
+    with Player(device="null") as player:
+        told = []
+        player.events.subscribe(lambda event: told.append(event.kind))
+
+        def play():
+            with contextlib.suppress(ZerocrossError):
+                player.play(path)
+
+        thread = threading.Thread(target=play)
+        thread.start()
+        began.wait()
+        with contextlib.suppress(ZerocrossError):
+            player.seek(20.0)
+        thread.join()
+        assert player.wait(10.0)
+        assert player.state == "stopped"

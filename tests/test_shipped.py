@@ -169,6 +169,15 @@ def test_a_library_that_is_none_is_told_in_a_line(content, tmp_path):
     assert "unset it" in done.stderr and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("kept", [0.01, 0.5, 0.999])
+def test_a_library_that_is_cut_short_crashes_nothing(kept, small, tmp_path):
+    whole = small.read_bytes()
+    path = tmp_path / "cut.so"
+    path.write_bytes(whole[: round(kept * len(whole))])
+    with pytest.raises(ValueError, match="cut short"):
+        shipped.Library(path)
+
+
 def test_a_shared_library_of_somebody_else_is_none_of_ours():
     with pytest.raises(ValueError, match=r"no library of zerocross\.build"):
         shipped.Library(np._core._multiarray_umath.__file__)

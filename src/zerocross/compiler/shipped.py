@@ -88,6 +88,8 @@ class Library:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if not _is_whole(path):
+            raise ValueError("it is cut short")
         self._handle = ctypes.CDLL(str(path))
         try:
             size = ctypes.c_int64.in_dll(self._handle, "zerocross_index_bytes").value
@@ -142,6 +144,19 @@ def _is_saved(feature: str, saved: int) -> bool:
     """Return whether the system saves the registers that a feature of x86-64 needs."""
     needed = 0 if feature.startswith("sse") else _ZMM if feature.startswith("avx512") else _YMM
     return saved & needed == needed
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a file has all that its ELF header promises: a part of one crashes the loader."""
+    with path.open("rb") as file:
+        head, size = file.read(64), os.fstat(file.fileno()).st_size
+    if head[:4] != b"\x7fELF":
+        return True
+    if len(head) < 64:
+        return False
+    sections = int.from_bytes(head[0x28:0x30], "little")
+    each, count = (int.from_bytes(head[at : at + 2], "little") for at in (0x3A, 0x3C))
+    return size >= sections + each * count
 
 
 @functools.cache

@@ -81,6 +81,8 @@ class Playback:
         Of the tracks that come next.
     starting : Start or None
         The way to sound that is under way.
+    opening : Start or None
+        The one that opens a device for the stream that plays.
     reopening : Reopening or None
         The search for a device in place of a lost one.
     news : Signal
@@ -103,6 +105,7 @@ class Playback:
         self.feed: Feed | None = None
         self.opener = Opener(replaygain, _AHEAD, self.news.notify)
         self.starting: Start | None = None
+        self.opening: Start | None = None
         self.reopening: Reopening | None = None
         self._left: list[Leaving] = []
         self._budget = Budget()
@@ -286,6 +289,13 @@ class Playback:
                 self.events.publish(Event("notice", "", notice))
             if self.feed is feed:
                 self.events.publish(Event("device", "", f"playing on {self.output.device}"))
+
+    @property
+    def has_device(self) -> bool:
+        """Whether the stream that plays has a device, or gets one."""
+        feed = self.feed
+        has_one = feed is not None and feed.stream.device is not None
+        return has_one or self.opening is not None or self.reopening is not None
 
     def replace_device(self) -> str:
         """Let go of the stream's device and look for another; returns the name of the old one."""

@@ -73,6 +73,7 @@ class Start:
         self._playback, self._index, self._start_s = playback, index, start_s
         self._passed_s = 0.0  # of the same file, in parts before
         self._source, self._strict = source, strict
+        self._feed: Feed | None = None  # of the stream that it made
         self.error: Exception | None = None
         self.is_finished = self.is_awaited = False
         self._now(_FILE)
@@ -126,7 +127,10 @@ class Start:
 
     def _finish(self) -> None:
         playback = self._playback
-        if playback.starting is self:
+        has_been_joined = playback.feed is self._feed is not None and playback.starting is None
+        if playback.opening is self:
+            playback.opening = None
+        if playback.starting is self or has_been_joined:
             playback.starting = None
             if self.error and playback.state != "stopped":
                 playback.leave_stream()
@@ -207,13 +211,16 @@ class Start:
             if not self._is_wanted:
                 source.close()
                 return True
-            if feed and playback.output.suits(source) and not feed.stream.is_reading:
+            if feed and playback.has_device and self._suits(source, feed):
                 feed.jump(self._index, source, self._start_s)
                 if playback.feed is feed:
                     feed.stream.set_playing(playback.state == "playing")
                 return True
             playback.leave_stream()
         return False
+
+    def _suits(self, source: OpenSource, feed: Feed) -> bool:
+        return self._playback.output.suits(source) and not feed.stream.is_reading
 
     def _play_on_a_new_stream(self, source: OpenSource) -> None:
         playback, output = self._playback, self._playback.output
@@ -233,7 +240,8 @@ class Start:
             return
         self._now(_DEVICE)
         device, notice = output.open_device(feed.stream, candidates)
-        playback.start_device(feed, device, notice, lambda: self._is_wanted)
+        # Wanted as long as the stream is, which another start may have joined meanwhile.
+        playback.start_device(feed, device, notice, lambda: True)
 
     def _take_a_new_stream(self, source: OpenSource, candidates: list[DeviceInfo]) -> Feed | None:
         """Make a stream and let it be the one that plays; None if nobody wants it any more."""
@@ -247,7 +255,8 @@ class Start:
                 stream.close()
                 source.close()
                 return None
-            feed = playback.take_stream(stream, candidates[0])
+            feed = self._feed = playback.take_stream(stream, candidates[0])
+            playback.opening = self
             feed.jump(self._index, source, self._start_s)
             if playback.feed is not feed:
                 return None
