@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,7 +181,7 @@ def test_a_library_that_is_cut_short_crashes_nothing(kept, small, tmp_path):
 
 def test_a_shared_library_of_somebody_else_is_none_of_ours():
     with pytest.raises(ValueError, match=r"no library of zerocross\.build"):
-        shipped.Library(np._core._multiarray_umath.__file__)
+        shipped.Library(Path(np._core._multiarray_umath.__file__))
 
 
 def test_only_what_the_package_has_in_its_place_is_looked_for(monkeypatch):
