@@ -24,6 +24,7 @@ from zerocross.dsp.r128 import _measure
 from zerocross.engine.callback import file_callback
 from zerocross.engine.decode import decode_loop
 from zerocross.eq import Equalizer
+from zerocross.graph.program import run_block
 from zerocross.lab.timer import BareTimer, _run_timer
 from zerocross.memory.pool import pool_take
 from zerocross.memory.record import shared_load, shared_store
@@ -131,6 +132,7 @@ ENTRIES = {
     "wait_for_signal": wait_for_signal,
     "decode": _decode_entry,
     "file_callback": file_callback,
+    "run_block": run_block,
 }
 
 _LOAD, _STORE = re.compile(r"\tldap?u?r\t"), re.compile(r"\tstlu?r\t")
