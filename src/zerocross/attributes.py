@@ -6,7 +6,6 @@ heard.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Iterable
 from typing import Any
@@ -18,6 +17,8 @@ __all__ = ["FixedAttributes", "FixesAttributes", "near_name"]
 
 def near_name(name: str, known: Iterable[str]) -> str:
     """Return what an error adds about an unknown name: the nearest known one, else all of them."""
+    import difflib  # only where something is wrong
+
     public = sorted({each for each in known if not each.startswith("_")})
     near = difflib.get_close_matches(name, public, 1)
     return f"did you mean {near[0]}?" if near else f"it has {', '.join(public) or 'none'}"

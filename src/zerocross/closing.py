@@ -30,6 +30,7 @@ __all__ = [
     "Closes",
     "ClosesAtExit",
     "Running",
+    "closed_error",
     "free_in_forks",
     "keep_for_ever",
     "keep_for_parent",
@@ -105,12 +106,14 @@ class ClosesAtExit(Closes):
         self._running = running
         _keep_while_running(running)
         # At exit `_close_all` does it, in its order.
-        weakref.finalize(self, _drop, running).atexit = False
+        self._finalizer = weakref.finalize(self, _drop, running)
+        self._finalizer.atexit = False
 
     def close(self) -> None:
         """Stop, and let go of devices and threads; twice is once."""
         self._running.close()
         _let_go(self._running)
+        self._finalizer.detach()  # it holds the inner half, which may be why this one is held
 
 
 # --- what runs ------------------------------------------------------------------------------------
@@ -230,6 +233,12 @@ def free_in_forks(lock: Lock) -> Lock:
 def keep_for_ever(thing: object) -> None:
     """Keep a thing past the end of the interpreter: other people's threads may still look at it."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+def closed_error(words: str) -> UsageError | SystemExit:
+    """Return what to raise where something is closed: at exit, what ends a daemon without a traceback."""
+    is_left = _closer.exits and threading.current_thread() is not threading.main_thread()
+    return SystemExit() if is_left else UsageError(words)
 
 
 @atexit.register

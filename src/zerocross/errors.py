@@ -5,6 +5,7 @@
     ZerocrossError
     |-- UsageError          the caller asked for something that cannot be (exit code 2)
     |   |-- DeviceNotFound  no device of that name; the near ones are listed
+    |   |-- UserFileError   a user's Python file that cannot be run; ``line`` is where
     |   `-- TargetError     a processor level this machine or build does not have
     |-- SourceError         a file that cannot be played; ``path`` names it
     |-- DeviceError         a device that is there and refuses
@@ -17,7 +18,8 @@
     `-- KernelFault         a compiled kernel ended with a fault status
 
 ``CacheWarning``, a warning, tells of compiled code that cannot be kept, or was damaged.
-FaultWarning is no error: a rendering went on without an effect that failed.
+FaultWarning is no error: a rendering went on without an effect that failed. Nor is LossWarning: a
+recording has silence where its threads were held up for too long.
 
 All messages are one line that says what happened and what to do next.
 """
@@ -32,6 +34,7 @@ __all__ = [
     "DeviceNotFound",
     "FaultWarning",
     "KernelFault",
+    "LossWarning",
     "MemoryRefused",
     "MissingDependency",
     "PoolEmpty",
@@ -39,6 +42,7 @@ __all__ = [
     "SourceError",
     "TargetError",
     "UsageError",
+    "UserFileError",
     "ZerocrossError",
 ]
 
@@ -55,12 +59,31 @@ class FaultWarning(RuntimeWarning):
     """An effect failed in a rendering, and was bypassed or silenced from there on."""
 
 
+class LossWarning(RuntimeWarning):
+    """Frames of a recording were lost: its threads were held up for longer than they are prepared for."""
+
+
 class UsageError(ZerocrossError):
     """The caller asked for something that cannot be done as asked."""
 
 
 class DeviceNotFound(UsageError):
     """No audio device of the given name."""
+
+
+class UserFileError(UsageError):
+    """A user's Python file that cannot be run, or defines nothing to be used.
+
+    Attributes
+    ----------
+    line : int
+        Where in the file; 0 for the file as a whole.
+
+    """
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        self.line = line
+        super().__init__(message)
 
 
 class TargetError(UsageError):

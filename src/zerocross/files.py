@@ -163,6 +163,7 @@ def check_output(output: PathLike, inputs: Iterable[PathLike] = ()) -> None:
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise UsageError(f"{name}: cannot be written (no such directory); make it first")
+    _check_name(name, target)
     if os.path.isdir(target):
         raise UsageError(f"{name}: cannot be written (is a directory); give a file's name")
     if os.path.lexists(target) and not os.path.isfile(target):
@@ -176,6 +177,17 @@ def check_output(output: PathLike, inputs: Iterable[PathLike] = ()) -> None:
                     raise UsageError(
                         f"{name}: is what is read ({printable(path)}); give another name"
                     )
+
+
+def _check_name(name: str, target: str) -> None:
+    """Refuse a name that no file can have, as one that is too long: it would be told at the end."""
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{name}: cannot be written ({reason}); give another name") from None
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,11 +25,16 @@ __all__ = [
     "format_time",
     "frames_to_seconds",
     "gain_to_db",
+    "parse_time",
+    "parse_volume",
     "seconds_to_frames",
     "shown",
 ]
 
 _MAX_HZ = 10e6
+_MAX_S = 1e9  # thirty years
+#: Seconds, or minutes and hours before them, up to 59 but for the first.
+_TIME = re.compile(r"(?:(?:([0-9]+):)?([0-9]+):(?=[0-5]?[0-9](?![0-9])))?([0-9]*\.?[0-9]*)")
 
 
 def db_to_gain(level_db: float) -> float:
@@ -62,6 +68,50 @@ def format_time(seconds: float) -> str:
     if hours:
         return f"{hours}:{minutes:02}:{whole % 60:02}"
     return f"{minutes}:{whole % 60:02}"
+
+
+def parse_time(text: str) -> float:
+    """Return the seconds of a time as people write it; the inverse of `format_time`.
+
+    Raises
+    ------
+    UsageError
+        For anything else.
+
+    >>> parse_time("90"), parse_time("1:30"), parse_time("1:02:03.5")
+    (90.0, 90.0, 3723.5)
+
+    """
+    found = _TIME.fullmatch(text.strip())
+    if not found or not found[3].strip("."):
+        raise UsageError(f"{shown(text)} is not a time; give 90, 1:30 or 1:02:03.5")
+    hours, minutes = int(found[1] or 0), int(found[2] or 0)
+    seconds = 3600.0 * hours + 60.0 * minutes + float(found[3])
+    if (found[1] and minutes > 59) or seconds > _MAX_S:
+        raise UsageError(f"{shown(text)} is not a time; give 90, 1:30 or 1:02:03.5")
+    return seconds
+
+
+def parse_volume(text: str) -> float:
+    """Return the gain, 0 to 1, of a volume as people write it: ``0.8`` or ``80%``.
+
+    Raises
+    ------
+    UsageError
+        For anything else.
+
+    >>> parse_volume("80%"), parse_volume("0.8")
+    (0.8, 0.8)
+
+    """
+    number, percent, rest = text.strip().partition("%")
+    try:
+        volume = math.nan if rest else float(number) / (100.0 if percent else 1.0)
+    except ValueError:
+        volume = math.nan
+    if not 0.0 <= volume <= 1.0:
+        raise UsageError(f"{shown(text)} is no volume; give 0 to 1, or 0% to 100%")
+    return volume
 
 
 def shown(value: Any) -> str:

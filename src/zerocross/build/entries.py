@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zerocross.compiler import Entry
-from zerocross.compiler.shipped import place_of
+from zerocross.compiler.shipped import UNSHIPPED, place_of
 from zerocross.effects import Convolver, Sampler
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.graph.build import Unproven
@@ -18,8 +18,7 @@ from zerocross.graph.processor import Processor
 
 __all__ = ["Unit", "units"]
 
-#: Rooms without entries that are shipped, as `shipped.source_digest` has them.
-_WITHOUT = {"__init__.py", "__main__.py", "build", "demo", "lab"}
+_WITHOUT = UNSHIPPED | {"__init__.py", "__main__.py"}
 _CHANNELS = (1, 2)
 #: Some records grow with the rate; those of 44.1 and 48 kHz are alike.
 _RATES = (48_000.0, 96_000.0)

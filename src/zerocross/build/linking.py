@@ -20,12 +20,12 @@ from pathlib import Path
 from zerocross.build.objects import Built
 from zerocross.compiler import shipped, target
 from zerocross.compiler.primitives.external import FUNCTIONS
+from zerocross.compiler.proof.allow_list import MEMORY
 from zerocross.errors import ZerocrossError
 
 __all__ = ["BuildError", "link"]
 
 _TYPES = {"i": "i32", "l": "i64", "d": "double"}
-_MEMORY = frozenset(["memcpy", "memmove", "memset"])
 #: What systems have that this one may not be, of all that entries call.
 _OF_SYSTEM = {
     "darwin": frozenset(["clock_gettime", "getrusage", "pread", "usleep"]),
@@ -88,7 +88,7 @@ def link(built: list[Built], sources: str, triple: str, system: str, output: Pat
     if sources != shipped.source_digest():
         raise BuildError("sources have changed while they were compiled; run it again")
     chosen = dataclasses.replace(target.level("scalar", triple), shared=True)
-    called = {name for one in built for name in one.facts["calls"]} - _MEMORY
+    called = {name for one in built for name in one.facts["calls"]} - MEMORY
     imports = sorted(name for name in called if not _has(system, name))
     index: dict[str, object] = {
         "architecture": chosen.architecture,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +38,8 @@ def compiled_beside(entries: Sequence[Entry]) -> Iterator[Iterator[str]]:
     if not entries or not sys.executable or (os.cpu_count() or 1) < 2:
         yield iter(())
         return
+    import subprocess  # only where something is missing
+
     names = [f"{e.kernel.function.__module__}:{e.kernel.function.__name__}" for e in entries]
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", __name__, *names],

@@ -30,6 +30,7 @@ from zerocross.compiler import target
 from zerocross.compiler.cache_file import Folder, Refused, Stored, pack, unpack
 from zerocross.compiler.content import content_of
 from zerocross.errors import CacheRefused, CacheWarning
+from zerocross.folders import user_folder
 
 __all__ = ["File", "clear", "content_key", "directory", "inventory", "load", "store"]
 
@@ -64,10 +65,8 @@ def directory() -> Path:
     chosen = os.environ.get("ZEROCROSS_CACHE_DIR")
     if chosen:
         return Path(chosen).absolute()
-    import platformdirs
-
     try:
-        own = Path(platformdirs.user_cache_dir("zerocross"))
+        own = user_folder("cache")
     except RuntimeError:
         own = Path("~")
     if not own.is_absolute():

@@ -34,7 +34,7 @@ import numpy as np
 from zerocross.compiler.bytecode import uses
 from zerocross.compiler.callee import METHODS, HasContent
 
-__all__ = ["Content", "content_of", "read_once"]
+__all__ = ["Content", "content_of", "content_of_value", "read_once"]
 
 #: Packages whose functions and classes are known by name: their versions are in the key.
 _LIBRARIES = {"_operator", "builtins", "cmath", "math", "numba", "numpy", "operator"}
@@ -86,6 +86,16 @@ def content_of(function: Callable[..., Any]) -> Content:
     if known is not None:
         known[id(function)] = function, content
     return content
+
+
+def content_of_value(value: Any) -> Content:
+    """Return the content of any value that a function could name."""
+    reader = _Reader()
+    try:
+        reader.value(value)
+    except RecursionError:
+        reader.unknown(value)
+    return Content(reader.digest(), tuple(reader.opaque))
 
 
 class _Reader:

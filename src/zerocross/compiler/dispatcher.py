@@ -1,6 +1,8 @@
 """Numba's dispatchers of kernels: its own way from a function to code, with looks of ours within.
 
 Imported only when something has to be compiled, as `frontend`.
+
+Over 300 lines: each method of Numba that is replaced says what is kept of it and why.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ the cache with llvmlite alone.
 The wrapper never touches Python. A fault inside the kernel comes out of it as a negative
 return value, `FAULT` minus the status; callers that must not see it (device callbacks)
 return nothing and contain faults themselves with `attempt`.
+
+Over 300 lines: one class, from a function to an address, and its wrapper.
 """
 
 from __future__ import annotations

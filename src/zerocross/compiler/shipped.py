@@ -24,11 +24,20 @@ from typing import Any, NamedTuple
 
 from zerocross.errors import UsageError
 
-__all__ = ["Library", "Shipped", "file_name", "library", "place_of", "source_digest"]
+__all__ = [
+    "UNSHIPPED",
+    "Library",
+    "Shipped",
+    "architecture",
+    "file_name",
+    "library",
+    "place_of",
+    "source_digest",
+]
 
 _PACKAGE = Path(__file__).parents[1]
-#: Rooms of which nothing is shipped.
-_WITHOUT = frozenset(["__pycache__", "build", "demo", "lab", "native"])
+#: Folders of which nothing is shipped.
+UNSHIPPED = frozenset(["__pycache__", "build", "demo", "lab", "native"])
 
 #: Where x86-64 tells of its instructions: (leaf of cpuid, register, bit).
 _X86_BITS = {
@@ -195,10 +204,15 @@ def _chosen_library(path: str) -> Library:
     return found
 
 
+def architecture(name: str) -> str:
+    """Return an architecture's name as LLVM has it, of the names that systems give it."""
+    name = name.lower()
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)
+
+
 def file_name(system: str = sys.platform, machine: str = "") -> str:
     """Return the library's name for a system, as ``sys.platform`` has it, and a machine."""
-    machine = (machine or platform.machine()).lower()
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    machine = architecture(machine or platform.machine())
     ending = {"darwin": "dylib", "win32": "dll"}.get(system, "so")
     return f"{system}-{machine}.{ending}"
 
@@ -224,7 +238,7 @@ def _sources(folder: str) -> Iterator[str]:
     for item in items:
         if item.name.endswith(".py"):
             yield item.path.replace(os.sep, "/")
-        elif item.name not in _WITHOUT and item.is_dir():
+        elif item.name not in UNSHIPPED and item.is_dir():
             yield from _sources(item.path)
 
 

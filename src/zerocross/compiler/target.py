@@ -7,6 +7,8 @@ kernel, optimises it for a target and returns the object code with its final IR.
 baseline), ``sse4.1``, ``avx2``, ``avx512``, ``neon``. The best one that the machine has is
 the default, tuned for the very CPU; ``ZEROCROSS_SIMD=level`` forces another. What the machine has
 is asked of the shipped library (`shipped`) where there is one, so that a start needs no LLVM.
+
+A little over 300 lines, a quarter of them docstrings.
 """
 
 from __future__ import annotations
@@ -132,8 +134,7 @@ LEVELS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
 
 
 def _architecture(triple: str) -> str:
-    name = triple.partition("-")[0]
-    return {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)
+    return shipped.architecture(triple.partition("-")[0])
 
 
 @functools.cache

@@ -90,6 +90,8 @@ class Client:
     ----------
     record : Record
         A `CLIENT`; must outlive the device.
+    title : str
+        What a sound server is told that plays, when the device is opened; empty for our name alone.
 
     """
 
@@ -97,6 +99,7 @@ class Client:
         self, process: int, stream: int, channels: int, news: Signal | None = None
     ) -> None:
         self.record = Record(CLIENT)
+        self.title = ""
         self._news = news  # kept as long as the device, which may tell to the last
         exchange: Any = CLIENT.fields
         self.record.fill(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
-import difflib
 import functools
 import os
 import sys
@@ -324,6 +323,8 @@ def find_devices(
     same = same or [d for d in found if name.lower() in d.name.lower()]
     if same:
         return same[:1]
+    import difflib  # only where something is wrong
+
     names = [*enabled_backends(), *(d.name for d in found)]
     near = difflib.get_close_matches(name, names, 3, 0.4) or names[:6]
     kind = "device to record from" if inputs else "device"

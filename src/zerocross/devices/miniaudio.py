@@ -7,8 +7,11 @@ into them, so a device calls machine code and no Python. It calls its `client`; 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import _miniaudio
@@ -44,6 +47,9 @@ DEFAULT_BLOCK = 512
 # PulseAudio keeps only two blocks of a client ahead, and its server is woken late at times.
 _DEFAULT_BLOCKS = {"pulseaudio": 2048}
 _PERIODS = 3
+_MOST_TITLE = 200
+#: Read by PulseAudio's library where a stream is made (pulseaudio(1)).
+_PULSE_LATENCY = "PULSE_LATENCY_MSEC"
 _TYPE_STARTED = int(lib.ma_device_notification_type_started)
 _TYPE_STOPPED = int(lib.ma_device_notification_type_stopped)
 _TYPE_REROUTED = int(lib.ma_device_notification_type_rerouted)
@@ -105,6 +111,14 @@ class Device(Closes):
         Where to record from, of the same backend; what is exchanged is then float32.
     plays : bool
         Whether it plays; with an input it may only record.
+    eased : bool
+        Whether PulseAudio may hold all blocks at once, in place of about one: it then wakes the audio
+        thread a quarter as often, and what is done to the audio is heard that much later.
+
+    Attributes
+    ----------
+    latency_frames : int
+        Frames between the callback and the ear, as far as the buffers asked for tell.
 
     """
 
@@ -117,6 +131,7 @@ class Device(Closes):
         block_size: int | None,
         input_info: DeviceInfo | None = None,
         plays: bool = True,
+        eased: bool = False,
     ) -> None:
         self.info, self.client = info, client
         self._input, self._plays = input_info, plays
@@ -128,10 +143,14 @@ class Device(Closes):
         # Two threads that stop a device wait for one event, and one of them for ever.
         self._changing = threading.Lock()
         self._open = False
-        result = lib.ma_device_init(self._context.handle, self._config(), self._handle)
+        self.latency_frames = self.block_size * _PERIODS
+        with _pulse_latency(1000 * self.latency_frames / sample_rate if eased else 0.0) as user_ms:
+            result = lib.ma_device_init(self._context.handle, self._config(), self._handle)
         if result != 0:
             self._context.close()
             raise DeviceError(f"{info.title}: {describe_result(result)}")
+        if user_ms and info.backend == "pulseaudio":
+            self.latency_frames = user_ms * sample_rate // 1000
         self._open = True
         # What a device's threads use is reached from here, however the device is dropped.
         _open_devices.add(self)
@@ -161,15 +180,13 @@ class Device(Closes):
             "void(*)(ma_device_notification *)", miniaudio_notification.address
         )
         config.pUserData = ffi.cast("void *", self.client.record.address)
-        self._names = ffi.new("char[]", b"Zerocross")
+        # PulseAudio's media.name. It cannot change later: nobody but the device's own thread may talk
+        # to the server, and miniaudio tells nobody what its stream is.
+        title = self.client.title[:_MOST_TITLE].replace("\0", "") or "Zerocross"
+        self._names = ffi.new("char[]", title.encode("utf-8", "replace"))
         config.pulse.pStreamNamePlayback = config.pulse.pStreamNameCapture = self._names
         self._kept = config
         return config
-
-    @property
-    def latency_frames(self) -> int:
-        """Frames between the callback and the ear, as far as the buffers asked for tell."""
-        return self.block_size * _PERIODS
 
     @property
     def is_running(self) -> bool:
@@ -226,6 +243,24 @@ _open_devices: set[Device] = set()
 keep_for_ever(_open_devices)
 
 
+@contextlib.contextmanager
+def _pulse_latency(latency_ms: float) -> Iterator[int]:
+    """Within the block, have PulseAudio's library ask its server for a latency; 0 for what that likes.
+
+    The library takes it from the environment only: miniaudio has no word for it. What the user has set
+    there is left, and yielded; else 0. No lock: a server may not answer, and nobody is to wait for that.
+    """
+    by_user = os.environ.get(_PULSE_LATENCY, "")
+    if by_user or not latency_ms:
+        yield int(by_user) if by_user.isdecimal() else 0
+        return
+    os.environ[_PULSE_LATENCY] = str(round(latency_ms))
+    try:
+        yield 0
+    finally:
+        os.environ.pop(_PULSE_LATENCY, None)
+
+
 def _best_format(info: DeviceInfo) -> int:
     """Return the native format that loses least, so that nothing converts behind our back."""
     native = {form for form, _, _ in info.natives}
@@ -240,8 +275,9 @@ def open_device(
     block_size: int | None,
     candidates: list[DeviceInfo] | None = None,
 ) -> tuple[Device, str]:
-    """Open the device of a name; without a name the first default that opens.
+    """Open the device of a name, for a player; without a name the first default that opens.
 
+    Where no block size is asked for, changes may be heard some blocks later (`Device`, ``eased``).
     ``candidates`` are what `find_devices` gave for the name, where that is known already.
 
     Returns
@@ -261,7 +297,8 @@ def open_device(
     reasons: list[str] = []
     for info in candidates or find_devices(name):
         try:
-            device = Device(info, client, sample_rate, channels, block_size)
+            eased = info.backend == "pulseaudio" and block_size is None
+            device = Device(info, client, sample_rate, channels, block_size, eased=eased)
         except DeviceError as error:
             if name is not None:
                 raise

@@ -20,7 +20,7 @@ from zerocross.dsp.true_peak import REACH, TRUE_PEAK, true_peak
 from zerocross.errors import UsageError
 from zerocross.units import checked_flag, gain_to_db
 
-__all__ = ["Loudness"]
+__all__ = ["Loudness", "gated_lufs", "loudness_range"]
 
 _OFFSET = -0.691
 _MOMENTARY, _SHORT = 4, 30
@@ -87,10 +87,13 @@ class Loudness:
             raise UsageError(f"{data.shape[0]} channels pushed to a meter of {self.channels}")
         _measure(self.record.address, data.ctypes.data, data.shape[1], data.shape[1])
 
+    def push_peaks(self, rows: npt.NDArray[np.float32]) -> None:
+        """Look for peaks alone, where they are looked for, in C-contiguous planar frames."""
+        _listen_on(self.record.address, rows.ctypes.data, rows.shape[1])
+
     def finish(self) -> None:
         """Let true peaks between the last samples count, as if silence followed; when all is pushed."""
-        silence = np.zeros((self.channels, REACH), np.float32)
-        _listen_on(self.record.address, silence.ctypes.data, REACH)
+        self.push_peaks(np.zeros((self.channels, REACH), np.float32))
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -111,6 +114,16 @@ class Loudness:
         return found
 
     @property
+    def momentary_energies(self) -> npt.NDArray[np.float64]:
+        """The weighted mean squares of every 400 ms, a tenth of a second apart, oldest first."""
+        return self._windows(_MOMENTARY)
+
+    @property
+    def short_term_energies(self) -> npt.NDArray[np.float64]:
+        """The same of every 3 s."""
+        return self._windows(_SHORT)
+
+    @property
     def momentary_lufs(self) -> float:
         """Of the last 400 ms to the frame; minus infinity for silence, or before there are so many."""
         return float(_lufs(self.record["momentary"]))
@@ -124,24 +137,17 @@ class Loudness:
     @property
     def integrated_lufs(self) -> float:
         """Of everything, gated."""
-        return _gated_lufs(self._windows(_MOMENTARY))
+        return gated_lufs(self.momentary_energies)
 
     @property
     def replaygain_lufs(self) -> float:
         """What ReplayGain 2.0 goes by: of everything, gated, mono counted once."""
-        return _gated_lufs(self._windows(_MOMENTARY) / (2.0 if self.dual_mono else 1.0))
+        return gated_lufs(self.momentary_energies / (2.0 if self.dual_mono else 1.0))
 
     @property
     def range_lu(self) -> float:
         """The loudness range: from the 10th to the 95th percentile of the short-term loudness."""
-        blocks = self._windows(_SHORT)
-        loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
-        if len(loud) == 0:
-            return 0.0
-        gate = float(_lufs(loud.mean())) + _RANGE_GATE
-        kept = _lufs(loud[_lufs(loud) > gate])
-        low, high = np.percentile(kept, [10, 95], method="nearest")  # as the text's own program
-        return float(high - low)
+        return loudness_range(self.short_term_energies)
 
     @property
     def momentary_max_lufs(self) -> float:
@@ -171,13 +177,27 @@ class Loudness:
         return 0.0 if peaks is None else float(peaks[name])
 
 
-def _gated_lufs(blocks: npt.NDArray[np.float64]) -> float:
-    """Return the loudness of the energies of 400 ms that are neither silent nor quiet beside others."""
+def gated_lufs(blocks: npt.NDArray[np.float64]) -> float:
+    """Return the loudness of the energies of 400 ms that are neither silent nor quiet beside others.
+
+    Of several files they are put together, and gated as those of one measurement.
+    """
     loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
     if len(loud) == 0:
         return -math.inf
     gate = float(_lufs(loud.mean())) + _RELATIVE_GATE
     return float(_lufs(loud[_lufs(loud) > gate].mean()))
+
+
+def loudness_range(blocks: npt.NDArray[np.float64]) -> float:
+    """Return the loudness range of the energies of 3 s, of one file or of several together."""
+    loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
+    if len(loud) == 0:
+        return 0.0
+    gate = float(_lufs(loud.mean())) + _RANGE_GATE
+    kept = _lufs(loud[_lufs(loud) > gate])
+    low, high = np.percentile(kept, [10, 95], method="nearest")  # as the text's own program
+    return float(high - low)
 
 
 def _lufs(energy: Any) -> Any:

@@ -1,8 +1,9 @@
 """The audio thread: fills a device's buffer, block by block, whatever goes wrong.
 
 Two callbacks, one for a stream of files and one for a live stream, differ in where a block comes
-from: the transport's ring, or the device's own input. What follows is the same for both: the chain,
-the volume, meter and tap, the device's format, and the count of what it took.
+from: the transport's ring, or the device's own input. What follows is the same for both: what a
+program feeds, the chain, the volume, meter and tap, the device's format, and the count of what it
+took.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from zerocross.compiler import (
     float32_array,
     float32_rows,
     flush_denormals,
+    invoke,
     kernel,
     load_acquire,
     monotonic_ns,
@@ -31,8 +33,15 @@ from zerocross.compiler import (
 from zerocross.devices.client import EXCHANGE
 from zerocross.dsp.convert import FORMAT_F32, FORMAT_S16, FORMAT_S24, write_device_frames
 from zerocross.dsp.peaks import fall_peaks
-from zerocross.dsp.ramp import apply_ramp, ramp_to
-from zerocross.engine.layouts import CALLBACK_FAULT, CALLBACK_SHORT, STREAM, TRANSPORT
+from zerocross.dsp.ramp import apply_ramp, ramp_is_at, ramp_jump, ramp_to, ramp_value
+from zerocross.engine.layouts import (
+    CALLBACK_FAULT,
+    CALLBACK_SHORT,
+    FEED,
+    INTAKE,
+    STREAM,
+    TRANSPORT,
+)
 from zerocross.engine.timing import remember
 from zerocross.engine.transport import (
     SHORT,
@@ -79,19 +88,68 @@ def _fetch_input(stream: Any, address: Any, rows: Any, frames: Any) -> None:
     """Deinterleave a device's float32 input; what is not finite, or not there, is silence."""
     channels = rows.shape[0]
     stream.frames_played += frames
-    if address == 0:
+    if address != 0:
+        arrived = float32_array(address, frames * channels)
+        for c in range(channels):
+            for i in range(frames):
+                x = arrived[i * channels + c]
+                rows[c, i] = x if x - x == np.float32(0.0) else np.float32(0.0)
+        intake = load_acquire(stream, "intake")
+        if intake != 0:
+            _hand(record_at(intake, INTAKE), intake, stream.rows, frames)
+    if address == 0 or load_acquire(stream, "is_heard") == 0:
         for c in range(channels):
             for i in range(frames):
                 rows[c, i] = np.float32(0.0)
-        return
-    arrived = float32_array(address, frames * channels)
-    for c in range(channels):
-        for i in range(frames):
-            x = arrived[i * channels + c]
-            rows[c, i] = x if x - x == np.float32(0.0) else np.float32(0.0)
+
+
+@kernel
+def _hand(side: Any, address: Any, rows: Any, frames: Any) -> None:
+    """Hand a block to a feed or an intake, whose code is called by its address.
+
+    So nothing of it has to be compiled where there is none.
+    """
+    side.rows, side.frames = rows, frames
+    if invoke(side.process, address, 0) != 0:
+        raise ValueError("a feed failed")
 
 
 # --- what every block goes through ---------------------------------------------------------------
+
+
+@kernel
+def _run(stream: Any, program: Any, rows: Any, frames: Any) -> Any:
+    """Run a program, if there is one; returns the rows that result."""
+    if program != 0:
+        running = record_at(program, PROGRAM)
+        rows = run_program(running, rows, frames)
+        stream.chain_faults += running.failed
+    return rows
+
+
+@kernel
+def _run_chain(stream: Any, rows: Any, frames: Any) -> Any:
+    """Run the chain's program, and for a while beside it the one that it takes the place of."""
+    program = load_acquire(stream, "program")
+    fade = load_acquire(stream, "crossfade_frames")
+    if program != stream.program_running and fade > 0:
+        stream.program_fading = stream.program_running
+        store_release(stream, "fades", 1)
+        ramp_jump(stream.blend, 0.0)
+        ramp_to(stream.blend, 1.0, fade)
+    store_release(stream, "program_running", program)
+    if stream.fades == 0:
+        return _run(stream, program, rows, frames)
+    old = _run(stream, stream.program_fading, rows, frames)  # rows stay, or are the result
+    new = _run(stream, program, rows, frames)
+    for c in range(rows.shape[0]):
+        for i in range(frames):
+            share = np.float32(ramp_value(stream.blend, i))
+            new[c, i] = old[c, i] + share * (new[c, i] - old[c, i])
+    stream.blend.position = min(stream.blend.length, stream.blend.position + frames)
+    if ramp_is_at(stream.blend, 1.0):
+        store_release(stream, "fades", 0)
+    return new
 
 
 @kernel
@@ -101,12 +159,10 @@ def _process_block(
     """Fetch, chain, volume, meter, tap, the device's format: at most `MAX_BLOCK` frames."""
     rows = _rows_of(stream, frames)
     fetch_block(stream, input_address, rows, frames)
-    program = load_acquire(stream, "program")
-    if program != 0:
-        running = record_at(program, PROGRAM)
-        rows = run_program(running, rows, frames)
-        stream.chain_faults += running.failed
-    store_release(stream, "program_running", program)
+    feed = load_acquire(stream, "feed")
+    if feed != 0:
+        _hand(record_at(feed, FEED), feed, stream.rows, frames)
+    rows = _run_chain(stream, rows, frames)
     level = 0.0 if stream.muted else stream.volume
     ramp_to(stream.gain, level, stream.ramp_frames)
     apply_ramp(stream.gain, rows, 0, frames)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.closing import Running, keep_for_parent, settle
+from zerocross.closing import Running, closed_error, keep_for_parent, settle
 from zerocross.compiler import Entry
 from zerocross.compiler.mode import require_compiler
 from zerocross.devices.client import EXCHANGE, Client
@@ -29,7 +29,7 @@ from zerocross.dsp.convert import FORMAT_F32
 from zerocross.engine.counters import COUNTED, Counters
 from zerocross.engine.layouts import CALLBACK, LOGGED, STREAM
 from zerocross.engine.timing import recent_callbacks
-from zerocross.errors import DeviceError, UsageError
+from zerocross.errors import DeviceError
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.memory import Record, aligned_zeros
 from zerocross.sync import Signal, Tap
@@ -40,6 +40,8 @@ from zerocross.system.numa import place_here
 from zerocross.system.priority import elevate, name_thread
 
 if TYPE_CHECKING:
+    from zerocross.engine.feed import Feed
+    from zerocross.engine.intake import Intake
     from zerocross.graph.assemble import Program
     from zerocross.graph.chain import Chain
 
@@ -47,6 +49,8 @@ __all__ = ["ChainHost"]
 
 _RAMP_S = 0.010
 _PROGRAM_TIMEOUT_S = 1.0
+# How long two chains are heard together as one is exchanged: as long as two parts of one chain.
+_CROSSFADE_S = 0.020
 # How long a fade-out may take beside the ramp and two blocks, and how recent the last callback of a
 # host is that others call.
 _FADE_PATIENCE_S, _RECENT_S = 0.1, 0.5
@@ -80,6 +84,8 @@ class ChainHost(Running):
         What was asked of the system for the stream's memory, and what it gave.
     news : Signal or None
         Raised when there is something to read here, and when a device has something to tell.
+    feed, intake : Feed, Intake or None
+        What a program gives and takes (`engine.feed`).
     lock : RLock
         Held while the device is opened or closed.
     closed : bool
@@ -109,7 +115,10 @@ class ChainHost(Running):
         self._log = aligned_zeros(LOGGED, CALLBACK)
         self.tap = Tap(_TAP_FRAMES, channels)
         self._program: Program | None = None
-        self._outlived: list[Program | None] = []
+        self.feed: Feed | None = None
+        self.intake: Intake | None = None
+        self._outlived: list[object] = []
+        self._faded: list[Program | None] = []
         self._clients: list[Client] = []
         self._chain: Chain | None = None
         self.lock = threading.RLock()
@@ -125,6 +134,7 @@ class ChainHost(Running):
             sample_rate=sample_rate,
             ramp_frames=round(_RAMP_S * sample_rate),
             volume=volume,
+            is_heard=1,
         )
         self.record["gain"]["start"] = self.record["gain"]["stop"] = volume
         rows = (self._rows.ctypes.data, self._rows.nbytes)
@@ -189,6 +199,12 @@ class ChainHost(Running):
         self.device = device
 
     @property
+    def latency_frames(self) -> int:
+        """How far what is heard is behind what the chain is given: its own delay, and the device's."""
+        latency = self.device.latency_frames if self.device else 0
+        return latency + (self._program.latency_frames if self._program else 0)
+
+    @property
     def has_new_thread(self) -> bool:
         """Whether a device's thread has called back for which `elevate` was not called."""
         return self.record.load("thread") not in {0, self._elevated}
@@ -238,7 +254,7 @@ class ChainHost(Running):
     def check_open(self) -> None:
         """Raise UsageError where the host is closed."""
         if self.closed:
-            raise UsageError("the stream is closed; make a new one")
+            raise closed_error("the stream is closed; make a new one")
 
     def hush(self) -> None:
         """Ramp down to silence; see `Running`."""
@@ -267,6 +283,8 @@ class ChainHost(Running):
             if self.closed:
                 return
             self.closed = True
+            if self.feed:
+                self.feed.hush()
             self.fade_out()
             self.close_device()
             self.let_go_of_chain()
@@ -296,6 +314,47 @@ class ChainHost(Running):
         chain.start(self.set_program, self.sample_rate, self.channels)
         self._chain = chain
 
+    def exchange_chain(self, chain: Chain | None) -> None:
+        """Run another chain in place of the one that runs, or none, with a crossfade of 20 ms.
+
+        Compiling and proving is done before anything is changed.
+
+        Raises
+        ------
+        RealtimeError, UsageError
+            As `take_chain`, and if it has a processor of the other one; then that plays on.
+
+        """
+        if chain is self._chain:
+            return
+        if chain:
+            chain.prepare(self.sample_rate, self.channels)
+        self._let_go_of_faded()
+        self._faded.append(self._program)  # it may run on until the fade has ended
+        self.let_go_of_chain()
+        self.record.store("crossfade_frames", round(_CROSSFADE_S * self.sample_rate))
+        try:
+            if chain:
+                self.take_chain(chain)
+            else:
+                self.set_program(None)
+        finally:
+            self.record.store("crossfade_frames", 0)
+        self._wait_for_fade()
+
+    def _wait_for_fade(self) -> None:
+        """Wait until the audio thread has faded to the new chain, or is known not to."""
+        deadline = time.monotonic() + _PROGRAM_TIMEOUT_S
+        while self.record.load("fades") and self._is_called() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        self._let_go_of_faded()
+
+    def _let_go_of_faded(self) -> None:
+        address = self._program.record.address if self._program else 0
+        # In this order: a fade is told before the program that it leads to.
+        if self.record.load("program_running") == address and not self.record.load("fades"):
+            self._faded.clear()
+
     def let_go_of_chain(self) -> None:
         """Let another host take the chain; twice is once, and a chain that has gone on stays there."""
         chain, self._chain = self._chain, None
@@ -323,6 +382,24 @@ class ChainHost(Running):
                 return False
             time.sleep(0.001)
         return False
+
+    # --- arrays -----------------------------------------------------------------------------
+
+    def set_feed(self, feed: Feed | None) -> None:
+        """Add what a program feeds to what plays, from the next block on; None for nothing.
+
+        The feed before is kept until every callback has ended that may read it.
+        """
+        before, self.feed = self.feed, feed
+        self.record.store("feed", feed.record.address if feed else 0)
+        deadline = time.monotonic() + _PROGRAM_TIMEOUT_S
+        if before and not all(each.wait_for_leaving(deadline) for each in self._clients):
+            self._outlived.append(before)
+
+    def set_intake(self, intake: Intake) -> None:
+        """Give a device's input to a program as well, from the next block on."""
+        self.intake = intake
+        self.record.store("intake", intake.record.address)
 
     def render(self, out: npt.NDArray[np.float32]) -> None:
         """Fill an array, shape (frames, channels), through the callback (no device)."""

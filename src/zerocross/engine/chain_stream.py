@@ -8,6 +8,8 @@ from zerocross.attributes import FixedAttributes
 from zerocross.closing import ClosesAtExit
 from zerocross.engine.callback import live_callback
 from zerocross.engine.chain_host import ChainHost
+from zerocross.engine.recorder import Recording, record
+from zerocross.files import PathLike
 from zerocross.graph.block import MAX_CHANNELS
 from zerocross.graph.chain import Chain, chain_of
 from zerocross.graph.fault import Fault
@@ -60,6 +62,7 @@ class ChainStream(FixedAttributes, ClosesAtExit):
             live_callback, self.sample_rate, self.channels, block_size, checked_volume(volume)
         )
         self._host.take_chain(self.chain)
+        self._recordings: list[Recording] = []
         super().__init__(self._host)
 
     def replace(self, old: Any, new: Any) -> None:
@@ -82,6 +85,42 @@ class ChainStream(FixedAttributes, ClosesAtExit):
     def tap(self) -> Tap:
         """The last 65536 frames after the chain and the volume."""
         return self._host.tap
+
+    def record(
+        self, path: PathLike, bits: str | None = None, dither: str | None = None
+    ) -> Recording:
+        """Record what is played, from now on, into a file; off the audio thread.
+
+        Parameters
+        ----------
+        path : path-like
+            Ends in ``.wav`` or ``.flac``; whole or not there.
+        bits : {"16", "24", "32", "float"} or None
+            None for float in WAV and 24 in FLAC.
+        dither : {"none", "tpdf", "shaped"} or None
+            None for ``tpdf`` with 16 bits, else ``none``.
+
+        Returns
+        -------
+        Recording
+            Ends with its ``stop``, as a context manager, or with the stream.
+
+        Raises
+        ------
+        UsageError
+            If the file cannot be such a one, or is recorded already.
+
+        """
+        self._host.check_open()
+        made = record(self.tap, self.sample_rate, path, bits, dither)
+        self._recordings = [*(each for each in self._recordings if each.is_running), made]
+        return made
+
+    def close(self) -> None:
+        """Stop, and let go of devices, threads and recordings; twice is once."""
+        super().close()
+        while self._recordings:
+            self._recordings.pop().close()
 
     def report(self) -> dict[str, Any]:
         """Return what was counted since the stream was made; see docs/report.md."""

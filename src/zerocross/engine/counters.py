@@ -15,10 +15,20 @@ import numpy.typing as npt
 
 from zerocross.memory import Record
 
-__all__ = ["BUCKETS", "COUNTED", "LATE_CAUSES", "Counters", "bucket_limits_ns", "counted_by"]
+__all__ = [
+    "BUCKETS",
+    "COUNTED",
+    "LATE_CAUSES",
+    "SLOW_NS",
+    "Counters",
+    "bucket_limits_ns",
+    "counted_by",
+]
 
 #: Buckets of the histograms of times: eight to an octave of nanoseconds.
 BUCKETS = 320
+#: A callback that takes longer is slow, be its deadline far: 1 ms, at a bucket's limit.
+SLOW_NS = (1 << 20) - 1
 #: Causes of late callbacks, in the order of ``late_causes``.
 LATE_CAUSES = ("preempted", "page fault", "held up", "own work", "woken late")
 
@@ -167,6 +177,16 @@ class Counters:
         longest = self.number("longest_ns")
         return self._percentiles("histogram", longest) | {"max": longest}
 
+    def histogram(self) -> list[tuple[int, int]]:
+        """Return the callback's times: the upper limit in ns and the callbacks of each bucket in use."""
+        counts = self._array("histogram")
+        used = np.flatnonzero(counts)
+        return list(zip(bucket_limits_ns()[used].tolist(), counts[used].tolist(), strict=True))
+
+    def slow_callbacks(self) -> int:
+        """Return how many callbacks took longer than `SLOW_NS`."""
+        return int(self._array("histogram")[bucket_limits_ns() > SLOW_NS].sum())
+
     def arrival_ns(self) -> dict[str, int]:
         """Return percentiles of how far from the expected time callbacks began."""
         longest = self.number("longest_gap_ns")
@@ -201,6 +221,8 @@ class Counters:
             "underruns": self.number("underruns"),
             "stalls": self.number("stalls"),
             "callback_ns": times,
+            "callback_histogram": self.histogram(),
+            "slow_callbacks": self.slow_callbacks(),
             "share_of_deadline": {
                 name: elapsed / deadline_ns if deadline_ns else 0.0
                 for name, elapsed in times.items()

@@ -1,14 +1,18 @@
 """The decode thread: one compiled loop from open files to the ring.
 
 The control thread opens files and posts them as *sources*; this loop takes them in order, reads
-frames with libsndfile's own ``sf_readf_float`` (`sources.links`), mixes the channels, resamples where
-the file's rate is not the stream's, and fills the ring. It drops what it was doing when the wanted
+frames with libsndfile's own ``sf_readf_float`` (`sources.links`) or from memory (`sources.window`),
+mixes the channels, resamples where the file's rate is not the stream's, and fills the ring. It drops what it was doing when the wanted
 epoch rises, and reports the outcome of each source as a number. It runs on a thread of its own that
 needs no interpreter until it is told to stop.
 
 When the ring is full it sleeps, on a signal (`sync.signal`): the control thread raises it with all
 that it asks for, and the audio thread once a quarter of the ring is free. So it works in pieces of a
 quarter, wakes as often as the music needs it and never for nothing, and while nothing plays not at all.
+Where a window has nothing yet, the loop is *starved*: it sleeps until the window's filler raises the
+signal, and ``reading_since`` says for how long, as it does of a disk.
+
+Over 300 lines: all that happens to a source, from its place in the table to its outcome.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from zerocross.dsp.peaks import replace_nonfinite
 from zerocross.engine.layouts import DECODER, MARK_END, MARK_RAMP, MARKS, SOURCE_END, TRANSPORT
 from zerocross.engine.marks import (
     drop_old_sources,
+    pass_over_old_sources,
     plan_mark,
     push_due_marks,
     push_mark,
@@ -49,17 +54,20 @@ from zerocross.engine.resampling import (
     push_resampled,
 )
 from zerocross.sources.links import first_of_link, link_error, read_frames, seek_frame
+from zerocross.sources.window import LATER, read_window, seek_window, window_error
 from zerocross.sync.ring import RING, commit_write, contiguous, writable
 from zerocross.sync.signal import FOR_EVER, SIGNAL, signal_count, signal_raise, signal_wait
 
-__all__ = ["ERROR_SEEK", "ERROR_SHORT", "decode_loop", "decode_until_idle"]
+__all__ = ["ERROR_SEEK", "ERROR_SHORT", "ERROR_WINDOW", "decode_loop", "decode_until_idle"]
 
 #: Outcome: the file could not be positioned.
 ERROR_SEEK = -1
 #: Outcome: the file ended before the frames that its header promises.
 ERROR_SHORT = -2
+#: Outcome: a window ended with an error; its source has the words.
+ERROR_WINDOW = -3
 
-_IDLE, _BUSY = 0, 1
+_IDLE, _BUSY, _STARVED = 0, 1, 2
 _NOWHERE = -1
 _NEVER = (1 << 62) - 1
 
@@ -71,6 +79,7 @@ def _copy_source(source: Any, to: Any) -> None:
     to.kind = source.kind
     to.handle = source.handle
     to.links = source.links
+    to.window = source.window
     to.channels = source.channels
     to.rate = source.rate
     to.resampler = source.resampler
@@ -79,7 +88,11 @@ def _copy_source(source: Any, to: Any) -> None:
     to.file_frames = source.file_frames
     to.preroll = source.preroll
     to.at_frame = source.at_frame
+    to.goes_on = source.goes_on
     to.fade_out = source.fade_out
+    to.fade_in = source.fade_in
+    to.loops = source.loops
+    to.loop_start = source.loop_start
     to.identity = source.identity
     for i in range(to.matrix.size):
         to.matrix[i] = source.matrix[i]
@@ -95,6 +108,9 @@ def position_source(decoder: Any, source: Any) -> Any:
     chained file are decoded apart from each other, so none need be from before the target's.
     """
     target = source.start_frame
+    if source.window != 0:
+        seek_window(source.window, target)
+        return True
     first = first_of_link(source.links, target)
     at = source.at_frame
     if at < 0 and source.handle == decoder.last_handle:
@@ -130,15 +146,30 @@ def end_run(decoder: Any, ring: Any) -> Any:
 @kernel
 def room_in(decoder: Any, ring: Any) -> Any:
     """Return how many frames may be written: the ring is filled as far as one reads ahead."""
-    return writable(ring) - load_acquire(decoder, "kept_free")
+    free = writable(ring)
+    return min(free, free - ring.capacity + frames_ahead(decoder, ring))
+
+
+@kernel
+def frames_ahead(decoder: Any, ring: Any) -> Any:
+    """Return how far one reads ahead; what was withdrawn from the ring does not count."""
+    ahead = ring.capacity - load_acquire(decoder, "kept_free")
+    if ring.read < decoder.stale_end:
+        ahead += decoder.stale_frames
+    return min(ring.capacity, ahead)
+
+
+@kernel
+def _marks_ahead(decoder: Any, transport: Any) -> Any:
+    marks = decoder.marks_written + decoder.marks_planned
+    return marks - load_acquire(transport, "marks_taken")
 
 
 @kernel
 def start_source(decoder: Any, ring: Any) -> Any:
     """Take the next source; there is one."""
     transport = record_at(decoder.transport, TRANSPORT)
-    marks = decoder.marks_written + decoder.marks_planned
-    is_crowded = marks - load_acquire(transport, "marks_taken") >= MARKS // 2
+    is_crowded = _marks_ahead(decoder, transport) >= MARKS // 2
     if is_crowded and decoder.marks_planned == 0:
         return _IDLE
     source = decoder.current
@@ -146,8 +177,9 @@ def start_source(decoder: Any, ring: Any) -> Any:
     goes_on = continues_run(decoder, following) and not is_crowded
     if decoder.run != 0 and not goes_on:
         return end_run(decoder, ring)
+    before = decoder.frames_before + decoder.frames
+    decoder.frames_before = before if following.epoch == source.epoch else 0
     _copy_source(following, source)
-    decoder.frames_before += decoder.frames
     decoder.frames = 0
     decoder.nonfinite = 0
     decoder.skip = 0
@@ -158,7 +190,7 @@ def start_source(decoder: Any, ring: Any) -> Any:
         if not goes_on:
             begin_run(decoder, source)
         owed = owed_frames(decoder) if goes_on else 0
-        flags = MARK_RAMP if source.start_frame > 0 else 0
+        flags = MARK_RAMP if source.start_frame > 0 and source.goes_on == 0 else 0
         plan_mark(decoder, source, flags, ring.write + owed)
         push_due_marks(decoder, ring)
         decoder.active = 1
@@ -171,12 +203,43 @@ def start_source(decoder: Any, ring: Any) -> Any:
 @kernel
 def end_source(decoder: Any, source: Any) -> Any:
     """Report a source that has no more frames."""
-    error = link_error(source.handle, source.links)
-    expected = min(source.end_frame, source.file_frames) - source.start_frame
-    if error == 0 and decoder.frames < expected:
-        error = ERROR_SHORT
+    missing = min(source.end_frame, source.file_frames) - source.start_frame - decoder.frames
+    if source.window != 0:
+        error = ERROR_WINDOW if missing > 0 and window_error(source.window) != 0 else 0
+    else:
+        error = link_error(source.handle, source.links)
+        if error == 0 and missing > 0:
+            error = ERROR_SHORT
     push_outcome(decoder, source, error)
     return _BUSY
+
+
+@kernel
+def loop_back(decoder: Any, ring: Any) -> Any:
+    """Go on from where the current source loops to: a piece of its own, of the same source."""
+    source = decoder.current
+    if _marks_ahead(decoder, record_at(decoder.transport, TRANSPORT)) >= MARKS // 2:
+        return _IDLE
+    decoder.frames_before += decoder.frames
+    source.at_frame = source.start_frame + decoder.frames
+    source.start_frame = source.loop_start
+    source.fade_in = 1
+    decoder.frames = 0
+    if not position_source(decoder, source):
+        push_outcome(decoder, source, ERROR_SEEK)
+        return _BUSY
+    owed = owed_frames(decoder) if decoder.run else 0
+    plan_mark(decoder, source, 0, ring.write + owed)
+    push_due_marks(decoder, ring)
+    return _BUSY
+
+
+@kernel
+def read_source(source: Any, to: Any, frames: Any) -> Any:
+    """Read the next frames of a source; returns how many, or `LATER`."""
+    if source.window != 0:
+        return read_window(source.window, to, frames)
+    return read_frames(source.handle, source.links, to, frames, source.channels)
 
 
 @kernel
@@ -204,29 +267,48 @@ def fade_end(decoder: Any, source: Any, out: Any) -> None:
 
 
 @kernel
+def fade_begin(decoder: Any, out: Any) -> None:
+    """Fade the first frames of a source that has looped."""
+    channels = decoder.channels
+    for i in range(out.size // channels):
+        if decoder.frames + i < decoder.fade_frames:
+            gain = np.float32((decoder.frames + i) / decoder.fade_frames)
+            for c in range(channels):
+                out[i * channels + c] *= gain
+
+
+@kernel
+def fade_edges(decoder: Any, source: Any, out: Any) -> None:
+    """Fade what is cut."""
+    if source.fade_in and decoder.frames < decoder.fade_frames:
+        fade_begin(decoder, out)
+    if source.fade_out:
+        fade_end(decoder, source, out)
+
+
+@kernel
 def decode_chunk(decoder: Any, ring: Any) -> Any:
     """Decode the next frames of the current source into the ring."""
     source = decoder.current
     if decoder.skip > 0:
         return skip_frames(decoder, source)
     limit = source.end_frame - source.start_frame - decoder.frames
+    if limit <= 0 and source.loops:
+        return loop_back(decoder, ring)
     if limit <= 0:
         return end_source(decoder, source)
     if decoder.run:
         return decode_resampled(decoder, ring, limit)
     free = room_in(decoder, ring)
-    if free < min(CHUNK, (ring.capacity - decoder.kept_free) // 4):
+    if free < min(CHUNK, (ring.capacity - load_acquire(decoder, "kept_free")) // 4):
         return _IDLE
     out = contiguous(ring, ring.write, min(free, CHUNK, limit))
     frames = out.size // decoder.channels
-    if source.identity:
-        got = read_frames(
-            source.handle, source.links, _address_in_ring(ring), frames, source.channels
-        )
-    else:
-        got = read_frames(source.handle, source.links, decoder.scratch, frames, source.channels)
+    got = read_source(
+        source, _address_in_ring(ring) if source.identity else decoder.scratch, frames
+    )
     if got <= 0:
-        return end_source(decoder, source)
+        return _STARVED if got == LATER else end_source(decoder, source)
     out = out[: got * decoder.channels]
     if source.identity:
         decoder.nonfinite += replace_nonfinite(out)
@@ -234,8 +316,7 @@ def decode_chunk(decoder: Any, ring: Any) -> Any:
         raw = float32_array(decoder.scratch, got * source.channels)
         decoder.nonfinite += replace_nonfinite(raw)
         mix_interleaved(source.matrix, raw, source.channels, out, decoder.channels)
-    if source.fade_out:
-        fade_end(decoder, source, out)
+    fade_edges(decoder, source, out)
     decoder.frames += got
     commit_write(ring, got)
     return _BUSY
@@ -248,15 +329,14 @@ def decode_resampled(decoder: Any, ring: Any, limit: Any) -> Any:
     if room_in(decoder, ring) < RESAMPLED_CHUNK:
         return _IDLE
     frames = min(limit, frames_to_read(decoder))
-    got = read_frames(source.handle, source.links, decoder.scratch, frames, source.channels)
+    got = read_source(source, decoder.scratch, frames)
     if got <= 0:
-        return end_source(decoder, source)
+        return _STARVED if got == LATER else end_source(decoder, source)
     raw = float32_array(decoder.scratch, got * source.channels)
     decoder.nonfinite += replace_nonfinite(raw)
     mixed = float32_array(decoder.mixed, got * channels)
     mix_interleaved(source.matrix, raw, source.channels, mixed, channels)
-    if source.fade_out:
-        fade_end(decoder, source, mixed)
+    fade_edges(decoder, source, mixed)
     deinterleave(mixed, got, float32_rows(decoder.rows_in, channels, CHUNK))
     decoder.frames += got
     decoder.run_in += got
@@ -276,8 +356,11 @@ def decode_step(decoder: Any) -> Any:
     transport = record_at(decoder.transport, TRANSPORT)
     wanted = load_acquire(transport, "epoch")
     if decoder.epoch != wanted:
-        drop_old_sources(decoder, wanted)
+        kept = load_acquire(transport, "kept_serial")
+        if kept == 0 or decoder.marks_planned == 0:  # else the last of it is being written
+            drop_old_sources(decoder, wanted, kept)
     if decoder.active == 0:
+        pass_over_old_sources(decoder)
         if load_acquire(decoder, "sources_written") == decoder.sources_taken:
             return _IDLE
         store_release(decoder, "reading_since", monotonic_ns())  # it seeks
@@ -285,10 +368,15 @@ def decode_step(decoder: Any) -> Any:
         store_release(decoder, "reading_since", 0)
         return result
     started = monotonic_ns()
-    store_release(decoder, "reading_since", started)
+    if decoder.starved == 0:
+        store_release(decoder, "reading_since", started)
     result = decode_chunk(decoder, ring)
-    store_release(decoder, "reading_since", 0)
     decoder.decode_ns += monotonic_ns() - started
+    if result == _STARVED:
+        store_release(decoder, "starved", 1)
+        return _IDLE
+    store_release(decoder, "starved", 0)
+    store_release(decoder, "reading_since", 0)
     return result
 
 
@@ -305,8 +393,10 @@ def _frame_to_wake_at(decoder: Any) -> Any:
         if load_acquire(decoder, "sources_written") == decoder.sources_taken:
             return _NEVER  # until one is posted
         return 0  # marks are to be taken first, or what the resampler holds needs room: look often
+    if decoder.starved != 0:
+        return _NEVER  # until its filler raises the signal
     ring = record_at(decoder.ring, RING)
-    ahead = ring.capacity - load_acquire(decoder, "kept_free")
+    ahead = frames_ahead(decoder, ring)
     return ring.write - ahead + max(ahead // 4, min(ahead, RESAMPLED_CHUNK))
 
 

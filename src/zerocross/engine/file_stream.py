@@ -45,12 +45,9 @@ from zerocross.engine.transport import REFILLING, STALL_NS
 from zerocross.errors import UsageError
 from zerocross.graph.processor import Processor
 from zerocross.memory import Record, aligned_zeros
-from zerocross.sources.file import (
-    MAX_SAMPLE_RATE,
-    MIN_SAMPLE_RATE,
-    OpenSource,
-)
 from zerocross.sources.links import provide_libsndfile
+from zerocross.sources.location import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from zerocross.sources.source import OpenSource
 from zerocross.sync import Latest, Ring, Signal
 from zerocross.system import Grant
 from zerocross.system.affinity import pin
@@ -122,6 +119,7 @@ class FileStream(ChainHost):
         self._outcomes_read = 0
         self._thread: threading.Thread | None = None
         self._client: Client | None = None
+        self.title = ""  # of what plays, for sound servers
         # Sources that found no free slot: a decode thread that waits for a disk takes none.
         self._unposted: collections.deque[Source] = collections.deque()
         self._set_up_transport(ahead)
@@ -176,8 +174,17 @@ class FileStream(ChainHost):
 
     def jump(self) -> int:
         """Begin a new epoch: nothing posted before will be heard. Returns its number."""
+        return self.jump_after(0)
+
+    def jump_after(self, serial: int) -> int:
+        """Begin a new epoch that keeps one posted source: it is heard to its end, undisturbed.
+
+        Nothing else that was posted before will be heard. Returns the number of the epoch.
+        """
         epoch = self.epoch + 1
-        self._unposted.clear()
+        kept = [each for each in self._unposted if serial and each["serial"] == serial]
+        self._unposted = collections.deque(kept)
+        self.transport.store("kept_serial", serial)
         self.transport.store("epoch", epoch)
         self._wake.notify()
         return epoch
@@ -189,6 +196,8 @@ class FileStream(ChainHost):
         start_frame: int = 0,
         end_frame: int | None = None,
         reused: bool = False,
+        loop: tuple[int, int] | None = None,
+        goes_on: bool = False,
     ) -> None:
         """Post a source, to be played after all that was posted before. It never waits.
 
@@ -200,21 +209,34 @@ class FileStream(ChainHost):
             Stays open until its outcome is read, or a newer epoch is at work.
         start_frame, end_frame : int
             What to play of it; a cut before its own end is faded.
+        loop : tuple of (int, int) or None
+            The frames that it goes on with again and again: from the first, without the last. Both
+            sides of the join are faded.
         reused : bool
             Whether a decode thread may have moved its position.
+        goes_on : bool
+            Whether it begins where what was posted before ends, in the same file: no ramp is between.
 
         """
+        source.serve(self._wake, self.news)
         slot = np.zeros((), SOURCE)
         slot["serial"], slot["kind"], slot["handle"] = serial, 0, source.handle
-        slot["links"] = source.links
+        slot["links"], slot["window"] = source.links, source.window
         slot["channels"], slot["rate"] = source.channels, source.sample_rate
         slot["resampler"] = self._resampler_for(source.sample_rate)
-        slot["start_frame"] = start_frame
-        slot["file_frames"] = _END_OF_TIME if source.frames is None else source.frames
-        slot["end_frame"] = slot["file_frames"] if end_frame is None else end_frame
-        slot["fade_out"] = end_frame is not None and end_frame < slot["file_frames"]
+        first = source.first_frame
+        slot["start_frame"] = first + start_frame
+        slot["file_frames"] = _END_OF_TIME if source.frames is None else first + source.frames
+        slot["end_frame"] = slot["file_frames"] if end_frame is None else first + end_frame
+        if source.window and end_frame is None and not source.has_end:
+            slot["end_frame"] = slot["file_frames"] = _END_OF_TIME  # the window knows where it ends
+        slot["fade_out"] = slot["end_frame"] < slot["file_frames"]
+        if loop:
+            slot["loops"] = slot["fade_out"] = 1
+            slot["loop_start"], slot["end_frame"] = first + loop[0], first + loop[1]
         slot["preroll"] = source.preroll
-        slot["at_frame"] = -1 if reused else 0
+        slot["at_frame"] = -1 if reused or goes_on else 0
+        slot["goes_on"] = goes_on
         slot["identity"] = source.channels == self.channels and source.gain == 1.0
         matrix = source.matrix(self.channels)
         slot["matrix"][: matrix.size] = matrix.ravel()
@@ -286,9 +308,16 @@ class FileStream(ChainHost):
 
     def heard(self) -> Heard:
         """Return what is heard now: what was consumed, less the device's latency."""
-        latency = self.device.latency_frames if self.device else 0
-        latency += self._program.latency_frames if self._program else 0
-        return heard_at(self._position.read(), self._marks, latency, self.sample_rate)
+        return heard_at(self._position.read(), self._marks, self.latency_frames, self.sample_rate)
+
+    def read_now(self) -> Heard:
+        """Return what the audio thread reads: what will be heard a latency later."""
+        return heard_at(self._position.read(), self._marks, 0, self.sample_rate)
+
+    @property
+    def at_work_on(self) -> int:
+        """Return the serial of the source that the audio thread reads: heard a latency later."""
+        return self.transport.load("serial")
 
     # --- what is late ---------------------------------------------------------------------
 
@@ -299,9 +328,19 @@ class FileStream(ChainHost):
         return since != 0 and time.monotonic_ns() - since > STALL_NS
 
     @property
+    def is_starved(self) -> bool:
+        """Whether the decode thread waits for a window's filler; it is not held up otherwise."""
+        return bool(self.decoder["starved"])
+
+    @property
     def is_refilling(self) -> bool:
         """Whether nothing is heard because too little of what follows is there."""
         return int(self.transport["state"]) == REFILLING
+
+    @property
+    def ring_frames(self) -> int:
+        """How far is read ahead, in frames: the ring's length, or what of it is used."""
+        return self.ring.capacity - int(self.decoder["kept_free"])
 
     def read_further_ahead(self) -> None:
         """Read ahead as far as the ring is long from here on, and begin anew with more of it."""
@@ -315,6 +354,7 @@ class FileStream(ChainHost):
         """Return a new client for a device: from here on it alone calls this stream."""
         self.release_client()
         self._client = super().client()
+        self._client.title = self.title
         return self._client
 
     def release_client(self) -> None:
@@ -368,8 +408,16 @@ class FileStream(ChainHost):
         decode.decode_loop(self.decoder.address)
 
     def decode(self) -> None:
-        """Fill the ring from this thread (offline, in place of the decode thread)."""
-        decode.decode_until_idle(self.decoder.address)
+        """Fill the ring from this thread (offline, in place of the decode thread).
+
+        It waits for what a window has not yet.
+        """
+        while True:
+            seen = self._wake.count
+            decode.decode_until_idle(self.decoder.address)
+            if not self.is_starved:
+                return
+            self._wake.wait(seen)
 
     def counters(self) -> Counters:
         """Return what the callback and the decode thread counted so far."""

@@ -60,6 +60,8 @@ class Outcome:
             return f"the file ends early, after {self.frames} frames; copy it again"
         if self.error == decode.ERROR_SEEK:
             return "the file cannot be positioned; play it from the start, or convert it"
+        if self.error == decode.ERROR_WINDOW:
+            return "it cannot be decoded further"
         return f"damaged audio data ({sndfile_error(self.error)}); copy it again"
 
 
@@ -82,13 +84,13 @@ def heard_at(
     """
     epoch, taken = position["epoch"], position["marks_taken"]
     ended = bool(position["ended"]) and position["silent_frames"] >= latency_frames
-    lag = max(0, latency_frames - position["silent_frames"])
+    lag = _music_within(position, latency_frames)
     ring_frame = max(position["ring_frame"] - lag, position["epoch_start"])
     newest = marks[(taken - 1) % MARKS]
     is_to_come = bool(position["ended"]) and not ended
     if taken > 0 and newest["epoch"] == epoch:
         is_to_come |= bool(newest["ring_frame"] > ring_frame)
-    mark = _mark_before(marks, ring_frame, taken, epoch)
+    mark = _mark_before(marks, ring_frame, taken, position["epoch_start"])
     if mark is None:
         return Heard(0, 0, epoch, ended, taken, is_to_come)
     past = (ring_frame - int(mark["ring_frame"])) * int(mark["source_rate"]) // sample_rate
@@ -96,14 +98,25 @@ def heard_at(
     return Heard(int(mark["serial"]), frame, epoch, ended, taken, is_to_come)
 
 
-def _mark_before(marks: npt.NDArray[np.void], ring_frame: int, taken: int, epoch: int) -> Any:
+def _music_within(position: dict[str, int], frames: int) -> int:
+    """Return how many of the last frames that went to the device were no silence.
+
+    After a pause the device first plays the silence of it: the position stays until then.
+    """
+    if position["silent_frames"] > 0:
+        return max(0, frames - position["silent_frames"])
+    since = min(frames, position["sounded_frames"])
+    return since + max(0, frames - since - position["silence_before"])
+
+
+def _mark_before(marks: npt.NDArray[np.void], ring_frame: int, taken: int, epoch_start: int) -> Any:
     """Return the newest mark at or before a frame among those that were taken.
 
     The decode thread leaves half of the table to look back on.
     """
     for index in range(taken - 1, max(-1, taken - MARKS // 2), -1):
         mark = marks[index % MARKS]
-        if mark["epoch"] != epoch:
+        if mark["ring_frame"] < epoch_start:
             return None
         if mark["ring_frame"] <= ring_frame and not mark["flags"] & MARK_END:
             return mark.copy()

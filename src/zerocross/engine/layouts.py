@@ -22,6 +22,9 @@ __all__ = [
     "CALLBACK_SHORT",
     "CALLBACK_WOKEN_LATE",
     "DECODER",
+    "EPOCHS",
+    "FEED",
+    "INTAKE",
     "LOGGED",
     "MARK",
     "MARKS",
@@ -42,12 +45,15 @@ __all__ = [
 PLAYED_CHANNELS = 2
 #: Callbacks that are remembered one by one.
 LOGGED = 256
-#: Marks in the table; the writer keeps half of them for those who look back.
-MARKS = 64
+#: Marks in the table; the writer keeps half of them for those who look back. Those of what was withdrawn
+#: stay until it would have been heard.
+MARKS = 512
 #: Sources that can wait for the decode thread.
 SOURCES = 16
 #: Results of sources kept for the control thread.
 OUTCOMES = 64
+#: Epochs of a feed whose beginnings are kept: more than there can be in a block.
+EPOCHS = 8
 
 #: A mark: from ``ring_frame`` on, the frames are those of the source ``serial`` from its
 #: ``file_frame``; ``frames_before`` were decoded before it in its epoch.
@@ -65,7 +71,8 @@ MARK = np.dtype(
 MARK_RAMP = 1  # begins in the middle of a piece: fade in
 MARK_END = 2  # nothing follows
 
-#: A source: an open file and what to play of it.
+#: A source: an open file, or a window (`sources.window`), and what to play of it; one that ``loops``
+#: goes on from its ``loop_start`` for as long as its epoch lasts.
 SOURCE = np.dtype(
     [
         ("serial", "i8"),
@@ -73,6 +80,7 @@ SOURCE = np.dtype(
         ("kind", "i8"),
         ("handle", "i8"),
         ("links", "i8"),
+        ("window", "i8"),
         ("channels", "i8"),
         ("rate", "i8"),
         ("resampler", "i8"),
@@ -81,7 +89,11 @@ SOURCE = np.dtype(
         ("file_frames", "i8"),
         ("preroll", "i8"),
         ("at_frame", "i8"),
+        ("goes_on", "i8"),
         ("fade_out", "i8"),
+        ("fade_in", "i8"),
+        ("loops", "i8"),
+        ("loop_start", "i8"),
         ("identity", "i8"),
         ("matrix", "f4", (PLAYED_CHANNELS * MAX_PLACED,)),
     ],
@@ -112,7 +124,10 @@ CALLBACK = np.dtype(
 #: kernel reported a fault.
 CALLBACK_LATE, CALLBACK_WOKEN_LATE, CALLBACK_SHORT, CALLBACK_FAULT = 1, 2, 4, 8
 #: What every stream has: a chain under a callback. ``news`` is the signal (`sync.signal`) that is raised
-#: when there is something to tell, with ``tell_next`` by every callback.
+#: when there is something to tell, with ``tell_next`` by every callback. Where ``crossfade_frames`` are
+#: asked for when the program changes, it ``fades``: the one before, ``program_fading``, runs on beside.
+#: ``feed`` and ``intake`` are addresses of a `FEED` and an `INTAKE`, or 0; ``is_heard`` says whether a
+#: device's input is for the chain.
 STREAM = layout(
     setup=[
         "transport",
@@ -127,9 +142,21 @@ STREAM = layout(
         "capture_frames",
         "news",
     ],
-    control=["program", "muted", ("volume", "f8"), "tell_next"],
+    control=[
+        "program",
+        "crossfade_frames",
+        "muted",
+        ("volume", "f8"),
+        "tell_next",
+        "feed",
+        "intake",
+        "is_heard",
+    ],
     audio=[
         "program_running",
+        "program_fading",
+        "fades",
+        ("blend", RAMP),
         "thread",
         "last_ns",
         "captured",
@@ -143,13 +170,15 @@ STREAM = layout(
     ],
 )
 
-#: What a stream of files has beside it: see `engine.transport`.
+#: What a stream of files has beside it: see `engine.transport`. ``kept_serial`` is the one source of
+#: an older epoch that is played to its end all the same; 0 for none. It is written before ``epoch``.
 TRANSPORT = layout(
     setup=["ring", "marks", "decoder", "latest", "sample_rate", "ramp_frames"],
-    control=["epoch", "playing", "threshold"],
+    control=["epoch", "kept_serial", "playing", "threshold"],
     audio=[
         "state",
         "running_epoch",
+        "serial",
         "marks_taken",
         "epoch_start",
         "piece_start",
@@ -159,6 +188,8 @@ TRANSPORT = layout(
         "source_frames_left",
         "frames_played",
         "silent_frames",
+        "silence_before",
+        "sounded_frames",
         "lead_frames",
         ("gate", RAMP),
         ("held", "f4", (MAX_CHANNELS,)),
@@ -176,10 +207,13 @@ POSITION_FIELDS = (
     "ended",
     "time_ns",
     "frames_played",
+    "silence_before",
+    "sounded_frames",
 )
 
 #: ``wake`` is the signal that the decode thread sleeps on, ``wake_at`` the frame of the ring at which
-#: the audio thread raises it.
+#: the audio thread raises it. The ``stale_frames`` before the frame ``stale_end`` of the ring were
+#: withdrawn: they will be passed over.
 DECODER = layout(
     setup=[
         "ring",
@@ -202,6 +236,9 @@ DECODER = layout(
         "marks_written",
         "outcomes_written",
         "epoch",
+        "kept_serial",
+        "stale_frames",
+        "stale_end",
         "active",
         "skip",
         "frames",
@@ -214,8 +251,59 @@ DECODER = layout(
         "marks_planned",
         "frames_before",
         "reading_since",
+        "starved",
         "wake_at",
         ("current", SOURCE),
         *counted_by("decoder"),
     ],
+)
+
+#: Frames from a program to the audio thread: see `engine.feeding`. ``process`` is the address of
+#: `feeding.add_feed`; ``run`` that of the resampler at work, or 0.
+FEED = layout(
+    setup=[
+        "process",
+        "ring",
+        "room",
+        "news",
+        "channels",
+        "sample_rate",
+        "ramp_frames",
+        "prebuffer",
+        "raw",
+        "mixed",
+        "rows_in",
+        "rows_out",
+    ],
+    control=["epoch", "closed"],
+    writer=[
+        "epoch_written",
+        ("epoch_starts", "i8", (EPOCHS,)),
+        "end",
+        "run",
+        "run_in",
+        "run_out",
+        "wake_at",
+        "nonfinite",
+    ],
+    audio=[
+        "rows",
+        "frames",
+        "running_epoch",
+        "is_running",
+        "starts_at_once",
+        ("gate", RAMP),
+        ("held", "f4", (MAX_CHANNELS,)),
+        "underruns",
+        "frames_played",
+        "frames_dropped",
+        "low_water_frames",
+    ],
+)
+
+#: Frames from a device's input to a program; ``process`` is the address of `feeding.take_input`.
+INTAKE = layout(
+    setup=["process", "ring", "arrived", "channels"],
+    reader=["wake_at"],
+    audio=["rows", "frames", "frames_lost"],
 )

@@ -1,7 +1,8 @@
 """A live stream: from a device's input through a chain to its output, without Python.
 
 With an input and an output it is an effect, with an output only an instrument, with an input
-only an analyser (through its tap).
+only an analyser (through its tap). Without a chain it plays the arrays that a program writes, and
+hands it those that come in.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from zerocross.devices.discovery import (
     find_devices,
 )
 from zerocross.devices.miniaudio import Device
+from zerocross.engine.array_stream import ArrayStream
 from zerocross.engine.chain_host import ChainHost
-from zerocross.engine.chain_stream import ChainStream
 from zerocross.errors import DeviceError, DeviceNotFound, UsageError
 from zerocross.graph.chain import Chain
 from zerocross.graph.processor import Processor
@@ -35,13 +36,14 @@ __all__ = ["LiveStream"]
 _WATCH_S = 0.05
 
 
-class LiveStream(ChainStream):
-    """Plays a chain live; begins with `start`, or as a context manager.
+class LiveStream(ArrayStream):
+    """Plays a chain or arrays live; begins with `start`, or as a context manager.
 
     Parameters
     ----------
-    chain : Chain or Processor
-        What to run; it can be changed while it plays.
+    chain : Chain, Processor or None
+        What to run; it can be changed while it plays. None for none: what is written is played, and
+        the input is read and not heard.
     input : bool or str
         Whether to record: False for no (an instrument), True for the default, or a name.
     output : bool or str
@@ -59,6 +61,8 @@ class LiveStream(ChainStream):
         Gain after the chain, 0 to 1.
     pin : sequence of int or None
         CPUs, by their numbers, that the audio thread may run on.
+    feed_s : float
+        How much is kept of what is written, and of what is to be read, in seconds: 0.02 to 60.
 
     Raises
     ------
@@ -77,7 +81,7 @@ class LiveStream(ChainStream):
 
     def __init__(
         self,
-        chain: Chain | Processor,
+        chain: Chain | Processor | None = None,
         input: bool | str = False,  # noqa: A002  the words that users know
         output: bool | str = True,
         device: str | None = None,
@@ -86,6 +90,7 @@ class LiveStream(ChainStream):
         block_size: int | None = None,
         volume: float = 1.0,
         pin: Sequence[int] | None = None,
+        feed_s: float = 0.5,
     ) -> None:
         _check_devices(input, output, device)
         self.notice = ""
@@ -94,7 +99,9 @@ class LiveStream(ChainStream):
         self._plays = bool(output)
         self._grants: dict[str, Grant] = {}
         self._pin = checked_cpus("pin", pin)
-        super().__init__(chain, sample_rate, channels, block_size, volume)
+        super().__init__(
+            chain, sample_rate, channels, block_size, volume, bool(input), bool(output), feed_s
+        )
 
     # --- running ----------------------------------------------------------------------------
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from zerocross.compiler import kernel, load_acquire, record_at, store_release
-from zerocross.engine.layouts import MARK, MARKS, OUTCOME, OUTCOMES, SOURCE, SOURCES
+from zerocross.engine.layouts import MARK, MARKS, OUTCOME, OUTCOMES, SOURCE, SOURCES, TRANSPORT
+from zerocross.sync.ring import RING
 
 __all__ = [
     "drop_old_sources",
     "frames_to_mark",
+    "pass_over_old_sources",
     "plan_mark",
     "push_due_marks",
     "push_mark",
@@ -88,15 +90,51 @@ def push_outcome(decoder: Any, source: Any, error: Any) -> None:
 
 
 @kernel
-def drop_old_sources(decoder: Any, wanted: Any) -> None:
-    """Let go of everything that belongs to an older epoch."""
-    if decoder.active:
-        push_outcome(decoder, decoder.current, 0)
-    decoder.run = decoder.marks_planned = 0
-    decoder.frames = decoder.frames_before = 0
+def drop_old_sources(decoder: Any, wanted: Any, kept: Any) -> None:
+    """Let go of everything that belongs to an older epoch, but for the source that is kept."""
+    if kept == 0 or decoder.current.serial != kept:
+        if decoder.active:
+            push_outcome(decoder, decoder.current, 0)
+        decoder.run = decoder.marks_planned = 0
+        store_release(decoder, "starved", 0)
+        store_release(decoder, "reading_since", 0)
+        decoder.frames = 0
+    decoder.kept_serial = kept
+    _count_stale(decoder, kept)
+    store_release(decoder, "epoch", wanted)
+    pass_over_old_sources(decoder)
+
+
+@kernel
+def pass_over_old_sources(decoder: Any) -> None:
+    """Take what was withdrawn before it was begun, up to the next source that is wanted."""
     written = load_acquire(decoder, "sources_written")
     index = decoder.sources_taken
-    while index < written and source_at(decoder, index).epoch < wanted:
+    while index < written:
+        source = source_at(decoder, index)
+        is_kept = decoder.kept_serial != 0 and source.serial == decoder.kept_serial
+        if source.epoch >= decoder.epoch or is_kept:
+            break
         index += 1
     store_release(decoder, "sources_taken", index)
-    store_release(decoder, "epoch", wanted)
+
+
+@kernel
+def _count_stale(decoder: Any, kept: Any) -> None:
+    """Note what of the ring will be passed over at the end of the kept source, to read ahead by more.
+
+    What the audio thread takes meanwhile makes the count too large, which costs nothing: it is a
+    wish for room, and never more is written than there is.
+    """
+    ring = record_at(decoder.ring, RING)
+    decoder.stale_end = ring.write
+    decoder.stale_frames = 0
+    if kept == 0:
+        return
+    index = load_acquire(record_at(decoder.transport, TRANSPORT), "marks_taken")
+    while index < decoder.marks_written:
+        mark = _mark_at(decoder, index)
+        if mark.serial != kept:
+            decoder.stale_frames = ring.write - mark.ring_frame
+            return
+        index += 1

@@ -46,7 +46,7 @@ def owed_frames(decoder: Any) -> Any:
 def continues_run(decoder: Any, source: Any) -> Any:
     """Return whether a source goes on where the resampler is."""
     same = decoder.run != 0 and source.resampler == decoder.run
-    return same and source.start_frame == 0
+    return same and (source.start_frame == 0 or source.goes_on != 0)
 
 
 @kernel

@@ -23,7 +23,15 @@ A transport has a `state` and a *gate*, a gain that moves in a ramp between 0 (s
 
 The gate also closes while the control thread holds the audio or wants another epoch. While it
 closes, frames are still read (or the last one is held where there are none); once it is closed
-nothing is read until `_open_gate`. Everything here runs on the audio thread. Real-time: safe.
+nothing is read until `_open_gate`.
+
+An epoch may *keep* one source of an older one: what follows was exchanged, and what plays is not to be
+disturbed. That source is read to its last frame, with the gate open, and at the next mark everything
+up to the first mark of the epoch is passed over (`_pass_mark`): the join is as it would have been.
+
+Everything here runs on the audio thread. Real-time: safe.
+
+Over 300 lines: one machine of three states, and everything that moves it.
 """
 
 from __future__ import annotations
@@ -55,7 +63,7 @@ __all__ = [
 
 #: The states, see above. A new transport is refilling.
 REFILLING, RUNNING, ENDED = range(3)
-#: What `fetch` returns where the ring ran short: the decode thread was late, or its file was.
+#: What `fetch` returns where the ring ran short: the decode thread was late, or its source was.
 SHORT, STALLED = 1, 2
 #: How long the decode thread has to be in one step for its file to be the one that is late, in ns.
 STALL_NS = 50_000_000
@@ -78,9 +86,34 @@ def _marks_written(transport: Any) -> Any:
 
 
 @kernel
-def _take_mark(transport: Any) -> None:
+def _is_wanted(transport: Any, epoch: Any, serial: Any, wanted: Any) -> Any:
+    """Return whether a source is of the wanted epoch, or the one that it keeps."""
+    kept = load_acquire(transport, "kept_serial")
+    return epoch == wanted or (kept != 0 and serial == kept)
+
+
+@kernel
+def _is_current(transport: Any, wanted: Any) -> Any:
+    """Return whether what is read now is what is wanted."""
+    return _is_wanted(transport, transport.running_epoch, transport.serial, wanted)
+
+
+@kernel
+def _enter_epoch(transport: Any, ring: Any, epoch: Any) -> None:
+    """Count from here on in another epoch."""
+    played = _source_frames_played(transport, ring)
+    transport.source_frames_left = transport.source_frames_before = played
+    transport.piece_start = ring.read
+    transport.running_epoch = epoch
+
+
+@kernel
+def _take_mark(transport: Any, ring: Any) -> None:
     """Begin the piece that the next mark announces, or the end."""
     mark = _mark_at(transport, transport.marks_taken)
+    if mark.epoch != transport.running_epoch:
+        _enter_epoch(transport, ring, mark.epoch)
+    transport.serial = mark.serial
     transport.piece_start = mark.ring_frame
     transport.source_rate = mark.source_rate
     transport.source_frames_before = transport.source_frames_left + mark.frames_before
@@ -96,30 +129,40 @@ def _take_mark(transport: Any) -> None:
 
 @kernel
 def _jump(transport: Any, ring: Any, wanted: Any) -> None:
-    """Drop frames up to the first mark of an epoch; all of them if it is not there yet.
+    """Drop frames up to the first mark that is wanted; all of them if it is not there yet.
 
     The write index is read before the marks: frames of the new epoch that are seen were preceded
     by their mark, so it is seen as well and they cannot be dropped.
     """
-    played = _source_frames_played(transport, ring)
-    transport.source_frames_left = transport.source_frames_before = played
+    _enter_epoch(transport, ring, transport.running_epoch)
     end = load_acquire(ring, "write")
     written = _marks_written(transport)
     index = transport.marks_taken
     while index < written:
         mark = _mark_at(transport, index)
-        if mark.epoch == wanted:
+        if _is_wanted(transport, mark.epoch, mark.serial, wanted):
             store_release(ring, "read", mark.ring_frame)
-            transport.epoch_start = mark.ring_frame
-            transport.running_epoch = wanted
-            transport.state = REFILLING
+            transport.epoch_start = transport.piece_start = mark.ring_frame
+            if ramp_is_at(transport.gate, 0.0):
+                transport.state = REFILLING
             store_release(transport, "marks_taken", index)
-            _take_mark(transport)
+            _take_mark(transport, ring)
             return
         index += 1
     store_release(transport, "marks_taken", written)
     store_release(ring, "read", end)
     transport.epoch_start = transport.piece_start = end
+    transport.serial = 0
+
+
+@kernel
+def _pass_mark(transport: Any, ring: Any, wanted: Any) -> None:
+    """Go on from a mark: to the piece that it announces, or, if that was withdrawn, to the next."""
+    mark = _mark_at(transport, transport.marks_taken)
+    if _is_wanted(transport, mark.epoch, mark.serial, wanted):
+        _take_mark(transport, ring)
+    else:
+        _jump(transport, ring, wanted)
 
 
 # --- from silence -------------------------------------------------------------------------------
@@ -152,15 +195,15 @@ def _frames_in_piece(transport: Any, ring: Any) -> Any:
 @kernel
 def _open_gate(transport: Any, ring: Any, playing: Any, wanted: Any) -> Any:
     """From silence: jump if asked, and open the gate if there is something to play."""
-    if transport.running_epoch != wanted:
+    if not _is_current(transport, wanted):
         _jump(transport, ring, wanted)
-    if transport.running_epoch != wanted or playing == 0:
+    if not _is_current(transport, wanted) or playing == 0:
         return False
     if transport.state != RUNNING and not _has_refilled(transport, ring):
         return False
     while _frames_in_piece(transport, ring) == _AT_A_MARK:
-        _take_mark(transport)
-        if transport.state == ENDED:
+        _pass_mark(transport, ring, wanted)
+        if transport.state == ENDED or not _is_current(transport, wanted):
             return False
     if transport.state == ENDED:
         return False
@@ -206,7 +249,10 @@ def _read(transport: Any, ring: Any, rows: Any, first: Any, frames: Any) -> None
         done += count
     commit_read(ring, frames)
     transport.frames_played += frames
-    transport.silent_frames = 0
+    if transport.silent_frames > 0:
+        transport.silence_before = transport.silent_frames
+        transport.sounded_frames = transport.silent_frames = 0
+    transport.sounded_frames += frames
     for c in range(channels):
         transport.held[c] = rows[c, first + frames - 1]
 
@@ -220,7 +266,10 @@ def _runs_short(transport: Any, here: Any, want: Any) -> Any:
 @kernel
 def _why_short(transport: Any) -> Any:
     """Return whose fault it is that the ring ran short."""
-    since = load_acquire(record_at(transport.decoder, DECODER), "reading_since")
+    decoder = record_at(transport.decoder, DECODER)
+    if load_acquire(decoder, "starved") != 0:
+        return STALLED
+    since = load_acquire(decoder, "reading_since")
     if since != 0 and monotonic_ns() - since > STALL_NS:
         return STALLED
     return SHORT
@@ -258,11 +307,11 @@ def fetch(transport: Any, rows: Any, frames: Any) -> Any:
         if ramp_is_at(gate, 0.0) and not _open_gate(transport, ring, playing, wanted):
             _silence(transport, rows, done, frames - done)
             break
-        current = transport.running_epoch == wanted
+        current = _is_current(transport, wanted)
         playable = playing != 0 and current and transport.state == RUNNING
         here = _frames_in_piece(transport, ring)
         if here == _AT_A_MARK and current:
-            _take_mark(transport)
+            _pass_mark(transport, ring, wanted)
             transport.starts_at_once = 0
             continue
         want = frames - done
@@ -335,5 +384,7 @@ def publish_position(transport: Any) -> Any:
     words[5] = transport.state == ENDED
     words[6] = monotonic_ns()
     words[7] = transport.frames_played
+    words[8] = transport.silence_before
+    words[9] = transport.sounded_frames
     latest_end(latest)
     return _source_frames_played(transport, ring)

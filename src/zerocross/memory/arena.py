@@ -7,6 +7,7 @@ contains, and the arena remembers the size that would have been enough.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "ARENA",
     "ARENA_KERNELS",
     "Arena",
+    "ArenaStats",
     "arena_reset",
     "arena_take",
     "scratch_float32",
@@ -103,6 +105,30 @@ def scratch_int64(arena: Any, items: Any) -> Any:
 ARENA_KERNELS = (arena_take, _take_rows)
 
 
+@dataclasses.dataclass(frozen=True)
+class ArenaStats:
+    """What an arena was asked for; ``str()`` gives one line.
+
+    Attributes
+    ----------
+    size : int
+        In bytes.
+    high_water : int
+        The most bytes that were taken between two resets.
+    needed : int
+        The size with which everything refused would have fitted; 0 if all fitted.
+
+    """
+
+    size: int
+    high_water: int
+    needed: int
+
+    def __str__(self) -> str:
+        refused = f", {self.needed} would have been needed" if self.needed else ""
+        return f"at most {self.high_water} of {self.size} bytes taken{refused}"
+
+
 class Arena:
     """Scratch memory for compiled code on one thread.
 
@@ -147,6 +173,10 @@ class Arena:
     def needed(self) -> int:
         """The size with which everything refused so far would have fitted; 0 if all fitted."""
         return int(self.record["needed"])
+
+    def stats(self) -> ArenaStats:
+        """Return what it was asked for so far."""
+        return ArenaStats(self.size, self.high_water, self.needed)
 
 
 _threads = threading.local()

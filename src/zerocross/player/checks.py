@@ -6,13 +6,16 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from zerocross.errors import UsageError
+from zerocross.units import checked_seconds
 
 if TYPE_CHECKING:
     from zerocross.graph.chain import Chain
 
-__all__ = ["checked_block_size", "checked_device", "checked_effects"]
+__all__ = ["checked_block_size", "checked_device", "checked_effects", "checked_loop"]
 
 _SMALLEST, _LARGEST = 16, 65_536
+#: The shortest loop, with room for its two fades.
+_SHORTEST_LOOP_S = 0.05
 
 
 def checked_device(name: Any) -> str | None:
@@ -49,3 +52,17 @@ def checked_effects(effects: Any) -> Chain | None:
     from zerocross.graph.chain import chain_of  # only where there are effects
 
     return chain_of(effects, "effects")
+
+
+def checked_loop(start_s: Any, end_s: Any, duration_s: float | None) -> tuple[float, float]:
+    """Return the part of a track that is looped, within it; as `checked_device`."""
+    start = checked_seconds("start_s", start_s)
+    end = checked_seconds("end_s", end_s)
+    if duration_s is not None:
+        end = min(end, duration_s)
+    if end - start < _SHORTEST_LOOP_S:
+        within = "" if duration_s is None else f", within the track's {duration_s:.2f} s"
+        raise UsageError(
+            f"from {start:g} s to {end:g} s: a loop is {_SHORTEST_LOOP_S:g} s at least{within}"
+        )
+    return start, end

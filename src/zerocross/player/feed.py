@@ -8,50 +8,30 @@ Locks: none of its own. A player's feed is used only under `Playback.lock`; that
 by one thread. The decode thread reads the posted files' handles, so a file is closed only after
 its outcome was read, after the decode thread works on a newer epoch, or with the stream.
 
-Over 300 lines, for the documented state of a posting and of the feed: its methods share all of it.
+A change of the queue is followed by `Feed.revise`: what plays is kept by a new epoch of the stream
+(`engine.transport`), what differs after it is withdrawn, and what the queue says now is posted.
+
+Over 300 lines, for the documented state of the feed: its methods share all of it.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
+import math
+import time
 from collections.abc import Callable
 
 from zerocross.engine.file_stream import FileStream
 from zerocross.engine.heard import Heard, Outcome
 from zerocross.player.budget import Budget
+from zerocross.player.posting import Posting, loop_of
 from zerocross.player.queue import Queue, Track
-from zerocross.sources.file import OpenSource, Part
+from zerocross.sources.source import OpenSource
 
-__all__ = ["Feed", "Posting"]
+__all__ = ["Feed"]
 
-
-@dataclasses.dataclass
-class Posting:
-    """A source that the stream has: which track, which part, in which epoch.
-
-    Attributes
-    ----------
-    serial : int
-        Its number in the stream, from 1.
-    index : int
-        Of its track in the queue.
-    source : OpenSource
-        The open file; several postings share one after a seek.
-    epoch : int
-        The stream's when it was posted.
-    start_frame : int
-        Of the file.
-    outcome : Outcome or None
-        What the decode thread said when it was done with it.
-
-    """
-
-    serial: int
-    index: int
-    source: OpenSource
-    epoch: int
-    start_frame: int
-    outcome: Outcome | None = None
+#: Changes of the queue within so long of one that was followed are followed together.
+_REVISE_EVERY_S = 0.25
 
 
 class Feed:
@@ -66,14 +46,14 @@ class Feed:
     budget : Budget
         Cuts them where ``duration_s`` ends.
     open_track : callable
-        Opens the track of an index; returns None for one to be passed over.
+        Opens a track; returns None for one that failed, and is passed over.
     tell : callable
-        Called with the kind (``error`` or ``warning``), the track and words, when one is found
-        damaged.
+        Called with the kind (``error``, ``warning`` or ``notice``), the track and words, when one
+        is found damaged or has something to tell.
     ahead : int
         Tracks that may be posted and not yet decoded.
     is_ready : callable
-        Whether `open_track` for an index would return at once; where it would not, it is begun.
+        Whether `open_track` would return at once; where it would not, it is begun.
     suits : callable
         Whether a source can be played by this stream; at one that cannot, the feed ends.
     seekable : bool
@@ -82,13 +62,11 @@ class Feed:
     Attributes
     ----------
     queue, budget
-        As given; another pair from a jump on.
-    next_index : int
-        Of the track that will be opened next.
+        As given; the budget is another one from a jump on.
     end_posted : bool
         Whether the stream was told that nothing follows.
-    other_format : OpenSource or None
-        The source that did not suit, open; the feed ended before it.
+    other_format : tuple of (Track, OpenSource) or None
+        What did not suit, open; the feed ended before it.
     is_left : bool
         Whether the stream is on its way out: nothing more is opened for it.
 
@@ -104,10 +82,10 @@ class Feed:
         queue: Queue,
         budget: Budget,
         *,
-        open_track: Callable[[int], OpenSource | None],
+        open_track: Callable[[Track], OpenSource | None],
         tell: Callable[[str, Track, str], None],
         ahead: int,
-        is_ready: Callable[[int], bool] = lambda _: True,
+        is_ready: Callable[[Track], bool] = lambda _: True,
         suits: Callable[[OpenSource], bool] = lambda _: True,
         seekable: bool = True,
     ) -> None:
@@ -115,11 +93,16 @@ class Feed:
         self._open_track, self._tell = open_track, tell
         self._is_ready, self._suits = is_ready, suits
         self._ahead, self._seekable = ahead, seekable
-        self.next_index = 0
         self.end_posted = self.is_left = False
-        self.other_format: OpenSource | None = None
+        self.other_format: tuple[Track, OpenSource] | None = None
         self._serial = 0
+        self._revised_at, self._is_to_be_revised = -math.inf, False
         self._postings: dict[int, Posting] = {}
+        self._first: Posting | None = None  # of the last jump
+        self._last: Track | None = None  # that was posted, or failed
+        self._spare: dict[Track, OpenSource] = {}
+        # What keeps the file open of what was posted last, and in which epoch that was.
+        self._tail: tuple[int, OpenSource | None] = (0, None)
         self._heard_serial = 0
         self._marks_at_end = -1
         # Where a jump goes, until it is heard: the epoch, and seconds into the track.
@@ -127,81 +110,231 @@ class Feed:
 
     # --- posting ----------------------------------------------------------------------------
 
-    def begin(self, index: int, source: OpenSource, start_s: float, reused: bool = False) -> None:
+    def begin(self, track: Track, source: OpenSource, start_s: float, reused: bool = False) -> None:
         """Post a track's source from a time in seconds on, and then what follows it.
 
         ``reused`` says that a decode thread may have moved the file's position.
         """
-        start = round(start_s * source.sample_rate)
-        if source.frames is not None:
-            start = min(start, source.frames)
+        start = source.nearest(round(start_s * source.sample_rate))
         self.end_posted = False
-        self.queue.index, self.next_index = index, index + 1
+        self.queue.be_at(track)
         self._awaited = (self.stream.epoch, start / source.sample_rate)
-        self._post(index, source, start, reused)
+        self._first = self._post(track, source, start, reused, loop_of(track, source, start))
         self.fill()
 
-    def jump(self, index: int, source: OpenSource, start_s: float, reused: bool = False) -> None:
+    def jump(self, track: Track, source: OpenSource, start_s: float, reused: bool = False) -> None:
         """Begin anew with a source: nothing that was posted before will be heard."""
+        self._give_back(self._ahead_of(self._playing), track)
         self.stream.jump()
         self._close_other_format()
-        self.begin(index, source, start_s, reused)
+        self.begin(track, source, start_s, reused)
+
+    def drop(self) -> None:
+        """Drop all that was posted: nothing of it will be heard, and no track is the current one."""
+        if self._playing:
+            self._give_back(self._ahead_of(self._playing), self._playing.track)
+        self.stream.jump()
+        self._close_other_format()
+        self.end_posted, self._awaited = True, None
+        self._first = self._last = None
+        self._heard_serial = 0
 
     def fill(self) -> None:
-        """Post the tracks ahead that are open, until one that does not suit, or the end."""
+        """Post the tracks ahead that are open, until one that fails or does not suit, or the end."""
         epoch = self.stream.epoch
         while not (self.end_posted or self.is_left) and self._undecoded() < self._ahead:
-            if not self._has_next():
+            track = self._next_track()
+            if track is None:
                 self._post_end()
                 return
-            index = self.next_index
-            failed = self.queue[index].status == "failed"  # told already
-            if not failed and not self._is_ready(index):
+            spare = self._spare.pop(track, None)
+            if spare is None and not self._is_ready(track):
                 return
-            self.next_index += 1
-            if failed:
-                continue
-            source = self._open_track(index)
-            if source is None:
-                continue
-            if self.stream.epoch != epoch:  # a listener to errors jumped or stopped
-                source.close()
+            source = spare or self._open_track(track)
+            if source is None:  # told; the next look goes on
+                if self.stream.epoch == epoch:
+                    self._last = track
                 return
-            if not self._suits(source):
-                self.other_format, self.next_index = source, index
+            if self.stream.epoch != epoch or self._next_track() is not track:
+                # A listener jumped, stopped or changed the queue.
+                if spare is None:
+                    source.close()
+                return
+            if spare is None and not self._suits(source):
+                self.other_format = track, source
                 self._post_end()
                 return
-            self._post(index, source, 0)
+            if self.budget.was_heard(track) or self._is_posted(track):
+                self.budget.begin_again(track)
+            self._post(track, source, 0, reused=spare is not None).is_next = True
 
-    def _post(self, index: int, source: OpenSource, start: int, reused: bool = False) -> None:
+    def follow_queue(self) -> None:
+        """Post anew what the queue has changed: now, or soon where that was done a moment ago.
+
+        What is posted anew is decoded anew, and what was decoded before stays in the ring until the
+        join. Many changes in a row are one; shortly before a join each is followed at once.
+        """
+        since = time.monotonic() - self._revised_at
+        if since >= _REVISE_EVERY_S or self._left_s < 2 * _REVISE_EVERY_S:
+            self.revise()
+        else:
+            self._is_to_be_revised = True
+
+    @property
+    def look_in_s(self) -> float | None:
+        """When `follow_if_due` has something to do; None for never."""
+        if not self._is_to_be_revised:
+            return None
+        return max(0.0, self._revised_at + _REVISE_EVERY_S - time.monotonic())
+
+    def follow_if_due(self) -> None:
+        """Do what `follow_queue` left for later."""
+        if self._is_to_be_revised:
+            self.follow_queue()
+
+    @property
+    def _left_s(self) -> float:
+        """How much of what plays is left, in seconds; 0 where that is not known."""
+        kept = self._kept()
+        if kept is None or kept is not self.heard or kept.source.duration_s is None:
+            return 0.0
+        return kept.source.duration_s - self.position_s
+
+    def revise(self) -> None:
+        """Post anew what follows what plays, where the queue says something else by now.
+
+        What plays is heard to its end as it would have been, and the join is as exact. Where what
+        was taken out has begun already, it ends with a ramp of 10 ms.
+        """
+        self._is_to_be_revised = False
+        kept = self._kept()
+        if self.is_left or kept is None:
+            return
+        ahead = self._ahead_of(kept)
+        self._last = (ahead or [kept])[-1].track
+        if self._is_as_queued([kept, *ahead]):
+            return
+        self._revised_at = time.monotonic()
+        playing, epoch = self._playing, self.stream.jump_after(kept.serial)
+        for posting in (playing, kept):
+            if posting:
+                posting.epoch = epoch
+        self._keep_open(kept.source)
+        self._give_back(ahead, kept.track)
+        self._close_other_format()
+        self.end_posted, self._last = False, kept.track
+        self._spare = {each.track: each.source for each in reversed(ahead)}
+        self.fill()
+        self._spare = {}
+
+    def _kept(self) -> Posting | None:
+        """Return what is to be heard to its end: what is read, or else what is heard."""
+        playing = self._playing
+        read = self._postings.get(self.stream.at_work_on)
+        if playing and read and read.epoch == playing.epoch and read.serial > playing.serial:
+            between = [p for p in self._ahead_of(playing) if p.serial <= read.serial]
+            if self._is_a_row([playing, *between]):
+                return read
+        return playing
+
+    @property
+    def _playing(self) -> Posting | None:
+        """The posting that is heard, or that a jump goes to."""
+        if self._first and self._first.serial > self._heard_serial:
+            return self._first
+        return self.heard
+
+    def _ahead_of(self, first: Posting | None) -> list[Posting]:
+        if first is None:
+            return []
+        epoch = self.stream.epoch
+        return [p for p in self._postings.values() if p.epoch == epoch and p.serial > first.serial]
+
+    def _is_posted(self, track: Track) -> bool:
+        postings, epoch = self._postings.values(), self.stream.epoch
+        return any(each.track is track and each.epoch == epoch for each in postings)
+
+    def _is_as_queued(self, postings: list[Posting]) -> bool:
+        """Return whether they are what the queue says, up to the end where that was posted."""
+        if not self._is_a_row(postings):
+            return False
+        if not self.end_posted:
+            return True
+        following = self._next_track()
+        return following is (self.other_format[0] if self.other_format else None)
+
+    def _is_a_row(self, postings: list[Posting]) -> bool:
+        return all(
+            self._next_after(one.track) is other.track
+            for one, other in itertools.pairwise(postings)
+        )
+
+    def _next_track(self) -> Track | None:
+        """Return the track to post next; None for the end."""
+        if self._last is None or self.budget.is_spent(self.stream.sample_rate):
+            return None
+        return self._next_after(self._last)
+
+    def _next_after(self, track: Track) -> Track | None:
+        """Return what follows a track, without what is known not to be playable."""
+        following = self.queue.following(track)
+        for _ in range(len(self.queue)):
+            if following is None or following.status != "failed":
+                return following
+            if following is track:
+                return None
+            following = self.queue.after(following)
+        return None
+
+    def _post(
+        self,
+        track: Track,
+        source: OpenSource,
+        start: int,
+        reused: bool = False,
+        loop: tuple[int, int] | None = None,
+    ) -> Posting:
         problem, source.problem = source.problem, ""  # told once
         if problem:
-            self.queue[index].error = problem
-            self._tell("error", self.queue[index], problem)
+            track.error = problem
+            self._tell("error", track, problem)
         if source.rest:
-            self._queue_rest(index + 1, source.rest)
+            self.queue.put_after(track, source.rest)
         self._serial += 1
-        posting = Posting(self._serial, index, source, self.stream.epoch, start)
+        posting = Posting(self._serial, track, source, self.stream.epoch, start)
         self._postings[self._serial] = posting
-        end = self.budget.end_of(index, source, start)
-        self.stream.post(posting.serial, source, start, end, reused)
+        self._last = track
+        end = self.budget.end_of(track, source, start)
+        if loop and end is not None and end < loop[1]:
+            loop = None
+        goes_on = self._goes_on(source, start)
+        self.stream.post(
+            posting.serial, source, start, end, reused=reused, loop=loop, goes_on=goes_on
+        )
+        return posting
 
-    def _queue_rest(self, index: int, rest: Part) -> None:
-        """Let what follows in a file in another format be the next track, if it is not yet."""
-        if index < len(self.queue) and self.queue[index].location == rest:
-            return
-        self.queue.insert(index, rest)
-        self.budget.make_room(index)
-        for posting in self._postings.values():
-            posting.index += posting.index >= index
+    def _goes_on(self, source: OpenSource, start: int) -> bool:
+        """Return whether a source begins where the one posted before ends; keep it for the next."""
+        epoch, before = self._tail
+        is_same_run = epoch == self.stream.epoch and start == 0
+        goes_on = is_same_run and source.goes_on_from(before)
+        self._keep_open(source)
+        return goes_on
+
+    def _keep_open(self, source: OpenSource | None) -> None:
+        """Keep the file open of the last source before what will be posted, in place of another's."""
+        (_, before), self._tail = self._tail, (self.stream.epoch, source and source.share())
+        if before:
+            before.close()
+
+    def _give_back(self, postings: list[Posting], current: Track) -> None:
+        for posting in postings:
+            if posting.track is not current:
+                self.budget.give_back(posting.track)
 
     def _post_end(self) -> None:
         self.stream.post_end()
         self.end_posted = True
-
-    def _has_next(self) -> bool:
-        is_spent = self.budget.is_spent(self.stream.sample_rate)
-        return self.next_index < len(self.queue) and not is_spent
 
     def _undecoded(self) -> int:
         epoch = self.stream.epoch
@@ -211,19 +344,26 @@ class Feed:
 
     def collect(self) -> None:
         """Read what became of the posted sources, tell of damaged ones, close what is done."""
+        self._tell_notices()
         for outcome in self.stream.outcomes():
             posting = self._postings.get(outcome.serial)
             if posting is None:
                 continue
             posting.outcome = outcome
-            if posting.epoch == self.stream.epoch and posting.index < len(self.queue):
-                self._tell_outcome(self.queue[posting.index], outcome)
+            if posting.epoch == self.stream.epoch:
+                self._tell_outcome(posting.source, posting.track, outcome)
         self.release()
 
-    def _tell_outcome(self, track: Track, outcome: Outcome) -> None:
+    def _tell_notices(self) -> None:
+        """Tell what the sources that are posted have to say: that a server was lost, say."""
+        for posting in list(self._postings.values()):
+            for words in posting.source.notices():
+                self._tell("notice", posting.track, words)
+
+    def _tell_outcome(self, source: OpenSource, track: Track, outcome: Outcome) -> None:
         if outcome.error:
-            track.error = outcome.words
-            self._tell("error", track, outcome.words)
+            track.error = source.failure or outcome.words
+            self._tell("error", track, track.error)
         if outcome.nonfinite:
             words = f"{outcome.nonfinite} samples are NaN or infinite; silenced or limited"
             track.error = track.error or words
@@ -242,13 +382,13 @@ class Feed:
             return False
         if posting.outcome is None:
             return True
-        is_to_be_heard = posting.serial >= self._heard_serial or posting.index == self.queue.index
-        return self._seekable and is_to_be_heard
+        is_current = posting.track is self.queue.current
+        return self._seekable and (posting.serial >= self._heard_serial or is_current)
 
     def finish(self, posting: Posting) -> None:
         """Write on a track that was heard to its end what became of it."""
-        track, outcome = self.queue[posting.index], posting.outcome
-        track.frames = outcome.frames if outcome else 0
+        track, outcome = posting.track, posting.outcome
+        track.frames, track.loop = outcome.frames if outcome else 0, None
         if outcome is None or not outcome.error:
             track.status = "played"
         else:
@@ -261,19 +401,20 @@ class Feed:
         for posting in self._postings.values():
             if posting.epoch != self.stream.epoch or posting.outcome is None:
                 continue
-            if self.queue[posting.index].status == "waiting":
+            if posting.track.status == "waiting":
                 self.finish(posting)
 
-    def leave(self) -> None:
-        """Write on the current track that it is left early."""
-        track = self.queue.current
+    def leave(self, track: Track | None = None) -> None:
+        """Write on a track, or on the current one, that it is left early."""
+        track = track or self.queue.current
         if track is None or track.status not in {"playing", "waiting"}:
             return
         now = self.stream.heard()
         posting = self._postings.get(now.serial)
-        if posting and posting.index == self.queue.index:
-            track.frames = now.file_frame - posting.start_frame
-        track.status = "skipped"
+        if posting and posting.track is track:
+            past = now.file_frame - posting.source.first_frame - posting.start_frame
+            track.frames = max(0, past)  # a loop may have gone back behind it
+        track.status, track.loop = "skipped", None
 
     # --- what is heard ----------------------------------------------------------------------
 
@@ -287,16 +428,15 @@ class Feed:
 
         Those before the last one were too short to be seen while they were heard.
         """
-        if now.epoch != self.stream.epoch or now.serial == self._heard_serial:
-            return []
-        if now.serial not in self._postings:
+        posting, epoch = self._postings.get(now.serial), self.stream.epoch
+        if posting is None or posting.epoch != epoch or now.serial == self._heard_serial:
             return []
         before, self._heard_serial, self._awaited = self._heard_serial, now.serial, None
-        return [
-            posting
-            for serial, posting in self._postings.items()
-            if before < serial <= now.serial and posting.epoch == now.epoch
-        ]
+        begun = [p for p in self._postings.values() if before < p.serial <= now.serial]
+        begun = [p for p in begun if p.epoch == epoch]
+        for each in begun:
+            self.budget.hear(each.track)
+        return begun
 
     @property
     def position_s(self) -> float:
@@ -305,13 +445,43 @@ class Feed:
         if self._awaited and now.epoch < self._awaited[0]:
             return self._awaited[1]
         posting = self._postings.get(now.serial)
-        if posting is None or posting.index != self.queue.index:
+        if posting is None or posting.track is not self.queue.current:
             return self._awaited[1] if self._awaited else 0.0
-        return now.file_frame / posting.source.sample_rate
+        return (now.file_frame - posting.source.first_frame) / posting.source.sample_rate
 
-    def source_of(self, index: int) -> OpenSource | None:
+    @property
+    def reading_s(self) -> float:
+        """Seconds into the current track that were given to the device, or where a jump goes."""
+        now, heard_s = self.stream.read_now(), self.position_s
+        posting = self._postings.get(now.serial)
+        if posting is None or posting is not self._playing:
+            return heard_s
+        return (now.file_frame - posting.source.first_frame) / posting.source.sample_rate
+
+    @property
+    def after_fade_s(self) -> float:
+        """Where a jump goes on as if there were none: behind what is heard while it fades."""
+        at_s, track = self.reading_s, self.queue.current
+        if self.stream.is_silent():
+            return at_s
+        end_s = at_s + int(self.stream.record["ramp_frames"]) / self.stream.sample_rate
+        loop = track.loop if track else None
+        return end_s - (loop[1] - loop[0]) if loop and at_s < loop[1] <= end_s else end_s
+
+    @property
+    def decoded_ahead_s(self) -> float | None:
+        """How much of what is heard is in memory ahead of the ear, in seconds.
+
+        None where nothing needs be: compiled code reads the file itself.
+        """
+        posting = self.heard
+        ahead = posting.source.decoded_ahead_s if posting else None
+        ring = self.stream.ring
+        return None if ahead is None else ahead + ring.readable / self.stream.sample_rate
+
+    def source_of(self, track: Track) -> OpenSource | None:
         """Return the open file of a track, if it still is."""
-        mine = [p.source for p in self._postings.values() if p.index == index]
+        mine = [p.source for p in self._postings.values() if p.track is track]
         return mine[-1] if mine else None
 
     # --- the end ----------------------------------------------------------------------------
@@ -323,7 +493,7 @@ class Feed:
 
     def has_more(self) -> bool:
         """Return whether tracks were added since the end was posted."""
-        return self.other_format is None and self._has_next()
+        return self.other_format is None and self._next_track() is not None
 
     def go_on(self, now: Heard) -> None:
         """Post tracks that were added since; the end that was reached is an old one from here on."""
@@ -331,19 +501,20 @@ class Feed:
         self._marks_at_end = now.marks
         self.fill()
 
-    def take_other_format(self) -> OpenSource | None:
-        """Return the source that the feed ended before, to be closed by the caller."""
-        source, self.other_format = self.other_format, None
-        return source
+    def take_other_format(self) -> tuple[Track, OpenSource] | None:
+        """Return what the feed ended before, its source to be closed by the caller."""
+        other, self.other_format = self.other_format, None
+        return other
 
     def close(self) -> None:
         """Close all files. The stream must be closed, or have no decode thread."""
         for posting in self._postings.values():
             posting.source.close()
         self._postings.clear()
+        self._keep_open(None)
         self._close_other_format()
 
     def _close_other_format(self) -> None:
-        source = self.take_other_format()
-        if source:
-            source.close()
+        other = self.take_other_format()
+        if other:
+            other[1].close()

@@ -6,12 +6,14 @@ so they may subscribe, unsubscribe and publish; a player publishes with its own 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import queue
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Protocol
 
 from zerocross.errors import UsageError
 from zerocross.units import shown
@@ -28,11 +30,13 @@ class Event:
     Attributes
     ----------
     kind : str
-        ``track`` (a track is heard), ``finished``, ``stopped``, ``paused``, ``resumed`` (after
+        ``track`` (a track is heard), ``tags`` (what its file says of itself was read, if anything),
+        ``finished``, ``stopped``, ``paused``, ``resumed`` (after
         a pause, or after buffering), ``seeked``, ``error`` (a track failed), ``buffering`` (a
-        track's disk is late), ``device`` (one was opened, or plays again), ``notice`` (something to
-        know: no sound hardware, a device gone, suspended or moved), ``underrun``, ``fault``,
-        ``warning`` or ``closed``.
+        track's disk or server is late), ``device`` (one was opened, or plays again), ``notice`` (something to
+        know: no sound hardware, a device gone, suspended or moved, a server lost or back, a seek that is
+        not exact), ``volume`` (it was set, or muted), ``underrun``, ``feed_underrun`` (what a program
+        feeds ran dry), ``fault``, ``warning`` or ``closed``.
     path : str
         The track it is about, or an empty string.
     message : str
@@ -45,11 +49,32 @@ class Event:
     message: str = ""
 
 
+class _Mailbox(Protocol):
+    """Where an iterator finds its events; None ends it."""
+
+    def put(self, item: Event | None) -> None: ...
+
+
+class _LoopMailbox:
+    """The mailbox of an iterator in an event loop, put to from any thread."""
+
+    def __init__(self) -> None:
+        import asyncio  # its loop runs
+
+        self._loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.get = self._events.get
+
+    def put(self, item: Event | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._events.put_nowait, item)
+
+
 class Events:
     """The events of a player: iterate over them, or have functions called with them.
 
-    Iterating waits for the next event and ends when the player is closed. Each iterator
-    sees every event from its making on. Functions are called in the control
+    Iterating, with ``for`` or in asyncio with ``async for``, waits for the next event and ends when the
+    player is closed. Each iterator sees every event from its making on. Functions are called in the control
     world, by the player's supervising thread or inside the call that made the event (of a player
     that was dropped: by the thread that closes it), never on the audio thread; they should not take
     long. A listener does not keep its player from being dropped. What they raise is logged, and
@@ -60,7 +85,7 @@ class Events:
         # Re-entrant: the collector may close a dropped player on a thread that is in here.
         self._lock = threading.RLock()
         self._callbacks: list[Callable[[Event], None]] = []
-        self._queues: list[queue.SimpleQueue[Event | None]] = []
+        self._mailboxes: list[_Mailbox] = []
         self._closed = False
         self._here = threading.local()
 
@@ -78,38 +103,68 @@ class Events:
         return callback
 
     def unsubscribe(self, callback: Callable[[Event], None]) -> None:
-        """Stop calling a function."""
+        """Stop calling a function.
+
+        Raises
+        ------
+        UsageError
+            If it is not subscribed.
+
+        """
         with self._lock:
+            if callback not in self._callbacks:
+                raise UsageError(f"{shown(callback)} is not subscribed")
             self._callbacks.remove(callback)
 
     def __iter__(self) -> Iterator[Event]:
         mailbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._add(mailbox)
+        return self._read(mailbox)
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        mailbox = _LoopMailbox()
+        self._add(mailbox)
+        return self._read_in_loop(mailbox)
+
+    def _add(self, mailbox: _Mailbox) -> None:
         with self._lock:
             if self._closed:
-                return iter(())
-            self._queues.append(mailbox)
-        return self._read(mailbox)
+                mailbox.put(None)
+            else:
+                self._mailboxes.append(mailbox)
+
+    def _remove(self, mailbox: _Mailbox) -> None:
+        with self._lock:
+            if mailbox in self._mailboxes:
+                self._mailboxes.remove(mailbox)
 
     def _read(self, mailbox: queue.SimpleQueue[Event | None]) -> Iterator[Event]:
         try:
             while (event := mailbox.get()) is not None:
                 yield event
         finally:
-            with self._lock:
-                if mailbox in self._queues:
-                    self._queues.remove(mailbox)
+            self._remove(mailbox)
+
+    async def _read_in_loop(self, mailbox: _LoopMailbox) -> AsyncIterator[Event]:
+        try:
+            while (event := await mailbox.get()) is not None:
+                yield event
+        finally:
+            self._remove(mailbox)
 
     def publish(self, event: Event) -> None:
         """Hand an event to everyone (the player does this)."""
         with self._lock:
-            callbacks, mailboxes = list(self._callbacks), list(self._queues)
+            callbacks, mailboxes = list(self._callbacks), list(self._mailboxes)
         for mailbox in mailboxes:
             mailbox.put(event)
         self._here.depth = getattr(self._here, "depth", 0) + 1
         for callback in callbacks:
             try:
                 callback(event)
-            except Exception:  # noqa: BLE001  a listener's own fault
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # noqa: BLE001  its own fault; its exit() ends no thread of ours
                 _log.exception("a callback for player events failed on %s", event.kind)
         self._here.depth -= 1
 
@@ -117,7 +172,7 @@ class Events:
         """End all iterators."""
         with self._lock:
             self._closed = True
-            for mailbox in self._queues:
+            for mailbox in self._mailboxes:
                 mailbox.put(None)
 
 

@@ -5,20 +5,22 @@ Locks: none of its own; used where its `Feed` is.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from zerocross.errors import SourceError
-from zerocross.files import PathLike
 from zerocross.loudness.replaygain import gain_for, read_gain_tags
-from zerocross.player.queue import Queue, Track
-from zerocross.sources.file import OpenSource, open_source
+from zerocross.player.queue import Track
+from zerocross.sources.location import Location
+from zerocross.sources.opening import open_source
+from zerocross.sources.source import OpenSource
 from zerocross.system.background import BackgroundCall
 
 __all__ = ["Opener", "open_with_gain"]
 
 
-def open_with_gain(location: PathLike, replaygain: str) -> OpenSource:
-    """Open a file with the gain that its tags say, for a mode of `replaygain.MODES`.
+def open_with_gain(location: Location, replaygain: str) -> OpenSource:
+    """Open a source with the gain that its tags say, for a mode of `replaygain.MODES`.
 
     Raises
     ------
@@ -27,7 +29,7 @@ def open_with_gain(location: PathLike, replaygain: str) -> OpenSource:
 
     """
     source = open_source(location)
-    if replaygain != "off":
+    if replaygain != "off" and isinstance(location, (str, bytes, os.PathLike)):
         source.gain = gain_for(read_gain_tags(location), replaygain)
     return source
 
@@ -38,21 +40,23 @@ class Opener:
     Parameters
     ----------
     replaygain : {"off", "track", "album"}
-        Which of the files' gains is applied.
-    ahead : int
-        How many at a time.
+        Which of the files' gains is applied; set by `use_gain`.
     opened : callable
         Called on the thread of each that is open, or that failed.
 
     """
 
-    def __init__(self, replaygain: str, ahead: int, opened: Callable[[], None]) -> None:
-        self._replaygain, self._ahead, self._opened = replaygain, ahead, opened
+    def __init__(self, replaygain: str, opened: Callable[[], None]) -> None:
+        self.replaygain, self._opened = replaygain, opened
         self._calls: dict[Track, BackgroundCall[OpenSource]] = {}
 
-    def is_ready(self, queue: Queue, index: int) -> bool:
-        """Begin to open a track and those after it; returns whether it can be taken."""
-        tracks = [queue[i] for i in range(index, min(index + self._ahead, len(queue)))]
+    def use_gain(self, replaygain: str) -> None:
+        """Apply another of the files' gains to what is opened from here on."""
+        self.close()
+        self.replaygain = replaygain
+
+    def is_ready(self, tracks: list[Track]) -> bool:
+        """Begin to open the tracks that come next; returns whether the first can be taken."""
         for track in [t for t in self._calls if t not in tracks]:
             self._drop(self._calls.pop(track))
         for track in tracks:
@@ -71,7 +75,7 @@ class Opener:
 
         """
         call = self._calls.pop(track, None)
-        return call.result() if call else open_with_gain(track.location, self._replaygain)
+        return call.result() if call else open_with_gain(track.location, self.replaygain)
 
     def close(self) -> None:
         """Close what was opened and not taken."""
@@ -80,8 +84,9 @@ class Opener:
             self._drop(call)
 
     def _begin(self, track: Track) -> BackgroundCall[OpenSource]:
+        replaygain = self.replaygain
         return BackgroundCall(
-            lambda: open_with_gain(track.location, self._replaygain), "zerocross-open", self._opened
+            lambda: open_with_gain(track.location, replaygain), "zerocross-open", self._opened
         )
 
     def _drop(self, call: BackgroundCall[OpenSource]) -> None:

@@ -10,7 +10,7 @@ be read without it: one reference, to a stream or None.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zerocross.devices.discovery import NULL_DEVICE, DeviceInfo, find_devices
@@ -25,17 +25,23 @@ from zerocross.player.checks import (
     checked_device,
     checked_effects,
 )
-from zerocross.sources.file import OpenSource
+from zerocross.sources.source import OpenSource
 from zerocross.system import Grant
 from zerocross.units import checked_cpus, checked_flag, checked_volume
 
 if TYPE_CHECKING:
+    from zerocross.engine.recorder import Recording
+    from zerocross.files import PathLike
     from zerocross.graph.chain import Chain
+    from zerocross.graph.groups import Group
+    from zerocross.graph.processor import Processor
+
+    Effects = Chain | Processor | Sequence[Processor | Group] | None
 
 __all__ = ["Output"]
 
-#: How far is read ahead once a disk was late.
-_FURTHER_AHEAD_S = 4.0
+#: How far is read ahead once a disk was late: the ring has that length from the beginning.
+_FURTHER_AHEAD_S = 3.0
 
 
 class Output:
@@ -66,7 +72,7 @@ class Output:
         device: str | None,
         block_size: int | None,
         volume: float,
-        effects: Chain | None,
+        effects: Effects,
         pin: Collection[int] | None,
         pin_decoder: Collection[int] | None,
         quality: str,
@@ -84,6 +90,7 @@ class Output:
         self.grants: dict[str, Grant] = {}
         self.capture_s = 0.0
         self.captures: list[FileStream] = []
+        self._recordings: list[Recording] = []
         self._left: list[FileStream] = []
         self._counters = Counters()
         self._seconds = 0.0
@@ -136,6 +143,22 @@ class Output:
             stream.take_chain(self.effects)
         return stream
 
+    def use_effects(self, effects: Chain | None) -> None:
+        """Have other effects, heard after a crossfade of 20 ms. Without the lock, under ``making``.
+
+        Raises
+        ------
+        RealtimeError, UsageError
+            If they are refused; then those before play on.
+
+        """
+        stream = self.stream
+        if stream:
+            stream.exchange_chain(effects)
+        self.effects = effects
+        if stream is not self.stream and stream:  # it was left meanwhile
+            stream.let_go_of_chain()
+
     def take_stream(self, stream: FileStream, target: DeviceInfo) -> None:
         """Let a new stream be the one that plays, and its decode thread run."""
         stream.set_volume(self._volume)
@@ -143,6 +166,8 @@ class Output:
         if self.capture_s:
             stream.capture(self.capture_s)
             self.captures.append(stream)
+        for recording in self._recordings:
+            recording.follow(stream.tap, stream.sample_rate)
         self.stream, self._target = stream, target
         self.told, self.told_reroutes = (0, 0), 0
         self.grants.update({grant.what: grant for grant in stream.grants})
@@ -288,6 +313,22 @@ class Output:
         if self.stream:
             self.stream.set_muted(self._muted)
 
+    # --- recordings -------------------------------------------------------------------------
+
+    def record(self, path: PathLike, bits: str | None, dither: str | None) -> Recording:
+        """Begin a recording of what goes to the device, at the rate of now; one of a file at a time."""
+        from zerocross.engine.recorder import record
+
+        stream = self.playing
+        made = record(stream.tap, stream.sample_rate, path, bits, dither)
+        self._recordings = [*(each for each in self._recordings if each.is_running), made]
+        return made
+
+    def end_recordings(self) -> None:
+        """Write what is left of all recordings."""
+        while self._recordings:
+            self._recordings.pop().close()
+
     # --- what was counted -------------------------------------------------------------------
 
     def report(self) -> dict[str, Any]:
@@ -306,6 +347,14 @@ class Output:
             "device": self._format.get("device", ""),
             "seconds": seconds,
             **counters.as_report(rate, self._format.get("block_size", 0)),
+            "latency_frames": self.latency_frames,
+            "ring_frames": self.stream.ring_frames if self.stream else 0,
+            "scratch": self._scratch(),
             "realtime": [dataclasses.asdict(grant) for grant in self.grants.values()],
             "recent_callbacks": recent,
         }
+
+    def _scratch(self) -> dict[str, int] | None:
+        """Return what the effects took of their scratch memory, in bytes; None without effects."""
+        scratch = self.effects.scratch if self.effects else None
+        return dataclasses.asdict(scratch) if scratch else None

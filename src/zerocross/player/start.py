@@ -6,6 +6,8 @@ call has another one, and this one then gives back what it holds. `Reopening` do
 stream whose device was lost.
 
 Locks: `Playback.lock`, taken here.
+
+A little over 300 lines: a start and a reopening take the same steps.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from zerocross.devices.miniaudio import Device, load_callbacks
 from zerocross.engine.file_stream import FileStream
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.player.feed import Feed
-from zerocross.sources.file import OpenSource
+from zerocross.player.queue import Track
+from zerocross.sources.source import OpenSource
 from zerocross.system.background import BackgroundCall
 
 if TYPE_CHECKING:
@@ -42,14 +45,16 @@ class Start:
     ----------
     playback : Playback
         Whose; its lock is held while this is made.
-    index : int
-        The track to begin with, or the first after it that can be played.
-    start_s : float
-        Where in it, in seconds.
+    track : Track
+        What to begin with; or the first after it that can be played.
+    start_s : float or None
+        Where in it, in seconds; None for where it is heard when its file is open.
     source : OpenSource or None
         Its file, where that is open.
     strict : bool
         Whether a beginning after the track's end is an error; else the end is meant.
+    silent_at : int
+        A rate in Hz, for a stream that plays no track but what a program feeds; else 0.
 
     Attributes
     ----------
@@ -65,18 +70,20 @@ class Start:
     def __init__(
         self,
         playback: Playback,
-        index: int,
-        start_s: float,
+        track: Track,
+        start_s: float | None,
         source: OpenSource | None = None,
         strict: bool = False,
+        silent_at: int = 0,
     ) -> None:
-        self._playback, self._index, self._start_s = playback, index, start_s
+        self._playback, self._track = playback, track
+        self._start_s, self._goes_on = start_s or 0.0, start_s is None
         self._passed_s = 0.0  # of the same file, in parts before
-        self._source, self._strict = source, strict
+        self._source, self._strict, self._silent_at = source, strict, silent_at
         self._feed: Feed | None = None  # of the stream that it made
         self.error: Exception | None = None
         self.is_finished = self.is_awaited = False
-        self._now(_FILE)
+        self._now(_WORK if silent_at else _FILE)
 
     def begin(self) -> None:
         """Start the thread."""
@@ -104,6 +111,11 @@ class Start:
         return _PATIENCE_S.get(self._waits_for, 60.0) - self.waited_s
 
     @property
+    def look_in_s(self) -> float:
+        """When a caller is to look at it again at the latest."""
+        return min(max(self.patience_left_s, 0.001), 1.0)
+
+    @property
     def waits_for_file(self) -> bool:
         """Whether the disk is what it waits for."""
         return self._waits_for == _FILE
@@ -113,6 +125,9 @@ class Start:
     def _run(self) -> None:
         playback = self._playback
         try:
+            if self._silent_at:
+                self._play_on_a_new_stream(None)
+                return
             source = self._source or self._open_first()
             if source and not self._join(source):
                 self._play_on_a_new_stream(source)
@@ -138,6 +153,10 @@ class Start:
                     playback.publish("error", str(self.error))
                 if playback.starting is None:  # else a listener has begun something else
                     playback.set_state("stopped", "stopped")
+            elif self.error and self._silent_at:
+                playback.leave_stream()
+            elif playback.feed:
+                playback.feed.revise()  # the queue may have changed since it was joined
         self.is_finished = True
         playback.idle.notify_all()
         playback.news.notify()
@@ -149,12 +168,13 @@ class Start:
     def _open_first(self) -> OpenSource | None:
         """Open the first track from the index on that can be played; None where that is over."""
         playback, first_error = self._playback, None
+        following: Track | None = self._track
         while True:
             with playback.lock:
-                if not self._is_wanted or self._index >= len(playback.queue):
+                if not self._is_wanted or following is None:
                     break
-                playback.queue.index = self._index
-                track = playback.queue[self._index]
+                self._track = track = following
+                playback.queue.be_at(track)
             self._now(_FILE)
             try:
                 source = playback.opener.take(track)
@@ -163,10 +183,12 @@ class Start:
                 with playback.lock:
                     if self._is_wanted:
                         playback.fail_track(track, error)
-                self._index, self._start_s = self._index + 1, 0.0
+                    following = self._after_failed(track)
+                self._start_s, self._goes_on = 0.0, False
                 continue
             track.duration_s = source.duration_s
             if self._is_before_start(source):
+                following = self._track
                 continue
             self._check_start(source)
             return source
@@ -176,6 +198,16 @@ class Start:
                 playback.set_state("stopped", "finished")
         if first_error:
             raise first_error
+        return None
+
+    def _after_failed(self, track: Track) -> Track | None:
+        """Return the next one that is not known to fail."""
+        queue = self._playback.queue
+        following = queue.after(track)
+        for _ in range(len(queue)):
+            if following is None or following.status != "failed":
+                return following
+            following = queue.after(following)
         return None
 
     def _check_start(self, source: OpenSource) -> None:
@@ -196,9 +228,9 @@ class Start:
         source.close()
         with self._playback.lock:
             if self._is_wanted:
-                self._playback.queue[self._index].status = "skipped"
-                self._playback.queue.insert(self._index + 1, source.rest)
-        self._index, self._start_s = self._index + 1, self._start_s - length
+                self._track.status = "skipped"
+                self._track = self._playback.queue.put_after(self._track, source.rest)
+        self._start_s -= length
         self._passed_s += length
         return True
 
@@ -212,7 +244,8 @@ class Start:
                 source.close()
                 return True
             if feed and playback.has_device and self._suits(source, feed):
-                feed.jump(self._index, source, self._start_s)
+                at_s = feed.after_fade_s if self._goes_on else self._start_s
+                feed.jump(self._track, source, at_s)
                 if playback.feed is feed:
                     feed.stream.set_playing(playback.state == "playing")
                 return True
@@ -220,9 +253,11 @@ class Start:
         return False
 
     def _suits(self, source: OpenSource, feed: Feed) -> bool:
-        return self._playback.output.suits(source) and not feed.stream.is_reading
+        stream = feed.stream
+        is_stuck = stream.is_reading and not stream.is_starved
+        return self._playback.output.suits(source) and not is_stuck
 
-    def _play_on_a_new_stream(self, source: OpenSource) -> None:
+    def _play_on_a_new_stream(self, source: OpenSource | None) -> None:
         playback, output = self._playback, self._playback.output
         try:
             self._now(_WORK)
@@ -234,7 +269,8 @@ class Start:
             with playback.making:
                 feed = self._take_a_new_stream(source, candidates)
         except BaseException:
-            source.close()
+            if source:
+                source.close()
             raise
         if feed is None:
             return
@@ -243,21 +279,23 @@ class Start:
         # Wanted as long as the stream is, which another start may have joined meanwhile.
         playback.start_device(feed, device, notice, lambda: True)
 
-    def _take_a_new_stream(self, source: OpenSource, candidates: list[DeviceInfo]) -> Feed | None:
+    def _take_a_new_stream(
+        self, source: OpenSource | None, candidates: list[DeviceInfo]
+    ) -> Feed | None:
         """Make a stream and let it be the one that plays; None if nobody wants it any more."""
         playback = self._playback
-        if not self._is_wanted:
-            source.close()
-            return None
-        stream = playback.output.make_stream(source.sample_rate, candidates)
+        rate = source.sample_rate if source else self._silent_at
+        stream = playback.output.make_stream(rate, candidates) if self._is_wanted else None
         with playback.lock:
-            if not self._is_wanted:
-                stream.close()
-                source.close()
+            if stream is None or not self._is_wanted:
+                for each in (stream, source):
+                    if each:
+                        each.close()
                 return None
             feed = self._feed = playback.take_stream(stream, candidates[0])
             playback.opening = self
-            feed.jump(self._index, source, self._start_s)
+            if source:
+                feed.jump(self._track, source, self._start_s)
             if playback.feed is not feed:
                 return None
             stream.set_playing(playback.state == "playing")
@@ -304,6 +342,7 @@ class Reopening:
     def _try(self, stream: FileStream) -> bool:
         playback = self._playback
         try:
+            stream.title = playback.title_to_tell
             device = playback.output.open_again(stream, self._lost.info)
             stream.begin_softly()
             playback.start_device(self._feed, device, "", lambda: self._is_wanted)

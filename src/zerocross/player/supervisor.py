@@ -35,6 +35,7 @@ _MOMENT_S = 0.01
 #: A start that has waited for so long for a disk or a sound server is told.
 _SLOW_START_S = 0.3
 
+_DISK_IS_LATE = "its disk has stopped delivering"
 _GOES_ON = "playing waits, and goes on by itself"
 
 _log = logging.getLogger(__name__)
@@ -140,7 +141,8 @@ class Supervisor:
             return max(_MOMENT_S, _SLOW_START_S - start.waited_s)
         if playback.feed is None or watch is None or rest is None:
             return None
-        due = [each for each in (watch.look_in_s, rest.look_in_s) if each is not None]
+        times = (watch.look_in_s, rest.look_in_s, playback.feed.look_in_s)
+        due = [each for each in times if each is not None]
         return min(due, default=None)
 
     # --- the steps --------------------------------------------------------------------------
@@ -150,7 +152,8 @@ class Supervisor:
         if playback.state != "playing" or start.waited_s < _SLOW_START_S:
             return
         if start.waits_for_file:
-            self._be_held_up("buffering", f"{playback.path}: its disk has not answered yet")
+            who = "server" if "://" in playback.path else "disk"
+            self._be_held_up("buffering", f"{playback.path}: its {who} has not answered yet")
         else:
             self._be_held_up("waiting", f"{playback.output.wanted}: it has not answered yet")
 
@@ -176,7 +179,7 @@ class Supervisor:
         if watch is None or rest is None or watch.stream is not feed.stream:
             watch, rest = Watch(feed.stream), Rest(feed.stream, playback.news)
             self._watch, self._rest = watch, rest
-        resting = rest.look(playback.paused_s)
+        resting = rest.look(None if playback.fed else playback.paused_s)
         found = watch.look(playback.state == "playing", resting)
         if found is HeldUp.EFFECT:
             self._stop_for_effect(feed)
@@ -188,7 +191,8 @@ class Supervisor:
             self._be_held_up("waiting", f"{playback.output.device} does not answer; {_GOES_ON}")
         elif found is HeldUp.DISK:
             feed.stream.read_further_ahead()
-            self._be_held_up("buffering", f"{playback.path}: its disk has stopped delivering")
+            what = "too little of it has come yet" if feed.stream.is_starved else _DISK_IS_LATE
+            self._be_held_up("buffering", f"{playback.path}: {what}")
         elif playback.reopening is None:
             self._be_held_up("", f"{playback.path}: buffered, playing on")
 
@@ -218,6 +222,7 @@ class Supervisor:
 
     def _collect(self, feed: Feed) -> None:
         feed.collect()
+        self._playback.decoded_ahead_s()  # remembers the most
 
     def _follow(self, feed: Feed) -> None:
         """Move the queue's index with what is heard, and tell."""
@@ -226,13 +231,13 @@ class Supervisor:
         feed.stream.tell_next(awaits_call or self._heard.is_to_come)
         before, begun = feed.heard, feed.hear(self._heard)
         for posting in begun:
-            if before and before.index != posting.index:
+            if before and posting.is_next:
                 feed.finish(before)
-            before = posting
-            feed.queue.index = posting.index
-            track = feed.queue[posting.index]
-            if track.status != "playing":
+            before, track = posting, posting.track
+            feed.queue.be_at(track)
+            if track.status != "playing" or posting.is_next:
                 track.status = "playing"
+                self._playback.titles.read(track)
                 self._playback.publish("track", f"playing {track.path}")
                 if self._playback.feed is not feed or self._playback.starting:
                     return
@@ -247,6 +252,12 @@ class Supervisor:
         if underruns > before[0]:
             count = underruns - before[0]
             self._playback.publish("underrun", f"{count} underrun{'s'[: count != 1]}")
+        dry = self._playback.fed.new_underruns() if self._playback.fed else 0
+        if dry:
+            words = (
+                f"the feed ran dry {dry} time{'s'[: dry != 1]}; write further ahead, or mark ends"
+            )
+            self._playback.events.publish(Event("feed_underrun", "", words))
         if faults > before[1]:
             words = f"the audio kernel reported fault status {stream.count('fault_status')}"
             self._playback.publish("fault", words)
@@ -273,6 +284,7 @@ class Supervisor:
             self._asking = BackgroundCall(output.elevate, "zerocross-ask", news.notify)
 
     def _go_on(self, feed: Feed) -> None:
+        feed.follow_if_due()
         if self._playback.state != "playing":
             return
         if feed.has_reached_end(self._heard):
@@ -288,10 +300,13 @@ class Supervisor:
         if feed.has_more():
             feed.go_on(self._heard)
             return
-        source, index = feed.take_other_format(), feed.next_index
-        playback = self._playback
+        other, playback = feed.take_other_format(), self._playback
+        if other is None and playback.fed:
+            playback.silence_stream()
+            playback.set_state("stopped", "finished")
+            return
         playback.leave_stream()
-        if source is None:
+        if other is None:
             playback.set_state("stopped", "finished")
         else:
-            playback.begin(index, 0.0, source)
+            playback.begin(other[0], 0.0, other[1])

@@ -16,7 +16,7 @@ from zerocross.engine.file_stream import FileStream
 
 __all__ = ["HeldUp", "Watch"]
 
-#: A device that has not called for so long, and so many blocks, is told not to answer.
+#: A device that has not called for so long, so many blocks, and what it holds, is told not to answer.
 _SILENT_S, _SILENT_BLOCKS = 1.0, 4
 #: After so long another one is looked for.
 _LOST_S, _LOST_BLOCKS = 2.0, 20
@@ -93,7 +93,9 @@ class Watch:
         if self._was_suspended and not is_suspended:
             self._since_ns = now  # it may take its time again
         late_s = (now - max(self._since_ns, self.stream.count("last_ns"))) / 1e9
-        silent_s, lost_s = _SILENT_S + _SILENT_BLOCKS * block_s, _LOST_S + _LOST_BLOCKS * block_s
+        held_s = device.latency_frames / self.stream.sample_rate
+        silent_s = _SILENT_S + _SILENT_BLOCKS * block_s + held_s
+        lost_s = _LOST_S + _LOST_BLOCKS * block_s + held_s
         suspended_s = _SUSPENDED_BLOCKS * block_s if is_suspended else silent_s
         limits = (suspended_s, silent_s, _HUNG_S, lost_s)
         self.look_in_s = min((each - late_s for each in limits if each >= late_s), default=lost_s)

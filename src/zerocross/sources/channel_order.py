@@ -16,7 +16,7 @@ from zerocross.dsp.channels import VORBIS_ORDERS, WAV_ORDERS
 from zerocross.files import PathLike
 from zerocross.sources.tags import read_tags
 
-__all__ = ["channel_order"]
+__all__ = ["channel_order", "surrounded"]
 
 _GET_CHANNEL_MAP = 0x1100  # SFC_GET_CHANNEL_MAP_INFO
 _MASK_TAG = "waveformatextensible_channel_mask"
@@ -38,15 +38,15 @@ _MAP_NAMES = (
 _MAP = dict(enumerate(_MAP_NAMES, 2))
 
 
-def channel_order(file: soundfile.SoundFile, location: PathLike) -> tuple[str, ...]:
+def channel_order(file: soundfile.SoundFile, location: PathLike | None) -> tuple[str, ...]:
     """Return the positions of an open file's channels; empty for more than have places known.
 
     Parameters
     ----------
     file : soundfile.SoundFile
         The file.
-    location : path-like
-        Where it is.
+    location : path-like or None
+        Where it is, if it has a name: tags are read there.
 
     """
     channels: int = file.channels
@@ -54,7 +54,7 @@ def channel_order(file: soundfile.SoundFile, location: PathLike) -> tuple[str, .
     if channels <= 2 or channels not in usual:
         return usual.get(channels, ())
     told = _of_flac(location, channels) if file.format == "FLAC" else _of_map(file)
-    return _surrounded(told) if len(told) == channels else usual[channels]
+    return surrounded(told) if len(told) == channels else usual[channels]
 
 
 def _of_map(file: soundfile.SoundFile) -> list[str]:
@@ -70,14 +70,16 @@ def _of_map(file: soundfile.SoundFile) -> list[str]:
     return [_MAP[n] for n in numbers if n in _MAP]
 
 
-def _of_flac(location: PathLike, channels: int) -> list[str]:
+def _of_flac(location: PathLike | None, channels: int) -> list[str]:
     """Return the positions that a FLAC file's tag tells; of too many the first."""
+    if location is None:
+        return []
     match = re.fullmatch(r"0x([0-9a-f]{1,8})", read_tags(location).get(_MASK_TAG, "").lower())
     mask = int(match.group(1), 16) if match else 0
     return [name for bit, name in enumerate(_SPEAKERS) if mask >> bit & 1][:channels]
 
 
-def _surrounded(told: list[str]) -> tuple[str, ...]:
+def surrounded(told: list[str]) -> tuple[str, ...]:
     """Return positions with the surrounds called so.
 
     A pair at the sides or in the rear is the surround pair of BS.775 where the other is not there.

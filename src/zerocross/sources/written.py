@@ -7,8 +7,10 @@ the fades at a cut are something else.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,18 @@ from zerocross.dsp.convert import to_integers
 from zerocross.dsp.dither import Quantizer, check_dither, design_shaping
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.files import PathLike, printable, written_aside
-from zerocross.sources.file import OpenSource, open_source
+from zerocross.sources.opening import open_source
+from zerocross.sources.source import OpenSource
 from zerocross.units import shown
 
-__all__ = ["Form", "check_form", "choose_form", "copied_frames", "write_frames"]
+__all__ = [
+    "Form",
+    "check_form",
+    "choose_form",
+    "copied_frames",
+    "plain_form",
+    "write_frames",
+]
 
 _Frames = np.ndarray[Any, Any]
 
@@ -33,6 +43,8 @@ _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "UL
 #: Bits that float32 holds, and so the way through the engine.
 _EXACT_BITS = 24
 _CHUNK = 1 << 16
+#: A disk with less than this is full.
+_FULL_BYTES = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,19 +123,38 @@ def choose_form(
     if bits is None:
         same_rate = all(source.sample_rate == rate for source in sources)
         bits = _default_bits(most, container, same_rate, kept and is_whole)
+    is_copy = kept and bits != "float" and most <= int(bits) and (is_whole or most <= _EXACT_BITS)
+    is_same = is_copy and is_whole
+    form = plain_form(
+        output, rate, channels, bits, None if is_same and bits in ("16", "24") else dither
+    )
+    return dataclasses.replace(form, dither="none" if is_same else form.dither, is_copy=is_copy)
+
+
+def plain_form(
+    output: PathLike, sample_rate: int, channels: int, bits: str | None, dither: str | None
+) -> Form:
+    """Return the form of what comes as float32: 24 bits for FLAC and float for WAV, if not asked.
+
+    Raises
+    ------
+    UsageError
+        For what does not go together.
+
+    """
+    check_form(output, bits, dither)
+    container = _container(output)
+    bits = str(bits) if bits is not None else "24" if container == "FLAC" else "float"
     if container == "FLAC" and bits in ("float", "32"):
         raise UsageError("FLAC holds 16 or 24 bits; give --bits 16 or 24, or render to .wav")
-    is_copy = kept and bits != "float" and most <= int(bits) and (is_whole or most <= _EXACT_BITS)
     if bits in ("float", "32") and dither not in (None, "none"):
         raise UsageError(
             f"dither={dither!r} is for 16 and 24 bits, and this is {bits}; give bits=16 or 24"
         )
     kind = dither or ("tpdf" if bits == "16" else "none")
-    if bits in ("float", "32") or (is_copy and is_whole):
-        kind = "none"
     if kind == "shaped":
-        design_shaping(rate)  # complains
-    return Form(rate, channels, bits, container, kind, is_copy)
+        design_shaping(sample_rate)  # complains
+    return Form(sample_rate, channels, bits, container, kind, is_copy=False)
 
 
 def _container(output: PathLike) -> str:
@@ -173,21 +204,29 @@ def write_frames(
     blocks: Iterable[_Frames],
     output: PathLike,
     form: Form,
-    total: int | None,
-    progress: Callable[[float], None] | None,
+    total: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    keeps: bool = False,
 ) -> tuple[int, int]:
     """Write blocks of float32 frames, or of integers as they are; returns frames and clipped samples.
+
+    With ``keeps`` what was written before a disk was full is kept: it comes but once.
 
     Raises
     ------
     ZerocrossError
-        If the file cannot be written.
+        If the file cannot be written, or not to its end.
 
     """
     convert = _converter(form)
     written = clipped = 0
-    try:
-        with written_aside(output) as part, _opened(part, form) as file:
+    with (
+        _told(output),
+        contextlib.ExitStack() as later,
+        written_aside(output) as part,
+        _opened(part, form) as file,
+    ):
+        try:
             for frames in blocks:
                 data, over = convert(frames)
                 clipped += over
@@ -195,12 +234,37 @@ def write_frames(
                 written += len(frames)
                 if progress and total:
                     progress(min(1.0, written / total))
-    except soundfile.SoundFileError as error:
-        reason = str(getattr(error, "error_string", error)).rstrip(".")
-        raise ZerocrossError(
-            f"{printable(output)}: cannot be written ({reason}); check the folder and its free space"
-        ) from None
+        except soundfile.SoundFileError as error:
+            if not keeps or not written:
+                raise
+            later.callback(_raise_cut, output, written / form.sample_rate, error)
     return written, clipped
+
+
+def _raise_cut(output: PathLike, seconds: float, error: soundfile.SoundFileError) -> None:
+    words = f"ends after {seconds:.1f} s ({_reason(output, error)}); give it a disk with more space"
+    raise ZerocrossError(f"{printable(output)}: {words}")
+
+
+@contextlib.contextmanager
+def _told(output: PathLike) -> Iterator[None]:
+    """Raise what libsndfile says as a `ZerocrossError`."""
+    try:
+        yield
+    except soundfile.SoundFileError as error:
+        raise ZerocrossError(
+            f"{printable(output)}: cannot be written ({_reason(output, error)}); "
+            "check the folder and its free space"
+        ) from None
+
+
+def _reason(output: PathLike, error: soundfile.SoundFileError) -> str:
+    """Return why a file was not written; of a full disk libsndfile says ``System error``."""
+    with contextlib.suppress(OSError):
+        folder = os.path.dirname(os.path.realpath(os.fsdecode(output)))
+        if shutil.disk_usage(folder).free < _FULL_BYTES:
+            return "no space left on device"
+    return str(getattr(error, "error_string", error)).rstrip(".").lower()
 
 
 def _converter(form: Form) -> Callable[[_Frames], tuple[_Frames, int]]:

@@ -16,13 +16,12 @@ from typing import Any
 
 from zerocross.compiler.primitives.pointer import float32_array
 from zerocross.compiler.primitives.primitive import Primitive
+from zerocross.compiler.shipped import architecture
 from zerocross.errors import CompileError
 
 __all__ = ["Assembly", "assembly", "scale_blocks_avx"]
 
-_MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(
-    platform.machine().lower(), platform.machine().lower()
-)
+_MACHINE = architecture(platform.machine())
 
 
 class Assembly(Primitive):

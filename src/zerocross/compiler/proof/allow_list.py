@@ -18,14 +18,14 @@ from zerocross.compiler.proof.finding import listed
 from zerocross.compiler.proof.ir import Module
 from zerocross.errors import RealtimeError
 
-__all__ = ["NEVER_WAITS", "check", "pointer_calls", "refused"]
+__all__ = ["MEMORY", "NEVER_WAITS", "check", "pointer_calls", "refused"]
 
 #: External functions that a processor may call: reading the clock.
 NEVER_WAITS = frozenset(["clock_gettime", "QueryPerformanceCounter", "QueryPerformanceFrequency"])
 
 #: Functions of the C library that neither allocate nor wait. Elementary functions are kernels of
 #: ours (`compiler.elementary`), so none of libm's is among them.
-_MEMORY = frozenset(["memcpy", "memmove", "memset"])
+MEMORY = frozenset(["memcpy", "memmove", "memset"])
 #: Operations of LLVM by the first words of their names: arithmetic, vectors, copies, hints.
 _OPERATIONS = listed(
     "abs assume bitreverse bswap ceil copysign ctlz ctpop cttz dbg donothing expect fabs floor fma "
@@ -48,7 +48,7 @@ def refused(module: Module, also: Collection[str] = EXTERNALS) -> list[str]:
     return [
         name
         for name in module.declared
-        if not _is_operation(name) and name not in _MEMORY and name not in also
+        if not _is_operation(name) and name not in MEMORY and name not in also
     ]
 
 

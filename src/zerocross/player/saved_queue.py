@@ -1,0 +1,97 @@
+"""A queue as a file: a playlist, ``.m3u8``, which other players read too.
+
+Names are written as their bytes are, UTF-8 where they are that: every name of a file comes back but
+one with the end of a line in it, which no playlist can hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from zerocross.errors import SourceError, UsageError
+from zerocross.files import PathLike, printable, read_small, written_aside
+from zerocross.sources.cue import Cut
+from zerocross.sources.location import Part
+from zerocross.sources.playlists import Entry
+
+if TYPE_CHECKING:
+    from zerocross.player.queue import Track
+
+__all__ = ["read_queue", "write_queue"]
+
+_MOST_BYTES = 64 << 20
+_MOST_TRACKS = 1_000_000
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://")
+
+
+def write_queue(path: PathLike, tracks: Iterable[Track]) -> None:
+    """Write tracks as a playlist: whole, or not at all.
+
+    Raises
+    ------
+    UsageError
+        For a track that a playlist cannot name.
+
+    """
+    folder = os.path.dirname(os.path.realpath(os.fsdecode(path)))
+    lines = ["#EXTM3U"]
+    for track in tracks:
+        if not isinstance(track.location, Part):  # its file brings it along
+            lines += [_about(track), _name_from(folder, track)]
+    text = "\n".join(lines) + "\n"
+    with written_aside(path) as aside, open(aside, "wb") as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
+def _about(track: Track) -> str:
+    length = -1 if track.duration_s is None else round(track.duration_s)
+    title = track.known_as or os.path.basename(track.path)
+    return f"#EXTINF:{length},{printable(title)}"
+
+
+def _name_from(folder: str, track: Track) -> str:
+    """Return how a playlist in a folder names a track's file."""
+    if isinstance(track.location, Cut) or not isinstance(track.location, (str, bytes, os.PathLike)):
+        raise UsageError(f"{track.path} is no file: a playlist cannot name it; take it out first")
+    name = os.fsdecode(track.location)
+    if "\n" in name or "\r" in name:
+        raise UsageError(f"{track.path}: a playlist cannot hold such a name; rename the file")
+    if _URL.match(name):
+        return name
+    parent, last = os.path.split(os.path.abspath(name))
+    full = os.path.join(os.path.realpath(parent), last)
+    if full.startswith(os.path.join(folder, "")):
+        full = os.path.relpath(full, folder)
+    return os.path.join(".", full) if full.startswith("#") or _URL.match(full) else full
+
+
+def read_queue(path: PathLike) -> list[Entry]:
+    """Return what a playlist names, in order, and what it calls them.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, or is no playlist.
+
+    """
+    name = os.fsdecode(path)
+    if os.path.splitext(name)[1].lower() not in {".m3u", ".m3u8"}:
+        raise SourceError(printable(path), "is no playlist (.m3u8, .m3u); append what it is")
+    text = read_small(path, _MOST_BYTES, "playlist").decode("utf-8-sig", "surrogateescape")
+    folder = os.path.dirname(os.path.realpath(os.fsdecode(path)))
+    found: list[Entry] = []
+    title = ""
+    for line in text.split("\n"):
+        name = line.removesuffix("\r")
+        if name.startswith("#"):
+            title = name.partition(",")[2] if name.startswith("#EXTINF:") else title
+        elif name:
+            located = name if _URL.match(name) else os.path.join(folder, name)
+            found.append(Entry(located, title))
+            title = ""
+    if len(found) > _MOST_TRACKS:
+        raise SourceError(printable(path), f"more than {_MOST_TRACKS:,} tracks; give fewer")
+    return found

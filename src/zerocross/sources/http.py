@@ -1,0 +1,311 @@
+"""Files and radio on servers (http, https), read like files; what is lost on the way is fetched again.
+
+A connection that drops or stalls is made anew, from the byte that comes next where the server can, and
+told. What has no length is live: radio has no beginning to go back to, so there it goes on with what is
+sent then. Redirects are followed and told. Everything here may wait, on the filler's thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import itertools
+import os
+import re
+import socket
+import string
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from zerocross.errors import SourceError
+from zerocross.files import printable
+from zerocross.sources.formats import AvDecoder
+from zerocross.sources.window import Notices
+
+__all__ = ["RemoteFile", "open_url"]
+
+#: How long a server may say nothing, in seconds.
+_SILENCE_S = 10.0
+#: Waits between attempts, the last one again and again, and when to give up, in seconds.
+_WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_PATIENCE_S = 120.0
+#: What of a jump ahead is read and dropped rather than asked for anew, in bytes.
+_NEAR_BYTES = 1 << 16
+_PARTIAL = 206
+#: Letters of a server's own words that are told.
+_MOST_WORDS = 200
+_HLS = ("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl")
+#: A `ValueError` is an address that is none, here or where the server sends us on to.
+_LOST = (OSError, http.client.HTTPException, ValueError)
+_HTTP = re.compile("https?://", re.IGNORECASE)
+
+
+class _Response(http.client.HTTPResponse):
+    """A response that may begin with ``ICY 200 OK``, as old radio servers' do."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        if self.fp.peek(4)[:4] == b"ICY ":
+            _, number, reason = (self.fp.readline(1000).decode("latin-1") + "  ").split(" ", 2)
+            if not (number.isascii() and number.isdigit()):
+                raise http.client.BadStatusLine(number)
+            return "HTTP/1.0", int(number), reason.strip()
+        return super()._read_status()  # type: ignore[misc, no-any-return]
+
+
+class _Connection(http.client.HTTPConnection):
+    response_class = _Response
+
+
+class _Handler(urllib.request.HTTPHandler):
+    def http_open(self, request: urllib.request.Request) -> Any:
+        return self.do_open(_Connection, request)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Redirects within http and https; urllib itself would follow them to ftp."""
+
+    inf_msg = "more than ten redirects, or a circle of them: "
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        if not _HTTP.match(newurl):
+            words = f"{msg}, and sends us on to {newurl}, which is not http or https"
+            raise urllib.error.HTTPError(newurl, code, words, headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class RemoteFile(io.RawIOBase):
+    """What a server sends, as a file.
+
+    Parameters
+    ----------
+    url : str
+        Where it is.
+    notices : Notices
+        Where drops, stalls and redirects are told.
+
+    Attributes
+    ----------
+    content_type : str
+        What the server says that it is.
+
+    Raises
+    ------
+    SourceError
+        If the server does not give it.
+
+    """
+
+    def __init__(self, url: str, notices: Notices) -> None:
+        self._url, self._notices = url, notices
+        self._address = quote(os.fsencode(url), safe=string.punctuation)
+        self._waits: Iterator[float] = iter(())
+        self._deadline: float | None = None
+        self._at = 0
+        self._length: int | None = None
+        self._takes_ranges = False
+        self._is_ended = threading.Event()
+        self._is_given_up = False
+        self._response: Any = None
+        try:
+            response = self._connect()
+        except _LOST as error:
+            raise SourceError(printable(url), _words_for(error)) from None
+        sent_by = response.geturl()
+        if sent_by != self._address:
+            notices.add(f"the server has sent us on to {printable(sent_by)}")
+        headers = response.headers
+        self.content_type: str = headers.get_content_type()
+        self._takes_ranges = response.status == _PARTIAL
+        whole = headers.get("Content-Range", "").rpartition("/")[2]
+        length = whole if self._takes_ranges else headers.get("Content-Length", "")
+        self._length = int(length) if length.isdecimal() else None
+        self._is_radio = self._length is None and any(
+            name.lower().startswith("icy-") for name in headers
+        )
+
+    def _connect(self) -> Any:
+        """Ask for the bytes from where we are on; returns the response."""
+        headers = {"User-Agent": "zerocross", "Range": f"bytes={self._at}-"}
+        request = urllib.request.Request(self._address, headers=headers)  # noqa: S310  http alone
+        opener = urllib.request.build_opener(_Handler, _Redirects)
+        try:
+            self._response = opener.open(request, timeout=_SILENCE_S)
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise
+        if self._at and self._length is not None and self._response.status != _PARTIAL:
+            self._drop(self._at)
+        return self._response
+
+    def _drop(self, count: int) -> None:
+        while count > 0:
+            data = self._response.read1(min(count, 1 << 16))
+            if not data:
+                raise http.client.IncompleteRead(b"")
+            count -= len(data)
+
+    # --- a file ---------------------------------------------------------------------------------
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._length is not None and self._takes_ranges
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a byte; the server is asked when something is read."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length or 0}[whence]
+        target = max(0, base + offset)
+        ahead = target - self._at
+        if ahead and self._response is not None:
+            try:
+                if not 0 < ahead <= _NEAR_BYTES:
+                    raise http.client.HTTPException
+                self._drop(ahead)
+            except _LOST:
+                self._hang_up()
+        self._at = target
+        return target
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is there, at least a byte; connect again where that is lost.
+
+        It raises once. Who asks on is told that this is the end: FFmpeg does so before it lets
+        PyAV raise the first error, and PyAV would print the second one.
+        """
+        if self._is_given_up:
+            return 0
+        while not self._is_ended.is_set():
+            if self._length is not None and self._at >= self._length:
+                return 0
+            try:
+                if self._response is None:
+                    self._connect()
+                data = self._response.read1(len(buffer))
+                if data or self._is_complete():
+                    self._is_well_again()
+                    buffer[: len(data)] = data
+                    self._at += len(data)
+                    return len(data)
+                reason = "it was cut off"
+            except _LOST as error:
+                reason = _words_for(error)
+            self._connect_again(reason)
+        raise self._given_up("closed")
+
+    def _given_up(self, reason: str) -> SourceError:
+        self._is_given_up = True
+        return SourceError(printable(self._url), reason)
+
+    def _is_complete(self) -> bool:
+        """Return whether a connection that has ended has brought all there is."""
+        return self._length is None and not self._is_radio
+
+    def _connect_again(self, reason: str) -> None:
+        """Connect anew; the patience is that since the last byte, not since the last connection."""
+        self._hang_up()
+        if self._is_ended.is_set():
+            return
+        if self._deadline is None:
+            self._notices.add(f"the connection was lost ({reason}); connecting again")
+            self._waits = itertools.chain(_WAITS_S, itertools.repeat(_WAITS_S[-1]))
+            self._deadline = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < self._deadline:
+            if self._is_ended.wait(next(self._waits)):
+                return
+            try:
+                self._connect()
+            except _LOST as error:
+                reason = _words_for(error)
+                if not _may_pass(error):
+                    break
+            else:
+                return
+        raise self._given_up(f"the connection is lost ({reason}); play it again")
+
+    def _is_well_again(self) -> None:
+        if self._deadline is not None:
+            self._deadline = None
+            self._notices.add("connected again")
+
+    def _hang_up(self) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            with contextlib.suppress(*_LOST):
+                response.close()
+
+    def interrupt(self) -> None:
+        """Let who reads wait no longer; from another thread."""
+        self._is_ended.set()
+        with contextlib.suppress(AttributeError, OSError):
+            self._response.fp.raw._sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._is_ended.set()
+        self._hang_up()
+        super().close()
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether an error may be another one soon: not what a server has decided."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code in {408, 429} or error.code >= 500
+    return not isinstance(error, ValueError)
+
+
+def _words_for(error: Exception) -> str:
+    """Return what has happened, on one short line: some of it may be the server's own words."""
+    if isinstance(error, urllib.error.HTTPError):
+        cure = "" if _may_pass(error) else "; check the address"
+        return f"the server says {error.code} {_short(error.reason)}{cure}"
+    if isinstance(error, urllib.error.URLError):
+        if not isinstance(error.reason, Exception):
+            return f"{_short(error.reason)}; check the address"
+        error = error.reason
+    if isinstance(error, TimeoutError):
+        return f"nothing has come for {_SILENCE_S:g} s"
+    if isinstance(error, http.client.IncompleteRead):
+        return "it was cut off"
+    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, OSError):
+        return "what answers there does not speak HTTP; check the address"
+    words = _short(getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+    is_no_address = isinstance(error, (ValueError, http.client.InvalidURL))
+    return f"is no address ({words}); check it" if is_no_address else words
+
+
+def _short(words: Any) -> str:
+    plain = printable(" ".join(str(words).split()))
+    return plain if len(plain) <= _MOST_WORDS else f"{plain[:_MOST_WORDS]}..."
+
+
+def open_url(url: str) -> AvDecoder:
+    """Open what a server has, with PyAV.
+
+    Raises
+    ------
+    SourceError
+        If the server does not give it, or it is no audio.
+
+    """
+    notices = Notices()
+    file = RemoteFile(url, notices)
+    try:
+        if file.content_type in _HLS:
+            file.close()
+            return AvDecoder(url, printable(url), notices)
+        return AvDecoder(file, printable(url), notices)
+    except BaseException:
+        file.close()
+        raise

@@ -1,0 +1,324 @@
+"""From what people give to what can be opened: directories, playlists, cue sheets, names of any bytes.
+
+What may be found is bounded: a playlist's size, how deep playlists and folders go, and how many
+are looked at. Beyond a bound there is one line about it, and what was found so far stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from zerocross.errors import SourceError
+from zerocross.files import PathLike, printable, read_small
+from zerocross.sources.cue import Cut, read_cue
+from zerocross.sources.location import Location, Part, Playable, as_location
+from zerocross.sources.tags import clean
+
+__all__ = ["AUDIO_SUFFIXES", "Entry", "audio_suffixes", "expand", "expand_paths", "natural"]
+
+#: Names of files that a directory's audio may have.
+AUDIO_SUFFIXES = frozenset(
+    [
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".au",
+        ".caf",
+        ".flac",
+        ".mp3",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".rf64",
+        ".snd",
+        ".w64",
+        ".wav",
+        ".wave",
+    ]
+)
+#: The same of what PyAV decodes, where it is installed.
+_MORE_SUFFIXES = frozenset([".aac", ".ape", ".m4a", ".m4b", ".mka", ".tta", ".wma", ".wv"])
+_PLAYLISTS = frozenset({".m3u", ".m3u8", ".pls", ".cue"})
+_MAX_DEPTH = 8
+_MAX_FOLDERS_DEEP = 64
+_MAX_FILES = 100_000
+_MAX_LOOKED_AT = 1_000_000
+_MAX_PLAYLISTS = 1000
+_MAX_PROBLEMS = 100
+_MAX_PLAYLIST_BYTES = 4 << 20
+_MAX_LINE = 4096  # the longest path of Linux
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://")
+_STREAM = re.compile("https?://", re.IGNORECASE)
+_FILE_URL = re.compile("file:", re.IGNORECASE)
+_TITLE = re.compile(rb"#EXTINF:[^,]{0,200},(.*)", re.IGNORECASE)
+_PLS = re.compile(rb"(file|title)(\d{1,7})\s*=\s*(.*)", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What can be opened, and what a playlist calls it: empty for no name."""
+
+    location: Location
+    title: str = ""
+
+
+@functools.cache
+def audio_suffixes() -> frozenset[str]:
+    """Return the endings of what can be played here."""
+    import importlib.util
+
+    has_more = importlib.util.find_spec("av") is not None
+    return AUDIO_SUFFIXES | _MORE_SUFFIXES if has_more else AUDIO_SUFFIXES
+
+
+def expand(given: Iterable[Playable | Entry]) -> tuple[list[Entry], list[SourceError]]:
+    """Return what can be opened of what was given, in order, and what could not be expanded.
+
+    Parameters
+    ----------
+    given : iterable
+        Files and URLs of http and https (returned as they are), ``file://`` URLs, directories (all
+        audio in them, by name, with numbers in order), playlists ``.m3u``, ``.m3u8`` and ``.pls``
+        (entries relative to the playlist), cue sheets, and whatever else is a source.
+
+    Raises
+    ------
+    UsageError
+        For what can be no source.
+
+    Notes
+    -----
+    At most 100,000 files, from folders up to 64 deep and 1,000 playlists of up to 4 MiB, which may
+    name each other up to 8 deep, but none that it is named by.
+
+    """
+    found = _Expansion()
+    for each in given:
+        location = each.location if isinstance(each, Entry) else as_location(each)
+        if isinstance(each, Entry):
+            found.entries.append(each)
+        elif isinstance(location, (str, bytes, os.PathLike)) and not isinstance(
+            location, (Cut, Part)
+        ):
+            found.add(location)
+        else:
+            found.entries.append(Entry(location))
+    return found.entries, found.problems
+
+
+def expand_paths(given: Iterable[PathLike]) -> tuple[list[PathLike], list[SourceError]]:
+    """Return the same without the titles, for who needs no more than paths."""
+    entries, problems = expand(given)
+    locations = [entry.location for entry in entries]
+    return [each for each in locations if isinstance(each, (str, bytes, os.PathLike))], problems
+
+
+class _TooMuch(Exception):
+    """A bound was reached: the one line about it is told."""
+
+
+class _Expansion:
+    """What was found so far, and how much was looked at for it."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.problems: list[SourceError] = []
+        self._looked_at = 0
+        self._playlists = 0
+
+    def add(self, given: Any) -> None:
+        """Add what a path or a URL stands for, up to the bounds."""
+        path = os.fsdecode(given)
+        try:
+            if _FILE_URL.match(path):
+                path = given = _path_of(path)
+            self._add(path, (), Entry(given))
+        except (_TooMuch, SourceError) as error:
+            reason = error.reason if isinstance(error, SourceError) else str(error)
+            self.problems.append(SourceError(printable(path), reason))
+
+    def _add(self, path: str, inside: tuple[tuple[int, int], ...], entry: Entry) -> None:
+        """Add a path that stands in playlists, which are told by device and inode."""
+        suffix = os.path.splitext(path)[1].lower()
+        if _STREAM.match(path):
+            self._add_entries([entry])
+        elif os.path.isdir(path):
+            self._add_folder(path)
+        elif suffix in _PLAYLISTS:
+            self._add_playlist(path, suffix, inside)
+        else:
+            self._add_entries([entry])
+
+    def _add_entries(self, entries: list[Entry]) -> None:
+        room = _MAX_FILES - len(self.entries)
+        self.entries += entries[:room]
+        if len(entries) > room:
+            raise _TooMuch(f"more than {_MAX_FILES:,} files; give fewer at a time")
+
+    def _refuse(self, name: str, reason: str) -> None:
+        self.problems.append(SourceError(printable(name), reason))
+        if len(self.problems) >= _MAX_PROBLEMS:
+            raise _TooMuch(f"more than {_MAX_PROBLEMS} entries are refused; that is no playlist")
+
+    def _add_folder(self, path: str) -> None:
+        found, bound = self._audio_below(path)
+        self._add_entries([Entry(name) for name in sorted(found, key=natural)])
+        if bound:
+            self._refuse(path, f"{bound} in it; give a part of it")
+        elif not found:
+            kinds = ", ".join(sorted(audio_suffixes()))
+            self._refuse(path, f"no audio in this directory ({kinds}); give another")
+
+    def _audio_below(self, path: str) -> tuple[list[str], str]:
+        """Return the audio in a folder and in those below, and which bound was reached.
+
+        Links to folders are not followed.
+        """
+        found: list[str] = []
+        bound, waiting = "", [(path, 0)]
+        while waiting:
+            folder, depth = waiting.pop()
+            for entry in _entries(folder):
+                self._looked_at += 1
+                if self._looked_at > _MAX_LOOKED_AT:
+                    return found, f"more than {_MAX_LOOKED_AT:,} names"
+                if not _is_folder(entry):
+                    if os.path.splitext(entry.name)[1].lower() in audio_suffixes():
+                        found.append(entry.path)
+                elif depth < _MAX_FOLDERS_DEEP:
+                    waiting.append((entry.path, depth + 1))
+                else:
+                    bound = f"folders more than {_MAX_FOLDERS_DEEP} deep"
+        return found, bound
+
+    def _add_playlist(self, path: str, suffix: str, inside: tuple[tuple[int, int], ...]) -> None:
+        try:
+            raw = read_small(path, _MAX_PLAYLIST_BYTES, "playlist")
+            status = os.stat(path)
+            cuts = read_cue(path, audio_suffixes()) if suffix == ".cue" else []
+        except SourceError as error:
+            self._refuse(path, error.reason)
+            return
+        except OSError:
+            self._refuse(path, "no such file; check the name")
+            return
+        identity = status.st_dev, status.st_ino
+        if identity in inside:
+            self._refuse(path, "this playlist includes itself; take the line out")
+            return
+        if len(inside) >= _MAX_DEPTH:
+            self._refuse(path, "playlists in playlists, too deep; list the files")
+            return
+        self._playlists += 1
+        if self._playlists > _MAX_PLAYLISTS:
+            raise _TooMuch(f"more than {_MAX_PLAYLISTS:,} playlists in it; list the files")
+        if suffix == ".cue":
+            self._add_entries([Entry(cut) for cut in cuts])
+        else:
+            lines = _pls_lines(raw) if suffix == ".pls" else _m3u_lines(raw)
+            self._add_lines(path, lines, (*inside, identity))
+
+    def _add_lines(
+        self, path: str, lines: Iterable[tuple[bytes, str]], inside: tuple[tuple[int, int], ...]
+    ) -> None:
+        is_empty = True
+        for line, title in lines:
+            is_empty = False
+            text = os.fsdecode(line[:_MAX_LINE])
+            if len(line) > _MAX_LINE or b"\0" in line:
+                self._refuse(path, f"a line that is no path ({text[:40]!r}); take it out")
+            elif _FILE_URL.match(text):
+                self._add_file_url(text, title, inside)
+            elif _STREAM.match(text):
+                self._add_entries([Entry(text, title)])
+            elif _URL.match(text):
+                self._refuse(text, "is no address of http or https; download it and play the file")
+            else:
+                place = os.path.join(os.path.dirname(path), text)
+                self._add(place, inside, Entry(place, title))
+        if is_empty:
+            self._refuse(path, "the playlist is empty; add a file to it")
+
+    def _add_file_url(self, text: str, title: str, inside: tuple[tuple[int, int], ...]) -> None:
+        try:
+            place = _path_of(text)
+        except SourceError as error:
+            self._refuse(text, error.reason)
+            return
+        self._add(place, inside, Entry(place, title))
+
+
+def _m3u_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
+    """Yield the entries of an m3u, and what is said of each by the line before."""
+    title = ""
+    for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
+        named = _TITLE.match(line)
+        if named:
+            title = _decoded(named.group(1))
+        elif line and not line.startswith(b"#"):
+            yield line, title
+            title = ""
+
+
+def _pls_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
+    """Yield the entries of a pls in the order of their numbers, and what is said of each."""
+    found: dict[bytes, dict[int, bytes]] = {b"file": {}, b"title": {}}
+    for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
+        match = _PLS.fullmatch(line)
+        if match and match.group(3):
+            found[match.group(1).lower()].setdefault(int(match.group(2)), match.group(3))
+    titles = found[b"title"]
+    for number, line in sorted(found[b"file"].items()):
+        yield line, _decoded(titles.get(number, b""))
+
+
+def _decoded(raw: bytes) -> str:
+    """Return a title as one printable line; most that is no UTF-8 is Windows-1252."""
+    raw = raw[:_MAX_LINE]
+    try:
+        return clean(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        return clean(raw.decode("cp1252", "replace"))
+
+
+def _path_of(url: str) -> str:
+    """Return the path that a ``file:`` URL means; raises SourceError where it is another machine's."""
+    from urllib.parse import unquote_to_bytes, urlsplit
+
+    try:
+        parts = urlsplit(url, allow_fragments=False)
+    except ValueError:
+        raise SourceError(printable(url), "is no address; check it") from None
+    if parts.netloc not in {"", "localhost"}:
+        raise SourceError(printable(url), "is a file of another machine; give a path")
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    raw = unquote_to_bytes(path.encode("utf-8", "surrogateescape"))
+    if b"\0" in raw:
+        raise SourceError(printable(url), "is no path (a zero byte in it); check it")
+    text = os.fsdecode(raw)
+    return text[1:] if os.name == "nt" and re.match("/[a-zA-Z]:", text) else text
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    """Yield a folder's entries; none where it is not ours to read, or gone meanwhile."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        yield from entries
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts 2 before 10."""
+    parts = re.split(r"(\d+)", text)
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p.casefold()) for p in parts]
