@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from zerocross.offline import Rendered, render
     from zerocross.pipeline import Pipeline
     from zerocross.player import Event, Player, Track
+    from zerocross.sources.location import Samples
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ __all__ = [
     "Processor",
     "RealtimeError",
     "Rendered",
+    "Samples",
     "SourceError",
     "Split",
     "Stream",
@@ -67,6 +69,7 @@ _HOMES |= {"Chain": "zerocross.graph.chain", "Fault": "zerocross.graph.fault"}
 _HOMES |= {"Processor": "zerocross.graph.processor", "processor": "zerocross.graph.decorator"}
 _HOMES |= {"param": "zerocross.graph.params"}
 _HOMES |= dict.fromkeys(("Callback", "callback"), "zerocross.engine.foreign")
+_HOMES |= {"Samples": "zerocross.sources.location"}
 _HOMES |= {"Pipeline": "zerocross.pipeline"}
 _HOMES |= {"Stream": "zerocross.engine.live_stream"}
 _HOMES |= {"kernel": "zerocross.compiler"}

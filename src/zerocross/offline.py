@@ -10,9 +10,10 @@ A little over 300 lines, because `render` documents each of its options.
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,13 +33,19 @@ from zerocross.player.budget import Budget
 from zerocross.player.feed import Feed
 from zerocross.player.opener import open_with_gain
 from zerocross.player.queue import Queue, Track
-from zerocross.sources.file import (
+from zerocross.sources.location import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
-    OpenSource,
+    FileObject,
+    Location,
+    Playable,
+    as_location,
+    is_location,
+    title_of,
 )
+from zerocross.sources.source import OpenSource
 from zerocross.sources.written import check_form, choose_form, copied_frames, write_frames
-from zerocross.units import checked_progress, checked_seconds, checked_volume, checked_whole, shown
+from zerocross.units import checked_progress, checked_seconds, checked_volume, checked_whole
 
 __all__ = ["Rendered", "render"]
 
@@ -83,7 +90,7 @@ class Rendered:
 
 
 def render(
-    inputs: Sequence[PathLike],
+    inputs: Sequence[Playable],
     output: PathLike,
     *,
     volume: float = 1.0,
@@ -102,8 +109,9 @@ def render(
 
     Parameters
     ----------
-    inputs : sequence of path-like
-        Files, or one; those of another sample rate than the output's are resampled.
+    inputs : sequence of path-like, Samples, (array, sample_rate) or binary file
+        Files and other sources (docs/formats.md), or one; those of another sample rate than the
+        output's are resampled.
     output : path-like
         Ends in ``.wav`` or ``.flac``; written under another name first, so that a failure
         leaves nothing half done.
@@ -148,7 +156,7 @@ def render(
         For each effect that failed; ``errors`` has the same lines.
 
     """
-    inputs = _checked_inputs(inputs)
+    locations = _checked_inputs(inputs)
     volume = checked_volume(volume)
     start_s = checked_seconds("start_s", start_s)
     if duration_s is not None:
@@ -164,9 +172,9 @@ def render(
     quality = checked_quality(quality)
     bits = None if bits is None else str(bits)
     chain = None if effects is None else chain_of(effects)
-    check_output(output, inputs)
+    check_output(output, [i for i in locations if isinstance(i, (str, bytes, os.PathLike))])
     gain_for(GainTags(), replaygain)  # complains
-    probed, errors = _probe(inputs, replaygain)
+    probed, errors = _probe(locations, replaygain)
     probed, start_s = _first_heard(probed, start_s)
     is_whole = start_s == 0.0 and duration_s is None
     form = choose_form(
@@ -191,7 +199,8 @@ def render(
         try:
             with _running(chain, stream, faults) as latency:
                 if not budget.is_spent(form.sample_rate):
-                    feed.begin(0, open_with_gain(probed[0].location, replaygain), start_s)
+                    first = feed.queue[0]
+                    feed.begin(first, open_with_gain(probed[0].location, replaygain), start_s)
                 blocks = _blocks(stream, feed, latency)
                 frames, clipped = write_frames(blocks, output, form, total, progress)
         finally:
@@ -202,26 +211,26 @@ def render(
     return Rendered(printable(output), frames, *kind, clipped, errors, faults, form.dither)
 
 
-def _checked_inputs(inputs: Any) -> list[PathLike]:
-    """Return a list of paths; one path alone is a list of it."""
-    if isinstance(inputs, (str, bytes, os.PathLike)):
-        return [inputs]
-    try:
-        paths = list(inputs)
-    except TypeError:
-        paths = [inputs]
-    for path in paths:
-        if not isinstance(path, (str, bytes, os.PathLike)):
-            raise UsageError(f"{shown(path)} is no path; give a list of files to render")
-    return paths
+def _checked_inputs(inputs: Any) -> list[Location]:
+    """Return a list of locations; one input alone is a list of it."""
+    if is_location(inputs) or not isinstance(inputs, Iterable):
+        inputs = [inputs]
+    return [_again(as_location(one)) for one in inputs]
 
 
-def _probe(inputs: Sequence[PathLike], replaygain: str) -> tuple[list[OpenSource], list[str]]:
+def _again(location: Location) -> Location:
+    """Return what can be read twice: a rendering looks at its inputs first."""
+    if isinstance(location, FileObject) and not location.is_seekable:
+        return FileObject(io.BytesIO(location.file.read()), location.title)
+    return location
+
+
+def _probe(inputs: Sequence[Location], replaygain: str) -> tuple[list[OpenSource], list[str]]:
     """Look at all inputs; returns the good ones, closed again, and the errors of the others."""
     sources: list[OpenSource] = []
     problems: list[SourceError] = []
     for path in inputs:
-        location: PathLike | None = path
+        location: Location | None = path
         while location is not None:
             try:
                 source = open_with_gain(location, replaygain)
@@ -247,7 +256,7 @@ def _first_heard(probed: list[OpenSource], start_s: float) -> tuple[list[OpenSou
         if source.rest is None or [source.rest] != [p.location for p in probed[number + 1 :][:1]]:
             break
     raise UsageError(
-        f"start_s={start_s:g} is not within {printable(probed[0].location)}: it has "
+        f"start_s={start_s:g} is not within {title_of(probed[0].location)}: it has "
         f"{before:.2f} s; give less"
     )
 
@@ -277,8 +286,7 @@ def _make_feed(
 ) -> Feed:
     """Return a feed of the inputs, which adds the errors that it finds to a list."""
     queue = Queue()
-    for source in inputs:
-        queue.append(source.location)
+    queue.extend(source.location for source in inputs)
 
     def tell(kind: str, track: Track, words: str) -> None:
         if kind == "error":
@@ -288,7 +296,7 @@ def _make_feed(
         stream,
         queue,
         budget,
-        open_track=lambda index: open_with_gain(queue[index].location, replaygain),
+        open_track=lambda track: open_with_gain(track.location, replaygain),
         tell=tell,
         ahead=_OPEN_AHEAD,
         seekable=False,

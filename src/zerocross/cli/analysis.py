@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 from pathlib import Path
@@ -20,14 +19,13 @@ from zerocross.cli.command import (
 from zerocross.cli.figure import PICTURES, check_ending, save_figure
 from zerocross.cli.options import JSON
 from zerocross.cli.printing import print_error, say, show
-from zerocross.errors import SourceError
 from zerocross.files import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from zerocross.eq.presets import Preset
-    from zerocross.loudness.files import Measured
+    from zerocross.loudness.files import Album, Measured
 
 __all__ = ["COMMANDS"]
 
@@ -119,46 +117,41 @@ def _print_preset(preset: Preset, rate: int) -> None:
 )
 @JSON
 def loudness(paths: tuple[str, ...], dual_mono: bool, as_json: bool) -> int:
-    """Measure loudness and true peaks (EBU R 128), and the gain of ReplayGain 2.0."""
-    from zerocross.cli.paths import expand
+    """Measure loudness and true peaks (EBU R 128), and the gain of ReplayGain 2.0.
 
-    files, problems = expand(paths)
-    found = _measure(files, problems, dual_mono)
+    Files of one album (by their tags, or else of one folder) are measured as one, too.
+    """
+    from zerocross.loudness.files import measure_albums
+    from zerocross.sources.playlists import expand_paths
+
+    files, problems = expand_paths(paths)
+    with progress_bar("measuring") as bar:
+        found, unread = measure_albums(files, progress_callback(bar), dual_mono=dual_mono)
+    problems += unread
     for problem in problems:
         print_error(problem)
-    for measured in found:
+    for measured, _ in found:
         _warn(measured.path, measured.problem)
     if as_json:
-        listed = [
-            {k: None if v == -math.inf else v for k, v in dataclasses.asdict(m).items()}
-            for m in found
-        ]
+        listed = [_plain(m) | {"album": _plain(album) if album else None} for m, album in found]
         say(json.dumps(listed, indent=2))
     elif found:
         show(_loudness_table(found))
     return 1 if problems else 0
 
 
+def _plain(figures: Measured | Album) -> dict[str, object]:
+    """Return figures for JSON, which has neither infinity nor what is no number."""
+    return {
+        k: None if isinstance(v, float) and not math.isfinite(v) else v
+        for k, v in dataclasses.asdict(figures).items()
+    }
+
+
 def _warn(path: str, problem: str) -> None:
     """Tell of a file that was measured as far as it goes."""
     if problem:
         say(f"warning: {printable(path)}: {problem}", err=True)
-
-
-def _measure(files: list[str], problems: list[SourceError], dual_mono: bool) -> list[Measured]:
-    """Return what was measured of files; those that cannot be read are added to the problems."""
-    from zerocross.loudness.files import measure
-
-    found = []
-    with progress_bar("measuring") as bar:
-        step = progress_callback(bar)
-        for place, path in enumerate(files):
-            try:
-                share = functools.partial(lambda k, x: step((k + x) / len(files)), place)
-                found.append(measure(path, share, dual_mono=dual_mono))
-            except SourceError as error:
-                problems.append(error)
-    return found
 
 
 def _words_on_mono(found: list[Measured]) -> str:
@@ -170,7 +163,7 @@ def _words_on_mono(found: list[Measured]) -> str:
     return ""
 
 
-def _loudness_table(found: list[Measured]) -> Table:
+def _loudness_table(found: list[tuple[Measured, Album | None]]) -> Table:
     from rich.table import Table
 
     table = Table(
@@ -180,18 +173,24 @@ def _loudness_table(found: list[Measured]) -> Table:
         "short-term max",
         "true peak",
         "ReplayGain",
-        caption="LUFS, LU, LUFS, dBTP, dB" + _words_on_mono(found),
+        caption="LUFS, LU, LUFS, dBTP, dB" + _words_on_mono([m for m, _ in found]),
     )
-    for m in found:
-        table.add_row(
-            Path(m.path).name,
-            f"{m.integrated_lufs:.1f}",
-            f"{m.range_lu:.1f}",
-            f"{m.short_term_max_lufs:.1f}",
-            f"{m.true_peak_dbtp:+.1f}",
-            f"{m.replaygain_db:+.2f}",
-        )
+    for m, _ in found:
+        table.add_row(Path(m.path).name, *_cells(m, f"{m.short_term_max_lufs:.1f}"))
+    table.add_section()
+    for album in dict.fromkeys(album for _, album in found if album):
+        table.add_row(f"{album.name} ({album.files} files as one)", *_cells(album, ""))
     return table
+
+
+def _cells(m: Measured | Album, short_term: str) -> list[str]:
+    return [
+        "too short" if math.isnan(m.integrated_lufs) else f"{m.integrated_lufs:.1f}",
+        f"{m.range_lu:.1f}",
+        short_term,
+        f"{m.true_peak_dbtp:+.1f}",
+        "-" if math.isnan(m.replaygain_db) else f"{m.replaygain_db:+.2f}",
+    ]
 
 
 @click.command(

@@ -56,6 +56,12 @@ class Command(click.Command):
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _write_epilog(self.epilog, formatter)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            raise _in_its_words(error, ctx.command.params) from error.__cause__
+
 
 class CompilingCommand(Command):
     """A command that may come to compile something: it tells of it."""
@@ -65,6 +71,15 @@ class CompilingCommand(Command):
 
         with compilation_told():
             return super().invoke(ctx)
+
+
+def _in_its_words(error: UsageError, options: Iterable[click.Parameter]) -> UsageError:
+    """Return an error that says ``--start`` where the function that was called says ``start_s=``."""
+    for option in options:
+        said = f"{option.name}="
+        if isinstance(option, click.Option) and str(error).startswith(said):
+            return type(error)(f"{max(option.opts, key=len)} {str(error).removeprefix(said)}")
+    return error
 
 
 def _write_epilog(epilog: str | None, formatter: click.HelpFormatter) -> None:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from zerocross.errors import ZerocrossError
 from zerocross.files import written_aside
-from zerocross.sources.file import OpenSource, open_whole
+from zerocross.sources.opening import open_whole
+from zerocross.sources.source import OpenSource
 from zerocross.spectrum import Spectrum
 
 __all__ = [

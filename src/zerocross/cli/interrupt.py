@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from zerocross.files import abandon_unfinished
@@ -25,13 +25,15 @@ from zerocross.files import abandon_unfinished
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-__all__ = ["PATIENCE_S", "at_forced_end", "check", "exit_code", "install"]
+__all__ = ["PATIENCE_S", "at_forced_end", "check", "exit_code", "handed_to", "install"]
 
 #: How long an orderly end may take.
 PATIENCE_S = 1.5
 
 _noted = 0
 _last_acts: list[Callable[[], None]] = []
+#: What is told of a signal in place of an exception.
+_hand: Callable[[int], None] | None = None
 
 
 def install() -> None:
@@ -66,12 +68,30 @@ def at_forced_end(act: Callable[[], None]) -> Callable[[], None]:
     return lambda: _last_acts.remove(act)
 
 
+@contextlib.contextmanager
+def handed_to(act: Callable[[int], None]) -> Iterator[None]:
+    """Within the block, have a signal's number handed to a function; no exception is raised.
+
+    The note and the time limit stay. For an event loop, whose own code no exception should leave.
+    """
+    global _hand  # noqa: PLW0603  a signal handler has nowhere else to look
+    _hand = act
+    try:
+        if _noted:
+            act(_noted)
+        yield
+    finally:
+        _hand = None
+
+
 def _interrupt(number: int, _frame: object) -> None:
     global _noted  # noqa: PLW0603  a signal handler has nowhere else to leave it
     if _noted:
         return  # everything is being closed; an exception now would come between
     _noted = number
-    raise KeyboardInterrupt
+    if _hand is None:
+        raise KeyboardInterrupt
+    _hand(number)
 
 
 def _watch(numbers: frozenset[int]) -> None:

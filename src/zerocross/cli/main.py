@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 import warnings
 from typing import Any
@@ -24,7 +25,10 @@ _STREAM = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF}
 #: In which module each command is; see `CommandGroup`.
 _HOMES = {
     "play": "play",
+    "screen": "screen",
     "demo": "play",
+    "ctl": "ctl",
+    "config": "config",
     "render": "render",
     "devices": "machine",
     "doctor": "machine",
@@ -39,11 +43,16 @@ _HOMES = {
 }
 
 
+#: Commands of this file, and what the group knows itself.
+_HERE = ("completion", "-h", "--help", "--version")
+
+
 @click.group(
     cls=CommandGroup,
     homes=_HOMES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""
+    zerocross music/
     zerocross demo
     zerocross play music/ --volume 0.8
     zerocross render song.flac song.wav
@@ -53,7 +62,10 @@ _HOMES = {
 @click.version_option(__version__, prog_name="zerocross")
 @click.option("--debug", is_flag=True, help="Print tracebacks of errors.")
 def cli(debug: bool) -> None:
-    """Real-time audio whose whole path is Python and runs without the interpreter."""
+    """Real-time audio whose whole path is Python and runs without the interpreter.
+
+    zerocross [PATH]... without a command opens the full screen.
+    """
     del debug  # read by run(), which also sees errors from before this is called
 
 
@@ -93,6 +105,15 @@ def _run(arguments: list[str]) -> int:
         return _invoke(arguments, debug)
 
 
+def _with_command(arguments: list[str]) -> list[str]:
+    """Return arguments that begin with a command: the screen's, where they name none."""
+    if arguments and (arguments[0] in _HOMES or arguments[0] in _HERE):
+        return arguments
+    from zerocross.cli.screen import for_screen
+
+    return for_screen(arguments, [*_HOMES, *_HERE])
+
+
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """Print a warning as the line that it is, without the place in the code."""
     say(f"warning: {message}", err=True)
@@ -100,6 +121,8 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _invoke(arguments: list[str], debug: bool) -> int:
     try:
+        if "_ZEROCROSS_COMPLETE" not in os.environ:
+            arguments = _with_command(arguments)
         code = cli.main(arguments, prog_name="zerocross", standalone_mode=False)
         return int(code or 0)
     except click.exceptions.Exit as exit_:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zerocross.cli.printing import say
+from zerocross.errors import UsageError, ZerocrossError
+from zerocross.units import parse_time, parse_volume
+
+if TYPE_CHECKING:
+    from zerocross.graph.chain import Chain
 
 __all__ = [
     "BLOCK",
+    "BLOCK_SIZE",
+    "DEVICE",
+    "GAIN",
     "JSON",
     "LENGTH",
-    "SECONDS",
+    "MPRIS",
+    "SHUFFLE",
+    "TIME",
     "VOLUME",
-    "equalizer_chain",
+    "effects_of",
     "finite",
+    "noticed_if_configured",
     "sound_options",
     "with_options",
 ]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-_MOST_S = 1e9  # thirty years
 
 
 class _FiniteRange(click.FloatRange):
@@ -44,8 +54,27 @@ def finite(low: float, high: float, min_open: bool = False) -> click.FloatRange:
     return _FiniteRange(low, high, min_open=min_open)
 
 
+class _Written(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # in click's later ones
+    """What people write in a way of its own: a function makes a number of it, or a UsageError."""
+
+    def __init__(self, name: str, read: Callable[[str], float], zero: bool = True) -> None:
+        self.name, self._read, self._zero = name, read, zero
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            number = self._read(str(value))
+        except UsageError as error:
+            self.fail(f"{error}.", param, ctx)
+        if number == 0.0 and not self._zero:
+            self.fail(f"{value} is no length; give more than 0.", param, ctx)
+        return number
+
+
 #: A time, how long something is, and a gain, as click's types.
-SECONDS, LENGTH, VOLUME = finite(0, _MOST_S), finite(0, _MOST_S, min_open=True), finite(0, 1)
+TIME, LENGTH = _Written("time", parse_time), _Written("length", parse_time, zero=False)
+VOLUME = _Written("volume", parse_volume)
 
 #: Frames in a callback, as click's type.
 BLOCK = click.IntRange(16, 65_536)
@@ -57,6 +86,12 @@ _EQ = click.option(
     type=click.Path(),
     metavar="FILE",
     help="An equaliser preset: Equalizer APO, AutoEq.",
+)
+_EFFECTS = click.option(
+    "--effects",
+    type=click.Path(),
+    metavar="FILE.py",
+    help="A Python file's chain or processors, before the equaliser.",
 )
 _REPLAYGAIN = click.option(
     "--replaygain",
@@ -75,6 +110,32 @@ _QUALITY = click.option(
     help="Of files whose sample rate is not the output's.",
 )
 
+#: Options of everything that plays files, each where its help wants it.
+GAIN = click.option(
+    "--volume",
+    type=VOLUME,
+    default=1.0,
+    show_default=True,
+    help="Gain: 80% or 0.8.",
+)
+SHUFFLE = click.option("--shuffle/--no-shuffle", help="Play in a random order.")
+DEVICE = click.option(
+    "--device",
+    metavar="NAME|null",
+    help="A device, a part of its name, a backend, or null for no sound.",
+)
+BLOCK_SIZE = click.option(
+    "--block",
+    type=BLOCK,
+    metavar="FRAMES",
+    help="Frames in a callback.  [default: 512, or 2048 on PulseAudio]",
+)
+MPRIS = click.option(
+    "--mpris/--no-mpris",
+    default=None,
+    help="Media keys, over D-Bus.  [default: where zerocross[remote] is installed]",
+)
+
 
 def with_options(*options: Decorator) -> Decorator:
     """Return a decorator that adds options in the order that help shows them."""
@@ -88,17 +149,47 @@ def with_options(*options: Decorator) -> Decorator:
 
 
 #: Options of everything that makes sound of files.
-sound_options = with_options(_EQ, _REPLAYGAIN, _QUALITY)
+sound_options = with_options(_EQ, _EFFECTS, _REPLAYGAIN, _QUALITY)
 
 
-def equalizer_chain(preset_path: str | None) -> Any:
-    """Return a chain that applies a preset, or None; says which lines are not applied."""
-    if preset_path is None:
-        return None
-    from zerocross.eq.presets import read_preset
+def effects_of(eq: str | None, effects: str | Chain | None) -> tuple[Any, Any]:
+    """Return the chain that files go through, or None, and the part of it that equalises.
+
+    ``effects`` is a user's file, or the chain that it defines.
+
+    What a user's file does comes first, the equaliser after it. It says which lines of a preset are
+    not applied.
+    """
+    if eq is None and effects is None:
+        return None, None
     from zerocross.graph.chain import Chain
 
-    preset = read_preset(preset_path)
-    for skipped in preset.skipped:
-        say(f"warning: {skipped}", err=True)
-    return Chain(*preset.processors())
+    parts, equalizer = [], None
+    if effects is not None:
+        from zerocross.graph.user_file import chain_of
+
+        with noticed_if_configured("effects"):
+            parts.append(chain_of(effects) if isinstance(effects, str) else effects)
+    if eq is not None:
+        from zerocross.eq.presets import read_preset
+
+        with noticed_if_configured("eq"):
+            preset = read_preset(eq)
+            for skipped in preset.skipped:
+                say(f"warning: {skipped}", err=True)
+            equalizer = Chain(*preset.processors())
+            parts.append(equalizer)
+    return (Chain(*parts) if parts else None), equalizer
+
+
+@contextlib.contextmanager
+def noticed_if_configured(option: str) -> Iterator[None]:
+    """Tell what is wrong with a file that the configuration names; that never holds the start up."""
+    from zerocross.cli.configured import is_given
+
+    try:
+        yield
+    except ZerocrossError as error:
+        if is_given(option):
+            raise
+        say(f"notice: {option}: {error}; it is not used", err=True)

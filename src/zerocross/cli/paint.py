@@ -5,6 +5,8 @@ the name, how far it is, the times, the spectrum, the level, the volume and whic
 Where there is no room for all, they give way from the right; below `WIDTH_FOR_BOTH` cells the
 spectrum stands where the level's bar would be. What does not change with the moment is laid out by
 `Painter`.
+
+A little over 300 lines: a line is small pieces, and each is a kernel of its own.
 """
 
 from __future__ import annotations

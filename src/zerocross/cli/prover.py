@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zerocross.cli.prove import Proven
-from zerocross.cli.user_file import load_file, processors_of, words_of
 from zerocross.cli.warmup import compilation_told
 from zerocross.errors import RealtimeError, UsageError
 from zerocross.files import printable
+from zerocross.graph.user_file import load_file, processors_of, words_of
 
 if TYPE_CHECKING:
     from zerocross.graph.chain import Chain

@@ -12,7 +12,7 @@ from zerocross.cli.command import (
     progress_callback,
     refuse_to_replace,
 )
-from zerocross.cli.options import LENGTH, SECONDS, VOLUME, equalizer_chain, sound_options
+from zerocross.cli.options import LENGTH, TIME, VOLUME, effects_of, sound_options
 from zerocross.cli.printing import print_error, say
 
 if TYPE_CHECKING:
@@ -28,24 +28,25 @@ __all__ = ["COMMANDS"]
     zerocross render part1.flac part2.flac whole.flac --bits 24
     zerocross render song.flac song48.wav --rate 48000
     zerocross render album/ album.flac --replaygain album --eq headphones.txt
+    zerocross render song.flac part.wav --start 1:30 --duration 30 --effects mine.py
     """,
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
 @click.argument("output", metavar="OUT", type=click.Path())
-@click.option("--volume", type=VOLUME, default=1.0, show_default=True, help="Gain, 0 to 1.")
+@click.option("--volume", type=VOLUME, default=1.0, show_default=True, help="Gain: 80% or 0.8.")
 @click.option(
     "--start",
     "start_s",
-    type=SECONDS,
+    type=TIME,
     default=0.0,
-    metavar="SECONDS",
+    metavar="TIME",
     help="Where the first file begins.",
 )
 @click.option(
     "--duration",
     "duration_s",
     type=LENGTH,
-    metavar="SECONDS",
+    metavar="TIME",
     help="Render so much.",
 )
 @click.option("--channels", type=click.IntRange(1, 2), help="1 or 2.  [default: as the files]")
@@ -70,23 +71,27 @@ __all__ = ["COMMANDS"]
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @sound_options
 def render(
-    inputs: tuple[str, ...], output: str, force: bool, eq: str | None, **options: Any
+    inputs: tuple[str, ...],
+    output: str,
+    force: bool,
+    eq: str | None,
+    effects: str | None,
+    **options: Any,
 ) -> int:
     """Render files through the playing path into one WAV or FLAC file, without a gap."""
-    from zerocross.cli.paths import expand
     from zerocross.offline import render as render_files
+    from zerocross.sources.playlists import expand_paths
 
-    given = [*inputs, eq] if eq else [*inputs]
-    refuse_to_replace(output, force, given)
-    effects = equalizer_chain(eq)
-    files, problems = expand(inputs)
+    refuse_to_replace(output, force, [*inputs, *filter(None, (eq, effects))])
+    chain, _ = effects_of(eq, effects)
+    files, problems = expand_paths(inputs)
     for problem in problems:
         print_error(problem)
     if not files:
         return 1
     with progress_bar("rendering") as show:
         done = render_files(
-            files, output, progress=progress_callback(show), effects=effects, **options
+            files, output, progress=progress_callback(show), effects=chain, **options
         )
     _tell(done)
     return 1 if done.errors or problems else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zerocross.cli import interrupt
@@ -17,7 +18,7 @@ from zerocross.spectrum import Display, Spectrum
 from zerocross.units import gain_to_db
 
 if TYPE_CHECKING:
-    from zerocross.player import Event, Player
+    from zerocross.player import Event, Player, Track
 
 __all__ = ["StatusLine", "handle_key", "run_status_line"]
 
@@ -93,7 +94,7 @@ class StatusLine:
         return self._painter.paint(
             width,
             state,
-            os.path.basename(track.path) if track else "",
+            _name_of(track),
             self._position.now_s(player, state),
             track.duration_s if track else None,
             gain_to_db(max(player.levels, default=0.0)),
@@ -119,8 +120,18 @@ class StatusLine:
         display.update()
 
 
-def run_status_line(player: Player, keys: Keys) -> None:
-    """Show the line and obey the keys until the player stops, or a key quits."""
+def _name_of(track: Track | None) -> str:
+    """Return what a track is called: by its tags once they are read, else by its file."""
+    if track is None:
+        return ""
+    return track.known_as or os.path.basename(track.path)
+
+
+def run_status_line(player: Player, keys: Keys, look: Callable[[], None] = interrupt.check) -> None:
+    """Show the line and obey the keys until the player stops, or a key quits.
+
+    ``look`` is called each time; it may raise KeyboardInterrupt.
+    """
     status = StatusLine(player, Painter(sys.stdout.encoding))
 
     def wake(_event: Event) -> None:
@@ -132,15 +143,17 @@ def run_status_line(player: Player, keys: Keys) -> None:
     player.events.subscribe(wake)
     try:
         with BottomLine() as line, keys.sharing(line.go_away, line.come_back):
-            _follow(player, keys, line, status)
+            _follow(player, keys, line, status, look)
     finally:
         player.events.unsubscribe(wake)
 
 
-def _follow(player: Player, keys: Keys, line: BottomLine, status: StatusLine) -> None:
+def _follow(
+    player: Player, keys: Keys, line: BottomLine, status: StatusLine, look: Callable[[], None]
+) -> None:
     still = 0
     while player.state != "stopped":
-        interrupt.check()
+        look()
         width = line.width
         is_new = line.show(status.paint(width), width)
         still = 0 if is_new or player.state == "playing" else still + 1

@@ -11,7 +11,7 @@ from zerocross.cli.printing import say
 from zerocross.compiler.beside import compiled_beside
 from zerocross.compiler.entry import Entry, announce
 
-__all__ = ["Told", "compilation_told", "warm_up", "warm_up_line"]
+__all__ = ["Told", "compilation_told", "warm_up", "warm_up_line", "warm_up_screen"]
 
 
 class Told:
@@ -56,6 +56,17 @@ def warm_up(with_spectrum: bool = False) -> None:
 def warm_up_line() -> None:
     """Do the same for the status line, which comes after the sound."""
     _load(_for_line())
+
+
+def warm_up_screen() -> None:
+    """Do the same for the full screen, before it is there."""
+    _load([*_for_playing(), *_for_screen()])
+
+
+def _for_screen() -> list[Entry]:
+    from zerocross.terminal.cells.emit import emit_cells
+
+    return [emit_cells]
 
 
 def _for_playing() -> list[Entry]:

@@ -16,7 +16,7 @@ from zerocross.dsp.state import checked_rows
 from zerocross.errors import UsageError
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
-from zerocross.sources.file import read_audio
+from zerocross.sources.opening import read_audio
 from zerocross.units import checked_whole
 
 __all__ = ["Convolver"]

@@ -16,7 +16,7 @@ from zerocross.errors import UsageError
 from zerocross.graph.decorator import processor
 from zerocross.graph.params import param
 from zerocross.graph.processor import set_fields
-from zerocross.sources.file import read_audio
+from zerocross.sources.opening import read_audio
 from zerocross.units import checked_number, checked_whole, shown
 
 __all__ = ["Sampler"]

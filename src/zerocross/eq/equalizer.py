@@ -1,4 +1,7 @@
-"""The equaliser: any number of bands in a cascade, changed without a click while it plays."""
+"""The equaliser: any number of bands in a cascade, changed without a click while it plays.
+
+Over 300 lines, with the documented public calls: kernel and control side share one layout.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +61,8 @@ class Equalizer:
         Whose formulas (`design_band`).
     engine : {"auto", "cascade", "parallel"}
         How they run; what has no parallel form is a cascade all the same.
+    room : int
+        For how many bands there is room while it plays (`set_bands`); more than ``bands`` has pass.
 
     """
 
@@ -70,6 +75,7 @@ class Equalizer:
         preamp_db: float | str = 0.0,
         definition: str = "rbj",
         engine: str = "auto",
+        room: int = 0,
     ) -> None:
         if not isinstance(engine, str) or engine not in FORMS:
             raise UsageError(f"engine={shown(engine)}: give 'auto', 'cascade' or 'parallel'")
@@ -81,6 +87,7 @@ class Equalizer:
             first = [("peaking", float(f), 1.0, 0.0) for f in places]
         else:
             first = _checked_bands(bands)
+        self._room = checked_whole("room", room, 0, _MOST_BANDS)
         self._definition = definition
         self._each: list[list[Band]] = [first]
         self._trims: list[float] = [0.0]
@@ -250,6 +257,40 @@ class Equalizer:
             self._each[c][index] = new
         self._changed()
 
+    def set_bands(self, bands: Any, gain_db: float | None = None) -> None:
+        """Change all bands at once, and a gain with them; while it plays, they fade over in 50 ms.
+
+        Parameters
+        ----------
+        bands : sequence of (kind, frequency, q, gain_db)
+            What they are from now on; fewer or more, as far as there is room while it plays.
+        gain_db : float or None
+            A gain beside the preamp that changes with the bands, -120 to 120 dB; None for the one so far.
+
+        Raises
+        ------
+        UsageError
+            For bands that cannot be, more than there is room for, and an equaliser with bands of its
+            own for each channel.
+
+        """
+        if not self.is_linked:
+            raise UsageError("channels have bands of their own; change them by set_band")
+        wanted = _checked_bands(bands)
+        for band in wanted:
+            self._check(band)
+        trim = self._trims[0]
+        if gain_db is not None:
+            trim = checked_number("gain_db", gain_db, -_MOST_TRIM_DB, _MOST_TRIM_DB, "dB")
+        longest = max(self._room, len(self._each[0]), 1)
+        if self._filters is not None and len(wanted) > longest:
+            raise UsageError(
+                f"{len(wanted)} bands while it plays with {longest}; make one with room={len(wanted)}"
+            )
+        self._room = longest
+        self._each, self._trims = [wanted], [trim]
+        self._changed()
+
     @property
     def bypass(self) -> bool:
         """Whether everything passes unchanged; set it, and it fades over in 50 ms."""
@@ -321,7 +362,7 @@ class Equalizer:
 
         The trims, and the preamp where it is not to be heard, are in the first band's.
         """
-        longest = max(1, *(len(bands) for bands in self._each), 1)
+        longest = max(1, self._room, *(len(bands) for bands in self._each))
         rows = []
         for c, trim in enumerate(self._trims):
             sos = self.sos(sample_rate, c)

@@ -26,7 +26,7 @@ from zerocross.graph.program import (
     fade_gains,
     run_block,
 )
-from zerocross.memory import Arena, Record, aligned_zeros
+from zerocross.memory import Arena, ArenaStats, Record, aligned_zeros
 
 __all__ = ["Program"]
 
@@ -123,6 +123,11 @@ class Program:
         found = (node.processor for node in self._kept if node.record.address == address)
         part = next(found, None)
         return part if isinstance(part, Processor) else None
+
+    @property
+    def scratch(self) -> ArenaStats:
+        """What its processors took of their scratch memory."""
+        return self._arena.stats()
 
     def _emit(self, part: Any, source: int, first: int, channels: int) -> tuple[int, int]:
         """Emit a part for some channels; returns the buffer of its output and its latency."""

@@ -12,9 +12,9 @@ from typing import Any
 from zerocross.attributes import FixedAttributes
 from zerocross.errors import UsageError
 from zerocross.graph.processor import Processor
-from zerocross.units import checked_number, shown
+from zerocross.units import checked_number, checked_whole, shown
 
-__all__ = ["MAX_DEPTH", "Group", "Parallel", "Split", "check_parts", "check_tree"]
+__all__ = ["MAX_DEPTH", "Bypassed", "Group", "Parallel", "Split", "check_parts", "check_tree"]
 
 #: Groups within groups.
 MAX_DEPTH = 64
@@ -33,6 +33,15 @@ class Group(FixedAttributes):
     def parts(self) -> tuple[Any, ...]:
         """Its own parts, in order; `Chain.replace` and its kin change them."""
         return self._parts
+
+    def __getitem__(self, index: int) -> Any:
+        count = len(self._parts)
+        if not count:
+            raise UsageError(f"[{shown(index)}]: the {type(self).__name__} has no parts")
+        return self._parts[checked_whole("index", index, -count, count - 1)]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._parts)
 
     def set_parts(self, parts: Sequence[Any]) -> None:
         """Give it other parts, all at once; a chain that plays does not hear of it."""
@@ -94,6 +103,24 @@ class Parallel(Group):
 
 class Split(Group):
     """A part for each channel, in order; each gets one channel."""
+
+
+class Bypassed(Group):
+    """Stands in a chain where a part is left out for a while: what comes in goes out.
+
+    `Chain.replace` exchanges the two with a crossfade. The part begins from rest each time.
+
+    Attributes
+    ----------
+    part : Processor or Group
+        What is left out.
+
+    """
+
+    def __init__(self, part: Any) -> None:
+        check_parts([part])
+        self.part = part
+        super().__init__()
 
 
 def check_parts(parts: Sequence[Any]) -> None:

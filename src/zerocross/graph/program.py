@@ -14,6 +14,8 @@ in which a block passes them.
 
 Whoever runs a program calls it by its address, too: playing without a chain needs no code of it, and
 all that do run programs share it.
+
+Over 300 lines: every step that a block can take, and what each does on a fault.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zerocross.errors import UsageError
 from zerocross.files import printable
 from zerocross.graph.block import MAX_CHANNELS
-from zerocross.sources.file import read_audio
+from zerocross.sources.opening import read_audio
 from zerocross.units import checked_rate, shown
 
 __all__ = ["checked_signal"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zerocross.loudness.files import Measured, measure
+    from zerocross.loudness.files import Album, Measured, measure, measure_albums
 
-__all__ = ["Measured", "measure"]
+__all__ = ["Album", "Measured", "measure", "measure_albums"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ __all__ = [
 _G = 10**0.3  # IEC 61260-1: the octave's ratio
 _REFERENCE_HZ = 1000.0
 _LOW_BARK, _HIGH_BARK = 2.0, 20.1
+#: Of tones in a window, less is rounding; and so near a bin is on it, in turns of radians.
+_LEAST_SHARE, _NEAR = 1e-6, 1e-9
 #: What the level of a band can be of.
 PER = ("bin", "band")
 
@@ -200,7 +203,7 @@ def design_weights(
     if per not in PER:
         raise UsageError(f"per={per!r}: give one of {', '.join(PER)}")
     shape = design_window(window, size)
-    bandwidth = noise_bandwidth(shape)
+    bandwidth, tones = noise_bandwidth(shape), _tones(shape)
     step, top = sample_rate / size, size // 2
     rows: list[npt.NDArray[np.float64]] = []
     bins = []
@@ -212,8 +215,7 @@ def design_weights(
         overlap = np.clip(np.minimum(k + 0.5, b) - np.maximum(k - 0.5, a), 0.0, 1.0)
         seen = bandwidth
         if per == "bin" and overlap.any():
-            lobe = _lobe(shape, min(centre / step, top))
-            seen = float((overlap * lobe[first : first + len(overlap)]).sum())
+            seen = float((overlap * _lobe(tones, size, min(centre / step, top) - k)).sum())
         rows.append(overlap / seen)
         bins.append(first)
     counts = np.array([len(row) for row in rows], np.int64)
@@ -223,8 +225,24 @@ def design_weights(
     return Weights(np.array(bins, np.int64), starts, counts, flat)
 
 
-def _lobe(window: npt.NDArray[np.float32], centre: float) -> npt.NDArray[np.float64]:
-    """Return the power that a sine so many bins up leaves in all bins, 1 where it is."""
-    turns = np.exp(2j * np.pi * centre / window.size * np.arange(window.size))
-    found: npt.NDArray[np.float64] = np.abs(np.fft.fft(turns * window)) ** 2
-    return found / float(window.sum(dtype=np.float64)) ** 2
+def _tones(window: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the few complex tones that add up to a window: bins, and their shares of its sum."""
+    shares = np.fft.fft(window) / window.sum(dtype=np.float64)
+    bins = np.flatnonzero(np.abs(shares) > _LEAST_SHARE)
+    return np.where(bins > window.size // 2, bins - window.size, bins), shares[bins]
+
+
+def _lobe(
+    tones: tuple[npt.NDArray[Any], npt.NDArray[Any]], size: int, away: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the power that a sine leaves in bins so far below it, 1 where it is.
+
+    A window is a few tones, and each leaves what Dirichlet's kernel says.
+    """
+    bins, shares = tones
+    turns = 2j * np.pi * (away[:, np.newaxis] + bins)
+    is_there = np.abs(turns) < _NEAR
+    turns[is_there] = 1.0
+    kernel = np.where(is_there, 1.0, np.expm1(turns) / np.expm1(turns / size) / size)
+    found: npt.NDArray[np.float64] = np.abs(kernel @ shares) ** 2
+    return found

@@ -46,7 +46,7 @@ class Library:
 
     def impulse(self, path: Path) -> Impulse:
         """Return an impulse response; all of them together have a bound."""
-        from zerocross.sources.file import read_audio
+        from zerocross.sources.opening import read_audio
 
         if str(path) not in self._impulses:
             left = _MOST_IMPULSES_S - sum(

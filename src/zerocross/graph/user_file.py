@@ -7,12 +7,12 @@ import linecache
 import sys
 from types import ModuleType
 
-from zerocross.errors import SourceError, UsageError, ZerocrossError
+from zerocross.errors import SourceError, UserFileError, ZerocrossError
 from zerocross.files import printable, read_small
 from zerocross.graph.chain import Chain
 from zerocross.graph.processor import Processor
 
-__all__ = ["chain_of", "load_file", "processors_of", "words_of"]
+__all__ = ["chain_of", "line_in", "load_file", "processors_of", "words_of"]
 
 _MOST_BYTES = 16 << 20
 _MOST_WORDS = 400
@@ -24,14 +24,14 @@ def load_file(path: str) -> ModuleType:
 
     Raises
     ------
-    UsageError
+    UserFileError
         In one line, if there is no such file or it fails.
 
     """
     try:
         text = read_small(path, _MOST_BYTES, "Python file")
     except SourceError as error:
-        raise UsageError(str(error)) from None
+        raise UserFileError(str(error)) from None
     module = ModuleType(f"zerocross_user_{next(_numbers)}")
     module.__file__ = path
     sys.modules[module.__name__] = module
@@ -39,10 +39,13 @@ def load_file(path: str) -> ModuleType:
     try:  # from its text, not from a cache that may be a save behind
         exec(compile(text, path, "exec"), vars(module))  # noqa: S102
     except ZerocrossError as error:
-        raise UsageError(f"{printable(path)}: {error}") from None
+        line = line_in(error, path)
+        raise UserFileError(f"{printable(path)}:{line}: {error}", line) from None
     except (Exception, SystemExit) as error:  # whatever a user's file does
-        where = f"{printable(path)}:{_line_in(error, path)}"
-        raise UsageError(f"{where}: {words_of(error)}; repair it") from None
+        line = line_in(error, path)
+        raise UserFileError(
+            f"{printable(path)}:{line}: {words_of(error)}; repair it", line
+        ) from None
     return module
 
 
@@ -51,8 +54,8 @@ def words_of(error: BaseException) -> str:
     return printable(f"{type(error).__name__}: {error}")[:_MOST_WORDS]
 
 
-def _line_in(error: BaseException, path: str) -> int:
-    """Return the last line of a file that an error came through."""
+def line_in(error: BaseException, path: str) -> int:
+    """Return the last line of a file that an error came through; 0 for none."""
     if isinstance(error, SyntaxError):
         return error.lineno or 0
     line, trace = 0, error.__traceback__
@@ -80,7 +83,7 @@ def chain_of(path: str) -> Chain:
 
     Raises
     ------
-    UsageError
+    UserFileError
         If the file cannot be run, or defines neither.
 
     """
@@ -90,5 +93,5 @@ def chain_of(path: str) -> Chain:
         return chain
     found = processors_of(module)
     if not found:
-        raise UsageError(f"{printable(path)}: defines neither a chain nor a processor")
+        raise UserFileError(f"{printable(path)}: defines neither a chain nor a processor")
     return Chain(*(made() for made in found))

@@ -1,0 +1,1 @@
+"""What the screen can show, one file each."""
