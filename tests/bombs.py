@@ -135,8 +135,20 @@ def make_playlists(folder):
         (folder / f"wide{level}.m3u").write_text(f"wide{level + 1}.m3u\n" * 20)
     sparse(folder / "huge.m3u", b"#EXTM3U\n", 4 * GIGABYTE)
     (folder / "line.m3u").write_bytes(b"x" * (3 << 20) + b"\n")
-    (folder / "nothing.m3u").write_bytes(b"http://x\n" * 100_000)
-    return ["self.m3u", "a.m3u", "wide0.m3u", "huge.m3u", "line.m3u", "nothing.m3u"]
+    (folder / "nothing.m3u").write_bytes(b"rtsp://x\n" * 100_000)
+    (folder / "self.pls").write_text("".join(f"File{k}=self.pls\n" for k in range(6)))
+    (folder / "numbers.pls").write_text("".join(f"File{k}=rtsp://x\n" for k in range(30_000)))
+    sparse(folder / "huge.cue", b"REM x\n", 4 * GIGABYTE)
+    (folder / "lines.cue").write_text("FILE a WAVE\n" * 100_000)
+    (folder / "blanks.cue").write_text("FILE" + " " * (3 << 20))
+    (folder / "quotes.cue").write_text('FILE "' + '" "' * (1 << 20))
+    m3us = ["self.m3u", "a.m3u", "wide0.m3u", "huge.m3u", "line.m3u", "nothing.m3u"]
+    return [
+        *m3us,
+        *(f"{n}.cue" for n in ("huge", "lines", "blanks", "quotes")),
+        "self.pls",
+        "numbers.pls",
+    ]
 
 
 def make_presets(folder):
@@ -167,12 +179,12 @@ def no_files(folder):
 
 def readers():
     """Return what opens files, by name."""
-    from zerocross.cli.paths import expand
-    from zerocross.cli.user_file import load_file
     from zerocross.effects import Convolver
     from zerocross.eq.presets import read_preset
+    from zerocross.graph.user_file import load_file
     from zerocross.loudness.replaygain import read_gain_tags
-    from zerocross.sources.file import open_source
+    from zerocross.sources.opening import open_source
+    from zerocross.sources.playlists import expand_paths as expand
 
     def playlist(path):
         files, problems = expand([path])
@@ -204,8 +216,9 @@ def cases(folder):
         for reader in ("audio", "impulse", "preset", "effect", "tags"):
             yield reader, path, name
     os.mkfifo(folder / "fifo.m3u")
+    os.mkfifo(folder / "fifo.cue")
     os.symlink("/dev/zero", folder / "zero.m3u")
-    for name in ("fifo.m3u", "zero.m3u"):
+    for name in ("fifo.m3u", "fifo.cue", "zero.m3u"):
         yield "playlist", folder / name, name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import shutil
@@ -20,11 +21,18 @@ import soundfile
 if "ZEROCROSS_CACHE_DIR" not in os.environ:
     os.environ["ZEROCROSS_CACHE_DIR"] = tempfile.mkdtemp(prefix="zerocross-test-cache-")
 
+# Nothing of the user's is read, written or controlled.
+os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)
+os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="zx-")
+os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_RUNTIME_DIR"] + "/config"
+os.environ["XDG_STATE_HOME"] = os.environ["XDG_RUNTIME_DIR"] + "/state"
+
 # What is tested is compiled from the sources; `test_shipped` is about what was compiled before.
 os.environ.setdefault("ZEROCROSS_LIBRARY", "off")
 
 from zerocross.compiler import target
 
+atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 _LOWER = [pytest.param(level, marks=pytest.mark.thorough) for level in target.available()[:-1]]
 #: A parameter for each level of this machine; below the best one they are `thorough`.
@@ -239,3 +247,30 @@ def cli():
         )
 
     return run
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Give the test folders of its own for what is configured, remembered and running."""
+    for name in ("config", "state"):
+        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(tmp_path / name))
+    with tempfile.TemporaryDirectory(
+        prefix="zx-", dir="/tmp"
+    ) as runtime:  # sockets' names are short
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        yield tmp_path
+
+
+@pytest.fixture
+def bus(home, monkeypatch):
+    """A session's D-Bus of the test's own."""
+    daemon = need("dbus-daemon")
+    address = f"unix:path={os.environ['XDG_RUNTIME_DIR']}/session"
+    process = subprocess.Popen(
+        [daemon, "--session", "--nofork", f"--address={address}"], stderr=subprocess.DEVNULL
+    )
+    wait_for(Path(address.removeprefix("unix:path=")).exists, what="dbus-daemon")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+    yield process
+    process.kill()
+    process.wait()

@@ -91,6 +91,47 @@ def test_nothing_is_allocated_while_playing(tmp_path, counter, kind, subtype, ra
         assert while_playing == 0
 
 
+FEED = """
+import ctypes, threading, time
+import numpy as np
+import zerocross
+count = ctypes.CDLL(None).zx_allocations
+count.restype = ctypes.c_long
+speech = (0.1 * np.random.default_rng(1).standard_normal(22_050)).astype(np.float32)
+with zerocross.Stream(input=True, device="null", block_size=64) as stream:
+    stream.read(64)
+    stream.write(speech, 22_050)
+    time.sleep(0.5)
+    callback = int(stream._host.record["thread"])
+    before = count(callback)
+    for _ in range(20):  # phrases, flushes and underruns, and an intake that is read and that is full
+        stream.write(speech[:4_000], 22_050)
+        stream.read(2_000)
+        stream.flush()
+        stream.write(speech[:4_000], 22_050)
+        time.sleep(0.05)
+    after = count(callback)
+    report = stream.report()
+print(after - before, count(threading.get_native_id()), report["callbacks"],
+      report["feed"]["frames_played"], report["feed"]["frames_dropped"])
+"""
+
+
+@pytest.mark.thorough
+def test_nothing_is_allocated_by_the_callback_of_a_feed(counter):
+    done = subprocess.run(
+        [sys.executable, "-c", FEED],
+        env={**os.environ, "LD_PRELOAD": str(counter)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    in_callback, python, callbacks, played, dropped = map(int, done.stdout.split())
+    assert python > 1000 and callbacks > 500 and played > 10_000 and dropped > 1_000
+    assert in_callback == 0
+
+
 def run(program, *arguments):
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],

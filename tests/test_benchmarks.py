@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from conftest import need, wait_for
-from zerocross.cli.user_file import chain_of
 from zerocross.errors import UsageError
+from zerocross.graph.user_file import chain_of
 from zerocross.lab import harness
 from zerocross.lab.harness import Bar, Case, Contestant
 
@@ -263,6 +263,7 @@ def test_only_pythons_threads_wake_python():
     assert "playing: CPU of zerocross-player" in works
 
 
+@pytest.mark.thorough
 def test_the_monitor_hears_when_a_program_begins(tmp_path):
     for name in ("pulseaudio", "pactl", "parec", "pacat"):
         need(name)

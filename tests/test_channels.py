@@ -22,7 +22,7 @@ from zerocross.dsp.bs1770 import design_weights
 from zerocross.dsp.r128 import Loudness
 from zerocross.effects import LoudnessMeter
 from zerocross.loudness.files import measure
-from zerocross.sources.file import open_source
+from zerocross.sources.opening import open_source
 
 RATE = 48_000
 L, R, C, LFE, LS, RS = "left", "right", "centre", "lfe", "left surround", "right surround"

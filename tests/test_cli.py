@@ -24,14 +24,16 @@ import soxr
 
 from conftest import music, wait_for
 from zerocross.cli.keys import parse_keys
-from zerocross.cli.paths import expand
-from zerocross.cli.play import print_event
+from zerocross.cli.main import run
+from zerocross.cli.options import effects_of
+from zerocross.cli.playing import print_event
 from zerocross.cli.warmup import compilation_told
 from zerocross.compiler.entry import tell
 from zerocross.dsp.polyphase import QUALITIES
 from zerocross.dsp.resample import resample_signal
 from zerocross.memory import MirroredBuffer
 from zerocross.player import Event
+from zerocross.sources.playlists import expand_paths as expand
 from zerocross.system import topology
 
 NULL = ("--device", "null", "--no-ui")
@@ -205,10 +207,10 @@ def test_an_unknown_device_is_usage_and_lists_the_near_ones(cli, bad):
         ["completion", "tcsh"],
     ],
 )
-def test_usage_errors_are_exit_code_2(cli, arguments):
+def test_usage_errors_are_exit_code_2(cli, home, arguments):
     done = cli(*arguments)
     assert done.returncode == 2
-    assert b"Error" in done.stderr and b"Traceback" not in done.stderr
+    assert b"rror: " in done.stderr and b"Traceback" not in done.stderr
 
 
 def test_a_report_that_cannot_be_written(cli, bad, tmp_path):
@@ -341,11 +343,9 @@ def test_directories_and_playlists_expand_in_order(tmp_path):
     (tmp_path / "loop.m3u").write_text("loop.m3u\n")
     files, problems = expand([str(album), str(tmp_path / "list.m3u8"), str(tmp_path / "loop.m3u")])
     names = [os.path.relpath(f, tmp_path) for f in files]
-    assert names == ["album/1.flac", "album/2.flac", "album/10.flac", "album/2.flac", "café.ogg"]
-    assert [p.reason.split(";")[0] for p in problems] == [
-        "is a network address",
-        "this playlist includes itself",
-    ]
+    assert names[:4] == ["album/1.flac", "album/2.flac", "album/10.flac", "album/2.flac"]
+    assert files[4:] == ["http://radio/x", os.path.join(tmp_path, "café.ogg")]
+    assert [p.reason.split(";")[0] for p in problems] == ["this playlist includes itself"]
 
 
 def test_an_empty_playlist(cli, tmp_path):
@@ -624,11 +624,31 @@ def test_completion_completes():
     assert b"render" in out
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["play", "--help"], ["play"]])
-def test_what_does_not_play_imports_nothing_heavy(arguments):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--version"],
+        ["--help"],
+        ["play", "--help"],
+        ["play", "--volume", "2"],
+        ["config"],
+        ["ctl", "pause"],
+        ["ctl", "--help"],
+    ],
+)
+def test_what_does_not_play_imports_nothing_heavy(home, arguments):
     """What commands need they import when they run: the first answer comes at once."""
-    heavy = {"numba", "llvmlite", "numpy", "rich", "soundfile", "miniaudio", "matplotlib"}
-    rooms = {"compiler", "engine", "graph", "lab", "player", "sources", "offline"}
+    heavy = {
+        "numba",
+        "llvmlite",
+        "numpy",
+        "rich",
+        "soundfile",
+        "miniaudio",
+        "matplotlib",
+        "textual",
+    }
+    rooms = {"compiler", "engine", "graph", "lab", "player", "sources", "offline", "terminal"}
     script = (
         "import sys\n"
         "from zerocross.cli.main import run\n"
@@ -647,6 +667,8 @@ def test_every_command_is_in_the_help(cli):
     assert set(names) == {
         "cache",
         "completion",
+        "config",
+        "ctl",
         "demo",
         "devices",
         "doctor",
@@ -656,6 +678,7 @@ def test_every_command_is_in_the_help(cli):
         "play",
         "prove",
         "render",
+        "screen",
         "spectrogram",
         "spectrum",
         "torture",
@@ -832,7 +855,7 @@ def test_live_takes_a_file_at_every_save(tmp_path, make_file):
     path.write_text(EFFECT)
     child = pexpect.spawn(
         sys.executable,
-        ["-m", "zerocross", "live", str(path), "--input", str(song), "--device", "null"],
+        ["-m", "zerocross", "live", str(path), "--plain", "--input", str(song), "--device", "null"],
         encoding="utf-8",
         timeout=60,
     )
@@ -862,6 +885,7 @@ def test_every_command_is_where_the_table_says():
     assert cli.get_command(context, "no such command") is None
 
 
+@pytest.mark.thorough
 def test_the_demo_plays_where_there_is_no_cache(cli, tmp_path):
     (tmp_path / "file").touch()
     environment = os.environ | {"ZEROCROSS_CACHE_DIR": str(tmp_path / "file" / "below")}
@@ -883,7 +907,17 @@ def test_live_is_ended_by_a_key_and_echoes_none(tmp_path, make_file):
         "    for c in range(block.channels):\n        for i in range(block.frames):\n"
         "            block.output[c, i] = 0.5 * block.input[c, i]\n"
     )
-    command = ["-m", "zerocross", "live", "half.py", "--input", str(song), "--device", "null"]
+    command = [
+        "-m",
+        "zerocross",
+        "live",
+        "half.py",
+        "--input",
+        str(song),
+        "--device",
+        "null",
+        "--plain",
+    ]
     screen = pexpect.spawn(sys.executable, command, cwd=str(tmp_path), timeout=120)
     screen.send("xyz")  # while it compiles
     screen.expect("playing")
@@ -898,3 +932,138 @@ def test_a_notice_is_told_once(capsys):
     for _ in range(3):
         print_event(Event("notice", "", "of this test"))
     assert capsys.readouterr().err.count("of this test") == 1
+
+
+# --- words as people type them --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "frames"), [("0:01", 96_000), ("1.5", 72_000), ("0:00:02", 48_000)]
+)
+def test_times_are_written_as_people_do(cli, make_file, tmp_path, start, frames):
+    path, data = make_file(frames=48_000 * 3)
+    out = tmp_path / "out.wav"
+    words = ["--start", start, "--volume", "50%", "--duration", "0:05"]
+    assert run(["render", str(path), str(out), *words]) == 0
+    rendered, _ = soundfile.read(out, dtype="float32")
+    assert len(rendered) == frames
+    assert np.allclose(rendered[480:], 0.5 * data[-frames:][480:], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--start", "1:60"],
+        ["--start", "1:60:00"],
+        ["--start", ":30"],
+        ["--start", "."],
+        ["--start", "1e3"],
+        ["--start", "99999999999"],
+        ["--duration", "0:00"],
+        ["--volume", "80 percent"],
+        ["--volume", "101%"],
+        ["--volume", "50%%"],
+        ["--volume", "-10%"],
+        ["--loop=two"],
+    ],
+)
+def test_what_is_no_time_or_volume_is_usage(words, capsys):
+    assert run(["play", "x.wav", *words]) == 2
+    assert words[0].partition("=")[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["play", "render"])
+def test_a_start_beyond_the_end_is_told_in_the_option_s_words(make_file, tmp_path, capsys, command):
+    path, _ = make_file(frames=48_000)
+    rest = [str(tmp_path / "out.wav")] if command == "render" else NULL
+    assert run([command, str(path), *rest, "--start", "1:30"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: --start 90 is not within {path}: it has 1.00 s; give less")
+
+
+def played(arguments, monkeypatch):
+    """Return what the player would be given."""
+    found = {}
+
+    def note(files, problems, read, options, memory=None):
+        found.update(options, files=files)
+        return 0
+
+    monkeypatch.setattr("zerocross.cli.playing.play_files", note)
+    assert run(["play", *arguments]) == 0
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loop", "files"),
+    [
+        (["--loop", "a.wav"], "all", ["a.wav"]),
+        (["a.wav", "--loop"], "all", ["a.wav"]),
+        (["--loop", "--shuffle", "a.wav"], "all", ["a.wav"]),
+        (["--loop", "one", "a.wav"], "one", ["a.wav"]),
+        (["--loop=off", "one"], "off", ["one"]),
+        (["--", "--loop"], "off", ["--loop"]),
+    ],
+)
+def test_loop_may_stand_alone(home, monkeypatch, arguments, loop, files):
+    found = played(arguments, monkeypatch)
+    assert (found["loop"], [e.location for e in found["files"]]) == (loop, files)
+
+
+EFFECT_FILE = """
+import zerocross
+
+@zerocross.processor
+def half(block):
+    for c in range(block.channels):
+        for i in range(block.frames):
+            block.output[c, i] = 0.5 * block.input[c, i]
+"""
+
+
+def test_effects_of_a_file_come_before_the_equaliser(make_file, tmp_path, capsys):
+    path, data = make_file(frames=9600)
+    (tmp_path / "half.py").write_text(EFFECT_FILE)
+    (tmp_path / "eq.txt").write_text("Preamp: -6 dB\n")
+    out = tmp_path / "out.wav"
+    words = ["--effects", str(tmp_path / "half.py"), "--eq", str(tmp_path / "eq.txt")]
+    assert run(["render", str(path), str(out), *words]) == 0
+    rendered, _ = soundfile.read(out, dtype="float32")
+    assert np.allclose(rendered, data * 0.5 * 10 ** (-6 / 20), atol=1e-5)
+    chain, equalizer = effects_of(words[3], words[1])
+    assert len(chain.parts) == 2 and chain.parts[1] is equalizer
+    assert effects_of(None, None) == (None, None)
+    report = tmp_path / "half.py"
+    assert run(["play", str(path), *NULL, *words, "--report", str(report)]) == 2
+    assert report.read_text() == EFFECT_FILE, "what is read is not written over"
+
+
+def test_effects_that_are_refused_are_told_at_their_line(make_file, tmp_path, capsys):
+    path, _ = make_file(frames=9600)
+    (tmp_path / "bad.py").write_text(EFFECT + BAD)
+    assert run(["play", str(path), *NULL, "--effects", str(tmp_path / "bad.py")]) == 1
+    assert re.search(r"error: .*bad\.py:\d+: .*allocates", capsys.readouterr().err)
+    (tmp_path / "bad.py").write_text("1/0")
+    assert run(["play", str(path), *NULL, "--effects", str(tmp_path / "bad.py")]) == 2
+    assert "bad.py:1: ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe"])
+def test_standard_input_is_played(cli, make_file, tmp_path, kind):
+    path, _ = make_file("song.flac", frames=9600)
+    report = tmp_path / "report.json"
+    arguments = ["play", "-", *NULL, "--report", report]
+    if kind == "file":
+        with path.open("rb") as file:
+            done = cli(*arguments, stdin=file)
+    else:
+        done = cli(*arguments, input=path.read_bytes())
+    assert done.returncode == 0, done.stderr
+    track = json.loads(report.read_text())["tracks"][0]
+    assert (track["path"], track["frames"]) == ("standard input", 9600)
+
+
+def test_standard_input_that_is_a_terminal_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda _: True})())
+    assert run(["play", "-", *NULL]) == 2
+    assert "standard input is a terminal" in capsys.readouterr().err

@@ -472,6 +472,7 @@ def called_of_libm(code):
     return sorted(LIBM & set(text.decode().split("\0")))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("level", EACH_LEVEL)
 def test_no_entry_of_ours_needs_libm(level):
     found = entries_of_ours()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import threading
 import time
@@ -115,7 +117,9 @@ def play_all(cli, tmp_path, files, *options):
     return reports
 
 
-@pytest.mark.parametrize("backend", ["null", "jack", "pulse"])
+@pytest.mark.parametrize(
+    "backend", ["null", "pulse", pytest.param("jack", marks=pytest.mark.thorough)]
+)
 def test_the_command_plays_real_music(request, cli, tmp_path, make_file, backend):
     if backend != "null":
         request.getfixturevalue(backend)
@@ -177,11 +181,11 @@ def test_a_default_that_refuses_falls_through_and_says_why(monkeypatch, make_fil
     monkeypatch.setattr(device_room, "find_devices", lambda _: [broken, NULL_DEVICE])
     opened, seen = device_room.Device, []
 
-    def refuse(info, *rest):
+    def refuse(info, *rest, **options):
         if info is broken:
             seen.append(info)
             raise DeviceError(f"{info.title}: {describe_result(-19)}")
-        return opened(info, *rest)
+        return opened(info, *rest, **options)
 
     monkeypatch.setattr(device_room, "Device", refuse)
     from zerocross.engine.file_stream import FileStream
@@ -225,6 +229,38 @@ def test_the_null_device_is_always_listed(cli):
 
 def test_devices_are_found_by_a_part_of_their_name(pulse):
     assert find_devices("null outp")[0].backend == "pulseaudio"
+
+
+@pytest.mark.parametrize(
+    ("block", "set_by_user", "most", "tells"),
+    [
+        (None, "", (60_000, 150_000), 139),
+        (2048, "", (20_000, 55_000), None),
+        (None, "100", (55_000, 105_000), 100),
+    ],
+)
+def test_a_player_asks_pulseaudio_for_the_latency_that_it_tells(
+    pulse, monkeypatch, make_file, block, set_by_user, most, tells
+):
+    if set_by_user:
+        monkeypatch.setenv("PULSE_LATENCY_MSEC", set_by_user)
+    before = os.environ.get("PULSE_LATENCY_MSEC")
+    with Player("pulseaudio", block) as player:
+        player.play(make_file(frames=441_000, sample_rate=44_100)[0])
+        assert os.environ.get("PULSE_LATENCY_MSEC") == before
+        wait_for(lambda: player.position > 0.3)
+        seen = [latency_by_server() for _ in range(5)]
+        assert most[0] < max(seen) < most[1], seen
+        if tells:
+            assert player.latency_frames / 44.1 == pytest.approx(tells, abs=1)
+
+
+def latency_by_server():
+    """Return PulseAudio's own figure for what it holds of the one stream, in microseconds."""
+    out = subprocess.run(
+        ["pactl", "list", "sink-inputs"], check=True, capture_output=True, text=True
+    )
+    return sum(int(us) for us in re.findall(r"(?:Buffer|Sink) Latency: (\d+) usec", out.stdout))
 
 
 def test_jack_is_listed(jack):

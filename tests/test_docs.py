@@ -89,6 +89,33 @@ def test_snippets_run(text, folder):
     run([sys.executable, path], folder)
 
 
+def test_the_service_shown_serves(folder, monkeypatch):
+    import asyncio
+
+    import httpx
+
+    (text,) = [b.values[0] for b in blocks("python") if "FastAPI(" in b.values[0]]
+    monkeypatch.chdir(folder)
+    service = {}
+    exec(text, service)
+    app = service["app"]
+
+    async def ask():
+        transport = httpx.ASGITransport(app)
+        async with (
+            service["lifespan"](app),
+            httpx.AsyncClient(transport=transport, base_url="http://player") as client,
+        ):
+            assert (await client.get("/status")).json()["state"] == "stopped"
+            played = await client.post("/play", params={"path": "song.flac"})
+            assert (played.json()["state"], played.json()["title"]) == ("playing", "song.flac")
+            refused = await client.post("/play", params={"path": "missing.flac"})
+            assert (refused.status_code, "missing.flac" in refused.json()["detail"]) == (400, True)
+
+    asyncio.run(ask())
+    assert service["player"].state == "stopped"
+
+
 #: Examples for other people's audio I/O, which `test_live` runs on a server of its own.
 ELSEWHERE = {"jack_client.py", "sounddevice_expert.py"}
 HERE = sorted(p for p in (ROOT / "examples").glob("*.py") if p.name not in ELSEWHERE)

@@ -871,6 +871,15 @@ def test_of_integers_audios_functions_are_right():
     assert of_integers.function(1) == pytest.approx(expected, abs=1e-6)
 
 
+def test_the_cubic_clip_is_its_formula():
+    from zerocross.dsp.elementary import soft_clip_cubic
+
+    x = np.linspace(-1.5, 1.5, 61)
+    within = np.clip(x, -1.0, 1.0)
+    expected = (3.0 * within - within**3) / 2.0
+    assert [soft_clip_cubic(each) for each in x] == pytest.approx(expected, abs=1e-15)
+
+
 def test_threads_compile_at_once():
     """Numba's level is global: who compiles without optimising has it alone."""
     from numba.core import config

@@ -18,7 +18,7 @@ from zerocross.engine.decode import ERROR_SHORT
 from zerocross.engine.file_stream import FileStream
 from zerocross.errors import SourceError
 from zerocross.graph.block import MAX_BLOCK
-from zerocross.sources.file import open_source
+from zerocross.sources.opening import open_source
 from zerocross.sync import Signal
 
 RATE = 48_000

@@ -28,6 +28,7 @@ from zerocross.eq import (
 )
 from zerocross.eq.graphic import GRAPHIC_HZ, curve_db, minimum_phase
 from zerocross.eq.presets import parse_preset
+from zerocross.graph.program import run_program_over
 
 RATE = 48_000
 PRESETS = Path(__file__).parents[1].parent / "shared" / "presets"
@@ -170,6 +171,36 @@ def test_the_automatic_preamp_follows_the_true_response():
     assert equalizer.headroom_db == pytest.approx(0.0, abs=0.01)
     cut = Equalizer([("peaking", 1000, 1, -6)], preamp_db="auto")
     assert cut.preamp_db == 0.0 and cut.headroom_db == pytest.approx(0.0, abs=0.01)
+
+
+def test_all_bands_change_at_once_within_the_room_there_is():
+    wanted = [("peaking", 100.0, 1.0, 6.0), ("highshelf", 8000.0, 0.7, -4.0)]
+    equalizer = Equalizer([], room=8, engine="cascade")
+    steady = 0.5 * np.sin(2 * np.pi * 100 * np.arange(RATE) / RATE)
+    chain = Chain(equalizer)
+    with chain.rendering(RATE, 1) as program:
+        out = np.zeros((1, RATE), np.float32)
+        data = steady[None].astype(np.float32)
+        for start in range(0, RATE, 512):
+            if start == 512 * 20:
+                equalizer.set_bands(wanted, -3.0)
+            count = min(512, RATE - start)
+            at = (4 * start + array.ctypes.data for array in (data, out))
+            run_program_over(program.record.address, *at, RATE, count)
+    assert np.array_equal(out[0, : 512 * 20], data[0, : 512 * 20])
+    level = float(equalizer.response_db([100.0], RATE)[0])
+    assert level == pytest.approx(3.0, abs=0.02)
+    assert np.abs(out[0, -4800:]).max() == pytest.approx(0.5 * 10 ** (level / 20), rel=1e-3)
+    assert np.abs(np.diff(out[0])).max() < 1.05 * 0.5 * 10 ** (level / 20) * 2 * np.pi * 100 / RATE
+    assert equalizer.bands == wanted
+    equalizer.set_bands([])
+    assert equalizer.bands == [] and equalizer.response_db([100.0])[0] == -3.0
+    for bands, words in (([wanted[0]] * 9, "room=9"), ([("peak", 1, 1, 1)], "peak")):
+        with pytest.raises(UsageError, match=words):
+            equalizer.set_bands(bands)
+    assert equalizer.bands == []
+    with pytest.raises(UsageError, match="of their own"):
+        Equalizer.of_channels([([], 0.0), ([], 0.0)]).set_bands([])
 
 
 def test_bypass_lets_everything_pass_and_back():
@@ -536,3 +567,10 @@ def test_real_curves_are_followed(path, rate):
         read_preset(path).processors(fitted=True, sample_rate=rate), hz[hz < 15_000], rate
     )
     assert np.abs(fitted - wanted[hz < 15_000]).max() < 1.5
+
+
+def test_the_grid_of_a_peak_reaches_from_nothing_to_the_nyquist_frequency():
+    from zerocross.eq.peak import peak_grid
+
+    grid = peak_grid(np.array([[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]]), 48_000.0)
+    assert (grid.min(), grid.max()) == (0.0, 24_000.0)

@@ -30,11 +30,12 @@ import zerocross
 from conftest import music, wait_for
 from zerocross.cli.main import cli as group
 from zerocross.cli.main import run
-from zerocross.cli.paths import expand
+from zerocross.cli.options import LENGTH, TIME, VOLUME
 from zerocross.eq.presets import parse_preset, read_preset
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.files import check_output, printable, read_small, written_aside
-from zerocross.sources.file import read_audio
+from zerocross.sources.opening import read_audio
+from zerocross.sources.playlists import expand_paths as expand
 
 RATE = 48_000
 NULL = ("--device", "null", "--no-ui")
@@ -91,7 +92,14 @@ REFUSED = {
     "playlist huge.m3u": "longer than 4 MiB",
     "playlist line.m3u": "a line that is no path",
     "playlist nothing.m3u": "more than 100 entries are refused",
+    "playlist self.pls": "this playlist includes itself",
+    "playlist numbers.pls": "more than 100 entries are refused",
+    "playlist huge.cue": "longer than 4 MiB",
+    "playlist lines.cue": "more lines or tracks than a cue sheet has",
+    "playlist blanks.cue": "that is no cue sheet",
+    "playlist quotes.cue": "that is no cue sheet",
     "playlist fifo.m3u": "is a FIFO, not a file",
+    "playlist fifo.cue": "is a FIFO, not a file",
     "playlist zero.m3u": "is a device, not a file",
 }
 
@@ -351,6 +359,7 @@ def numeric_options():
         needed = ["x"] * sum(p.required for p in command.params if isinstance(p, click.Argument))
         for option in command.params:
             number = isinstance(option.type, (click.IntRange, click.FloatRange))
+            number |= option.type in (TIME, LENGTH, VOLUME)
             if isinstance(option, click.Option) and number:
                 others = [p for p in command.params if isinstance(p, click.Option) and p.required]
                 needed += [text for p in others for text in (p.opts[0], "x.png")]
@@ -446,9 +455,11 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["link.txt", "x.txt"]
 
 
-def test_rendering_over_a_file_that_fails_leaves_it(tmp_path):
+def test_rendering_over_a_file_that_fails_leaves_it(cli, tmp_path):
     soundfile.write(tmp_path / "in.wav", music(200_000), RATE, "FLOAT")
-    (tmp_path / "out.wav").write_bytes(b"old")
+    out = tmp_path / "out.wav"
+    assert cli("render", tmp_path / "in.wav", out).returncode == 0  # compiled, and kept
+    out.write_bytes(b"old")
 
     def limit():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -555,6 +566,27 @@ with written_aside("out.txt") as part:
         except KeyboardInterrupt:  # it came before
             pass
 """
+
+
+SLEEPS = """
+import time
+from zerocross.cli import interrupt
+interrupt.install()
+try:
+    print("ready", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_an_interrupt_is_raised_where_python_is():
+    command = [sys.executable, "-c", SLEEPS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "interrupted\n"
 
 
 HALF_MADE = """
@@ -763,7 +795,7 @@ def test_a_file_that_cannot_be_run_is_one_line(cli, tmp_path, text, words):
 
 READ_ALL = """
 import ctypes, os, sys
-from zerocross.sources.file import read_audio
+from zerocross.sources.opening import read_audio
 for path in sys.argv[1:]:
     try:
         print(read_audio(path)[0].shape)

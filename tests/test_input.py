@@ -16,8 +16,9 @@ import pytest
 
 from zerocross.cli import keys as keys_room
 from zerocross.cli.keys import Keys, parse_keys
-from zerocross.cli.paths import AUDIO_SUFFIXES, expand
 from zerocross.player.queue import Queue, Track
+from zerocross.sources.playlists import AUDIO_SUFFIXES
+from zerocross.sources.playlists import expand_paths as expand
 
 # --- paths --------------------------------------------------------------------------------------
 
@@ -50,7 +51,7 @@ def test_a_directory_without_audio_is_told(tmp_path):
     (tmp_path / "notes.txt").touch()
     names, (reason,) = found(tmp_path, tmp_path)
     assert names == []
-    assert reason.startswith("no audio in this directory (.aif, .aifc,")
+    assert reason.startswith("no audio in this directory (.a") and ".aif, .aifc," in reason
 
 
 def test_a_playlist_that_is_not_there_is_told(tmp_path):
@@ -79,7 +80,7 @@ def test_entries_are_names_of_any_bytes_beside_the_playlist(tmp_path):
     (tmp_path / "list.m3u").write_bytes(b"\xef\xbb\xbf  caf\xe9.ogg \r\n#no\nMMS+x-1.0://host/a\n")
     files, (problem,) = expand([str(tmp_path / "list.m3u")])
     assert os.fsencode(files[0]) == os.fsencode(tmp_path) + b"/caf\xe9.ogg"
-    assert problem.reason == "is a network address; download it and play the file"
+    assert problem.reason == "is no address of http or https; download it and play the file"
     (tmp_path / "one.m3u").write_text("/music/1://2.ogg\n")
     assert expand([str(tmp_path / "one.m3u")]) == (["/music/1://2.ogg"], [])
 
@@ -248,7 +249,7 @@ def test_a_track_begins_waiting_and_is_itself_only():
 
 
 def test_as_many_names_are_looked_at_as_it_says(tmp_path, monkeypatch):
-    monkeypatch.setattr("zerocross.cli.paths._MAX_LOOKED_AT", 3)
+    monkeypatch.setattr("zerocross.sources.playlists._MAX_LOOKED_AT", 3)
     for name in "abc":
         (tmp_path / f"{name}.wav").touch()
     files, problems = expand([str(tmp_path)])

@@ -315,6 +315,7 @@ def test_a_histogram_is_a_table_with_a_row_for_each_octave():
     assert [row.style for row in table.rows] == ["", "red", "red"]
 
 
+@pytest.mark.thorough
 def test_the_doctor_listens(cli, tmp_path):
     done = cli("doctor", "--listen", "0.5", "--device", "null", "-o", tmp_path / "ear.png")
     text = done.stdout.decode()

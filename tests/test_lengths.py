@@ -228,6 +228,7 @@ def test_views_of_larger_arrays_from_python():
         assert np.abs(part - expected).max() < 3e-6
 
 
+@pytest.mark.thorough
 def test_a_spectrum_in_plain_python():
     """The kernels called one after the other from Python, as a user would."""
     size = 2048

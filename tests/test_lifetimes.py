@@ -161,6 +161,30 @@ def test_at_exit_what_plays_ends_with_the_ramp(make_file):
     assert python(program) == "True True False True\n" * 5
 
 
+def test_a_daemon_that_writes_or_reads_at_exit_ends_without_a_word():
+    program = """
+    import threading, time
+    import numpy as np
+    import zerocross
+
+    speech = np.zeros(240_000, np.float32)
+    stream = zerocross.Stream(device="null").__enter__()
+    player = zerocross.Player(device="null")
+    for voice in (stream, player.feed(24_000)):
+        threading.Thread(target=voice.write, args=(speech, 24_000), daemon=True).start()
+
+    def listen():
+        while True:
+            heard.read(160)
+
+    heard = zerocross.Stream(device="null", input=True, sample_rate=16_000, channels=1).__enter__()
+    threading.Thread(target=listen, daemon=True).start()
+    time.sleep(0.3)
+    print("over")
+    """
+    assert python(program) == "over\n"
+
+
 # --- other people's audio I/O -----------------------------------------------------------------------
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
+import os
 
+import mutagen
 import numpy as np
 import pytest
 import scipy.signal
 import soundfile
 
-from conftest import music
+from conftest import music, need_library
 from zerocross import Chain, Player, SourceError, UsageError, render
+from zerocross.cli.main import run
 from zerocross.dsp.bs1770 import design_k_weighting
 from zerocross.dsp.r128 import Loudness
 from zerocross.effects import LoudnessMeter
-from zerocross.loudness.files import measure
+from zerocross.loudness.files import measure, measure_albums
 from zerocross.loudness.replaygain import GainTags, gain_for, read_gain_tags
 
 RATE = 48_000
@@ -394,3 +398,134 @@ def test_the_gain_is_played_and_rendered(tmp_path):
         np.argmax(np.abs(wanted).sum(axis=1) > 0)
     )
     assert np.array_equal(out[start : start + 20_000], rendered)
+
+
+# --- albums -------------------------------------------------------------------------------------
+
+
+def libebur128_of_all(signals, rate=RATE):
+    """Return libebur128's loudness of several signals, gated together."""
+    need_library("libebur128.so.1")
+    library = ctypes.CDLL("libebur128.so.1")
+    library.ebur128_init.restype = ctypes.c_void_p
+    library.ebur128_init.argtypes = [ctypes.c_uint, ctypes.c_ulong, ctypes.c_int]
+    library.ebur128_add_frames_float.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+    library.ebur128_loudness_global_multiple.argtypes = [
+        ctypes.POINTER(ctypes.c_void_p),
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_double),
+    ]
+    states = (ctypes.c_void_p * len(signals))()
+    for k, signal in enumerate(signals):
+        states[k] = library.ebur128_init(signal.shape[1], rate, 5)  # EBUR128_MODE_I
+        frames = np.ascontiguousarray(signal, np.float32)
+        library.ebur128_add_frames_float(states[k], frames.ctypes.data, len(frames))
+    found = ctypes.c_double()
+    library.ebur128_loudness_global_multiple(states, len(signals), ctypes.byref(found))
+    return found.value
+
+
+def album_of(folder, levels=((-14, 4), (-30, 3), (-20, 5.3))):
+    """Write files of noise of levels in dBFS and of seconds; returns their frames."""
+    rng = np.random.default_rng(3)
+    signals = []
+    for k, (level, seconds) in enumerate(levels):
+        noise = rng.standard_normal((round(seconds * RATE), 2)) * 10 ** (level / 20)
+        signals.append(np.clip(noise, -1, 1).astype(np.float32))
+        soundfile.write(folder / f"{k}.wav", signals[-1], RATE, "FLOAT")
+    return signals
+
+
+def test_an_album_is_measured_as_one(tmp_path):
+    signals = album_of(tmp_path)
+    measured, problems = measure_albums(sorted(tmp_path.iterdir()))
+    assert not problems
+    (album,) = {album for _, album in measured}
+    assert (album.name, album.files) == (tmp_path.name, 3)
+    assert album.integrated_lufs == pytest.approx(libebur128_of_all(signals), abs=1e-6)
+    mean = np.mean([m.integrated_lufs for m, _ in measured])
+    assert abs(album.integrated_lufs - mean) > 1, "it is no mean of means"
+    assert album.replaygain_db == pytest.approx(-18 - album.integrated_lufs)
+    assert album.true_peak_dbtp == max(m.true_peak_dbtp for m, _ in measured)
+    assert album.sample_peak_dbfs == max(m.sample_peak_dbfs for m, _ in measured)
+    assert album.seconds == pytest.approx(12.3)
+
+
+def test_less_than_it_takes_is_no_measurement(tmp_path, capsys):
+    for name, frames in (("a", 19_000), ("b", 10_000)):
+        soundfile.write(tmp_path / f"{name}.wav", music(frames), RATE)
+    measured, _ = measure_albums(sorted(tmp_path.iterdir()))
+    for found in (measured[0][0], measured[0][1]):
+        assert np.isnan(found.integrated_lufs) and np.isnan(found.replaygain_db)
+    assert run(["loudness", str(tmp_path), "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    for found in (listed[0], listed[0]["album"]):
+        assert (found["integrated_lufs"], found["replaygain_db"]) == (None, None)
+    assert run(["loudness", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("too short" in line and "+0.00" not in line for line in lines) == 3
+    soundfile.write(tmp_path / "c.wav", music(RATE), RATE)
+    measured, _ = measure_albums(sorted(tmp_path.iterdir()))
+    (album,) = {album for _, album in measured}
+    assert album.replaygain_db == pytest.approx(-18 - album.integrated_lufs)
+
+
+def test_an_albums_range_is_that_of_all_its_blocks(tmp_path):
+    """Tech 3342's text, of the short-term loudness of one file after another."""
+    album_of(tmp_path, [(-12, 6), (-24, 6)])
+    measured, _ = measure_albums(sorted(tmp_path.iterdir()))
+    assert all(m.range_lu < 1 for m, _ in measured)
+    assert measured[0][1].range_lu == pytest.approx(12, abs=0.5)
+
+
+def test_albums_are_told_apart_by_their_tags_or_their_folders(tmp_path):
+    names = {
+        "a/1.flac": {"album": "One", "albumartist": "X"},
+        "b/2.flac": {"album": "One", "albumartist": "X"},
+        "a/3.flac": {"album": "One"},
+        "b/4.flac": {"album": "One"},
+        "c/5.flac": {},
+        "c/6.flac": {},
+        "c/7.flac": {"album": "Two"},
+    }
+    for name, tags in names.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, np.full(RATE // 2, 0.1), RATE)
+        file = mutagen.File(tmp_path / name)
+        file.update(tags)
+        file.save()
+    measured, problems = measure_albums([*(tmp_path / name for name in names), "none.wav"])
+    found = [album and (album.name, album.files) for _, album in measured]
+    assert found == [("One", 2), ("One", 2), None, None, ("c", 2), ("c", 2), None]
+    assert len(problems) == 1
+
+
+def test_mono_counts_in_albums_as_it_does_in_files(tmp_path):
+    for name in "ab":
+        soundfile.write(tmp_path / f"{name}.wav", stereo((-23, 2))[0], RATE, "FLOAT")
+    for dual in (False, True):
+        measured, _ = measure_albums(sorted(tmp_path.iterdir()), dual_mono=dual)
+        for m, album in measured:
+            assert album.integrated_lufs == pytest.approx(m.integrated_lufs, abs=1e-9)
+            assert album.replaygain_db == pytest.approx(m.replaygain_db, abs=1e-9)
+
+
+def test_the_command_gives_albums(tmp_path, cli):
+    album_of(tmp_path)
+    table = cli("loudness", tmp_path, env=os.environ | {"COLUMNS": "200"}).stdout.decode()
+    assert f"{tmp_path.name} (3 files as one)" in table
+    listed = json.loads(cli("loudness", tmp_path, "--json").stdout)
+    assert {one["album"]["files"] for one in listed} == {3}
+    alone = json.loads(cli("loudness", tmp_path / "0.wav", "--json").stdout)
+    assert alone[0]["album"] is None
+
+
+def test_peaks_alone_are_those_of_all_that_is_measured():
+    signal = np.ascontiguousarray(music(9_000).T, np.float32)
+    both, alone = Loudness(RATE, 2), Loudness(RATE, 2)
+    both.push(signal)
+    for start in range(0, 9_000, 1_000):
+        alone.push_peaks(np.ascontiguousarray(signal[:, start : start + 1_000]))
+    assert alone.true_peak_dbtp == both.true_peak_dbtp > -60
+    assert alone.sample_peak_dbfs == both.sample_peak_dbfs
+    assert alone.momentary_lufs == -math.inf

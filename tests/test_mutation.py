@@ -83,6 +83,7 @@ def test_results_are_kept_until_the_module_or_the_tests_change(small, tmp_path, 
     assert again() == [killed, same]
 
 
+@pytest.mark.thorough
 def test_a_mutant_that_never_ends_is_killed(small, tmp_path):
     campaign = mutate.Campaign(small, tmp_path / "results")
     source = MODULE.replace("    if value < low", "    while True: pass\n    if value < low")

@@ -178,3 +178,12 @@ def test_more_tiny_tracks_than_marks_fit_are_played_to_the_end(tmp_path):
     done = zerocross.render(paths, tmp_path / "out.wav", sample_rate=48_000)
     assert done.errors == []
     assert 300 <= done.frames <= 327 + 300
+
+
+def test_a_rendering_tells_how_far_it_is(make_file, tmp_path):
+    path, _ = make_file(frames=96_000)
+    shares = []
+    zerocross.render(path, tmp_path / "out.wav", progress=shares.append)
+    assert shares == sorted(shares)
+    assert len(shares) > 1
+    assert shares[-1] == 1.0

@@ -18,8 +18,8 @@ from zerocross import Player, SourceError, UsageError
 from zerocross.cli.file_spectrum import spectrum_of_file
 from zerocross.loudness import measure
 from zerocross.sources import file as file_room
-from zerocross.sources.file import open_source, read_audio
 from zerocross.sources.ogg import find_links
+from zerocross.sources.opening import open_source, read_audio
 
 RATE = 48_000
 LENGTHS = (30_000, 12_345, 48_000)

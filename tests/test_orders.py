@@ -21,8 +21,12 @@ from zerocross import Chain
 from zerocross.compiler import entry, record_at, target
 from zerocross.compiler.entry import Entry
 from zerocross.dsp.r128 import _measure
-from zerocross.engine.callback import file_callback
+from zerocross.engine.callback import file_callback, live_callback
 from zerocross.engine.decode import decode_loop
+from zerocross.engine.feed_writer import end_feed, feed_frames, wait_for_feed
+from zerocross.engine.feeding import add_feed
+from zerocross.engine.intake import take_frames, take_input
+from zerocross.engine.recorder import follow_tap
 from zerocross.eq import Equalizer
 from zerocross.graph.program import run_block
 from zerocross.lab.timer import BareTimer, _run_timer
@@ -33,6 +37,7 @@ from zerocross.sync.latest import latest_read
 from zerocross.sync.ring import RING, readable, ring_pop, ring_push, writable
 from zerocross.sync.signal import wait_for_signal
 from zerocross.sync.tap import tap_begin, tap_push
+from zerocross.terminal.visual.heard import heard_frame
 
 pytestmark = pytest.mark.thorough
 
@@ -63,22 +68,53 @@ ORDERS = {
     "_note_high_water": (3, 0, ""),  # the other words; high_water at first and after a lost one
     # engine: the decode thread
     "decode_loop": (1, 1, ""),  # stop; wake_at, before it sleeps
-    "_frame_to_wake_at": (2, 0, ""),  # sources_written, kept_free
-    "decode_step": (2, 4, ""),  # epoch, sources_written; reading_since before and after both works
-    "room_in": (1, 0, ""),  # kept_free, which the control thread takes away
-    "drop_old_sources": (1, 2, ""),  # sources_written; sources_taken gives slots back, epoch
-    "start_source": (1, 1, ""),  # marks_taken before a mark's slot
+    "_frame_to_wake_at": (1, 0, ""),  # sources_written
+    # epoch before kept_serial, sources_written; reading_since before and after both works, starved
+    "decode_step": (3, 6, ""),
+    "decode_chunk": (1, 0, ""),  # kept_free, which the control thread takes away
+    "frames_ahead": (1, 0, ""),  # kept_free
+    "drop_old_sources": (0, 3, ""),  # starved, reading_since; epoch, after what belonged to it
+    "pass_over_old_sources": (1, 1, ""),  # sources_written; sources_taken gives slots back
+    "_marks_ahead": (1, 0, ""),  # marks_taken before a mark's slot is planned
+    "_count_stale": (1, 0, ""),  # marks_taken
+    "start_source": (0, 1, ""),  # sources_taken, after the slot was read
     "push_due_marks": (0, 1, ""),  # marks_written, after the mark
     "push_outcome": (0, 1, ""),  # outcomes_written, after the outcome
+    # sources/window: between the decode thread and a filler
+    "seek_window": (0, 2, ""),  # at, before asked tells the filler to look at it
+    "read_window": (4, 1, ""),  # answered before all else, total before end; fill_at; at gives room
+    "window_error": (1, 0, ""),
     # engine: the audio thread
-    "_why_short": (1, 0, ""),  # reading_since, of the decode thread
+    "_why_short": (2, 0, ""),  # starved and reading_since, of the decode thread
     "fetch": (2, 0, ""),  # epoch, playing
+    "_is_wanted": (1, 0, ""),  # kept_serial, after the epoch that it belongs to
     "_marks_written": (1, 0, ""),  # before a mark is read
     "wake_decoder": (1, 0, ""),  # wake_at, of the decode thread
     "_tell": (1, 0, ""),  # tell_next, of the control thread
     "_jump": (1, 4, ""),  # write before marks_written; read and marks_taken on both ways
     "_take_mark": (0, 1, ""),  # marks_taken, after the mark was read: the slot is free
-    "_process_block": (1, 1, ""),  # program, before it is run; program_running, after
+    "_process_block": (1, 0, ""),  # feed, before it is played
+    # program and crossfade_frames, before it is run; fades before program_running: who finds the
+    # new program running finds the old one fading; fades again, after the old one's last block
+    "_run_chain": (2, 3, ""),
+    "_fetch_input": (2, 0, ""),  # intake, before it is written to; is_heard
+    # engine: what programs feed and read
+    "add_feed": (2, 0, ""),  # end, wake_at, of the writer
+    "_play_feed": (2, 0, ""),  # epoch; end, before the frames that it follows
+    "_begins": (1, 0, ""),  # end, as above
+    "_frames_here": (1, 0, ""),  # epoch_written, before its beginning
+    "_jump_to_epoch": (2, 1, ""),  # write before epoch_written; read, what is dropped
+    "_is_over": (2, 0, ""),  # epoch, closed, of the control thread
+    "_begin_epoch": (0, 1, ""),  # epoch_written, after its beginning
+    "_wait": (0, 2, ""),  # wake_at, before it sleeps and after
+    "end_feed": (0, 1, ""),  # end, after the last frame
+    "wait_for_feed": (1, 0, ""),  # read
+    "take_input": (1, 0, ""),  # wake_at, of the reader
+    "take_frames": (0, 2, ""),  # wake_at, before it sleeps and after
+    "follow_tap": (1, 0, ""),  # stop, before the last look
+    "_follow": (1, 0, ""),  # the tap's write, before its samples
+    # terminal
+    "heard_frame": (1, 0, ""),  # the tap's write, before its samples
     # graph
     "_run_node": (0, 2, ""),  # at_node, before the process and after it: told if it never returns
     "_fail": (0, 1, ""),  # faults, after the cause
@@ -132,7 +168,16 @@ ENTRIES = {
     "wait_for_signal": wait_for_signal,
     "decode": _decode_entry,
     "file_callback": file_callback,
+    "live_callback": live_callback,
+    "add_feed": add_feed,
+    "feed_frames": feed_frames,
+    "end_feed": end_feed,
+    "wait_for_feed": wait_for_feed,
+    "take_input": take_input,
+    "take_frames": take_frames,
+    "follow_tap": follow_tap,
     "run_block": run_block,
+    "heard_frame": heard_frame,
 }
 
 _LOAD, _STORE = re.compile(r"\tldap?u?r\t"), re.compile(r"\tstlu?r\t")

@@ -24,8 +24,9 @@ from zerocross.devices.discovery import NULL_DEVICE
 from zerocross.devices.miniaudio import Device
 from zerocross.dsp.resample import resample_signal
 from zerocross.effects import Gain
-from zerocross.engine.counters import Counters
+from zerocross.engine.counters import BUCKETS, SLOW_NS, Counters
 from zerocross.engine.file_stream import FileStream
+from zerocross.engine.timing import bucket_of
 from zerocross.errors import ZerocrossError
 from zerocross.offline import render
 from zerocross.player import Events, Queue, opener
@@ -34,7 +35,7 @@ from zerocross.player.feed import Feed
 from zerocross.player.notifications import Event
 from zerocross.player.supervisor import Supervisor
 from zerocross.player.watch import HeldUp, Watch
-from zerocross.sources.file import open_source
+from zerocross.sources.opening import open_source
 
 RATES = (48_000, 44_100)
 
@@ -103,12 +104,18 @@ def test_the_report_has_what_is_promised(player, make_file):
         "stalls",
         "deadline_ns",
         "callback_ns",
+        "callback_histogram",
+        "slow_callbacks",
+        "latency_frames",
+        "ring_frames",
+        "scratch",
         "share_of_deadline",
         "arrival_jitter_ns",
         "late_causes",
         "recent_callbacks",
         "ring_low_water_frames",
         "decode_seconds",
+        "decoded_ahead_s",
         "faults",
         "realtime",
         "tracks",
@@ -117,6 +124,32 @@ def test_the_report_has_what_is_promised(player, make_file):
     assert (report["sample_rate"], report["channels"], report["backend"]) == (48_000, 2, "null")
     assert report["deadline_ns"] == round(report["block_size"] * 1e9 / 48_000)
     assert report["seconds"] == pytest.approx(10_000 / 48_000)
+    times = report["callback_histogram"]
+    assert sum(count for _, count in times) == report["callbacks"]
+    assert sum(count for limit, count in times if limit > SLOW_NS) == report["slow_callbacks"]
+    assert times[-1][0] >= report["callback_ns"]["max"]
+    assert report["scratch"] is None, "no effects"
+    assert player.report(tracks=False).keys() == report.keys() - {"tracks"}
+
+
+def test_the_report_tells_of_the_ring_and_of_the_effects_scratch_memory(make_file):
+    with Player("null", block_size=512, effects=Chain(Gain())) as player:
+        assert player.report()["ring_frames"] == 0
+        player.play(make_file(frames=48_000)[0])
+        wait_for(lambda: player.report()["callbacks"] > 2, what="callbacks")
+        report = player.report()
+        assert report["ring_frames"] == 48_000, "a second"
+        assert report["latency_frames"] == player.latency_frames > 0
+        assert report["scratch"] == {"size": 4 << 20, "high_water": 0, "needed": 0}
+
+
+def test_slow_callbacks_are_told_from_the_histogram():
+    counts = np.zeros(BUCKETS, np.int64)
+    counts[bucket_of.function(999_999)] = 3
+    counts[bucket_of.function(1_060_000)] = 2
+    counted = Counters({"histogram": counts})
+    assert counted.slow_callbacks() == 2
+    assert [count for _, count in counted.histogram()] == [3, 2]
 
 
 def test_where_a_device_takes_every_rate_each_track_has_its_own(player, tmp_path):
@@ -455,6 +488,7 @@ def test_a_callback_that_fails_harms_nobody(make_file, caplog):
     seen = []
     with Player("null") as player:
         player.events.subscribe(lambda _: 1 / 0)
+        player.events.subscribe(lambda _: sys.exit("the player's threads are not the program's"))
         player.events.subscribe(seen.append)
         player.play(make_file(frames=2000)[0])
         assert player.wait(10)
@@ -692,12 +726,12 @@ def test_a_file_is_open_until_it_was_heard_and_then_closed(player, opened, make_
 def test_the_position_of_a_feed(make_file):
     stream, source = FileStream(48_000), open_source(make_file()[0])
     queue = Queue()
-    queue.append(source.location)
+    track = queue.append(source.location)
     feed = Feed(stream, queue, Budget(), open_track=None, tell=None, ahead=1)
     assert feed.position_s == 0.0
-    feed.jump(0, source, 0.5)
+    feed.jump(track, source, 0.5)
     assert feed.position_s == 0.5
-    feed.jump(0, source, 9.5)
+    feed.jump(track, source, 9.5)
     assert feed.position_s == 1.0, "its end"
     feed.close()
     assert is_closed(source)
@@ -941,7 +975,9 @@ def test_a_slip_of_the_pen_is_told():
     player = Player("null")
     with pytest.raises(UsageError, match="no 'volum' to be set; did you mean volume"):
         player.volum = 0.5
-    with pytest.raises(UsageError, match="no 'gain' to be set; it has mute, volume"):
+    with pytest.raises(
+        UsageError, match="no 'gain' to be set; it has effects, mute, replaygain, volume"
+    ):
         player.gain = 0.5
     player.volume, player.mute = 0.5, True
     player.close()
@@ -1000,6 +1036,7 @@ def test_a_listener_to_errors_that_tries_again_ends_with_the_player(player, tmp_
     assert max(threads) - min(threads) < 10
 
 
+@pytest.mark.thorough
 def test_a_replacement_that_races_a_stop_leaves_the_chain_whole(make_file):
     """Whatever comes first, the chain has the user's own parts, and plays again."""
     path, _ = make_file(frames=480_000)
@@ -1234,7 +1271,9 @@ class FakeStream:
     def __init__(self):
         self.sample_rate, self.last_ns = 48_000, 0
         self.is_inside = self.is_refilling = self.is_reading = False
-        self.device = SimpleNamespace(block_size=480, is_running=True, is_suspended=False)
+        self.device = SimpleNamespace(
+            block_size=480, latency_frames=0, is_running=True, is_suspended=False
+        )
 
     def count(self, field):
         return getattr(self, field)
@@ -1279,6 +1318,16 @@ def test_a_silent_device_is_awaited_and_a_hung_effect_is_found(watched):
     assert watch.look(playing=True) is HeldUp.NOTHING
     pass_s(watch.look_in_s)
     assert watch.look(playing=True) is HeldUp.EFFECT
+
+
+def test_a_device_is_silent_for_as_long_as_it_plays_what_it_holds(watched):
+    watch, stream, now, pass_s = watched
+    stream.device.latency_frames = 48_000
+    stream.last_ns = now[0]
+    pass_s(2.0)
+    assert watch.look(playing=True) is HeldUp.NOTHING
+    pass_s(0.1)
+    assert watch.look(playing=True) is HeldUp.SILENT
 
 
 def test_a_suspended_device_may_take_its_time_when_it_goes_on(watched):

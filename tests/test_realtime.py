@@ -141,6 +141,7 @@ def test_the_twin_a_python_callback_stops_when_frozen():
     assert longest_gap_in_python(freeze, 1.5, "null") > 1.4
 
 
+@pytest.mark.thorough
 def test_jack_frozen(song, jack):
     """The best of three, for the machine only ever takes away; the soak has an idle control."""
     shares = [play_under(freeze, 1.5, "jack", *song(1.5)) for _ in range(3)]

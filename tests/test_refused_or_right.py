@@ -65,7 +65,7 @@ from zerocross.errors import FaultWarning
 from zerocross.graph.chain import chain_of
 from zerocross.graph.groups import MAX_DEPTH
 from zerocross.loudness import measure
-from zerocross.sources.file import read_audio
+from zerocross.sources.opening import read_audio
 
 RATE = 48_000
 SIGNAL = music(5000)
@@ -784,8 +784,8 @@ def test_memory_that_there_is_not_is_told():
         ({"replaygain": []}, "[]"),
         ({"replaygain": "loud"}, "loud"),
         ({"quality": 3}, "quality=3: give 'medium', 'high' or 'very high'"),
-        ({"inputs": None}, "None is no path"),
-        ({"inputs": [5]}, "5 is no path"),
+        ({"inputs": None}, "None is not a path"),
+        ({"inputs": [5]}, "5 is not a path"),
         ({"inputs": []}, "nothing to render"),
         ({"output": None}, "output=None"),
         ({"output": "x.mp3"}, "must end in"),

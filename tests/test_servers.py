@@ -20,7 +20,7 @@ import pytest
 
 from conftest import start_jack, start_pulse, wait_for
 from zerocross import DeviceError, Player
-from zerocross.sources.file import open_source
+from zerocross.sources.opening import open_source
 
 CALL_S, CLOSE_S = 5 * 0.05, 5 * 2.0
 
@@ -150,6 +150,7 @@ def test_the_interpreter_exits_while_the_server_is_stopped(pulse, make_file):
     assert (process.returncode, errors) == (0, "")
 
 
+@pytest.mark.thorough
 def test_play_says_that_a_stopped_server_does_not_answer(pulse, make_file):
     path, _ = make_file(frames=44_100, sample_rate=44_100)
     with Player("pulseaudio") as player:
@@ -188,12 +189,13 @@ def _is_played_on(running, player, make_file):
 # --- a server that dies ---------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("player", "server"),
     [
         ("pulseaudio", "pulse"),
         pytest.param(None, "pulse", marks=pytest.mark.thorough),
-        ("jack", "jack"),
+        pytest.param("jack", "jack", marks=pytest.mark.thorough),
     ],
     indirect=["player"],
 )
@@ -462,3 +464,22 @@ def test_an_effect_that_hangs_is_told_by_its_name(make_file, tmp_path):
     assert message.startswith("Stuck hangs: its process does not return")
     assert os.path.basename(script) in message
     assert float(closing) < CLOSE_S
+
+
+# --- what its buffers hold -------------------------------------------------------------------------
+
+
+@pytest.mark.thorough
+def test_the_position_does_not_go_back_after_a_pause(pulse, make_file):
+    """The server plays the silence of the pause first: it went back by what its buffers hold."""
+    with Player("pulseaudio") as player:
+        player.play(make_file(frames=480_000)[0])
+        wait_for(lambda: player.position > 0.5)
+        for _ in range(3):
+            player.pause()
+            time.sleep(0.6)
+            held = player.position
+            player.resume()
+            seen = [player.position for _ in range(400) if time.sleep(0.0005) is None]
+            assert min(seen) > held - 0.012, "but for the ramp of the pause"
+            assert seen == sorted(seen) or np.diff(seen).min() > -0.012

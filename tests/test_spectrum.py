@@ -316,7 +316,12 @@ def test_silence_is_minus_infinity_and_zero_bytes():
         (lambda: Spectrum(low_hz=0), "above 0"),
         (lambda: Spectrum(scale="octave", fraction=25), "1 to 24"),
         (lambda: Spectrum(decay_s=-1), "not negative"),
-        (lambda: Display(Spectrum(), smear=1.0), "smear"),
+        (lambda: Display(Spectrum(), smear=1.0), "smear=1.0: give 0 to 0.9"),
+        (lambda: Display(Spectrum(), range_db=0), "range_db=0: give 0.001 to"),
+        (lambda: Display(Spectrum(), gravity=-1), "gravity=-1: give 0 to"),
+        (lambda: Display(Spectrum(), smoothing=1), "smoothing=1: give 0 to 0.99"),
+        (lambda: Display(Spectrum(), peak_hold_s=math.nan), "peak_hold_s=nan: give"),
+        (lambda: Display(Spectrum(), peak_fall=-0.5), "peak_fall=-0.5: give"),
     ],
 )
 def test_nonsense_is_told(make, words):
@@ -402,6 +407,106 @@ def test_a_display_is_what_its_physics_say(autosens):
         np.testing.assert_allclose(found, heights, rtol=0, atol=1e-12)
 
 
+def test_smoothing_and_peaks_are_what_they_say_and_may_change_between_frames():
+    """An oracle of its own: all that can be set is set anew in the middle."""
+    spectrum = Spectrum(bands=9, decay_s=0.0, fft_size=512, low_hz=200.0)
+    display = Display(
+        spectrum, 60.0, 2.0, 0.0, False, smoothing=0.8, peak_hold_s=0.1, peak_fall=0.7
+    )
+    how = {"range": 60.0, "gravity": 2.0, "kept": 0.8, "hold": 0.1, "fall": 0.7}
+    heights, speeds, aims, peaks, ages = np.zeros((5, 9))
+    held = falling = 0.0
+    rng = np.random.default_rng(23)
+    for k in range(120):
+        if k == 60:
+            display.range_db, display.gravity, display.smoothing = 40.0, 9.0, 0.3
+            display.peak_hold_s, display.peak_fall = 0.05, 1.5
+            how = {"range": 40.0, "gravity": 9.0, "kept": 0.3, "hold": 0.05, "fall": 1.5}
+        frames = int(rng.integers(100, 1500))
+        spectrum.push(
+            (0.3 / (1 + k % 9) ** 2 * rng.standard_normal((2, frames))).astype(np.float32)
+        )
+        display.update()
+        dt = frames / spectrum.sample_rate
+        wanted = np.clip(spectrum.levels[0] / how["range"] + 1.0, 0.0, 1.0)
+        aims = wanted + how["kept"] ** (60 * dt) * (aims - wanted)
+        heights -= speeds * dt + how["gravity"] / 2 * dt * dt
+        speeds += how["gravity"] * dt
+        speeds[heights <= aims] = 0.0
+        heights = np.maximum(heights, aims)
+        ages += dt
+        fallen = how["fall"] * np.clip(ages - how["hold"], 0.0, dt)
+        ages[heights >= peaks] = 0.0
+        peaks = np.where(heights >= peaks, heights, np.maximum(heights, peaks - fallen))
+        np.testing.assert_allclose(display.heights[0], heights, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(display.peaks[0], peaks, rtol=0, atol=1e-12)
+        held, falling = max(held, (peaks - heights).max()), max(falling, (heights - aims).max())
+    assert held > 0.02 and falling > 0.02
+
+
+def test_smoothing_goes_by_time_and_not_by_frames():
+    heights = []
+    for step in (400, 1600):
+        spectrum = Spectrum(bands=1, decay_s=0.0, fft_size=512)
+        display = Display(spectrum, autosens=False, smoothing=0.9)
+        spectrum.push(sine(1000.0, 1600))
+        spectrum.update()
+        display.heights[:] = 0.0
+        for _ in range(3200 // step):
+            spectrum.push(sine(1000.0, 3200)[:, :step])
+            display.update()
+        heights.append(display.heights[0, 0])
+    assert heights[0] == pytest.approx(heights[1], abs=0.02) and 0.1 < heights[0] < 0.9
+
+
+def test_following_is_updating():
+    rng = np.random.default_rng(29)
+    displays = [Display(Spectrum(bands=12, fft_size=512, decay_s=0.05)) for _ in range(2)]
+    ends = [700, 1500, 1500, 2300, 900, 1700, 3000, 4000]  # on, not at all, and back once
+    for k, end in enumerate(ends):
+        frames = (0.2 * rng.standard_normal((2, 800))).astype(np.float32)
+        for display in displays:
+            display.spectrum.push(frames)
+        end = min(end, 800 * (k + 1))
+        displays[0].update(end)
+        displays[1].follow(end)
+        if k == 5:  # another look at the spectrum is no harm
+            for display in displays:
+                display.spectrum.update(1800)
+        assert (displays[0].heights == displays[1].heights).all()
+        assert (displays[0].peaks == displays[1].peaks).all()
+    assert displays[0].heights.max() > 0.1
+
+
+def test_a_top_may_be_found_at_once():
+    spectrum = Spectrum(bands=8, decay_s=0.0, fft_size=1024)
+    display = Display(spectrum)
+    display.find_top()
+    assert display.top_db == 0.0  # of silence
+    spectrum.push(sine(1000.0, 4800, level_db=-40.0))
+    display.find_top()
+    assert display.top_db == pytest.approx(-40.0, abs=0.5)
+    assert display.update().max() == 1.0
+    display.autosens = False
+    display.find_top()
+    assert display.top_db == 0.0
+    with pytest.raises(UsageError, match="top_db=-61"):
+        display.top_db = -61
+
+
+def test_the_top_of_a_display_is_full_scale_again_once_it_does_not_find_itself():
+    spectrum = Spectrum(bands=8, decay_s=0.0, fft_size=1024)
+    display = Display(spectrum)
+    for _ in range(40):
+        spectrum.push(sine(1000.0, 4800, level_db=-40.0))
+        display.update()
+    assert display.top_db == pytest.approx(-12.0, abs=0.5) and display.autosens
+    display.autosens = False
+    assert display.top_db == 0.0 and not display.autosens
+    spectrum.push(sine(1000.0, 48_000, level_db=-40.0))
+    assert display.update().max() == pytest.approx(1 - 40 / 60, abs=0.02)
+
+
 def test_autosens_finds_a_soft_signal():
     spectrum = Spectrum(bands=16, decay_s=0.0, fft_size=1024)
     display = Display(spectrum, autosens=True)
@@ -470,6 +575,14 @@ def test_a_pool_that_is_empty_is_told():
         pipeline.process(np.zeros((10, 2), np.float32))
     taken.release()
     pipeline.process(np.zeros((10, 2), np.float32))
+
+
+def test_the_longest_of_one_block_is_its_mean():
+    pipeline = Pipeline()
+    pipeline.process(np.zeros((10, 2), np.float32))
+    stats = pipeline.stats()
+    assert stats.longest_us == stats.mean_us
+    assert pipeline._record["slow_ns"] == 2_000_000, "what its docstring says"
 
 
 def test_slow_blocks_are_counted():

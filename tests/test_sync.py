@@ -383,6 +383,13 @@ def test_latest_is_never_torn():
     assert int(latest.record["sequence"]) == 2 * 2_000_000, "it only ever rises"
 
 
+def test_latest_gives_what_was_written_last():
+    latest = Latest("a", "b")
+    for number in range(5):
+        latest.record["words"][:2] = number, -number
+        assert latest.read() == {"a": number, "b": -number}
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_latest_is_not_torn_in_a_hundred_million_writes():

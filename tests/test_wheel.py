@@ -24,7 +24,7 @@ import json, sys
 from zerocross.cli.main import run
 code = run(sys.argv[2:])
 maps = open("/proc/self/maps").read().lower() if sys.platform == "linux" else ""
-found = [name for name in ("numba", "llvmlite") if name in sys.modules]
+found = [name for name in ("numba", "llvmlite", "textual") if name in sys.modules]
 open(sys.argv[1], "w").write(json.dumps([code, found, "llvm" in maps]))
 """
 PRESET = """\
@@ -100,4 +100,6 @@ def test_it_renders_what_the_sources_render(installed):
     assert installed(*line)[0] == 0
     line[2] = "sources.wav"
     subprocess.run([sys.executable, "-m", "zerocross", *line], cwd=folder, check=True)
-    assert (folder / "out.wav").read_bytes() == (folder / "sources.wav").read_bytes()
+    found, expected = (soundfile.read(folder / name)[0] for name in ("out.wav", "sources.wav"))
+    assert len(found) == 44_100  # the files differ in the time that libsndfile writes into them
+    assert np.array_equal(found, expected)

@@ -27,31 +27,47 @@ PYTHONS = {"setup", "control"}
 
 #: Fields of other groups that Python writes by name, and why that is sound.
 AT_REST = "before anything runs on the record, or after it"
+BETWEEN = "the screen's, between two frames, by whoever asks for them"
 DECLARED = {
     "_frames": AT_REST,
     "_left": AT_REST,
     "_step": AT_REST,
     "ages": "an address; the callback writes what lies there",
+    "end": "a window's, which is control; a feed's is its writer's, and not written",
     "epoch": "the transport's, which is control; the decoder's own copy is not written",
     "frames": f"a chain's clock: {AT_REST}; a ring's, a tap's and a pool's are setup",
     "gain": AT_REST,
     "gate": f"a transport's: {AT_REST}; a client's is written by compiled code alone",
     "input": "one callback's exchange, before it runs",
+    "kept_serial": "the transport's, which is control; the decoder's own copy is not written",
     "last_ns": AT_REST,
     "levels": "an address; the callback writes what lies there",
     "lead_frames": AT_REST,
     "low_water_frames": AT_REST,
     "is_parallel": AT_REST,
+    "looked_ns": AT_REST,
     "memory": "an address; the kernel writes what lies there",
+    "next_frame": AT_REST,
     "now": "an address; the callback writes what lies there",
     "output": "one callback's exchange, before it runs",
     "peaks": "an address; the callback writes what lies there",
+    "run_count": BETWEEN,
     "rows": "a tap's, which is setup; a program's are the callback's",
+    "sample_peak": BETWEEN,
     "seen": f"an equaliser's coefficients: {AT_REST}",
+    "serial": "a source's and an outcome's, which are none of these records; the transport's is not written",
+    "shown_glyphs": BETWEEN,
+    "shown_inks": BETWEEN,
+    "shown_papers": BETWEEN,
+    "starts_at_once": AT_REST,
     "state": "an address, or words of a pool that nobody uses yet",
     "stopped": AT_REST,
     "sums": "an address; the kernel writes what lies there",
+    "sunk": BETWEEN,
     "thread": AT_REST,
+    "total": "a window's, which is control; another record's is not written",
+    "true_peak": BETWEEN,
+    "wake_at": f"a feed's and an intake's: {AT_REST}; a decoder's is not written",
 }
 #: Functions that write fields whose names are only known when they run, and why that is sound.
 DYNAMIC = {
@@ -59,6 +75,7 @@ DYNAMIC = {
     "memory/record.py Record.fill": "what the others call",
     "engine/chain_host.py ChainHost.restart_counters": "while it counts: a callback may be lost",
     "graph/nodes.py Nodes.reset": AT_REST,
+    "terminal/cells/cells.py Cells.__init__": AT_REST,
     "graph/state.py fill_state": AT_REST,
     "graph/processor.py Processor.__setattr__": (
         "while it plays: a number is one store, and where the audio side writes too, the last stays"

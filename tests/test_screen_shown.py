@@ -1,0 +1,195 @@
+"""The whole screen, in terminals of its own: every view at every size and theme, what it leaves behind,
+what it takes from the music, and ten thousand tracks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import screens
+from conftest import music, need, wait_for
+
+RATE = 44_100
+#: What is to be read in each view, whatever its size.
+HEADINGS = {
+    "playing": "length",
+    "queue": "song",
+    "files": "song",
+    "visual": "",
+    "equalizer": "no band",
+    "effects": "no effects",
+    "engine": "Share of",
+}
+THEMES = ("default", "light", "high contrast")
+DEPTHS = {
+    "true": {},
+    "256": {"COLORTERM": None},
+    "16": {"COLORTERM": None, "TERM": "xterm"},
+    "monochrome": {"NO_COLOR": "1"},
+    "ascii": {"LANG": "C", "COLORTERM": None},
+}
+
+
+@pytest.fixture
+def song(tmp_path):
+    """A folder's only file, with tags."""
+    path = tmp_path / "song.flac"
+    with soundfile.SoundFile(path, "w", RATE, 2, "PCM_16") as file:
+        file.title, file.artist = "A song", "Somebody"
+        for _ in range(6):
+            file.write(music(10 * RATE, sample_rate=RATE))
+    return path
+
+
+def show_all(terminal):
+    """Go through all views; each has its heading."""
+    for number, view in enumerate(screens.VIEWS, 1):
+        terminal.press(str(number))
+        terminal.wait_for(HEADINGS[view])
+
+
+def test_every_view_is_shown_and_the_terminal_is_left_as_it_was(tmp_path, song):
+    with screens.shown(tmp_path, song) as terminal:
+        show_all(terminal)
+        assert not screens.is_sane(terminal), "it has it"
+        assert screens.leave(terminal) == 0
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_it_and_leaves_the_terminal_as_it_was(tmp_path, song, number):
+    with screens.shown(tmp_path, song, as_users=True) as terminal:
+        terminal.press("4")
+        time.sleep(1.0)
+        os.kill(terminal.process.pid, number)
+        assert terminal.wait() in {128 + number, -number, 0}
+        assert screens.is_sane(terminal)
+        screens.check_quiet(terminal)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("size", screens.SIZES, ids=str)
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_every_view_under_tmux_in_every_theme(tmp_path, song, size, depth):
+    need("tmux")
+    with screens.tmux(tmp_path, *size) as window:
+        variables = [f"{name}={value or ''}" for name, value in DEPTHS[depth].items()]
+        window.start(["env", *variables, *screens.command(song)])
+        window.wait_for("Que")
+        for theme in THEMES:
+            for number, view in enumerate(screens.VIEWS, 1):
+                window.press(str(number))
+                window.wait_for(HEADINGS[view])
+                text = window.text
+                assert "Traceback" not in text
+                assert depth != "ascii" or text.isascii(), (theme, view, text)
+            window.press("C-t")
+        window.press("q")
+        wait_for(lambda: "Traceback" not in window.text, what="its end")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("size", screens.SIZES, ids=str)
+def test_every_view_at_every_size_and_when_it_changes(tmp_path, song, size):
+    with screens.shown(tmp_path, song, columns=120, rows=40) as terminal:
+        for number, view in enumerate(screens.VIEWS, 1):
+            terminal.press(str(number))
+            terminal.wait_for(HEADINGS[view])
+            terminal.resize(*size)
+            terminal.wait_for(HEADINGS[view])
+            time.sleep(0.3)
+            terminal.wait_for("Que")
+            assert all(len(line) <= size[0] for line in terminal.emulator.lines)
+            terminal.resize(120, 40)
+        assert screens.leave(terminal) == 0
+
+
+# --- playback is untouched ------------------------------------------------------------------------
+
+
+def play_under_the_screen(folder, song, device, seconds):
+    """Play with blocks of 64 frames and the visualiser at full speed, while the GIL is held in turns."""
+    told = folder / "told.json"
+    env = screens.environment(folder, ZEROCROSS_TOLD=str(told))
+    options = {"device": device, "block": 64, "hold_s": 0.4, "columns": 120, "rows": 40}
+    with screens.shown(folder, song, env=env, **options) as terminal:
+        terminal.press("4")
+        before, ends = len(terminal.pieces), time.monotonic() + seconds
+        time.sleep(seconds)
+        assert len(terminal.pieces) > before, "it is painted"
+        for key in "1234567":
+            terminal.press(key)
+            time.sleep(0.2)
+        assert time.monotonic() > ends
+        assert screens.leave(terminal) == 0
+    return json.loads(told.read_text())
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("device", ["null", "pulseaudio"])
+def test_playback_is_untouched_by_the_screen(tmp_path, song, device, request):
+    if device == "pulseaudio":
+        request.getfixturevalue("pulse")
+    counted = play_under_the_screen(tmp_path, song, device, 10.0)
+    assert counted["callbacks"] > 100 and counted["frames_played"] > 5 * RATE
+    assert (counted["underruns"], counted["stalls"], counted["faults"]) == (0, 0, 0), counted
+
+
+# --- ten thousand tracks --------------------------------------------------------------------------
+
+
+@pytest.mark.thorough
+def test_ten_thousand_tracks_are_as_quick_as_one(tmp_path, song):
+    """Processor time, for the machine is shared: five times what a key may take, in each view."""
+    tracks = tmp_path / "tracks"
+    tracks.mkdir()
+    soundfile.write(tracks / "00000.wav", np.zeros((RATE, 1), np.float32), RATE, "PCM_16")
+    for k in range(1, 10_000):
+        os.link(tracks / "00000.wav", tracks / f"{k:05}.wav")
+    listed = tmp_path / "all.m3u8"
+    listed.write_text("".join(f"tracks/{k:05}.wav\n" for k in range(10_000)))
+    with screens.shown(tmp_path, listed, columns=120, rows=40) as terminal:
+        pid = terminal.process.pid
+        terminal.wait_for("10000", 60.0)
+        show_views(terminal)  # each is built the first time, and its code compiled
+        screens.wait_until_idle(pid)
+        slow = {}
+        for number, view in enumerate(screens.VIEWS, 1):
+            took_s = _cpu_of(pid, terminal, str(number))
+            if took_s > 0.15:
+                slow[view] = took_s
+        assert not slow, slow
+        for keys in ("2G", "g", "\x1b[6~", "j", "/09999"):
+            for key in [keys] if keys.startswith("\x1b") else keys:
+                took_s = _cpu_of(pid, terminal, key)
+                assert took_s < 0.15, (keys, key, took_s)
+        terminal.wait_for("09999")
+        terminal.press("\x1b")
+        time.sleep(0.5)
+        assert screens.leave(terminal) == 0
+
+
+def show_views(terminal):
+    """Show each view once."""
+    for number in range(1, len(screens.VIEWS) + 1):
+        terminal.press(str(number))
+        time.sleep(1.0)
+
+
+def _cpu_of(pid, terminal, key):
+    """Return what a key takes of the processor in the half second after it, on the loop's thread.
+
+    Tags of the tracks that came to be shown are read on others, for as long as that takes.
+    """
+    ran = Path(f"/proc/{pid}/task/{pid}/schedstat")
+    before_ns = int(ran.read_text().split()[0])
+    terminal.press(key)
+    time.sleep(0.5)
+    return (int(ran.read_text().split()[0]) - before_ns) * 1e-9

@@ -1,0 +1,243 @@
+"""A hundred thousand random keys, clicks, resizes and stops: the terminal stays sane and memory flat.
+
+In pieces of a thousand, each a screen of its own under a shell, seeded by its number. What is done is
+remembered, so a run that was broken off goes on where it was; ``ZEROCROSS_SOAK`` is how many there are.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+
+import pytest
+import soundfile
+
+import screens
+from conftest import ON_CI, music, need
+
+PIECES = int(os.environ.get("ZEROCROSS_SOAK", "100"))
+ACTIONS = 1000
+RATE = 44_100
+#: Typed keys; those that write files are pressed apart, with names that are known.
+KEYS = (
+    *"1234567123456712345671234567",
+    *"abcdefghijklmnoprstuvxyzACGJKLNSX<>,.-=+09[]{}()?:/ \r\t",
+    *("\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F", "\x1b[Z"),
+    *("\x1b[1;2A", "\x1b[1;2B", "\x1b[1;2C", "\x1b[1;2D", "\x1bOP", "\x1b[15~", "\x1b[3~"),
+    *("\x7f", "\x14", "\x10", "\x04", "\x15", "\x1b", "\x1b", "ä", "音", "\x1b[200~/tmp\x1b[201~"),
+)
+SIZES = ((80, 24), (120, 40), (200, 60), (40, 15), (10, 4), (1, 1), (300, 20), (81, 25))
+SHELL = "the-shell-waits"
+_PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def songs(tmp_path):
+    folder = tmp_path / "music"
+    folder.mkdir()
+    paths = []
+    for k in range(5):
+        paths.append(folder / f"song {k}.flac")
+        soundfile.write(paths[-1], music(20 * RATE, seed=k, sample_rate=RATE), RATE, "PCM_16")
+    (folder / "broken.flac").write_bytes(b"no flac")
+    (folder / "effect.py").write_text(
+        "import zerocross.effects\nchain = [zerocross.effects.Gain()]\n"
+    )
+    return paths
+
+
+class Shell:
+    """A shell in a terminal, in which a screen runs as a job."""
+
+    def __init__(self, folder, seed):
+        from benchmarks.screen.terminal import Terminal
+
+        (folder / "inputrc").write_text("set enable-bracketed-paste off\n")  # the shell's own
+        # What is typed while the screen is stopped is for the shell, which finds no programs.
+        own = {
+            "PATH": str(folder),
+            "IGNOREEOF": "1000",
+            "PS1": f"{SHELL} ",
+            "INPUTRC": str(folder / "inputrc"),
+            "PYTHONFAULTHANDLER": "1",
+        }
+        env = screens.environment(folder, **own)
+        shell = [need("bash"), "--norc", "--noprofile", "-i"]
+        self.size = (120, 40)
+        self.terminal = Terminal(shell, env, *self.size, cwd=folder)
+        self.rng = random.Random(seed)
+        self.terminal.wait_for(SHELL)
+
+    def run(self, command):
+        """Start a program and learn its number."""
+        words = " ".join(f"'{word}'" for word in command)
+        self.terminal.press(f"{words}\r")
+        self.terminal.wait_for("Que", _PATIENCE_S)
+        children = f"/proc/{self.terminal.process.pid}/task/{self.terminal.process.pid}/children"
+        with open(children, encoding="ascii") as file:
+            self.pid = int(file.read().split()[0])
+
+    def act(self):
+        """Do something at random."""
+        rng, terminal = self.rng, self.terminal
+        if self.state() == "T":  # by the palette's command
+            self._go_on()
+        draw = rng.random()
+        if draw < 0.80:
+            terminal.press(rng.choice(KEYS))
+        elif draw < 0.92:
+            self._use_mouse()
+        elif draw < 0.97:
+            self._resize(*rng.choice(SIZES))
+        elif draw < 0.98:
+            time.sleep(rng.uniform(0.0, 0.5))
+        elif draw < 0.99:
+            self._save()
+        else:
+            self._stop_and_go_on()
+
+    def _use_mouse(self):
+        rng = self.rng
+        column, row = rng.randrange(self.size[0]), rng.randrange(self.size[1])
+        if rng.random() < 0.3:  # drag
+            self.terminal.press(f"\x1b[<0;{column + 1};{row + 1}M")
+            for _ in range(rng.randrange(5)):
+                column, row = rng.randrange(self.size[0]), rng.randrange(self.size[1])
+                self.terminal.press(f"\x1b[<32;{column + 1};{row + 1}M")
+            self.terminal.press(f"\x1b[<0;{column + 1};{row + 1}m")
+        else:
+            self.terminal.click(column, row, rng.choice((0, 0, 0, 2, 64, 65)))
+
+    def _resize(self, columns, rows):
+        self.size = (columns, rows)
+        self.terminal.resize(columns, rows)
+
+    def _save(self):
+        """Save what there is under a name in the folder: a queue, or an equaliser's setting."""
+        self.terminal.press("\x1b\x1b")
+        time.sleep(0.3)
+        self.terminal.press(self.rng.choice("25") + "w")
+        time.sleep(0.5)
+        self.terminal.press("\x01\x0bsaved.m3u8\r")
+
+    def _stop_and_go_on(self):
+        """Leave the screen to the shell with Ctrl-Z, look at the terminal, and come back."""
+        self._resize(120, 40)
+        before = len(self.terminal.pieces)
+        self.terminal.press("\x1a")
+        self._wait_for_state("T")
+        self.terminal.press("\r")
+        self.terminal.wait_for(SHELL, _PATIENCE_S)
+        deadline = time.monotonic() + 10
+        while not screens.is_sane(self.terminal) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        last = b"".join(piece.data for piece in self.terminal.pieces[-4:])[-2000:]
+        assert not screens.wrongs(self.terminal), last
+        self.terminal.press("/usr/bin/stty -a\r")
+        self.terminal.wait_for("icanon", _PATIENCE_S)
+        assert " -icanon" not in self.terminal.text and " -echo " not in self.terminal.text
+        assert len(self.terminal.pieces) > before
+        self._go_on()
+
+    def _go_on(self):
+        self.terminal.press("\x15fg\r")
+        self.terminal.wait_for(lambda e: e.screen.is_set(1049), _PATIENCE_S, "the screen")
+
+    def _wait_for_state(self, letter):
+        deadline = time.monotonic() + _PATIENCE_S
+        while self.state() != letter:
+            assert time.monotonic() < deadline, f"it is {self.state()}, not {letter}"
+            time.sleep(0.02)
+
+    def state(self):
+        """Return what the system says of the program: S, R, T; empty where it has ended."""
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:
+                return file.read().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return ""
+
+    def settle(self):
+        """Wait until it has taken what was pressed: it answers to a question of the size."""
+        self._resize(120, 40)
+        self.terminal.press("\x1b")
+        time.sleep(0.3)
+        self.terminal.press("\x1b")
+        time.sleep(0.3)
+        screens.wait_until_idle(self.pid)
+
+    def end(self, number):
+        """End the program, by a signal or by q, and check what it leaves."""
+        self.settle()
+        if number:
+            os.kill(self.pid, number)
+        else:
+            self.terminal.press("\x1b")
+            time.sleep(0.3)
+            self.terminal.press("\x1b")
+            time.sleep(0.3)
+            self.terminal.press("q")
+        deadline = time.monotonic() + _PATIENCE_S
+        while self.state() not in {"", "Z"}:
+            assert time.monotonic() < deadline, self.terminal.text
+            time.sleep(0.05)
+        self.terminal.press("\recho ended:$?:\r")
+        self.terminal.wait_for("ended:", _PATIENCE_S)
+        assert not screens.wrongs(self.terminal), self.terminal.text
+        written = b"".join(piece.data for piece in self.terminal.pieces)
+        assert b"Traceback" not in written, self.terminal.text
+        assert b"Fatal Python error" not in written, self.terminal.text
+
+
+def soak(folder, songs, seed, actions):
+    """Do so many things at random; returns what memory grew by in the second half, in MB."""
+    shell = Shell(folder, seed)
+    try:
+        shell.run(
+            [sys.executable, "-m", "zerocross", "--debug", "--device", "null", *map(str, songs)]
+        )
+        for key in "1234567":
+            shell.terminal.press(key)
+            time.sleep(0.5)
+        sizes = []
+        for k in range(actions):
+            assert shell.state(), f"it ended after {k} actions:\n{shell.terminal.text}"
+            shell.act()
+            time.sleep(0.004)
+            if k % 100 == 99:
+                screens.wait_until_idle(shell.pid)
+            if k in {actions // 2, actions - 1}:
+                shell.settle()
+                sizes.append(screens.resident_mb(shell.pid))
+        shell.end(shell.rng.choice((signal.SIGTERM, signal.SIGHUP, 0, 0)))
+        return sizes[1] - sizes[0]
+    except FileNotFoundError:  # of /proc
+        time.sleep(0.5)
+        pytest.fail(f"it ended by itself, piece {seed}:\n{shell.terminal.text}", pytrace=False)
+    finally:
+        shell.terminal.close()
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(300)
+def test_random_keys_clicks_resizes_and_stops(tmp_path, songs):
+    soak(tmp_path, songs, 17, 250)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(6 * 3600)
+def test_a_hundred_thousand_of_them(tmp_path, songs, request):
+    cache, key = request.config.cache, "zerocross/screen-soak"
+    done = [] if ON_CI else cache.get(key, [])
+    for seed in range(len(done), PIECES):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        done.append(soak(folder, songs, seed, ACTIONS))
+        cache.set(key, done)
+        print(f"{seed + 1} of {PIECES}: {done[-1]:+.1f} MB", file=sys.stderr, flush=True)
+    cache.set(key, [])
+    middle = sorted(done)[len(done) // 2]
+    assert middle < 2.0, done
