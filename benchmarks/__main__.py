@@ -2,7 +2,8 @@
 
 ``python -m benchmarks accuracy [--write FILE.md]`` measures errors in place of times, and so does
 ``elementary-accuracy`` of elementary functions. ``python -m benchmarks start [--library FILE]`` measures
-whole processes: how soon there is sound, how soon an effect, and what playing costs.
+whole processes: how soon there is sound, how soon an effect, and what playing costs. ``python -m benchmarks
+screen [--song FILE]`` measures the full screen, beside cava and cmus.
 """
 
 from __future__ import annotations
@@ -96,13 +97,28 @@ def elementary_accuracy(path: str | None) -> int:
 
 def start(options: argparse.Namespace) -> int:
     """Measure whole processes; returns 1 if one is over its bar."""
-    from benchmarks.start import PARTS, measured, prepared, rows
+    from benchmarks import start
+
+    return _in_parts("start", start, start.prepared(options.library, options.short), options)
+
+
+def screen(options: argparse.Namespace) -> int:
+    """Measure the screen; returns 1 if a figure is over its bar."""
+    from benchmarks import screen
+
+    setting = screen.prepared(options.library, options.song, options.short)
+    return _in_parts("screen", screen, setting, options)
+
+
+def _in_parts(name: str, room: Any, setting: Any, options: argparse.Namespace) -> int:
+    """Measure the parts of a room, or some of them, in a setting; returns the exit code."""
+    from benchmarks.start import rows
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
     try:
-        with prepared(options.library, options.short) as given:
-            print(f"start: {given.words()}", file=sys.stderr)
-            made = list(measured(given, tuple(options.only or PARTS)))
+        with setting as given:
+            print(f"{name}: {given.words()}", file=sys.stderr)
+            made = list(room.measured(given, tuple(options.only or room.PARTS)))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -121,18 +137,25 @@ def main() -> int:
     )
     parser.add_argument("--json", metavar="FILE", help="write the rows")
     parser.add_argument("--write", metavar="FILE.md", help="write the tables of accuracy")
-    parser.add_argument("--library", default="", metavar="FILE", help="of start: the machine code")
-    parser.add_argument("--short", action="store_true", help="of start: once, ours, without sound")
+    parser.add_argument(
+        "--library", default="", metavar="FILE", help="of start, screen: machine code"
+    )
+    parser.add_argument(
+        "--short", action="store_true", help="of start and screen: once, ours, without sound"
+    )
+    parser.add_argument("--song", default="", metavar="FILE", help="of screen: a minute or more")
     parser.add_argument(
         "--only",
         nargs="+",
         metavar="PART",
-        choices=["sound", "effect", "cost"],
-        help="of start: some of its parts",
+        choices=["sound", "effect", "cost", "bars", "states", "keys", "usable"],
+        help="of start and screen: some of its parts",
     )
     options = parser.parse_args()
     if options.pattern == "start":
         return start(options)
+    if options.pattern == "screen":
+        return screen(options)
     if options.pattern == "accuracy":
         return accuracy(options.write)
     if options.pattern == "elementary-accuracy":

@@ -22,7 +22,7 @@ _SMALL = 12
 _BARS = {_SMALL: Bar(0.3), 400: Bar(4.0)}
 _PREPARE = f"""
 import sys
-from zerocross.cli.user_file import chain_of
+from zerocross.graph.user_file import chain_of
 chain_of(sys.argv[1]).prepare({material.RATE}, 2)
 print("prepared", flush=True)
 """
