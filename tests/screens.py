@@ -5,6 +5,7 @@ line of JSON in the file that ``ZEROCROSS_TOLD`` names, what its report counted.
 seconds another thread holds the GIL.
 """
 
+import asyncio
 import contextlib
 import ctypes
 import json
@@ -24,6 +25,16 @@ SIZES = ((80, 24), (120, 40), (200, 60), (40, 15))
 #: Private modes that a program has to leave as they were: mouse, focus, pasting, the other screen.
 _BORROWED = (1000, 1002, 1003, 1004, 1006, 2004, 1049)
 _PATIENCE_S = 20.0
+
+
+async def until(pilot, is_so):
+    """Wait until something holds, while the pilot's app goes on."""
+    for _ in range(500):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+        await pilot.pause()
+    raise AssertionError("it did not come")
 
 
 def environment(folder, **more):

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 import screens
-from test_equalizer_view import drive, until
+from screens import until
+from test_equalizer_view import drive
 from test_hot_reload import FILE, OTHER_LEVEL, REFUSED
 from zerocross import Chain, Player
 from zerocross.effects import Compressor, Gain

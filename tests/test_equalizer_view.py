@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import numpy as np
 import pyte
 import pytest
 
 from conftest import music, wait_for
+from screens import until
 from zerocross import Player, UsageError
 from zerocross.sync import Tap
 from zerocross.terminal.abilities import Abilities
@@ -43,15 +45,6 @@ def drive(steps, size=(80, 24), player=None, view="equalizer"):
         return
     with Player(device="null") as owner:
         asyncio.run(run(owner))
-
-
-async def until(pilot, is_so):
-    for _ in range(500):
-        if is_so():
-            return
-        await asyncio.sleep(0.01)
-        await pilot.pause()
-    raise AssertionError("it did not come")
 
 
 def test_keys_add_turn_and_remove_bands(home):
@@ -178,6 +171,27 @@ def test_what_plays_moves_it_and_a_pause_does_not(home, make_file):
     with Player(device="null") as player:
         player.play(path)
         drive(steps, player=player)
+
+
+def test_no_key_waits_for_a_compiler(home, monkeypatch):
+    compiled, prepare = threading.Event(), ResponsePainter.prepare
+
+    def slowly(painter):
+        assert compiled.wait(30)
+        prepare(painter)
+
+    monkeypatch.setattr(ResponsePainter, "prepare", slowly)
+
+    async def steps(pilot, view):
+        await pilot.press("a", "up")
+        assert view.model.band is not None and view._surface.frames == 0
+        compiled.set()
+        await until(pilot, lambda: view._surface.frames > 0)
+
+    try:
+        drive(steps)
+    finally:
+        compiled.set()
 
 
 def test_it_can_be_had_in_every_size(home):

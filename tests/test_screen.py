@@ -15,6 +15,7 @@ from textual.app import App
 from textual.widgets import Input
 
 from conftest import need_module
+from screens import until
 from test_screen_parts import png
 from zerocross import Player
 from zerocross.player import Event
@@ -42,15 +43,6 @@ def drive(steps, *paths, view="playing", size=(80, 24), abilities=None, **option
     with Player(device="null") as player:
         player.queue.extend(paths)
         asyncio.run(run(player))
-
-
-async def until(pilot, is_so):
-    for _ in range(500):
-        if is_so():
-            return
-        await asyncio.sleep(0.01)
-        await pilot.pause()
-    raise AssertionError("it did not come")
 
 
 async def show(pilot, app, number):
@@ -154,6 +146,18 @@ def test_what_is_told_stands_at_the_foot_and_is_kept(make_file):
         await until(pilot, lambda: text_of(foot) == " error: a track failed")
         print("a notice of a library")
         await until(pilot, lambda: text_of(foot) == " a notice of a library")
+        foot._forget()
+        assert "1Play" in text_of(foot)
+        app.note("asked for")
+        for k in range(5):
+            app.session.tell(f"told {k}")
+        await until(pilot, lambda: len(app.notes.lines) == 8)
+        assert text_of(foot) == " asked for"
+        for words in (" told 2", " told 3", " told 4"):
+            foot._forget()
+            assert text_of(foot) == words
+        app.note("an answer")
+        assert text_of(foot) == " an answer"
         foot._forget()
         assert "1Play" in text_of(foot)
         await pilot.press("N")

@@ -211,7 +211,7 @@ class ScreenApp(App[int], inherit_bindings=False):
         if not self.is_running or not self.is_mounted(self.screen):
             return
         if event.kind in _TOLD:
-            self.note(f"{event.kind}: {event.message}")
+            self.note(f"{event.kind}: {event.message}", waits=True)
         if event.kind == "track":
             self.session.forget_a()
         if event.kind in {"paused", "stopped", "finished"}:
@@ -240,19 +240,19 @@ class ScreenApp(App[int], inherit_bindings=False):
 
     # --- notes --------------------------------------------------------------------------------
 
-    def note(self, words: str) -> None:
-        """Tell the user, in one line at the foot of the screen; on the loop's thread."""
+    def note(self, words: str, waits: bool = False) -> None:
+        """Tell the user, in one line at the foot of the screen, on the loop's thread; see `Foot.tell`."""
         if words:
-            self.query_one(Foot).tell(words, self.notes.add(words))
+            self.query_one(Foot).tell(words, self.notes.add(words), waits)
 
     def _take_note(self, words: str) -> None:
         """Tell from another thread."""
-        self.do_soon(self.note, words)
+        self.do_soon(self.note, words, True)
 
     def on_print(self, event: Print) -> None:
         """Tell what is printed meanwhile, line by line."""
         for line in event.text.splitlines():
-            self.note(line.strip())
+            self.note(line.strip(), waits=True)
 
     # --- what keys do -------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import time
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
 __all__ = ["Foot", "Now", "Timeline"]
+
+#: What is told stands at least so long before what waits takes its place, and so many wait at most.
+_READ_S, _MOST_WAITING = 2.0, 3
 
 _STATES = {"playing": "▶", "paused": "⏸", "stopped": "■", "buffering": "…", "waiting": "…"}
 _PLAIN_STATES = {"playing": ">", "paused": "=", "stopped": "#", "buffering": ".", "waiting": "."}
@@ -109,7 +114,11 @@ class Foot(Widget):
         super().__init__()
         self._view = ""
         self._told = ""
+        self._shown_s = 0.0
         self._timer: Timer | None = None
+        self._waiting: collections.deque[tuple[str, float]] = collections.deque(
+            maxlen=_MOST_WAITING
+        )
         self._places: list[tuple[range, str]] = []
 
     def show_view(self, name: str) -> None:
@@ -117,16 +126,36 @@ class Foot(Widget):
         self._view = name
         self.refresh()
 
-    def tell(self, words: str, seconds: float) -> None:
-        """Show words for a time."""
+    def tell(self, words: str, seconds: float, waits: bool = False) -> None:
+        """Show words for a time.
+
+        Parameters
+        ----------
+        words : str
+            One line.
+        seconds : float
+            How long, where nothing else is to be told.
+        waits : bool
+            Whether what stands there may be read first, as for what nobody asked for; an answer to a
+            key takes its place at once. Of many that wait the last ones are shown; all are in the list.
+
+        """
+        if waits and self._told:
+            self._waiting.append((words, seconds))
+            seconds = max(0.0, self._shown_s + _READ_S - time.monotonic())
+        else:
+            self._told, self._shown_s = words, time.monotonic()
+            seconds = _READ_S if self._waiting else seconds
+            self.refresh()
         if self._timer is not None:
             self._timer.stop()
-        self._told = words
         self._timer = self.set_timer(seconds, self._forget)
-        self.refresh()
 
     def _forget(self) -> None:
+        """Show what waits, or the names again."""
         self._told, self._timer = "", None
+        if self._waiting:
+            self.tell(*self._waiting.popleft())
         self.refresh()
 
     def render(self) -> Text:

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from zerocross.errors import ZerocrossError
+from zerocross.system.background import BackgroundCall
 from zerocross.terminal.models.equalizer import EqualizerModel
 from zerocross.terminal.models.jobs import Jobs
 from zerocross.terminal.surface import Surface
@@ -36,7 +37,7 @@ class _Curve(Surface):
     """The curve, to be dragged."""
 
     def __init__(self, view: EqualizerView, painter: ResponsePainter, fps: float) -> None:
-        super().__init__(painter, fps)
+        super().__init__(None, fps)
         self._view, self._picture = view, painter
         self._drags = False
         self._at = (0, 0)
@@ -109,7 +110,8 @@ class EqualizerView(View, can_focus=True):
         self.model = EqualizerModel(self.player, self._jobs.submit)
         self.model.tell = self.note
         self._picture = ResponsePainter(self.player, self.model, app.theme, has.depth, has.unicode)
-        yield _Curve(self, self._picture, min(_FPS, app.session.fps))
+        self._surface = _Curve(self, self._picture, min(_FPS, app.session.fps))
+        yield self._surface
         yield Static(id="band")
         yield Static(id="state")
 
@@ -119,15 +121,22 @@ class EqualizerView(View, can_focus=True):
         app.bind_keys(self, "equalizer")
         self._lines: tuple[str, str] = ("", "")
         self._ticker = Ticker(_LOOK_EVERY_S, self._look)
+        self._prepared = BackgroundCall(
+            self._picture.prepare, "zerocross-equaliser", lambda: app.do_soon(self._draw)
+        )
+
+    def _draw(self) -> None:
+        """Draw the curve: its code is there."""
+        try:
+            self._prepared.result()
+        except ZerocrossError as error:
+            self.note(f"error: {error}")
+        self._surface.painter = self._picture
 
     def on_unmount(self) -> None:
         """Let the thread end."""
         self._ticker.is_on = False
         self._jobs.close()
-
-    @property
-    def _surface(self) -> _Curve:
-        return self.query_one(_Curve)
 
     def shown(self) -> None:
         """Move while something plays."""

@@ -16,6 +16,7 @@ from zerocross.compiler import entry, float64_array, int32_array, kernel, record
 from zerocross.errors import UsageError
 from zerocross.memory import Record, aligned_zeros, layout
 from zerocross.spectrum import Spectrum
+from zerocross.sync.tap import Tap
 from zerocross.terminal.cells import Cells
 from zerocross.terminal.cells.pen import CELLS, REVERSED
 from zerocross.terminal.models.equalizer import HZ, EqualizerModel
@@ -189,6 +190,11 @@ class ResponsePainter:
 
     # --- drawing ------------------------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """Have its code there: where it is not shipped it is compiled; on any thread, before frames."""
+        self._spectrum_of(Tap(_LONG_FFT_SIZE), 48_000).update(0)
+        self.frame()
+
     def frame(self) -> memoryview:
         """Return the bytes for now; empty where nothing changed."""
         self._listen()
@@ -210,20 +216,23 @@ class ResponsePainter:
             return
         spectrum = self._spectrum
         if spectrum is None or spectrum.source is not tap:
-            self._spectrum = spectrum = Spectrum(
-                tap,
-                bands=self._columns,
-                low_hz=HZ[0],
-                high_hz=HZ[1],
-                fft_size=_FFT_SIZE,
-                long_fft_size=_LONG_FFT_SIZE,
-                decay_s=0.15,
-                sample_rate=rate,
-            )
+            self._spectrum = spectrum = self._spectrum_of(tap, rate)
         written = tap.written
         spectrum.update(max(0, written - self._player.latency_frames))
         count = min(self._columns, spectrum.levels.shape[1])
         self._levels[:count] = spectrum.levels[0, :count]
+
+    def _spectrum_of(self, tap: Tap, rate: int) -> Spectrum:
+        return Spectrum(
+            tap,
+            bands=self._columns,
+            low_hz=HZ[0],
+            high_hz=HZ[1],
+            fft_size=_FFT_SIZE,
+            long_fft_size=_LONG_FFT_SIZE,
+            decay_s=0.15,
+            sample_rate=rate,
+        )
 
     def _colour(self, text: str) -> int:
         return colour_of(text, "256" if self._depth == "true" else self._depth)
