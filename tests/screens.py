@@ -183,8 +183,11 @@ def cpu_s(pid):
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
-def wait_until_idle(pid, share=0.5, patience_s=60.0):
-    """Wait until a process takes less than a share of a core: it has done what it was asked for."""
+def wait_until_idle(pid, share=0.15, patience_s=60.0):
+    """Wait until a process takes less than a share of a core: it has done what it was asked for.
+
+    A small one: of a full machine a busy process has not much more.
+    """
     deadline = time.monotonic() + patience_s
     while True:
         before_s, at_s = cpu_s(pid), time.monotonic()

@@ -180,6 +180,7 @@ class ScreenDriver(LinuxDriver):
             self._loop.remove_reader(self._fd)
             self._lose()
             return
+        self._tick()  # an escape key whose time is over is none of another key's: the loop may be late
         for event in self._parser.feed(self._decode(data)):
             self.process_message(event)
         if self._parser._timeout_time is not None:  # an escape key, or a sequence's beginning
