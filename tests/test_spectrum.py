@@ -11,9 +11,11 @@ import scipy.signal
 
 from conftest import music
 from zerocross import Pipeline, Stream, UsageError
+from zerocross.compiler import entry, record_at
 from zerocross.dsp.window import WINDOWS, design_window
 from zerocross.effects import Oscillator
 from zerocross.spectrum import SCALES, Analyser, Display, Spectrum, design_scale
+from zerocross.spectrum.display import DISPLAY, follow_display
 from zerocross.sync import Tap
 
 RATE = 48_000
@@ -459,6 +461,11 @@ def test_smoothing_goes_by_time_and_not_by_frames():
     assert heights[0] == pytest.approx(heights[1], abs=0.02) and 0.1 < heights[0] < 0.9
 
 
+@entry("int64", "int64")
+def _follow(address: int, end: int) -> None:
+    follow_display(record_at(address, DISPLAY), end)
+
+
 def test_following_is_updating():
     rng = np.random.default_rng(29)
     displays = [Display(Spectrum(bands=12, fft_size=512, decay_s=0.05)) for _ in range(2)]
@@ -469,7 +476,7 @@ def test_following_is_updating():
             display.spectrum.push(frames)
         end = min(end, 800 * (k + 1))
         displays[0].update(end)
-        displays[1].follow(end)
+        _follow(displays[1].record.address, end)
         if k == 5:  # another look at the spectrum is no harm
             for display in displays:
                 display.spectrum.update(1800)

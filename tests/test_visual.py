@@ -227,8 +227,8 @@ def test_a_bar_stands_still_until_it_is_an_eighth_off():
         (0.5 + 1.1 / 96, 49),
         (0.0, 0),
     ):
-        display.heights[:] = height
-        type(watched.visualiser._drawn).paint(watched.visualiser._drawn.record.address)
+        display.heights[:] = display._smoothed[:] = height
+        watched.visualiser._drawn.frame(heard.tap.written)  # no time has passed
         watched.emulator.feed(watched.visualiser.cells.emit(2, 1))
         assert (eighths_of(watched.emulator.glyphs(2, 1, 60, 12))[::3] == steps).all()
 

@@ -54,7 +54,7 @@ DECLARED = {
     "run_count": BETWEEN,
     "rows": "a tap's, which is setup; a program's are the callback's",
     "sample_peak": BETWEEN,
-    "seen": f"an equaliser's coefficients: {AT_REST}",
+    "seen": f"an equaliser's coefficients: {AT_REST}; a display's and its spectrum's: between two frames",
     "serial": "a source's and an outcome's, which are none of these records; the transport's is not written",
     "shown_glyphs": BETWEEN,
     "shown_inks": BETWEEN,

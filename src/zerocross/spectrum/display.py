@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from zerocross.compiler import entry, float64_array, float64_rows, kernel, record_at
 from zerocross.memory import Record, aligned_zeros, layout
-from zerocross.spectrum.frame import spectrum_frame
+from zerocross.spectrum.frame import SPECTRUM, next_spectrum
 from zerocross.spectrum.spectrum import Spectrum
+from zerocross.sync.tap import TAP
 from zerocross.units import checked_number
 
-__all__ = ["Display", "display_frame"]
+__all__ = ["DISPLAY", "Display", "display_frame", "follow_display"]
 
 _RISE_DB_S = 3.0
 _OVER_DB_S = 60.0
@@ -28,12 +29,16 @@ _LOWEST_TOP_DB = -60.0
 _FRAMES_PER_S = 60.0
 _LEAST_DB, _MOST = 0.001, 1e6
 
-_DISPLAY = layout(
-    setup=["levels", "wanted", "smoothed", "heights", "speeds", "peaks", "ages", "rows", "bands"],
+DISPLAY = layout(
+    setup=[
+        *("levels", "wanted", "smoothed", "heights", "speeds", "peaks", "ages", "rows", "bands"),
+        *("spectrum", "tap"),
+    ],
     control=[
         *(("range_db", "f8"), ("gravity", "f8"), ("smear", "f8"), "autosens", ("top_db", "f8")),
         *(("smoothing", "f8"), ("hold_s", "f8"), ("peak_fall", "f8")),
     ],
+    kernel=["seen"],
 )
 
 
@@ -101,10 +106,22 @@ def _advance(d: Any, dt: Any) -> None:
         _hold(d, heights[row], peaks[row], ages[row], dt)
 
 
+@kernel
+def follow_display(d: Any, end: Any) -> None:
+    """Look at the frames of a display's tap before one, as `Display.update` does; what is torn is left out.
+
+    Real-time: safe.
+    """
+    s = record_at(d.spectrum, SPECTRUM)
+    if next_spectrum(s, record_at(d.tap, TAP), end):
+        _advance(d, max(0, end - d.seen) / s.rate)
+        d.seen = end
+
+
 @entry("int64", "float64")
 def display_frame(address: int, dt: float) -> None:
     """Move the heights of a display on by a time."""
-    _advance(record_at(address, _DISPLAY), dt)
+    _advance(record_at(address, DISPLAY), dt)
 
 
 class Display:
@@ -134,6 +151,8 @@ class Display:
     ----------
     range_db, gravity, smear, autosens, smoothing, peak_hold_s, peak_fall
         As above; from any frame on they may be others.
+    record : Record
+        A `DISPLAY`, for compiled code: `follow_display` does there what `update` does.
 
     """
 
@@ -149,17 +168,15 @@ class Display:
         peak_fall: float = 0.5,
     ) -> None:
         self.spectrum = spectrum
-        self._last_end = 0
-        self._spectrum, self._tap = spectrum.record.address, spectrum.source.record.address
-        self._rate = float(spectrum.sample_rate)
         shape = spectrum.levels.shape
         self._wanted = aligned_zeros(shape[1], np.float64)
         self._smoothed, self._heights, self._speeds, self._peaks, self._ages = (
             aligned_zeros(shape, np.float64) for _ in range(5)
         )
-        self._record = Record(_DISPLAY)
-        self._address = self._record.address
-        self._record.fill(
+        self.record = Record(DISPLAY)
+        self.record.fill(
+            spectrum=spectrum.record.address,
+            tap=spectrum.source.record.address,
             levels=spectrum.levels.ctypes.data,
             wanted=self._wanted.ctypes.data,
             smoothed=self._smoothed.ctypes.data,
@@ -179,67 +196,67 @@ class Display:
     @property
     def range_db(self) -> float:
         """How much below the highest level a bar of height 0 stands for."""
-        return float(self._record["range_db"])
+        return float(self.record["range_db"])
 
     @range_db.setter
     def range_db(self, value: float) -> None:
-        self._record["range_db"] = checked_number("range_db", value, _LEAST_DB, _MOST, "dB")
+        self.record["range_db"] = checked_number("range_db", value, _LEAST_DB, _MOST, "dB")
 
     @property
     def gravity(self) -> float:
         """Heights a second by which falling gets faster every second."""
-        return float(self._record["gravity"])
+        return float(self.record["gravity"])
 
     @gravity.setter
     def gravity(self, value: float) -> None:
-        self._record["gravity"] = checked_number("gravity", value, 0.0, _MOST)
+        self.record["gravity"] = checked_number("gravity", value, 0.0, _MOST)
 
     @property
     def smear(self) -> float:
         """How much of a bar's height its neighbour has at least."""
-        return float(self._record["smear"])
+        return float(self.record["smear"])
 
     @smear.setter
     def smear(self, value: float) -> None:
-        self._record["smear"] = checked_number("smear", value, 0.0, 0.9)
+        self.record["smear"] = checked_number("smear", value, 0.0, 0.9)
 
     @property
     def autosens(self) -> bool:
         """Whether the highest level finds itself."""
-        return bool(self._record["autosens"])
+        return bool(self.record["autosens"])
 
     @autosens.setter
     def autosens(self, value: bool) -> None:
-        self._record["autosens"] = value
+        self.record["autosens"] = value
         if not value:
-            self._record["top_db"] = 0.0
+            self.record["top_db"] = 0.0
 
     @property
     def smoothing(self) -> float:
         """What is left of a height a 60th of a second later."""
-        return float(self._record["smoothing"])
+        return float(self.record["smoothing"])
 
     @smoothing.setter
     def smoothing(self, value: float) -> None:
-        self._record["smoothing"] = checked_number("smoothing", value, 0.0, 0.99)
+        self.record["smoothing"] = checked_number("smoothing", value, 0.0, 0.99)
 
     @property
     def peak_hold_s(self) -> float:
         """How long peaks stand."""
-        return float(self._record["hold_s"])
+        return float(self.record["hold_s"])
 
     @peak_hold_s.setter
     def peak_hold_s(self, value: float) -> None:
-        self._record["hold_s"] = checked_number("peak_hold_s", value, 0.0, _MOST)
+        self.record["hold_s"] = checked_number("peak_hold_s", value, 0.0, _MOST)
 
     @property
     def peak_fall(self) -> float:
         """Heights a second by which peaks fall when they have stood."""
-        return float(self._record["peak_fall"])
+        return float(self.record["peak_fall"])
 
     @peak_fall.setter
     def peak_fall(self, value: float) -> None:
-        self._record["peak_fall"] = checked_number("peak_fall", value, 0.0, _MOST)
+        self.record["peak_fall"] = checked_number("peak_fall", value, 0.0, _MOST)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -256,12 +273,12 @@ class Display:
     @property
     def top_db(self) -> float:
         """The level in dBFS that a height of 1 stands for; where it finds itself, from -60 up."""
-        return float(self._record["top_db"])
+        return float(self.record["top_db"])
 
     @top_db.setter
     def top_db(self, value: float) -> None:
-        self._record["top_db"] = checked_number("top_db", value, _LOWEST_TOP_DB, _MOST, "dBFS")
-        self._last_end = self.spectrum.source.written  # it holds from here on
+        self.record["top_db"] = checked_number("top_db", value, _LOWEST_TOP_DB, _MOST, "dBFS")
+        self.record["seen"] = self.spectrum.source.written  # it holds from here on
 
     def find_top(self) -> None:
         """Take the highest level of what is there now for the top, as if it had been found over time.
@@ -277,21 +294,8 @@ class Display:
     def update(self, end: int | None = None) -> npt.NDArray[np.float64]:
         """Look again; returns heights, shape (rows, bands): a view, written again next time."""
         self.spectrum.update(end)
-        now = self.spectrum._last_end or 0
-        dt = max(0, now - self._last_end) / self.spectrum.sample_rate
-        self._last_end = now
-        display_frame(self._address, dt)
+        now = max(0, int(self.spectrum.record["seen"]))
+        dt = max(0, now - int(self.record["seen"])) / self.spectrum.sample_rate
+        self.record["seen"] = now
+        display_frame(self.record.address, dt)
         return self._heights
-
-    def follow(self, end: int) -> None:
-        """Look at the frames before one that the tap has seen, as `update` does; returns nothing.
-
-        The same, with less of Python: what is the same every frame is not asked for again.
-        """
-        spectrum, last = self.spectrum, self._last_end
-        dt = (end - last) / self._rate
-        if spectrum._last_end != last or dt < 0.0:  # others look too, or it is another stream's
-            self.update(end)
-        elif spectrum_frame(self._spectrum, self._tap, end, dt):
-            spectrum._last_end = self._last_end = end
-            display_frame(self._address, dt)

@@ -33,6 +33,7 @@ __all__ = [
     "NO_FRAME_BEFORE_S",
     "SPECTRUM",
     "TRANSFORM",
+    "next_spectrum",
     "spectrum_frame",
     "spectrum_of_tap",
 ]
@@ -66,7 +67,10 @@ TRANSFORM = np.dtype(
 _SIZE = TRANSFORM.itemsize
 
 SPECTRUM = layout(
-    setup=["transforms", "transform_count", "samples", "rows", "bands", "gains", "channels"],
+    setup=[
+        *("transforms", "transform_count", "samples", "rows", "bands", "gains", "channels"),
+        ("rate", "f8"),
+    ],
     outputs=["now", "levels", "peaks", "ages"],
     control=[
         ("attack_s", "f8"),
@@ -74,6 +78,7 @@ SPECTRUM = layout(
         ("hold_s", "f8"),
         ("fall_db", "f8"),
     ],
+    kernel=["seen"],
 )
 
 
@@ -150,8 +155,19 @@ def spectrum_of_tap(s: Any, tap: Any, end: Any, dt: Any) -> Any:
     return intact
 
 
-@entry("int64", "int64", "int64", "float64")
-def spectrum_frame(address: int, tap_address: int, end: int, dt: float) -> int:
-    """Make a frame of a `SPECTRUM`; returns 1, or 0 if the writer was faster."""
-    made = spectrum_of_tap(record_at(address, SPECTRUM), record_at(tap_address, TAP), end, dt)
+@kernel
+def next_spectrum(s: Any, tap: Any, end: Any) -> Any:
+    """Make a frame as much later than the last one as the tap has seen; returns whether it was intact.
+
+    Real-time: safe.
+    """
+    dt = max(0, end - s.seen) / s.rate if s.seen >= 0 else NO_FRAME_BEFORE_S
+    s.seen = end
+    return spectrum_of_tap(s, tap, end, dt)
+
+
+@entry("int64", "int64", "int64")
+def spectrum_frame(address: int, tap_address: int, end: int) -> int:
+    """Make the next frame of a `SPECTRUM`; returns 1, or 0 if the writer was faster."""
+    made = next_spectrum(record_at(address, SPECTRUM), record_at(tap_address, TAP), end)
     return 1 if made else 0

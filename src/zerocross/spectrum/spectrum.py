@@ -18,7 +18,6 @@ from zerocross.memory import Record, aligned_zeros
 from zerocross.spectrum.bands import Bands, Weights, design_scale, design_weights
 from zerocross.spectrum.frame import (
     FLOOR_DB,
-    NO_FRAME_BEFORE_S,
     SPECTRUM,
     TRANSFORM,
     spectrum_frame,
@@ -144,7 +143,6 @@ class Spectrum:
         for place, (size, shares) in zip(self._transforms, parts, strict=True):
             self._fill(place, size, shares, window, per)
             place["back"] = (max(sizes) - size) // 2 if align == "centre" else 0
-        self._last_end: int | None = None
         self.record = Record(SPECTRUM)
         self.record.fill(
             transforms=self._transforms.ctypes.data,
@@ -154,6 +152,7 @@ class Spectrum:
             bands=count,
             gains=self._gains.ctypes.data,
             channels=self.source.channels,
+            rate=sample_rate,
             now=self._now.ctypes.data,
             levels=self._levels.ctypes.data,
             peaks=self._peaks.ctypes.data,
@@ -218,10 +217,7 @@ class Spectrum:
             stop = max(0, written - self.latency_frames) if end is None else end
             if not 0 <= stop <= written:
                 raise UsageError(f"frame {stop} of a tap that has seen {written}")
-            last = self._last_end
-            passed = NO_FRAME_BEFORE_S if last is None else max(0, stop - last) / self.sample_rate
-            self._last_end = stop
-            if spectrum_frame(self.record.address, self.source.record.address, stop, passed):
+            if spectrum_frame(self.record.address, self.source.record.address, stop):
                 break
         return self._levels
 
@@ -229,7 +225,7 @@ class Spectrum:
         """Forget all that was seen."""
         self._now[:] = self._levels[:] = self._peaks[:] = FLOOR_DB
         self._ages[:] = 0.0
-        self._last_end = None
+        self.record["seen"] = -1
 
     @property
     def levels(self) -> npt.NDArray[np.float64]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from zerocross.compiler import entry, float64_rows, int32_array, kernel, record_at
 from zerocross.dsp.state import State
 from zerocross.memory import aligned_zeros, layout
+from zerocross.spectrum.display import DISPLAY, follow_display
 from zerocross.terminal.cells.emit import add_run
 from zerocross.terminal.cells.pen import CELLS, REVERSED
 from zerocross.terminal.visual.mode import Banded, Scene
@@ -25,7 +26,7 @@ _STILL = 0.01
 #: Heights, shape (rows, stride), of which the first bands are shown, and how.
 BARS = layout(
     setup=[
-        *("cells", "heights", "peaks", "rows", "bands", "stride"),
+        *("display", "cells", "heights", "peaks", "rows", "bands", "stride"),
         *("first", "width", "gap", "up", "down", "hangs"),
         *("rising", "caps", "inks", "peak_ink"),
     ],
@@ -79,10 +80,11 @@ def _bar(v: Any, c: Any, bar: Any, x: Any, height: Any, peak: Any) -> None:
             _level(v, c, x, level, now, top, True)
 
 
-@entry("int64")
-def paint_bars(address: int) -> None:
-    """Draw a `BARS`."""
+@entry("int64", "int64")
+def paint_bars(address: int, end: int) -> None:
+    """Draw a `BARS` of what was heard before a frame."""
     v = record_at(address, BARS)
+    follow_display(record_at(v.display, DISPLAY), end)
     c = record_at(v.cells, CELLS)
     heights = float64_rows(v.heights, v.rows, v.stride)
     peaks = float64_rows(v.peaks, v.rows, v.stride)
@@ -124,6 +126,7 @@ class Bars(Banded):
         up = (cells.rows + 1) // 2 if self.is_mirrored else cells.rows
         return State(
             BARS,
+            display=self.display.record,
             cells=cells.record,
             heights=self.display.heights,
             peaks=self.display.peaks,

@@ -41,14 +41,14 @@ def _cloud(v: Any, d: Any, tap: Any, start: Any) -> None:
             set_dot(d, int(x + 0.5), int(y + 0.5))
 
 
-@entry("int64")
-def paint_goniometer(address: int) -> None:
-    """Draw a `WAVES`."""
+@entry("int64", "int64")
+def paint_goniometer(address: int, end: int) -> None:
+    """Draw a `WAVES` of what was heard before a frame."""
     v = record_at(address, WAVES)
     d = record_at(v.dots, DOTS)
     clear_dots(d)
-    if v.end >= v.frames:
-        _cloud(v, d, record_at(v.tap, TAP), v.end - v.frames)
+    if end >= v.frames:
+        _cloud(v, d, record_at(v.tap, TAP), end - v.frames)
     lay_dots(d)
 
 
@@ -72,6 +72,3 @@ class Goniometer(Mode):
 
     def adjust(self, settings: Settings) -> None:
         self.record["autosens"] = settings.autosens
-
-    def look(self, end: int) -> None:
-        self.record["end"] = end

@@ -7,28 +7,29 @@ is never behind what the device says, nor further ahead than a block.
 
 from __future__ import annotations
 
-from zerocross.compiler import entry, load_acquire, record_at
+from typing import Any
+
+from zerocross.compiler import entry, kernel, load_acquire, record_at
 from zerocross.memory import Record, layout
 from zerocross.sync.tap import TAP, Tap
 
-__all__ = ["HeardClock", "heard_frame"]
+__all__ = ["HEARD", "HeardClock", "frame_heard", "heard_frame"]
 
 #: Of how far the clock is ahead, what is left a frame later: the device's clock is another one.
 _KEPT = 0.99
 #: Longer blocks are none: it was not looked for a while.
 _LONGEST_S = 0.1
 
-_HEARD = layout(
+HEARD = layout(
     setup=["tap", ("sample_rate", "f8")],
     control=["latency"],
     kernel=["looked_ns", "written", ("ahead", "f8"), ("block", "f8")],
 )
 
 
-@entry("int64", "int64")
-def heard_frame(address: int, now_ns: int) -> int:
-    """Return the frame of a tap that is heard at a time."""
-    h = record_at(address, _HEARD)
+@kernel
+def frame_heard(h: Any, now_ns: Any) -> Any:
+    """Return the frame of a tap that is heard at a time, by a `HEARD`."""
     written = load_acquire(record_at(h.tap, TAP), "write")
     passed = min(max(0.0, (now_ns - h.looked_ns) * 1e-9), _LONGEST_S) * h.sample_rate
     came = written - h.written
@@ -39,7 +40,13 @@ def heard_frame(address: int, now_ns: int) -> int:
     else:  # the first time, or long not looked
         h.ahead = 0.0
     h.written, h.looked_ns = written, now_ns
-    found: int = max(0, min(written, written - h.latency + int(h.ahead)))
+    return max(0, min(written, written - h.latency + int(h.ahead)))
+
+
+@entry("int64", "int64")
+def heard_frame(address: int, now_ns: int) -> int:
+    """`frame_heard` by address."""
+    found: int = frame_heard(record_at(address, HEARD), now_ns)
     return found
 
 
@@ -60,7 +67,7 @@ class HeardClock:
     """
 
     def __init__(self, tap: Tap, sample_rate: int) -> None:
-        self._tap, self._record = tap, Record(_HEARD)
+        self._tap, self._record = tap, Record(HEARD)
         self._record.fill(tap=tap.record.address, sample_rate=sample_rate, looked_ns=-1)
         self.address = self._record.address
 

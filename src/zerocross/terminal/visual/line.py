@@ -7,6 +7,7 @@ from typing import Any
 from zerocross.compiler import entry, float64_rows, kernel, record_at
 from zerocross.dsp.state import State
 from zerocross.memory import layout
+from zerocross.spectrum.display import DISPLAY, follow_display
 from zerocross.terminal.visual.dots import (
     DOTS,
     clear_dots,
@@ -19,7 +20,7 @@ from zerocross.terminal.visual.mode import Banded, Scene
 
 __all__ = ["Line"]
 
-_LINE = layout(setup=["dots", "heights", "peaks", "bands"], control=["shows_peaks"])
+_LINE = layout(setup=["display", "dots", "heights", "peaks", "bands"], control=["shows_peaks"])
 
 
 @kernel
@@ -47,10 +48,11 @@ def _line(v: Any, d: Any) -> None:
             set_dot(d, x, last - int(_between(peaks, v.bands, x, columns) * last + 0.5))
 
 
-@entry("int64")
-def paint_line_of_bands(address: int) -> None:
-    """Draw a `_LINE`."""
+@entry("int64", "int64")
+def paint_line_of_bands(address: int, end: int) -> None:
+    """Draw a `_LINE` of what was heard before a frame."""
     v = record_at(address, _LINE)
+    follow_display(record_at(v.display, DISPLAY), end)
     d = record_at(v.dots, DOTS)
     clear_dots(d)
     _line(v, d)
@@ -67,6 +69,7 @@ class Line(Banded):
         inks = scene.zones(cells.rows)[::-1].copy()
         return State(
             _LINE,
+            display=self.display.record,
             dots=make_dots(scene, 0, 0, cells.columns, cells.rows, inks),
             heights=self.display.heights,
             peaks=self.display.peaks,

@@ -42,7 +42,7 @@ _STEP_DB = 10
 class Meters(Mode):
     """Momentary, short-term and integrated loudness, true peaks, phase correlation."""
 
-    paint = paint_meters
+    is_compiled = False
     loudness: Loudness
     _peaks: list[Loudness]
     _values: npt.NDArray[np.float64]
@@ -131,7 +131,11 @@ class Meters(Mode):
                 scene.write(x, y, text, scene.palette.labels)
                 free = x
 
-    def look(self, end: int) -> None:
+    def frame(self, end: int) -> None:
+        self._measure(end)
+        paint_meters(self._address)
+
+    def _measure(self, end: int) -> None:
         record, before = self.record, int(self.record["seen"])
         record["end"] = end
         highest = [0.0, 0.0]

@@ -92,8 +92,10 @@ class Mode:
 
     """
 
-    #: Draws what its record says: an entry.
+    #: Draws what was heard before a frame of the tap, by its record's address: an entry.
     paint: ClassVar[Any]
+    #: Whether that is all there is to a frame, and no Python.
+    is_compiled: ClassVar[bool] = True
 
     def __init__(self, scene: Scene, before: Mode | None = None) -> None:
         self.scene = scene
@@ -113,13 +115,9 @@ class Mode:
     def adjust(self, settings: Settings) -> None:
         """Take over what can be set between two frames."""
 
-    def look(self, end: int) -> None:
-        """Look at the frames of the tap before one."""
-
     def frame(self, end: int) -> None:
-        """Look, and draw what was heard before a frame of the tap."""
-        self.look(end)
-        self.paint(self._address)
+        """Draw what was heard before a frame of the tap."""
+        self.paint(self._address, end)
 
 
 class Banded(Mode):
@@ -177,6 +175,3 @@ class Banded(Mode):
         display.range_db, display.peak_hold_s = settings.range_db, settings.hold_s
         display.autosens = settings.autosens
         self.record["shows_peaks"] = settings.peaks
-
-    def look(self, end: int) -> None:
-        self.display.follow(end)

@@ -52,6 +52,7 @@ class Octaves(Banded):
         inks = scene.zones(rows)
         return State(
             BARS,
+            display=self.display.record,
             cells=cells.record,
             heights=self.display.heights,
             peaks=self.display.peaks,

@@ -84,13 +84,13 @@ def _trace(d: Any, row: Any, frames: Any, first: Any, height: Any, edge: Any) ->
         )
 
 
-@entry("int64")
-def paint_scope(address: int) -> None:
-    """Draw a `WAVES`."""
+@entry("int64", "int64")
+def paint_scope(address: int, end: int) -> None:
+    """Draw a `WAVES` of what was heard before a frame."""
     v = record_at(address, WAVES)
     d, tap = record_at(v.dots, DOTS), record_at(v.tap, TAP)
     clear_dots(d)
-    latest = v.end - v.frames
+    latest = end - v.frames
     if latest > 0:
         edge = follow_loudest(v, _loudest_of(v, tap, latest))
         start = _find_start(v, tap, latest, edge) if v.trigger != 0 else latest
@@ -124,6 +124,3 @@ class Oscilloscope(Mode):
 
     def adjust(self, settings: Settings) -> None:
         self.record["autosens"], self.record["trigger"] = settings.autosens, settings.trigger
-
-    def look(self, end: int) -> None:
-        self.record["end"] = end

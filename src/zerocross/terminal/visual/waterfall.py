@@ -14,6 +14,7 @@ import numpy as np
 from zerocross.compiler import entry, float64_array, int32_array, kernel, record_at
 from zerocross.dsp.state import State
 from zerocross.memory import aligned_zeros, layout
+from zerocross.spectrum.display import DISPLAY, follow_display
 from zerocross.terminal.cells.emit import sink_rows
 from zerocross.terminal.cells.pen import CELLS
 from zerocross.terminal.visual.colours import heat_of
@@ -27,9 +28,12 @@ _STEPS = 64
 _AT_ONCE = 1000.0
 
 _WATERFALL = layout(
-    setup=["cells", "heights", "bands", "heat", "steps", "shades", "glyph", "is_halved"],
-    control=["shows_peaks", "due"],
-    kernel=["is_half_full"],
+    setup=[
+        *("display", "cells", "heights", "bands", "heat", "steps", "shades", "glyph"),
+        *("is_halved", "line_frames", "most"),
+    ],
+    control=["shows_peaks"],
+    kernel=["is_half_full", "next"],
 )
 
 
@@ -64,12 +68,24 @@ def _colour(v: Any, c: Any) -> None:
             papers[x] = colour
 
 
-@entry("int64")
-def paint_waterfall(address: int) -> None:
-    """Let lines of a `_WATERFALL` sink."""
+@kernel
+def _due(v: Any, end: Any) -> Any:
+    """Return how many lines are to sink by a frame."""
+    late = (end - v.next) // v.line_frames  # lines, or less than none
+    if v.next < 0 or not -2 < late < v.most:  # the first one, or long not looked at
+        v.next, late = end, 0
+    due = late + 1 if end >= v.next else 0
+    v.next += due * v.line_frames
+    return due
+
+
+@entry("int64", "int64")
+def paint_waterfall(address: int, end: int) -> None:
+    """Let lines of a `_WATERFALL` sink, and look at what was heard before a frame."""
     v = record_at(address, _WATERFALL)
     c = record_at(v.cells, CELLS)
-    for _ in range(v.due):
+    follow_display(record_at(v.display, DISPLAY), end)
+    for _ in range(_due(v, end)):
         if v.is_halved == 0:
             sink_rows(c)
             _shade(v, c)
@@ -78,7 +94,6 @@ def paint_waterfall(address: int) -> None:
                 sink_rows(c)
             _colour(v, c)
             v.is_half_full = 1 - v.is_half_full
-    v.due = 0
 
 
 class Waterfall(Banded):
@@ -90,14 +105,16 @@ class Waterfall(Banded):
     def lay_out(self, scene: Scene) -> State:
         cells, is_halved = scene.cells, scene.depth in ("256", "true") and scene.glyphs.is_unicode
         rows = cells.rows * (2 if is_halved else 1)
-        self._line_frames = max(1, round(scene.settings.history_s / rows * scene.sample_rate))
-        self._most, self._next = rows, -1
         shades = aligned_zeros(_STEPS, np.int32)
         shades[:] = scene.glyphs.shades[np.arange(_STEPS) * len(scene.glyphs.shades) // _STEPS]
         heat = aligned_zeros(_STEPS, np.int32)
         heat[:] = heat_of(scene.palette, scene.depth, _STEPS) if is_halved else self._few(scene)
         return State(
             _WATERFALL,
+            display=self.display.record,
+            line_frames=max(1, round(scene.settings.history_s / rows * scene.sample_rate)),
+            most=rows,
+            next=-1,
             cells=cells.record,
             heights=self.display.heights,
             bands=self.display.heights.shape[1],
@@ -115,12 +132,3 @@ class Waterfall(Banded):
     def adjust(self, settings: Settings) -> None:
         super().adjust(settings)
         self.display.gravity = _AT_ONCE
-
-    def look(self, end: int) -> None:
-        late = (end - self._next) // self._line_frames  # lines, or less than none
-        if self._next < 0 or not -2 < late < self._most:  # the first one, or long not looked at
-            self._next, late = end, 0
-        due = late + 1 if end >= self._next else 0
-        self._next += due * self._line_frames
-        self.record["due"] = due
-        super().look(end)

@@ -18,7 +18,7 @@ _SINK, _RISE = 0.98, 0.5
 #: What is shown, of which tap, and the amplitude that reaches the edge.
 WAVES = layout(
     setup=["dots", "tap", "frames", "channels"],
-    control=["end", "autosens", "trigger"],
+    control=["autosens", "trigger"],
     kernel=[("loudest", "f8")],
 )
 
