@@ -37,6 +37,7 @@ from zerocross.sync.latest import latest_read
 from zerocross.sync.ring import RING, readable, ring_pop, ring_push, writable
 from zerocross.sync.signal import wait_for_signal
 from zerocross.sync.tap import tap_begin, tap_push
+from zerocross.terminal.visual.frames import show_frames
 from zerocross.terminal.visual.heard import heard_frame
 
 pytestmark = pytest.mark.thorough
@@ -61,6 +62,8 @@ ORDERS = {
     "latest_read": (2, 0, "acquire"),  # the sequence before the words, and after them
     # sync/signal: what was written before a raise is seen by who reads the count
     "signal_count": (1, 0, ""),
+    # sync/mutex: what was written before it was given is seen by who takes it
+    "give_mutex": (0, 1, ""),
     # memory
     "shared_load": (1, 0, ""),
     "shared_store": (0, 1, ""),
@@ -114,7 +117,8 @@ ORDERS = {
     "follow_tap": (1, 0, ""),  # stop, before the last look
     "_follow": (1, 0, ""),  # the tap's write, before its samples
     # terminal
-    "heard_frame": (1, 0, ""),  # the tap's write, before its samples
+    "frame_heard": (1, 0, ""),  # the tap's write, before its samples
+    "show_frames": (2, 0, ""),  # halted, by whoever has or waits for the mutex; after it was given
     # graph
     "_run_node": (0, 2, ""),  # at_node, before the process and after it: told if it never returns
     "_fail": (0, 1, ""),  # faults, after the cause
@@ -166,6 +170,7 @@ ENTRIES = {
     "equaliser": _equaliser_entry,
     "timer": _timer_entry,
     "wait_for_signal": wait_for_signal,
+    "show_frames": show_frames,
     "decode": _decode_entry,
     "file_callback": file_callback,
     "live_callback": live_callback,

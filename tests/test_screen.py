@@ -15,10 +15,12 @@ from textual.app import App
 from textual.widgets import Input
 
 from conftest import need_module
+from emulator import Emulator
 from screens import until
 from test_screen_parts import png
 from zerocross import Player
 from zerocross.player import Event
+from zerocross.sync import Tap
 from zerocross.terminal import driver as drivers
 from zerocross.terminal.abilities import Abilities
 from zerocross.terminal.app import VIEWS, ScreenApp
@@ -28,6 +30,8 @@ from zerocross.terminal.session import Session
 from zerocross.terminal.surface import Surface
 from zerocross.terminal.views.rows import Rows, columns
 from zerocross.terminal.views.search import Search
+from zerocross.terminal.visual import Visualiser
+from zerocross.terminal.visual.frames import Frames
 
 
 def drive(steps, *paths, view="playing", size=(80, 24), abilities=None, **options):
@@ -657,6 +661,76 @@ def test_a_terminal_that_does_not_read_holds_nothing_up(terminal):
             if driver.is_free:
                 break
         assert driver.paint(memoryview(b"x"))
+
+    with_driver(steps)
+
+
+class Watcher:
+    """What may be covered, and is not; a visualiser's tap that gets noise."""
+
+    is_seen, sample_rate, latency_frames = True, 48_000, 0
+
+    def __init__(self):
+        self.tap = Tap(65_536, 2)
+        self.tap.push(np.random.default_rng(3).uniform(-0.3, 0.3, (2, 9000)).astype(np.float32))
+
+
+@pytest.mark.skipif(not Frames.is_possible, reason="Linux's system calls")
+def test_what_is_written_ends_frames_without_python_and_stands_between_two(terminal):
+    ours, _ = terminal
+    watcher, emulator = Watcher(), Emulator(60, 12)
+    visualiser = Visualiser(watcher, 60, 11, mode="goniometer")
+    noise = np.random.default_rng(4)
+
+    async def steps(owner, driver):
+        driver.start_application_mode()
+        assert driver.show(visualiser.without_python(), watcher, 0.002, 3)[0] == 3
+        taken(ours)
+        for k in range(20):
+            visualiser.forget()
+            frames = visualiser.without_python()
+            shown = asyncio.get_running_loop().run_in_executor(
+                None, driver.show, frames, watcher, 0.002, 100_000
+            )
+            for _ in range(5):
+                await asyncio.sleep(0.004)
+                watcher.tap.push(noise.uniform(-0.3, 0.3, (2, 500)).astype(np.float32))
+            driver.write(f"\x1b[12;1H{k:02} told\x1b[m")
+            driver.flush()
+            assert (await asyncio.wait_for(shown, 30))[0] > 0
+            emulator.feed(taken(ours))
+            assert emulator.screen.display[11].startswith(f"{k:02} told")
+            assert [
+                each for each in emulator.differences(visualiser.cells, 0, 0) if each[0] < 11
+            ] == []
+        driver.stop_application_mode()
+        assert driver.show(visualiser.without_python(), watcher, 0.002, 9) == (0, 0)
+
+    with_driver(steps)
+
+
+@pytest.mark.skipif(not Frames.is_possible, reason="Linux's system calls")
+def test_a_frame_that_is_not_taken_is_sent_before_anything_else(terminal):
+    ours, _ = terminal
+    watcher, emulator = Watcher(), Emulator(60, 12)
+    visualiser = Visualiser(watcher, 60, 11)
+
+    async def steps(owner, driver):
+        driver.start_application_mode()
+        taken(ours)
+        while driver.is_free:
+            visualiser.forget()
+            driver.show(visualiser.without_python(), watcher, 0.0, 1)
+        assert driver.show(visualiser.without_python(), watcher, 0.0, 1) == (0, 0)
+        driver.write("\x1b[12;1Htold after it\x1b[m")
+        driver.flush()
+        data = b""
+        for _ in range(1000):
+            data += taken(ours)
+            await asyncio.sleep(0)
+        emulator.feed(data)
+        assert emulator.screen.display[11].startswith("told after it")
+        assert [each for each in emulator.differences(visualiser.cells, 0, 0) if each[0] < 11] == []
 
     with_driver(steps)
 

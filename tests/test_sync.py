@@ -29,8 +29,9 @@ from zerocross.compiler import (
 )
 from zerocross.errors import UsageError
 from zerocross.memory import AlignedBuffer
-from zerocross.sync import Latest, Ring, Signal, Tap
+from zerocross.sync import Latest, Mutex, Ring, Signal, Tap
 from zerocross.sync.latest import LATEST, latest_begin, latest_end
+from zerocross.sync.mutex import MUTEX, give_mutex, take_mutex
 from zerocross.sync.ring import (
     RING,
     commit_read,
@@ -700,3 +701,45 @@ def test_a_wait_in_plain_python_and_compiled(run):
     assert run(signal.record.address, 0, 1000) == 0
     signal.notify()
     assert run(signal.record.address, 0, FOR_EVER) == 1
+
+
+# --- mutex --------------------------------------------------------------------------------------
+
+
+@entry("int64", "int64", "int64")
+def _count_alone(mutex_address: int, counter_address: int, times: int) -> None:
+    mutex, counter = record_at(mutex_address, MUTEX), int64_array(counter_address, 1)
+    for _ in range(times):
+        take_mutex(mutex)
+        counter[0] = counter[0] + 1
+        give_mutex(mutex)
+
+
+def test_a_mutex_is_held_by_one_at_a_time():
+    mutex, counter = Mutex(), np.zeros(1, np.int64)
+    _ = _count_alone.address
+    arguments = (mutex.record.address, counter.ctypes.data, 100_000)
+    threads = [threading.Thread(target=_count_alone, args=arguments) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(1000):
+        with mutex:
+            counter[0] += 1
+    for thread in threads:
+        thread.join()
+    assert counter[0] == 201_000
+
+
+def test_who_waits_for_a_mutex_holds_no_gil():
+    mutex, taken = Mutex(), threading.Event()
+
+    def take():
+        with mutex:
+            taken.set()
+
+    with mutex:
+        thread = threading.Thread(target=take)
+        thread.start()
+        assert not taken.wait(0.05)
+    thread.join(30)
+    assert taken.is_set()

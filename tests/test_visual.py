@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import itertools
 import math
+import os
 import re
+import threading
+import tty
 
 import numpy as np
 import pytest
@@ -23,6 +28,7 @@ from zerocross.terminal.visual import (
     is_unicode,
 )
 from zerocross.terminal.visual.colours import colour_of, heat_of
+from zerocross.terminal.visual.frames import Frames
 from zerocross.terminal.visual.heard import HeardClock
 from zerocross.terminal.visual.settings import Settings
 
@@ -847,3 +853,119 @@ def test_an_encoding_has_the_glyphs_or_not():
     assert is_unicode("utf-8") and is_unicode("UTF8")
     assert not is_unicode("ascii") and not is_unicode("latin-1")
     assert not is_unicode(None) and not is_unicode("no-such-encoding")
+
+
+# --- without Python -------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def a_terminal():
+    """Yield both ends of a pseudo terminal that do not block, the user's first."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    for file in (ours, theirs):
+        os.set_blocking(file, False)
+    try:
+        yield ours, theirs
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def read_all(file):
+    found = b""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            found += os.read(file, 1 << 16)
+    return found
+
+
+def shown_alone(visualiser, files, most=1):
+    """Show frames without Python; returns their bytes and how many there were."""
+    frames = visualiser.without_python()
+    shown, _, unsent = frames.show(files[1], 0.001, most)
+    assert len(unsent) == 0
+    return read_all(files[0]), shown
+
+
+@pytest.mark.skipif(not Frames.is_possible, reason="Linux's system calls")
+@pytest.mark.parametrize("mode", [name for name in MODES if MODES[name].is_compiled])
+def test_frames_without_python_are_those_with_it(mode):
+    heard, samples = Heard(), music(0.2)
+    heard.tap.push(samples)
+    alone = Visualiser(heard, 60, 12, mode, left=2, top=1)
+    other = Visualiser(heard, 60, 12, mode, left=2, top=1)
+    emulator = Emulator(65, 14)
+    with a_terminal() as files:
+        for _ in range(3):
+            data, shown = shown_alone(alone, files)
+            assert shown == 1
+            emulator.feed(data)
+            assert emulator.differences(alone.cells, 2, 1) == []
+            assert data == bytes(other.frame())
+            heard.tap.push(samples[:, :4000] * 0.3)
+
+
+@pytest.mark.skipif(not Frames.is_possible, reason="Linux's system calls")
+def test_frames_go_on_while_the_gil_is_held():
+    heard = Heard()
+    heard.tap.push(music(0.2))
+    visualiser = Visualiser(heard, 60, 12)
+    with a_terminal() as files:
+        shown_alone(visualiser, files)
+        frames, found = visualiser.without_python(), []
+        thread = threading.Thread(target=lambda: found.append(frames.show(files[1], 0.005, 10**6)))
+        thread.start()
+        ctypes.PyDLL(None).usleep(500_000)
+        visualiser.halt()
+        thread.join(30)
+        assert found[0][0] > 20
+
+
+@pytest.mark.skipif(not Frames.is_possible, reason="Linux's system calls")
+def test_whatever_lays_out_anew_ends_frames_without_python():
+    heard = Heard()
+    heard.tap.push(music(0.2))
+    visualiser = Visualiser(heard, 60, 12)
+    _ = visualiser.frame()
+    with a_terminal() as files:
+        for change in (
+            lambda: visualiser.resize(40, 10),
+            lambda: setattr(visualiser, "mode", "line"),
+            lambda: setattr(visualiser, "theme", "light"),
+            lambda: setattr(visualiser, "depth", "16"),
+            lambda: setattr(visualiser, "scale", "mel"),
+            lambda: setattr(visualiser, "bar_width", 3),
+        ):
+            frames = visualiser.without_python()
+            change()
+            assert frames.show(files[1], 0.001, 5)[0] == 0
+        visualiser.smoothing = 0.5
+        assert visualiser.without_python().show(files[1], 0.001, 5)[0] == 5
+        visualiser.mode = "meters"
+        assert visualiser.without_python() is None
+        heard.is_playing = False
+        assert visualiser.without_python() is None
+
+
+@pytest.mark.skipif(not Frames.is_possible, reason="Linux's system calls")
+def test_a_terminal_that_takes_no_more_ends_them_with_what_it_did_not_take():
+    heard = Heard()
+    heard.tap.push(music(0.2))
+    visualiser, emulator = Visualiser(heard, 60, 12), Emulator(60, 12)
+    with a_terminal() as files:
+        frames, unsent, given = visualiser.without_python(), b"", 0
+        while not unsent:
+            visualiser.forget()
+            _, _, unsent = frames.show(files[1], 0.0, 1)
+            given += 1
+            assert given < 10_000
+        finished = threading.Thread(target=visualiser.forget)
+        finished.start()
+        finished.join(0.02)
+        assert finished.is_alive(), "nobody touches it in between"
+        rest = bytes(unsent)
+        frames.mutex.__exit__()
+        finished.join(30)
+        emulator.feed(read_all(files[0]) + rest)
+        assert emulator.differences(visualiser.cells, 0, 0) == []

@@ -64,9 +64,10 @@ def warm_up_screen() -> None:
 
 
 def _for_screen() -> list[Entry]:
+    from zerocross.sync.mutex import give, take
     from zerocross.terminal.cells.emit import emit_cells
 
-    return [emit_cells]
+    return [emit_cells, take, give]
 
 
 def _for_playing() -> list[Entry]:

@@ -17,6 +17,7 @@ from textual.keys import _character_to_key
 from textual.widget import Widget
 
 from zerocross.errors import UsageError, ZerocrossError
+from zerocross.sync.mutex import Mutex
 from zerocross.system.background import BackgroundCall
 from zerocross.terminal.abilities import Abilities, abilities_of, as_ascii
 from zerocross.terminal.driver import ScreenDriver
@@ -76,6 +77,7 @@ class ScreenApp(App[int], inherit_bindings=False):
     def __init__(self, session: Session, abilities: Abilities | None = None) -> None:
         self.session, self.player = session, session.player
         self.abilities = abilities or abilities_of()
+        Mutex.prepare()  # later the loop would wait for what else is being compiled
         super().__init__(driver_class=ScreenDriver)
         if not self.is_headless:
             self._use_depth()

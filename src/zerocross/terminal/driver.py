@@ -20,13 +20,17 @@ import threading
 import time
 import tty
 from codecs import getincrementaldecoder
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual import constants, events
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 from textual.message import Message
+
+if TYPE_CHECKING:
+    from zerocross.terminal.visual.frames import Frames
 
 __all__ = ["ScreenDriver"]
 
@@ -72,8 +76,8 @@ class ScreenDriver(LinuxDriver):
         self._queued: list[str] = []
         self._waiting = bytearray()
         self._is_due = False
-        self._is_on = False
-        self._is_lost = False
+        self._is_on = self._paints = self._is_lost = False
+        self._frames: Frames | None = None
         self._fd = _reopened()
         self._screen: Any = app
         self._encode = app.encode
@@ -92,22 +96,53 @@ class ScreenDriver(LinuxDriver):
 
     def flush(self) -> None:
         """Send what was taken."""
-        with self._lock:
-            self._send_queued()
+        if self._queued:
+            with self._alone():
+                self._send_queued()
 
     def paint(self, data: memoryview, surface: Seen | None = None) -> bool:
         """Send a frame at once; False if the terminal has not taken all before it, or it is covered."""
-        with self._lock:
+        with self._alone():
             self._send_queued()
-            if self._waiting or not self._is_on or (surface and not surface.is_seen):
+            if not self.is_free or (surface and not surface.is_seen):
                 return False
             self._send(data)
             return True
 
+    def show(self, frames: Frames, surface: Seen, period_s: float, most: int) -> tuple[int, int]:
+        """Have frames shown without Python until something else is to be sent, or so many at most.
+
+        Returns how many there were, and how many of them sent something: none while the terminal has
+        not taken all before them, or they would be covered.
+        """
+        with self._lock:
+            self._send_queued()
+            if not self.is_free or not surface.is_seen:
+                return 0, 0
+            self._frames = frames
+        shown, changed, unsent = frames.show(self._fd, period_s, most)
+        if len(unsent):  # and whoever wants to send something waits for the mutex
+            self._keep(unsent)
+            frames.mutex.__exit__()
+        self._frames = None
+        return shown, changed
+
     @property
     def is_free(self) -> bool:
         """Whether a frame would be sent now."""
-        return self._is_on and not self._waiting
+        return self._paints and not self._waiting
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the one who sends: what is shown without Python ends."""
+        with self._lock:
+            frames = self._frames
+            if frames is None:
+                yield
+                return
+            frames.halt()
+            with frames.mutex:
+                yield
 
     def _send_queued(self) -> None:
         self._is_due = False
@@ -120,12 +155,15 @@ class ScreenDriver(LinuxDriver):
         if self._is_lost:
             return
         sent = 0 if self._waiting else self._write_some(data)
-        if sent == len(data):
-            return
+        if sent < len(data):
+            self._keep(data[sent:])
+
+    def _keep(self, data: bytes | memoryview) -> None:
+        """Send data when the terminal takes more."""
         if len(self._waiting) > _MOST_WAITING:
             self._loop.call_soon_threadsafe(self._screen.repaint)
             self._waiting.clear()
-        self._waiting += data[sent:]
+        self._waiting += data
         if self._is_on:
             self._loop.call_soon_threadsafe(self._loop.add_writer, self._fd, self._go_on)
 
@@ -140,7 +178,7 @@ class ScreenDriver(LinuxDriver):
 
     def _go_on(self) -> None:
         """Send more, for the terminal can take more."""
-        with self._lock:
+        with self._alone():
             del self._waiting[: self._write_some(self._waiting)]
             if not self._waiting:
                 self._loop.remove_writer(self._fd)
@@ -156,7 +194,7 @@ class ScreenDriver(LinuxDriver):
         """Wait until everything is sent, but not for ever."""
         ends = time.monotonic() + _PATIENCE_S
         while (self._waiting or self._queued) and not self._is_lost and time.monotonic() < ends:
-            with self._lock:
+            with self._alone():
                 self._send_queued()
                 del self._waiting[: self._write_some(self._waiting)]
             if self._waiting:
@@ -222,7 +260,7 @@ class ScreenDriver(LinuxDriver):
             raw[tty.IFLAG] = self._patch_iflag(raw[tty.IFLAG])
             raw[tty.CC][termios.VMIN] = 1
             termios.tcsetattr(self._fd, termios.TCSANOW, raw)
-        self._is_on = True
+        self._is_on = self._paints = True
         keyboard = "" if constants.DISABLE_KITTY_KEY else _ENTER_KEYBOARD
         is_apple = os.environ.get("TERM_PROGRAM") == "Apple_Terminal"
         self.write(_ENTER + keyboard + ("" if is_apple else _ASK_SYNCHRONISED))
@@ -252,6 +290,8 @@ class ScreenDriver(LinuxDriver):
         if not self._is_on:
             return
         self.disable_input()
+        with self._alone():
+            self._paints = False
         self.write(_LEAVE)
         self._send_all()
         with contextlib.suppress(ValueError, OSError, RuntimeError):
@@ -285,14 +325,24 @@ class ScreenDriver(LinuxDriver):
             self._fd = -1
 
     def _sigtstp_application(self, *_: object) -> None:
-        """Stop the process as Ctrl-Z does, with the terminal put back meanwhile."""
+        """Stop the process as Ctrl-Z does: on the loop, for here somebody may be about to write."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._stop_process)
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Come back: by a shell's fg, or after a stop that nobody told us of."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._go_on_with_process)
+
+    def _stop_process(self) -> None:
+        """Stop, with the terminal put back meanwhile."""
         if self._auto_restart and self._is_on:
             self.stop_application_mode()
             self._must_signal_resume = True
         os.kill(os.getpid(), signal.SIGSTOP)
 
-    def _sigcont_application(self, *_: object) -> None:
-        """Come back: by a shell's fg, or after a stop that nobody told us of."""
+    def _go_on_with_process(self) -> None:
+        """Have the terminal again."""
         if not self._auto_restart or self._is_lost:
             return
         if self._is_on:

@@ -24,10 +24,14 @@ from zerocross.terminal.views.view import View
 if TYPE_CHECKING:
     from rich.style import Style
 
+    from zerocross.terminal.visual.frames import Frames
+
 __all__ = ["Painter", "Surface"]
 
 #: So long after a pause without anything to paint the timer ends.
 _STILL_S = 0.35
+#: After so long without Python a thread looks what there is, if nobody made it look before.
+_ALONE_S = 10.0
 
 
 class Painter(Protocol):
@@ -53,6 +57,16 @@ class Painter(Protocol):
         """Return the bytes for now; empty where nothing changed."""
 
 
+class MovingPainter(Painter, Protocol):
+    """A painter that may show frames without Python."""
+
+    def without_python(self) -> Frames | None:
+        """Return what shows frames from here on without Python, until `halt`; None if nothing does."""
+
+    def halt(self) -> None:
+        """Have nothing more shown by what `without_python` returned."""
+
+
 class Surface(Widget):
     """A painter's rectangle.
 
@@ -63,8 +77,8 @@ class Surface(Widget):
     fps : float
         Frames a second at most.
     has_thread : bool
-        Whether frames come on a thread while it is moving; the painter is changed on the loop's all the
-        same, at any time.
+        Whether frames come on a thread while it is moving, without Python where the painter can; it is
+        changed on the loop's all the same, at any time.
 
     Notes
     -----
@@ -76,7 +90,7 @@ class Surface(Widget):
 
     def __init__(
         self,
-        painter: Painter | None = None,
+        painter: Painter | MovingPainter | None = None,
         fps: float = 60.0,
         has_thread: bool = False,
         **options: Any,
@@ -107,6 +121,7 @@ class Surface(Widget):
     def on_hide(self) -> None:
         """Stand still: nothing of it is on the terminal."""
         self._is_hidden = True
+        self._halt()
 
     def on_show(self) -> None:
         """Go on."""
@@ -121,6 +136,7 @@ class Surface(Widget):
     @painter.setter
     def painter(self, value: Painter | None) -> None:
         if value is not self._painter:
+            self._halt()
             with self._painting:
                 self._painter = value
                 self._stands, self._is_blank = None, True
@@ -151,6 +167,7 @@ class Surface(Widget):
     def forget(self) -> None:
         """Tell the painter anew where it stands, with the next frame."""
         self._is_blank = True
+        self._halt()
 
     def poke(self) -> None:
         """Ask for a frame as soon as the loop is free."""
@@ -158,6 +175,13 @@ class Surface(Widget):
             self._stop()
             self._due_s = time.monotonic()
             self._timer = self._loop.call_soon(self._tick)
+            self._halt()
+
+    def _halt(self) -> None:
+        """Have the thread look at what there is before its next frame."""
+        halt = getattr(self._painter, "halt", None)
+        if self._has_thread and halt is not None:
+            halt()
 
     def _stop(self) -> None:
         if self._timer is not None:
@@ -165,9 +189,9 @@ class Surface(Widget):
             self._timer = None
 
     def _tick(self) -> None:
-        self._timer = None
         try:
             with self._painting:
+                self._timer = None
                 if self._painter is None or not self.is_seen:
                     return
                 self._show(self._painter)
@@ -200,17 +224,41 @@ class Surface(Widget):
             time.sleep(max(0.0, due_s - time.monotonic()))
             try:
                 with self._painting:
+                    frames = self._without_python()
                     if self._painter is None or not self._moves or not self.is_seen:
                         self._thread = None
                         return
-                    if not self._is_blank:
+                    if frames is None and not self._is_blank:
                         self._show(self._painter)
                 if self._is_blank:
                     self._owner.do_soon(self.poke)
+                elif frames is not None and self._hand_over(frames):
+                    due_s = time.monotonic() - 1.0 / self.fps  # it has waited for the next one
             except Exception as error:  # noqa: BLE001  it ends the screen, and not only this thread
                 self._thread = None
                 self._owner.do_soon(self._owner._handle_exception, error)
                 return
+
+    def _without_python(self) -> Frames | None:
+        """Return what shows frames without Python, unless the loop is about to show one.
+
+        What the loop asks for from here on halts it.
+        """
+        begin = getattr(self._painter, "without_python", None)
+        frames: Frames | None = begin() if begin and hasattr(self._owner._driver, "show") else None
+        return None if self._timer is not None or self._is_blank else frames
+
+    def _hand_over(self, frames: Frames) -> bool:
+        """Have frames shown until something is to be looked at; returns whether there were any."""
+        period_s = 1.0 / self.fps
+        shown, changed = self._owner._driver.show(
+            frames, self, period_s, round(_ALONE_S * self.fps)
+        )
+        self.frames += shown
+        self.skipped += not shown
+        if changed:
+            self._changed_s = time.monotonic()
+        return bool(shown)
 
     def _show(self, painter: Painter) -> None:
         driver = self._owner._driver
@@ -249,3 +297,4 @@ class Surface(Widget):
         """Stop the timer."""
         self._stop()
         self._is_there = False
+        self._halt()

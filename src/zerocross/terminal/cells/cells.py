@@ -146,3 +146,8 @@ class Cells:
         if left < 0 or top < 0:
             raise UsageError(f"cells at {left}, {top}: a terminal begins at 0, 0")
         return self._bytes[: emit_cells(self.record.address, left, top)]
+
+    def last_emitted(self, count: int) -> memoryview:
+        """Return the last bytes of what was emitted last, by whomever."""
+        end = int(self.record["at"])
+        return self._bytes[end - count : end]

@@ -40,7 +40,7 @@ from zerocross.terminal.cells.pen import (
     to_row,
 )
 
-__all__ = ["MOST_RUNS", "add_run", "emit_cells", "sink_rows"]
+__all__ = ["MOST_RUNS", "add_run", "emit", "emit_cells", "sink_rows"]
 
 #: Runs of changed cells that are put in order; of more, each row's from the left.
 MOST_RUNS = 1024
@@ -310,13 +310,12 @@ def _let_sink(p: Any) -> None:
     p.sunk = 0
 
 
-@entry("int64", "int64", "int64")
-def emit_cells(address: int, left: int, top: int) -> int:
+@kernel
+def emit(p: Any, left: Any, top: Any) -> Any:
     """Write what changed of a `CELLS` whose first cell is at a place of the terminal, from 0.
 
     Returns how many bytes there are.
     """
-    p = record_at(address, CELLS)
     p.left, p.top, p.at = left, top, 0
     p.row = p.column = NOWHERE
     plain = -1 if p.ground < 0 else UNNAMED
@@ -331,5 +330,11 @@ def emit_cells(address: int, left: int, top: int) -> int:
     _drop_runs(p)
     if p.ink != -1 or p.paper != plain or p.style != 0:
         put_sequence(p, 1, 109)
-    size: int = p.at
+    return p.at
+
+
+@entry("int64", "int64", "int64")
+def emit_cells(address: int, left: int, top: int) -> int:
+    """`emit` by address."""
+    size: int = emit(record_at(address, CELLS), left, top)
     return size

@@ -73,8 +73,9 @@ class VisualView(View, can_focus=True):
 
     def theme_changed(self, name: str) -> None:
         """Paint with other colours."""
-        self._visualiser.theme = name
-        self._surface.poke()
+        if not self._preparing:  # what compiles it has it: no key waits for a compiler
+            self._visualiser.theme = name
+            self._surface.poke()
 
     # --- code ---------------------------------------------------------------------------------
 
@@ -97,7 +98,7 @@ class VisualView(View, can_focus=True):
 
     def _draw_first(self) -> None:
         try:
-            self._visualiser.frame()
+            self._visualiser.prepare()
         except ZerocrossError as error:
             app: Any = self.app
             app.session.tell(f"error: {error}")
@@ -107,6 +108,8 @@ class VisualView(View, can_focus=True):
     def _use_prepared(self) -> None:
         self._ready.add(self._preparing)
         self._preparing = ""
+        app: Any = self.app
+        self._visualiser.theme = app.theme
         self._visualiser.forget()
         self._surface.forget()
         self._follow()

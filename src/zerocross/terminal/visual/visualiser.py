@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -13,6 +12,7 @@ from zerocross.terminal.cells import Cells
 from zerocross.terminal.visual import settings
 from zerocross.terminal.visual.bars import Bars, Mirrored, Stereo
 from zerocross.terminal.visual.colours import DEPTHS, PALETTES, Palette
+from zerocross.terminal.visual.frames import Frames
 from zerocross.terminal.visual.glyphs import Glyphs
 from zerocross.terminal.visual.goniometer import Goniometer
 from zerocross.terminal.visual.heard import HeardClock, heard_frame
@@ -111,8 +111,7 @@ class Visualiser:
     Notes
     -----
     One thread may ask for frames and another one set whatever there is, which holds from the next `frame`
-    on; another stream of the player's is seen
-    within eight frames.
+    on. Another stream of the player's is seen within eight frames, without Python at the next halt.
 
     """
 
@@ -131,8 +130,9 @@ class Visualiser:
         top: int = 0,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._player, self._clock_ns, self._frames = player, clock_ns, 0
-        self._lock = threading.RLock()
+        self._player, self._clock_ns = player, clock_ns
+        self._frames = Frames()
+        self._since_asked = 0
         self._heard: HeardClock
         self._heard_address = 0
         self.cells = Cells(columns, rows)
@@ -140,7 +140,7 @@ class Visualiser:
         self.settings = Settings()
         self._drawn: Mode | None = None
         self._glyphs = Glyphs(unicode)
-        self._is_stale = True
+        self._was_changed = True
         self.mode, self.scale = mode, scale
         self._depth = "256"
         self.theme, self.depth = theme, depth
@@ -149,9 +149,9 @@ class Visualiser:
 
     def resize(self, columns: int, rows: int) -> None:
         """Take another size; the next frame draws all of it."""
-        with self._lock:
+        self._change()
+        with self._frames.mutex:
             self.cells.resize(columns, rows)
-            self._is_stale = True
 
     def place(self, left: int, top: int) -> None:
         """Stand elsewhere in the terminal; what stands there is asked for with `forget`."""
@@ -159,7 +159,7 @@ class Visualiser:
 
     def forget(self) -> None:
         """Know nothing of what the terminal shows: the next frame sends every cell."""
-        with self._lock:
+        with self._frames.mutex:
             self.cells.forget()
 
     # --- what -----------------------------------------------------------------------------------
@@ -173,7 +173,8 @@ class Visualiser:
     def mode(self, name: str) -> None:
         if name not in MODES:
             raise UsageError(f"no visualiser {name!r}; there are {', '.join(MODES)}")
-        self._mode, self._is_stale = name, True
+        self._mode = name
+        self._change()
 
     @property
     def theme(self) -> Palette:
@@ -200,9 +201,9 @@ class Visualiser:
         self._use_ground()
 
     def _use_ground(self) -> None:
-        with self._lock:
+        self._change()
+        with self._frames.mutex:
             self.cells.ground = self._palette.ground(self._depth)
-            self._is_stale = True
 
     # --- how ------------------------------------------------------------------------------------
 
@@ -224,30 +225,62 @@ class Visualiser:
 
     def adjust(self, lays_out: bool) -> None:
         """Hear that a setting was changed."""
-        drawn = self._drawn
         if lays_out:
-            self._is_stale = True
-        elif drawn is not None:
-            drawn.adjust(self.settings)
+            self._change()
+            return
+        with self._frames.mutex:
+            if self._drawn is not None:
+                self._drawn.adjust(self.settings)
+
+    def _change(self) -> None:
+        """Have all laid out anew by the next frame; what is shown without Python ends before it."""
+        self._was_changed = True
+        self._frames.halt()
 
     # --- drawing --------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Have the mode's code there: where it is not shipped it is compiled; from any thread."""
+        self.frame()
+        Frames.prepare()
 
     def frame(self) -> memoryview:
         """Draw what is heard now; returns the bytes for the terminal, none if nothing changed.
 
         Written again by the next call.
         """
-        with self._lock:
-            self._frames += 1
-            if self._is_stale or self._frames % _ASK_EVERY == 0:
+        with self._frames.mutex:
+            self._since_asked += 1
+            if self._was_changed or self._since_asked >= _ASK_EVERY:
                 self._ask()
             drawn = self._drawn
             if drawn is not None:
                 drawn.frame(heard_frame(self._heard_address, self._clock_ns()))
             return self.cells.emit(self.left, self.top)
 
+    def halt(self) -> None:
+        """Have nothing more shown by what `without_python` returned."""
+        self._frames.halt()
+
+    def without_python(self) -> Frames | None:
+        """Return what shows frames from here on without Python, until `halt`; None if nothing does.
+
+        The player is asked what it plays, which holds until then.
+        """
+        if not Frames.is_possible or self._clock_ns is not time.monotonic_ns:
+            return None
+        self._frames.begin()
+        with self._frames.mutex:
+            self._ask()
+            drawn = self._drawn
+            if drawn is None or not drawn.is_compiled:
+                return None
+            self._frames.use(self._heard, drawn, self.cells, self.left, self.top)
+        return self._frames
+
     def _ask(self) -> None:
         """Ask the player what it plays, and lay out what was changed."""
+        self._since_asked = 0
         player = self._player
         try:
             tap = player.tap
@@ -256,11 +289,12 @@ class Visualiser:
                 self._drawn = None
                 self.cells.clear()
             return
-        if self._is_stale or self._drawn is None or self._drawn.scene.tap is not tap:
+        if self._was_changed or self._drawn is None or self._drawn.scene.tap is not tap:
             self._lay_out(tap)
         self._heard.latency_frames = player.latency_frames
 
     def _lay_out(self, tap: Tap) -> None:
+        self._was_changed = False
         before = self._drawn
         rate = self._player.sample_rate
         if before is None or before.scene.tap is not tap:
@@ -270,4 +304,3 @@ class Visualiser:
             tap, rate, self.cells, self.settings, self._palette, self._depth, self._glyphs
         )
         self._drawn = MODES[self._mode](scene, before)
-        self._is_stale = False
