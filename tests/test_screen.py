@@ -171,6 +171,19 @@ def test_what_is_told_stands_at_the_foot_and_is_kept(make_file):
     drive(steps, path)
 
 
+def test_what_waits_is_told_at_once_where_the_line_before_it_could_be_read(make_file):
+    path, _ = make_file(frames=48_000)
+
+    async def steps(pilot, app):
+        foot = app.query_one(Foot)
+        app.note("error: the first")
+        foot._shown_s -= 3.0  # it is there for longer than it takes to be read
+        app.note("error: the second", waits=True)
+        await until(pilot, lambda: text_of(foot) == " error: the second")
+
+    drive(steps, path)
+
+
 def test_the_list_of_keys_has_the_users_own(make_file):
     async def steps(pilot, app):
         await pilot.press("?")
