@@ -18,6 +18,7 @@ from zerocross.settings.config import read_config
 from zerocross.terminal.abilities import abilities_of, as_ascii
 from zerocross.terminal.cover import CoverPainter, find_cover, scaled
 from zerocross.terminal.keymap import ACTIONS, SCOPES, keys_of, read_keys
+from zerocross.terminal.notes import Notes
 from zerocross.terminal.progress import Progress
 from zerocross.terminal.session import Session
 from zerocross.terminal.tag_reader import TagReader
@@ -75,6 +76,16 @@ def test_a_configuration_may_have_the_table_of_keys_and_no_other(tmp_path):
     assert notices == [f"{path}: no key 'other'; did you mean theme?"]
     path.write_text("keys = 3\n")
     assert read_config(path, (), ("keys",))[0] == {}
+
+
+# --- notes ----------------------------------------------------------------------------------------
+
+
+def test_a_note_without_an_end_is_kept_in_part_and_shown_for_seconds():
+    notes = Notes()
+    assert notes.add("short") == pytest.approx(4.0 + 5 / 15)
+    assert notes.add("x" * 1_000_000) == 20.0
+    assert [words for _, words in notes.lines] == ["short", "x" * 1000 + "…"]
 
 
 # --- the command line -----------------------------------------------------------------------------
