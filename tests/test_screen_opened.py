@@ -11,6 +11,7 @@ import pytest
 
 import screens
 from conftest import need, wait_for
+from zerocross.cli.showing import stderr_told
 
 
 def opened(folder, *words, columns=80, rows=24, **more):
@@ -107,3 +108,18 @@ def test_a_shell_stops_it_and_brings_it_back(tmp_path, song):
         window.wait_for("underrun")
         window.press("stty -a | grep -o ' echo '", "Enter")
         window.wait_for(" echo ")
+
+
+def test_an_indented_line_of_standard_error_is_told_with_its_heading(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with stderr_told(told.append):
+        os.write(2, b"compiling (the first run only)\n  one\n  Two\nsomething else\n")
+        wait_for(lambda: len(told) == 4, 10, "what was written")
+    assert told == [
+        "compiling (the first run only)",
+        "compiling (the first run only): one",
+        "compiling (the first run only): Two",
+        "something else",
+    ]

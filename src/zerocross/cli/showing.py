@@ -225,9 +225,14 @@ def stderr_told(tell: Callable[[str], None]) -> Iterator[None]:
     os.close(writer)
 
     def listen() -> None:
+        heading = ""
         with open(reader, encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                tell(line.strip())
+                if line.startswith("  ") and heading:  # alone nobody would know what it is about
+                    tell(f"{heading}: {line.strip()}")
+                else:
+                    heading = line.strip()
+                    tell(heading)
 
     threading.Thread(target=listen, name="zerocross stderr", daemon=True).start()
     try:
