@@ -12,6 +12,7 @@ import termios
 import numpy as np
 import pytest
 from textual.app import App
+from textual.events import Key
 from textual.widgets import Input
 
 from conftest import need_module
@@ -133,6 +134,45 @@ def test_the_line_of_time_seeks_by_mouse_and_its_wheel_is_the_volume(make_file):
         assert app.player.volume == 1.0
         await pilot.click(app.query_one(Now))
         assert app.player.state == "playing"
+
+    drive(steps, path)
+
+
+def press_at_once(app, *keys):
+    """Have keys come together, as those of a quick typist do where the loop is late."""
+    names = {"/": "slash"}
+    for key in keys:
+        app.post_message(Key(names.get(key, key), key if len(key) == 1 else None))
+
+
+def test_keys_that_come_together_do_what_they_do_one_by_one(make_file):
+    path, _ = make_file(frames=48_000)
+
+    async def steps(pilot, app):
+        await show(pilot, app, 2)
+        press_at_once(app, "/", "d", "d", "x", "backspace", "d", "left", "y")
+        search = app.query_one(Search)
+        await until(pilot, lambda: search.value == "ddyd")
+        assert len(app.player.queue) == 3
+        press_at_once(app, "escape", "d", "a", "n", "o", "home", "k", "enter")
+        await until(pilot, lambda: any("kno" in words for _, words in app.notes.lines))
+        assert len(app.player.queue) == 2
+        press_at_once(app, "3", "/", "z")
+        await until(pilot, lambda: app.view.id == "files" and app.view.is_mounted)
+        await until(pilot, lambda: app.view.query_one(Search).value == "z")
+
+    drive(steps, path, path, path)
+
+
+def test_a_key_that_ends_with_its_widget_holds_up_the_next_ones_for_a_moment_only(make_file):
+    path, _ = make_file(frames=48_000)
+
+    async def steps(pilot, app):
+        app._typing.begin(Key("j", "j"))  # and nobody says that it is through
+        press_at_once(app, "m")
+        await pilot.pause()
+        assert not app.player.mute
+        await until(pilot, lambda: app.player.mute)
 
     drive(steps, path)
 
