@@ -82,10 +82,15 @@ def test_a_terminal_that_is_closed_ends_it_and_what_was_heard_is_remembered(tmp_
 def test_keys_and_a_wrong_one_of_the_configuration(tmp_path, song):
     (tmp_path / "config" / "zerocross").mkdir(parents=True)
     path = tmp_path / "config" / "zerocross" / "config.toml"
-    path.write_text('theme = "high contrast"\n[keys]\nquit = "Q"\npaus = "x"\n')
+    path.write_text(
+        'theme = "high contrast"\nfps = "fast"\neq = "none.txt"\n[keys]\nquit = "Q"\npaus = "x"\n'
+    )
     with opened(tmp_path, song, columns=240) as terminal:
         terminal.wait_for("no action 'paus' for keys; did you mean pause?")
-        terminal.press("qQ")
+        terminal.press("N")
+        terminal.wait_for("fps: 'fast' is not a valid integer range; it is not used")
+        terminal.wait_for("no such file")
+        terminal.press("qqQ")
         assert terminal.wait() == 0
 
 
