@@ -404,6 +404,20 @@ def test_the_queue_is_played_moved_and_taken_out_by_keys(make_file):
 
 
 @pytest.mark.thorough
+def test_a_search_that_finds_nothing_says_so(make_file):
+    path, _ = make_file(frames=48_000)
+
+    async def steps(pilot, app):
+        await show(pilot, app, 2)
+        rows = app.query_one(Rows)
+        await pilot.press("/", "q", "q", "q")
+        await until(pilot, lambda: "no track has all these words" in "".join(lines(rows)))
+        await pilot.press("escape", "C")
+        await until(pilot, lambda: "nothing in the queue" in "".join(lines(rows)))
+
+    drive(steps, path)
+
+
 def test_the_queue_is_searched_letter_by_letter(make_file):
     paths = [make_file(f"{name}.wav", frames=4800)[0] for name in ("one", "two", "one more")]
 
