@@ -120,9 +120,10 @@ def test_an_indented_line_of_standard_error_is_told_with_its_heading(monkeypatch
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with stderr_told(told.append):
-        os.write(2, b"compiling (the first run only)\n  one\n  Two\nsomething else\n")
-        wait_for(lambda: len(told) == 4, 10, "what was written")
+        os.write(2, b"  zero\ncompiling (the first run only)\n  one\n  Two\nsomething else\n")
+        wait_for(lambda: len(told) == 5, 10, "what was written")
     assert told == [
+        "compiling: zero",
         "compiling (the first run only)",
         "compiling (the first run only): one",
         "compiling (the first run only): Two",

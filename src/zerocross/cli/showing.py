@@ -225,10 +225,10 @@ def stderr_told(tell: Callable[[str], None]) -> Iterator[None]:
     os.close(writer)
 
     def listen() -> None:
-        heading = ""
+        heading = "compiling"  # that was told before the screen was there
         with open(reader, encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                if line.startswith("  ") and heading:  # alone nobody would know what it is about
+                if line.startswith("  "):  # alone nobody would know what it is about
                     tell(f"{heading}: {line.strip()}")
                 else:
                     heading = line.strip()
