@@ -263,6 +263,20 @@ def test_a_file_that_is_refused_when_it_is_added_is_shown_at_its_line(model, tmp
     model.add(str(path))
     assert model.refusals[str(path)].line == 21 and model.rows() == [] and not model.files
     assert dict(model.refusals[str(path)].excerpt())[21].strip().startswith("block.output")
+    model.add("Gain")
+    assert not model.refusals, "nobody looks at that file: it would stand for ever"
+
+
+def test_what_is_wrong_with_an_addition_alone_is_told_and_stands_nowhere(model, tmp_path):
+    model.add(str(tmp_path / "none.py"))
+    assert "no such file" in model.told[-1] and not model.refusals
+    path = tmp_path / "effect.py"
+    path.write_text(FILE)
+    model.add(str(path))
+    path.write_text(REFUSED)
+    model.look()
+    model.add(str(path))
+    assert model.refusals[str(path)].line == 21 and "already" in model.told[-1]
 
 
 def test_the_file_of_a_command_is_taken_too(player, tmp_path):

@@ -62,7 +62,11 @@ def test_keys_add_turn_and_remove_bands(home):
         )
         await pilot.press("shift+down", "left", "left", "[", "f")
         assert model.band[3] == 0.9 and model.band[0] != "peaking" and model.band[2] == 1.0
-        await pilot.press("F", "shift+right", "J", "K", "shift+left")
+        await pilot.press("F", "shift+right")
+        fine = view._lines[0]
+        await pilot.press("shift+right")
+        assert view._lines[0] != fine, "5 cents are to be seen"
+        await pilot.press("shift+left", "J", "K", "shift+left")
         await pilot.press("a", "a", "w", "W", "d")
         assert len(model.bands) == 2
         assert model.stage.equalizer.bands == list(model.bands)

@@ -12,6 +12,7 @@ import termios
 import numpy as np
 import pytest
 from textual.app import App
+from textual.events import Key
 from textual.widgets import Input
 
 from conftest import need_module
@@ -141,6 +142,45 @@ def test_the_line_of_time_seeks_by_mouse_and_its_wheel_is_the_volume(make_file):
     drive(steps, path)
 
 
+def press_at_once(app, *keys):
+    """Have keys come together, as those of a quick typist do where the loop is late."""
+    names = {"/": "slash"}
+    for key in keys:
+        app.post_message(Key(names.get(key, key), key if len(key) == 1 else None))
+
+
+def test_keys_that_come_together_do_what_they_do_one_by_one(make_file):
+    path, _ = make_file(frames=48_000)
+
+    async def steps(pilot, app):
+        await show(pilot, app, 2)
+        press_at_once(app, "/", "d", "d", "x", "backspace", "d", "left", "y")
+        search = app.query_one(Search)
+        await until(pilot, lambda: search.value == "ddyd")
+        assert len(app.player.queue) == 3
+        press_at_once(app, "escape", "d", "a", "n", "o", "home", "k", "enter")
+        await until(pilot, lambda: any("kno" in words for _, words in app.notes.lines))
+        assert len(app.player.queue) == 2
+        press_at_once(app, "3", "/", "z")
+        await until(pilot, lambda: app.view.id == "files" and app.view.is_mounted)
+        await until(pilot, lambda: app.view.query_one(Search).value == "z")
+
+    drive(steps, path, path, path)
+
+
+def test_a_key_that_ends_with_its_widget_holds_up_the_next_ones_for_a_moment_only(make_file):
+    path, _ = make_file(frames=48_000)
+
+    async def steps(pilot, app):
+        app._typing.begin(Key("j", "j"))  # and nobody says that it is through
+        press_at_once(app, "m")
+        await pilot.pause()
+        assert not app.player.mute
+        await until(pilot, lambda: app.player.mute)
+
+    drive(steps, path)
+
+
 def test_what_is_told_stands_at_the_foot_and_is_kept(make_file):
     path, _ = make_file()
 
@@ -171,6 +211,19 @@ def test_what_is_told_stands_at_the_foot_and_is_kept(make_file):
         assert not isinstance(app.screen, Reading)
         app.session.tell("x" * 200)
         await until(pilot, lambda: text_of(foot).endswith("x…"))
+
+    drive(steps, path)
+
+
+def test_what_waits_is_told_at_once_where_the_line_before_it_could_be_read(make_file):
+    path, _ = make_file(frames=48_000)
+
+    async def steps(pilot, app):
+        foot = app.query_one(Foot)
+        app.note("error: the first")
+        foot._shown_s -= 3.0  # it is there for longer than it takes to be read
+        app.note("error: the second", waits=True)
+        await until(pilot, lambda: text_of(foot) == " error: the second")
 
     drive(steps, path)
 
@@ -355,6 +408,20 @@ def test_the_queue_is_played_moved_and_taken_out_by_keys(make_file):
 
 
 @pytest.mark.thorough
+def test_a_search_that_finds_nothing_says_so(make_file):
+    path, _ = make_file(frames=48_000)
+
+    async def steps(pilot, app):
+        await show(pilot, app, 2)
+        rows = app.query_one(Rows)
+        await pilot.press("/", "q", "q", "q")
+        await until(pilot, lambda: "no track has all these words" in "".join(lines(rows)))
+        await pilot.press("escape", "C")
+        await until(pilot, lambda: "nothing in the queue" in "".join(lines(rows)))
+
+    drive(steps, path)
+
+
 def test_the_queue_is_searched_letter_by_letter(make_file):
     paths = [make_file(f"{name}.wav", frames=4800)[0] for name in ("one", "two", "one more")]
 

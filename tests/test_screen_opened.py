@@ -11,6 +11,7 @@ import pytest
 
 import screens
 from conftest import need, wait_for
+from zerocross.cli.showing import stderr_told
 
 
 def opened(folder, *words, columns=80, rows=24, **more):
@@ -81,10 +82,15 @@ def test_a_terminal_that_is_closed_ends_it_and_what_was_heard_is_remembered(tmp_
 def test_keys_and_a_wrong_one_of_the_configuration(tmp_path, song):
     (tmp_path / "config" / "zerocross").mkdir(parents=True)
     path = tmp_path / "config" / "zerocross" / "config.toml"
-    path.write_text('theme = "high contrast"\n[keys]\nquit = "Q"\npaus = "x"\n')
+    path.write_text(
+        'theme = "high contrast"\nfps = "fast"\neq = "none.txt"\n[keys]\nquit = "Q"\npaus = "x"\n'
+    )
     with opened(tmp_path, song, columns=240) as terminal:
         terminal.wait_for("no action 'paus' for keys; did you mean pause?")
-        terminal.press("qQ")
+        terminal.press("N")
+        terminal.wait_for("fps: 'fast' is not a valid integer range; it is not used")
+        terminal.wait_for("no such file")
+        terminal.press("qqQ")
         assert terminal.wait() == 0
 
 
@@ -107,3 +113,19 @@ def test_a_shell_stops_it_and_brings_it_back(tmp_path, song):
         window.wait_for("underrun")
         window.press("stty -a | grep -o ' echo '", "Enter")
         window.wait_for(" echo ")
+
+
+def test_an_indented_line_of_standard_error_is_told_with_its_heading(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with stderr_told(told.append):
+        os.write(2, b"  zero\ncompiling (the first run only)\n  one\n  Two\nsomething else\n")
+        wait_for(lambda: len(told) == 5, 10, "what was written")
+    assert told == [
+        "compiling: zero",
+        "compiling (the first run only)",
+        "compiling (the first run only): one",
+        "compiling (the first run only): Two",
+        "something else",
+    ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
+import types
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,12 @@ from conftest import need_module, wait_for
 from emulator import Emulator
 from zerocross import Player, UsageError
 from zerocross.cli.screen import THEMES, VIEWS, for_screen
+from zerocross.player.changes import running_loop
 from zerocross.settings.config import read_config
 from zerocross.terminal.abilities import abilities_of, as_ascii
 from zerocross.terminal.cover import CoverPainter, find_cover, scaled
 from zerocross.terminal.keymap import ACTIONS, SCOPES, keys_of, read_keys
+from zerocross.terminal.notes import Notes
 from zerocross.terminal.progress import Progress
 from zerocross.terminal.session import Session
 from zerocross.terminal.tag_reader import TagReader
@@ -75,6 +79,21 @@ def test_a_configuration_may_have_the_table_of_keys_and_no_other(tmp_path):
     assert notices == [f"{path}: no key 'other'; did you mean theme?"]
     path.write_text("keys = 3\n")
     assert read_config(path, (), ("keys",))[0] == {}
+
+
+def test_where_asyncio_is_just_being_imported_no_loop_runs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "asyncio", types.ModuleType("asyncio"))
+    assert running_loop() is None
+
+
+# --- notes ----------------------------------------------------------------------------------------
+
+
+def test_a_note_without_an_end_is_kept_in_part_and_shown_for_seconds():
+    notes = Notes()
+    assert notes.add("short") == pytest.approx(4.0 + 5 / 15)
+    assert notes.add("x" * 1_000_000) == 20.0
+    assert [words for _, words in notes.lines] == ["short", "x" * 1000 + "…"]
 
 
 # --- the command line -----------------------------------------------------------------------------

@@ -15,7 +15,14 @@ from zerocross.errors import DeviceNotFound
 from zerocross.settings.config import config_path, read_config
 from zerocross.units import shown
 
-__all__ = ["ConfiguredCommand", "configurable", "configured_defaults", "is_given"]
+__all__ = [
+    "ConfiguredCommand",
+    "configurable",
+    "configured_defaults",
+    "is_given",
+    "notice",
+    "notices_so_far",
+]
 
 #: Options that are of one run, and of no configuration.
 _OF_ONE_RUN = {"start_s", "duration_s", "report", "help"}
@@ -23,6 +30,7 @@ _OF_ONE_RUN = {"start_s", "duration_s", "report", "help"}
 _known: set[str] = {"view", "theme", "fps"}  # the screen's, which is not imported for the others
 #: Of the screen: names of actions, and keys.
 _TABLES = ("keys",)
+_NOTICES = "zerocross.notices"
 
 
 class ConfiguredCommand(CompilingCommand):
@@ -69,6 +77,19 @@ def is_given(name: str) -> bool:
     return source is ParameterSource.COMMANDLINE
 
 
+def notice(line: str, ctx: click.Context | None = None) -> None:
+    """Tell a line on standard error, and keep it: a screen that opens next would cover it."""
+    words = f"notice: {line}"
+    say(words, err=True)
+    (ctx or click.get_current_context()).meta.setdefault(_NOTICES, []).append(words)
+
+
+def notices_so_far() -> list[str]:
+    """Return what the command that runs was given notice of."""
+    ctx = click.get_current_context(silent=True)
+    return [] if ctx is None else list(ctx.meta.get(_NOTICES, ()))
+
+
 def configured_defaults(command: click.Command, ctx: click.Context) -> dict[str, Any]:
     """Return what the configuration says for a command's options; tells what is wrong there."""
     path, options = config_path(), configurable(command)
@@ -83,7 +104,7 @@ def configured_defaults(command: click.Command, ctx: click.Context) -> dict[str,
         except click.BadParameter as error:
             notices.append(f"{path}: {key}: {error.message.rstrip('.')}; it is not used")
     for line in notices:
-        say(f"notice: {line}", err=True)
+        notice(line, ctx)
     return values
 
 

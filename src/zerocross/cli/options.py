@@ -185,11 +185,11 @@ def effects_of(eq: str | None, effects: str | Chain | None) -> tuple[Any, Any]:
 @contextlib.contextmanager
 def noticed_if_configured(option: str) -> Iterator[None]:
     """Tell what is wrong with a file that the configuration names; that never holds the start up."""
-    from zerocross.cli.configured import is_given
+    from zerocross.cli.configured import is_given, notice
 
     try:
         yield
     except ZerocrossError as error:
         if is_given(option):
             raise
-        say(f"notice: {option}: {error}; it is not used", err=True)
+        notice(f"{option}: {error}; it is not used")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zerocross.cli import interrupt
-from zerocross.cli.configured import is_given
+from zerocross.cli.configured import is_given, notices_so_far
 from zerocross.cli.memory import Memory
 from zerocross.cli.options import effects_of, noticed_if_configured
 from zerocross.cli.printing import say
@@ -109,8 +109,8 @@ class _Opening:
             user=user,
             look=lambda: memory.remember(player),
         )
-        for notice in notices:
-            self.session.tell(f"notice: {notice}")
+        for line in [*notices_so_far(), *(f"notice: {notice}" for notice in notices)]:
+            self.session.tell(line)
 
     def show(self) -> int:
         """Show the screen until it is left."""
@@ -225,9 +225,14 @@ def stderr_told(tell: Callable[[str], None]) -> Iterator[None]:
     os.close(writer)
 
     def listen() -> None:
+        heading = "compiling"  # that was told before the screen was there
         with open(reader, encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                tell(line.strip())
+                if line.startswith("  "):  # alone nobody would know what it is about
+                    tell(f"{heading}: {line.strip()}")
+                else:
+                    heading = line.strip()
+                    tell(heading)
 
     threading.Thread(target=listen, name="zerocross stderr", daemon=True).start()
     try:

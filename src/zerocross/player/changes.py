@@ -20,7 +20,9 @@ __all__ = ["Changes", "running_loop"]
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """Return the event loop that runs on the calling thread; None where there is none."""
     asyncio_ = sys.modules.get("asyncio")
-    return asyncio_._get_running_loop() if asyncio_ else None
+    # Another thread may just be importing it: then it has no loop yet, and is half there.
+    running = getattr(asyncio_, "_get_running_loop", None)
+    return running() if running else None
 
 
 class Changes(threading.Condition):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.containers import Container
-from textual.events import Print
+from textual.events import Event as TextualEvent
+from textual.events import Key, Paste, Print
 from textual.keys import _character_to_key
 from textual.widget import Widget
 
@@ -27,6 +28,7 @@ from zerocross.terminal.notes import Notes
 from zerocross.terminal.progress import Progress
 from zerocross.terminal.session import Session
 from zerocross.terminal.themes import NAMES, theme_for
+from zerocross.terminal.typing_order import TypingOrder
 from zerocross.terminal.views.view import VIEWS, View
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ class ScreenApp(App[int], inherit_bindings=False):
         self.failure: BaseException | None = None
         self.view: View | None = None
         self._views: dict[str, View] = {}
+        self._typing = TypingOrder(self)
         self._progress = Progress(
             self.player, session.theme, self.abilities.depth, self.abilities.unicode
         )
@@ -257,6 +260,19 @@ class ScreenApp(App[int], inherit_bindings=False):
             self.note(line.strip(), waits=True)
 
     # --- what keys do -------------------------------------------------------------------------
+
+    async def on_event(self, event: TextualEvent) -> None:
+        """Have each key end before the next one begins."""
+        if not isinstance(event, (Key, Paste)) or event.is_forwarded:
+            await super().on_event(event)
+        elif not self._typing.holds(event):
+            self._typing.begin(event)
+            await super().on_event(event)
+            self._typing.handed()
+
+    def on_through(self) -> None:
+        """Take the next key."""
+        self._typing.through()
 
     def action_act(self, name: str) -> None:
         """Do what one of `keymap.ACTIONS` says."""

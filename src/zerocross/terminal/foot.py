@@ -21,6 +21,8 @@ __all__ = ["Foot", "Now", "Timeline"]
 
 #: What is told stands at least so long before what waits takes its place, and so many wait at most.
 _READ_S, _MOST_WAITING = 2.0, 3
+#: What is due already comes so soon: a timer of Textual's divides by its time.
+_AT_ONCE_S = 0.001
 
 _STATES = {"playing": "▶", "paused": "⏸", "stopped": "■", "buffering": "…", "waiting": "…"}
 _PLAIN_STATES = {"playing": ">", "paused": "=", "stopped": "#", "buffering": ".", "waiting": "."}
@@ -142,7 +144,7 @@ class Foot(Widget):
         """
         if waits and self._told:
             self._waiting.append((words, seconds))
-            seconds = max(0.0, self._shown_s + _READ_S - time.monotonic())
+            seconds = max(_AT_ONCE_S, self._shown_s + _READ_S - time.monotonic())
         else:
             self._told, self._shown_s = words, time.monotonic()
             seconds = _READ_S if self._waiting else seconds

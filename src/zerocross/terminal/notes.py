@@ -9,6 +9,10 @@ __all__ = ["Notes"]
 
 _MOST = 500
 _SHOWN_S, _LETTERS_A_SECOND = 4.0, 15.0
+#: Of a longer line the beginning is kept: somebody pasted a book where a path was asked for.
+_MOST_LETTERS = 1000
+#: No line of the foot has more to be read.
+_MOST_SHOWN_S = 20.0
 
 
 class Notes:
@@ -19,5 +23,6 @@ class Notes:
 
     def add(self, words: str) -> float:
         """Keep a line; returns for how many seconds it is to be shown."""
-        self.lines.append((time.strftime("%H:%M:%S"), words))
-        return _SHOWN_S + len(words) / _LETTERS_A_SECOND
+        kept = words if len(words) <= _MOST_LETTERS else f"{words[:_MOST_LETTERS]}…"
+        self.lines.append((time.strftime("%H:%M:%S"), kept))
+        return min(_MOST_SHOWN_S, _SHOWN_S + len(words) / _LETTERS_A_SECOND)

@@ -181,7 +181,16 @@ class EffectsModel:
             self._insert([self._convolver(path)], behind)
             return "added: Convolver"
 
+        if name is None and self._is_there(path):
+            self.tell(f"not taken: {path}: is in the chain already")
+            return
         self._do(work, path if path.endswith(".py") else "")
+
+    def _is_there(self, path: str) -> bool:
+        """Return whether parts of a file are in the chain."""
+        if not os.path.exists(path):
+            return False
+        return any(os.path.exists(e.path) and os.path.samefile(path, e.path) for e in self.files)
 
     def _convolver(self, path: str) -> Any:
         made: Any = Convolver
@@ -192,7 +201,7 @@ class EffectsModel:
         return made(rows.T)
 
     def _add_file(self, path: str, behind: Any) -> str:
-        if any(os.path.samefile(path, each.path) for each in self.files if os.path.exists(path)):
+        if self._is_there(path):  # it was added twice while it was compiled
             raise UsageError(f"{path}: is in the chain already")
         user = UserParts(path)
         Chain(*user.parts).prepare(*((self.chain and self.chain.format) or (48_000, 2)))
@@ -310,10 +319,15 @@ class EffectsModel:
 
     def _end(self, path: str, words: str, refusal: Refusal | None) -> None:
         self._waiting -= 1
-        if refusal is not None:
-            self.refusals[path] = refusal
-        else:
+        watched = {user.path for user in self.files}
+        for other in (
+            self.refusals.keys() - watched
+        ):  # nobody looks at that file: it was read by now
+            del self.refusals[other]
+        if refusal is None:
             self.refusals.pop(path, None)
+        elif refusal.line or path in watched:  # else there is nothing in the file to be repaired
+            self.refusals[path] = refusal
         if words:
             self.tell(words)
         self.is_done()

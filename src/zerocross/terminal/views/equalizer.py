@@ -358,4 +358,4 @@ def _rounded(hz: float) -> float:
 
 
 def _hz_words(hz: float) -> str:
-    return f"{hz / 1000:.3g} kHz" if hz >= 1000 else f"{hz:.3g} Hz"
+    return f"{hz / 1000:.4g} kHz" if hz >= 1000 else f"{hz:.4g} Hz"

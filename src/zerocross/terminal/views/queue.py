@@ -22,6 +22,10 @@ __all__ = ["QueueView"]
 
 _MARKS = {"failed": "!", "truncated": "!"}
 _WIDE = 72
+_EMPTY, _NOT_FOUND = (
+    "nothing in the queue: 3 shows files, i adds a path",
+    "no track has all these words",
+)
 
 
 class QueueView(View):
@@ -29,7 +33,7 @@ class QueueView(View):
 
     def compose(self) -> Iterator[Widget]:
         """Yield the list, and the line of a search."""
-        yield Rows(self._row, "nothing in the queue: 3 shows files, i adds a path", id="tracks")
+        yield Rows(self._row, _EMPTY, id="tracks")
         yield Search()
 
     def on_mount(self) -> None:
@@ -74,6 +78,7 @@ class QueueView(View):
 
     def _use_rows(self, cursor: int | None = None) -> None:
         count = len(self.player.queue if self._found is None else self._found)
+        self._rows.words = _EMPTY if self._found is None else _NOT_FOUND
         self._rows.use(count, cursor)
         self._want_tags()
 

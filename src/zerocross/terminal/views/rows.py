@@ -38,6 +38,8 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         How many rows there are.
     cursor : int
         The row that keys are about.
+    words : str
+        As given.
 
     """
 
@@ -58,7 +60,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
 
     def __init__(self, row: Callable[[int, int], Row], words: str, **options: Any) -> None:
         super().__init__(**options)
-        self._row, self._words = row, words
+        self._row, self.words = row, words
         self.count = 0
         self.cursor = 0
         self._is_bound = False
@@ -117,7 +119,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         number, width = self.scroll_offset.y + y, self.scrollable_content_region.width
         style = self.rich_style
         if number >= self.count:
-            words = self._words if not self.count and y == self.size.height // 3 else ""
+            words = self.words if not self.count and y == self.size.height // 3 else ""
             return Strip([Segment(set_cell_size(words.center(width), width), style)], width)
         text, stands_out = self._row(number, width)
         if stands_out:
