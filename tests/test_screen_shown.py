@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import soundfile
 
 import screens
+from benchmarks.screen.terminal import Emulator
 from conftest import music, need, wait_for
 
 RATE = 44_100
@@ -60,6 +62,52 @@ def test_every_view_is_shown_and_the_terminal_is_left_as_it_was(tmp_path, song):
         show_all(terminal)
         assert not screens.is_sane(terminal), "it has it"
         assert screens.leave(terminal) == 0
+
+
+#: Ratios of what is written to what is below it, by WCAG 2: AA, and AAA for high contrast.
+CONTRASTS = {"default": 4.5, "light": 4.5, "high contrast": 7.0}
+
+
+@pytest.mark.parametrize("depth", ["true", "16"])
+def test_what_is_written_can_be_read_in_every_theme(tmp_path, song, depth):
+    env = screens.environment(tmp_path, **DEPTHS[depth])
+    with screens.shown(tmp_path, song, env=env) as terminal:
+        for theme, least in CONTRASTS.items():
+            for number, view in enumerate(screens.VIEWS, 1):
+                terminal.press(str(number))
+                terminal.wait_for(HEADINGS[view])
+
+                def is_readable(emulator, least=least):
+                    return not screens.unreadable(emulator, least)
+
+                try:
+                    terminal.wait_for(is_readable, 5.0)
+                except TimeoutError:
+                    pytest.fail(f"{theme}, {view}: {screens.unreadable(terminal.emulator, least)}")
+            terminal.press("\x14")
+            terminal.wait_for("theme: ")
+        assert screens.leave(terminal) == 0
+
+
+def test_the_measure_of_contrast_fires():
+    assert screens.contrast("black", "ffffff") == pytest.approx(21.0)
+    assert screens.contrast("777777", "ffffff") == pytest.approx(4.48, abs=0.01)
+    emulator = Emulator(20, 2)
+    emulator.feed(b"\x1b[30;40mhidden \x1b[37;40mseen\r\n\x1b[0;31mhalf")
+    found = screens.unreadable(emulator, 4.5)
+    assert found == ["black on black, 1.0: hidden", "red on default, 0.0: half"]
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "xterm-m"}], ids=str)
+def test_where_there_are_no_colours_none_are_sent(tmp_path, song, variables):
+    env = screens.environment(tmp_path, **variables)
+    with screens.shown(tmp_path, song, env=env) as terminal:
+        show_all(terminal)
+        terminal.press("?")
+        terminal.wait_for("everywhere")
+        sent = b"".join(piece.data for piece in terminal.pieces)
+    colours = re.findall(rb"\x1b\[(?:[\d;]*;)?((?:3|4|9|10)[0-8])(?:;[\d;]*)?m", sent)
+    assert not colours
 
 
 @pytest.mark.thorough

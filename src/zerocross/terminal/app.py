@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.containers import Container
 from textual.events import Print
+from textual.filter import NoColor
 from textual.keys import _character_to_key
 from textual.widget import Widget
 
@@ -62,7 +63,7 @@ class ScreenApp(App[int], inherit_bindings=False):
     """
 
     CSS = """
-    Screen { layout: vertical; }
+    Screen { layout: vertical; background: $background; color: $foreground; }
     #body { height: 1fr; }
     #progress { height: 1; }
     .-whole Now, .-whole #progress, .-whole Foot { display: none; }
@@ -76,7 +77,11 @@ class ScreenApp(App[int], inherit_bindings=False):
     def __init__(self, session: Session, abilities: Abilities | None = None) -> None:
         self.session, self.player = session, session.player
         self.abilities = abilities or abilities_of()
-        super().__init__(driver_class=ScreenDriver)
+        # From the beginning: Textual turns the colours of a theme that it does not know yet into others.
+        is_poor = self.abilities.depth in {"16", "monochrome"}
+        super().__init__(driver_class=ScreenDriver, ansi_color=is_poor)
+        if self.abilities.depth == "monochrome":
+            self._use_no_colours()
         if not self.is_headless:
             self._use_depth()
         for name in NAMES:
@@ -91,6 +96,12 @@ class ScreenApp(App[int], inherit_bindings=False):
             self.player, session.theme, self.abilities.depth, self.abilities.unicode
         )
         self.bind_keys(self, "everywhere")
+
+    def _use_no_colours(self) -> None:
+        """Send no colours at all, whatever told that there are none; Textual knows ``NO_COLOR`` alone."""
+        self.no_color = True
+        self._filters = [each for each in self._filters if not isinstance(each, NoColor)]
+        self._filters.append(NoColor())
 
     def _use_depth(self) -> None:
         from rich.color import ColorSystem

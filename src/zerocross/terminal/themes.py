@@ -87,6 +87,8 @@ def theme_for(name: str, depth: str) -> Theme:
     if depth in {"true", "256"}:
         return _MANY[name]
     primary, accent, ink, paper, is_dark = _SIXTEEN[name]
+    if depth == "monochrome":
+        primary = accent = ink = paper = "ansi_default"
     return Theme(
         name,
         primary=primary,
