@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import pty
+import re
 import signal
 import termios
 
 import numpy as np
 import pytest
+from rich.console import Console
 from textual.app import App
 from textual.widgets import Input
 
@@ -54,6 +57,20 @@ async def show(pilot, app, number):
 
 def text_of(widget):
     return widget.render().plain
+
+
+def shown_in(app):
+    """Return the lines of the list above the screen."""
+    console = Console(width=84, file=io.StringIO(), legacy_windows=False)
+    console.print(app.screen._text)
+    return console.file.getvalue().splitlines()
+
+
+def words_of(view, width=84):
+    """Return the lines of the view of what plays."""
+    console = Console(width=width, file=io.StringIO(), legacy_windows=False)
+    console.print(view._words())
+    return console.file.getvalue()
 
 
 def lines(rows):
@@ -110,6 +127,24 @@ def test_keys_steer_the_player_and_the_lines_below_say_so(make_file):
     drive(steps, path, path)
 
 
+def test_the_views_names_are_whole_where_there_is_room(make_file):
+    path, _ = make_file("a name that is a little long.wav")
+
+    async def steps(pilot, app):
+        foot, now = app.query_one(Foot), app.query_one(Now)
+        for width, there in ((120, " 4 Visual  5 Eq"), (80, " 4 Visual 5 Eq"), (40, "4Vis 5EQ")):
+            await pilot.resize_terminal(width, 15)
+            await until(pilot, lambda there=there: there in text_of(foot))
+            assert len(text_of(foot)) <= width
+            assert ("? keys" in text_of(foot)) == (width > 40)
+            assert re.search(r"(wav|…) +1/1", text_of(now))
+            await pilot.click(foot, offset=(text_of(foot).index("4"), 0))
+            await until(pilot, lambda: app.view.id == "visual")
+            await pilot.press("1")
+
+    drive(steps, path)
+
+
 @pytest.mark.thorough
 def test_the_line_of_time_seeks_by_mouse_and_its_wheel_is_the_volume(make_file):
     path, _ = make_file(frames=480_000)
@@ -147,7 +182,7 @@ def test_what_is_told_stands_at_the_foot_and_is_kept(make_file):
         print("a notice of a library")
         await until(pilot, lambda: text_of(foot) == " a notice of a library")
         foot._forget()
-        assert "1Play" in text_of(foot)
+        assert "1 Playing" in text_of(foot)
         app.note("asked for")
         for k in range(5):
             app.session.tell(f"told {k}")
@@ -159,10 +194,10 @@ def test_what_is_told_stands_at_the_foot_and_is_kept(make_file):
         app.note("an answer")
         assert text_of(foot) == " an answer"
         foot._forget()
-        assert "1Play" in text_of(foot)
+        assert "1 Playing" in text_of(foot)
         await pilot.press("N")
         assert isinstance(app.screen, Reading)
-        assert "error: a track failed" in app.screen._text.plain
+        assert any("error: a track failed" in line for line in shown_in(app))
         await pilot.press("q")
         assert not isinstance(app.screen, Reading)
         app.session.tell("x" * 200)
