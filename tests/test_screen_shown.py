@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from benchmarks.screen.terminal import Emulator
 
 import screens
-from benchmarks.screen.terminal import Emulator
 from conftest import music, need, wait_for
 
 RATE = 44_100
@@ -108,6 +108,33 @@ def test_where_there_are_no_colours_none_are_sent(tmp_path, song, variables):
         sent = b"".join(piece.data for piece in terminal.pieces)
     colours = re.findall(rb"\x1b\[(?:[\d;]*;)?((?:3|4|9|10)[0-8])(?:;[\d;]*)?m", sent)
     assert not colours
+
+
+@pytest.mark.parametrize("depth", ["16", "monochrome"])
+def test_what_is_chosen_in_a_list_is_seen_without_many_colours(tmp_path, song, depth):
+    env = screens.environment(tmp_path, **DEPTHS[depth])
+    with screens.shown(tmp_path, song, env=env) as terminal:
+        for _ in THEMES:
+            terminal.press("6")
+            terminal.wait_for(HEADINGS["effects"])
+            terminal.press("a")
+            terminal.wait_for("Compressor")
+            emulator, lines = terminal.emulator, terminal.emulator.lines
+            assert not screens.unreadable(emulator, 4.5)
+            chosen, other = (
+                next(y for y, line in enumerate(lines) if name in line)
+                for name in ("Balance", "Compressor")
+            )
+            column = lines[chosen].index("Balance")
+            papers = {
+                (c.reverse, c.bg)
+                for c in (emulator.screen.buffer[y][column] for y in (chosen, other))
+            }
+            assert len(papers) == 2 and "┌" in terminal.text
+            terminal.press("\x1b")
+            terminal.wait_for(lambda e: "Compressor" not in e.text)
+            terminal.press("\x14")
+            terminal.wait_for("theme: ")
 
 
 @pytest.mark.thorough

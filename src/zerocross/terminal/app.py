@@ -26,7 +26,7 @@ from zerocross.terminal.keymap import ACTIONS, keys_of
 from zerocross.terminal.notes import Notes
 from zerocross.terminal.progress import Progress
 from zerocross.terminal.session import Session
-from zerocross.terminal.themes import NAMES, theme_for
+from zerocross.terminal.themes import NAMES, Colourless, theme_for
 from zerocross.terminal.views.view import VIEWS, View
 
 if TYPE_CHECKING:
@@ -63,7 +63,15 @@ class ScreenApp(App[int], inherit_bindings=False):
     """
 
     CSS = """
-    Screen { layout: vertical; background: $background; color: $foreground; }
+    Screen { layout: vertical; }
+    Screen:ansi { background: $background; color: $foreground; }
+    ModalScreen:ansi { background: transparent; }
+    Input > .input--placeholder { color: $foreground 75%; }
+    Input:ansi { background: $background; color: $foreground; }
+    Input:ansi > .input--cursor { background: $background; color: $foreground; text-style: reverse; }
+    Input:ansi > .input--placeholder { color: $foreground; text-style: dim; }
+    ScrollBar { width: 1; }
+    VerticalScroll, OptionList { scrollbar-size-vertical: 1; }
     #body { height: 1fr; }
     #progress { height: 1; }
     .-whole Now, .-whole #progress, .-whole Foot { display: none; }
@@ -101,7 +109,7 @@ class ScreenApp(App[int], inherit_bindings=False):
         """Send no colours at all, whatever told that there are none; Textual knows ``NO_COLOR`` alone."""
         self.no_color = True
         self._filters = [each for each in self._filters if not isinstance(each, NoColor)]
-        self._filters.append(NoColor())
+        self._filters.append(Colourless())
 
     def _use_depth(self) -> None:
         from rich.color import ColorSystem
