@@ -523,16 +523,21 @@ def test_what_plays_is_shown_with_its_cover_where_there_is_room(make_file, tmp_p
         cover, words = app.view.query_one("#cover"), app.view.query_one("#words")
         await until(pilot, lambda: cover.display)
         assert cover.painter.picture.shape == (8, 8, 3)
-        assert "space plays" in app.view._words().plain and "song.wav" in app.view._words().plain
+        assert "space plays" in words_of(app.view) and "song.wav" in words_of(app.view)
         await pilot.press("space")
-        await until(pilot, lambda: "48 kHz" in app.view._words().plain)
+        await until(pilot, lambda: "48 kHz" in words_of(app.view))
         app.player.pause()
         await pilot.resize_terminal(40, 15)
         await until(pilot, lambda: not cover.display)
         assert words.size.width > 30
+        narrow = words_of(app.view, words.size.width).splitlines()
+        first = next(k for k, line in enumerate(narrow) if line.startswith("file"))
+        assert len(str(path)) > 25 and narrow[first + 1].startswith(" " * 10), (
+            "it goes on below itself"
+        )
         app.player.queue.clear()
         app.view.player_event(Event("track"))
-        await until(pilot, lambda: app.view._words().plain.startswith("nothing"))
+        await until(pilot, lambda: words_of(app.view).startswith("nothing"))
 
     drive(steps, path)
 
