@@ -57,7 +57,8 @@ class Palette:
     trace: str = "00afd7"
     second: str = "ffaf00"
     peaks: str = "e4e4e4"
-    labels: str = "b8b8b8"  # of sixteen white, not the dark grey that many terminals can hardly show
+    # Of sixteen colours that is white, not the dark grey that many terminals can hardly show.
+    labels: str = "b8b8b8"
     axes: str = "626262"
     good: str = "00afd7"
     warning: str = "ffaf00"
