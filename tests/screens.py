@@ -25,6 +25,14 @@ SIZES = ((80, 24), (120, 40), (200, 60), (40, 15))
 #: Private modes that a program has to leave as they were: mouse, focus, pasting, the other screen.
 _BORROWED = (1000, 1002, 1003, 1004, 1006, 2004, 1049)
 _PATIENCE_S = 20.0
+#: xterm's sixteen colours, by pyte's names.
+_NAMED = {
+    "black": "000000", "red": "cd0000", "green": "00cd00", "brown": "cdcd00",
+    "blue": "0000ee", "magenta": "cd00cd", "cyan": "00cdcd", "white": "e5e5e5",
+    "brightblack": "7f7f7f", "brightred": "ff0000", "brightgreen": "00ff00",
+    "brightbrown": "ffff00", "brightblue": "5c5cff", "brightmagenta": "ff00ff",
+    "brightcyan": "00ffff", "brightwhite": "ffffff",
+}  # fmt: skip
 
 
 async def until(pilot, is_so):
@@ -93,6 +101,38 @@ def wrongs(terminal):
     found += [] if screen.is_set(7) else ["lines are not broken"]
     is_plain = (attributes.fg, attributes.bg, attributes.reverse) == ("default", "default", False)
     return found if is_plain else [*found, "colours are left"]
+
+
+def unreadable(emulator, least):
+    """Return the rows with letters that stand out from their paper by less (WCAG's contrast ratio).
+
+    What is drawn of blocks, lines and dots is no letter; neither is what has the terminal's own colours.
+    """
+    screen, found = emulator.screen, {}
+    for y in range(screen.lines):
+        for cell in (screen.buffer[y][x] for x in range(screen.columns)):
+            is_drawn = 0x2500 <= ord(cell.data[:1] or " ") < 0x2900
+            if not cell.data.strip() or is_drawn or (cell.fg, cell.bg) == ("default", "default"):
+                continue
+            ratio = contrast(cell.fg, cell.bg)
+            if ratio < least:
+                found[y] = f"{found.get(y, f'{cell.fg} on {cell.bg}, {ratio:.1f}: ')}{cell.data}"
+    return list(found.values())
+
+
+def contrast(ink, paper):
+    """Return WCAG's contrast ratio of two colours, by pyte's names; 0 where one is the terminal's own."""
+    if "default" in (ink, paper):
+        return 0.0
+    darker, lighter = sorted(map(_luminance, (ink, paper)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(name):
+    digits = _NAMED.get(name, name)
+    shares = [int(digits[k : k + 2], 16) / 255 for k in (0, 2, 4)]
+    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    return sum(w * s for w, s in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def let_rest(terminal, seconds=1.0, patience_s=30.0):

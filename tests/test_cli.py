@@ -27,6 +27,7 @@ from zerocross.cli.keys import parse_keys
 from zerocross.cli.main import run
 from zerocross.cli.options import effects_of
 from zerocross.cli.playing import print_event
+from zerocross.cli.showing import compiling_told
 from zerocross.cli.warmup import compilation_told
 from zerocross.compiler.entry import tell
 from zerocross.dsp.polyphase import QUALITIES
@@ -833,6 +834,18 @@ def test_what_tells_of_compiling_is_one_within_another(capsys):
     with compilation_told():
         pass
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_screen_is_told_of_compiling_once_and_without_names(capsys):
+    told = []
+    with compilation_told():
+        with compiling_told(told.append):
+            tell("zerocross_one")
+            tell("zerocross_two")
+        assert len(told) == 1 and "the first time only" in told[0] and "one" not in told[0]
+        assert capsys.readouterr() == ("", "")
+        tell("zerocross_three")
+    assert len(told) == 1 and capsys.readouterr().err.endswith("  three\n")
 
 
 def test_prove_says_what_is_wrong_with_a_file(cli, tmp_path):

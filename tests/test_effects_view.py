@@ -28,10 +28,10 @@ def test_the_chain_is_shown_with_its_values_and_units():
     async def steps(pilot, view):
         there = lines(view)
         assert there[0] == "● Gain" and there[2] == "● Compressor"
-        assert there[1].split()[:3] == ["gain_db", "0", "dB"]
+        assert there[1].split()[:3] == ["gain", "0", "dB"]
         assert "●" in there[1].split(None, 3)[3]
         await pilot.resize_terminal(24, 10)
-        assert lines(view)[1].split() == ["gain_db", "0", "dB"], "no room for a slider"
+        assert lines(view)[1].split() == ["gain", "0", "dB"], "no room for a slider"
 
     with Player(device="null", effects=Chain(Gain(), Compressor())) as player:
         drive(steps, player=player, view="effects")

@@ -154,7 +154,7 @@ def test_the_painter_shows_the_page_where_it_is_turned_to_and_tells_of_more():
     assert b"Share of the deadline" in bytes(painter.frame())
     assert len(painter.frame()) == 0, "nothing changed"
     whole = text_of(page(player.seen, 60)).splitlines()
-    assert painted(painter)[-1].endswith(f"{len(whole) - 10} more below")
+    assert painted(painter)[-1].startswith(f"{len(whole) - 9} more lines below"), "and nothing else"
     assert painted(painter)[:9] == [line.rstrip() for line in whole[:9]]
     painter.first = 1000
     painter.frame()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 
 import numpy as np
@@ -343,3 +344,22 @@ def test_a_painted_picture_is_what_the_cells_say(home, make_file):
         cells = painter.cells.glyphs & 0xFFFFFF
         for y in range(20):
             assert "".join(map(chr, cells[y])) == screen.display[y]
+
+
+def test_the_light_and_the_room_are_seen_beside_a_long_name(home):
+    async def steps(pilot, view):
+        await pilot.press("a")
+        await until(pilot, lambda: view.model.stage is not None)
+        view.model.use(dataclasses.replace(view.model.setting, name="a name " * 9, preamp_db=-6.1))
+        view.model.headroom._is_over = True
+        for width in (120, 80, 72, 40):
+            await pilot.resize_terminal(width, 24)
+            await until(pilot, lambda width=width: view.size.width == width)
+            for is_bypassed in (False, True):
+                view.model.is_bypassed = is_bypassed
+                words = view._state_words()
+                assert len(words) <= width and "OVER" in words and "-6.1" in words
+                assert ("room" in words) == (width >= 72)
+                assert ("a name" in words) == (width > 80 and not is_bypassed)
+
+    drive(steps)

@@ -11,21 +11,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from conftest import need_module, wait_for
 from emulator import Emulator
 from zerocross import Player, UsageError
 from zerocross.cli.screen import THEMES, VIEWS, for_screen
+from zerocross.graph.params import param
 from zerocross.player.changes import running_loop
 from zerocross.settings.config import read_config
 from zerocross.terminal.abilities import abilities_of, as_ascii
 from zerocross.terminal.cover import CoverPainter, find_cover, scaled
 from zerocross.terminal.keymap import ACTIONS, SCOPES, keys_of, read_keys
+from zerocross.terminal.models.values import words_of_name
 from zerocross.terminal.notes import Notes
 from zerocross.terminal.progress import Progress
 from zerocross.terminal.session import Session
 from zerocross.terminal.tag_reader import TagReader
 from zerocross.terminal.tree import Tree, listing, walk
+from zerocross.terminal.views.rows import ended
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "screen.md"
 BEGIN, END = "<!-- from terminal/keymap.py -->\n", "<!-- end -->"
@@ -443,3 +447,17 @@ def test_kitty_is_given_the_picture_itself_and_told_to_take_it_away():
 if __name__ == "__main__":
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     DOCUMENT.write_text(before + BEGIN + key_table() + END + rest.partition(END)[2])
+
+
+def test_a_path_that_is_too_long_keeps_its_end():
+    assert ended("a/b.wav", 9) == "a/b.wav  "
+    assert ended("one/two/three.wav", 10) == "…three.wav"
+    for width in range(1, 12):
+        assert cell_len(ended("日本語/東京の夜.mp3", width)) == width
+    assert ended("日本語/東京の夜.mp3", 8).rstrip().endswith(".mp3")
+
+
+def test_effects_parameters_are_named_in_words():
+    assert words_of_name(param(0.0, -60.0, 0.0, "dB"), "threshold_db") == "threshold"
+    assert words_of_name(param(1.0, 0.1, 9.0, "s"), "treble_decay_s") == "treble decay"
+    assert words_of_name(param(0.3, 0.0, 1.0), "mix_s") == "mix s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from benchmarks.screen.terminal import Emulator
 
 import screens
 from conftest import music, need, wait_for
@@ -60,6 +62,79 @@ def test_every_view_is_shown_and_the_terminal_is_left_as_it_was(tmp_path, song):
         show_all(terminal)
         assert not screens.is_sane(terminal), "it has it"
         assert screens.leave(terminal) == 0
+
+
+#: Ratios of what is written to what is below it, by WCAG 2: AA, and AAA for high contrast.
+CONTRASTS = {"default": 4.5, "light": 4.5, "high contrast": 7.0}
+
+
+@pytest.mark.parametrize("depth", ["true", "16"])
+def test_what_is_written_can_be_read_in_every_theme(tmp_path, song, depth):
+    env = screens.environment(tmp_path, **DEPTHS[depth])
+    with screens.shown(tmp_path, song, env=env) as terminal:
+        for theme, least in CONTRASTS.items():
+            for number, view in enumerate(screens.VIEWS, 1):
+                terminal.press(str(number))
+                terminal.wait_for(HEADINGS[view])
+
+                def is_readable(emulator, least=least):
+                    return not screens.unreadable(emulator, least)
+
+                try:
+                    terminal.wait_for(is_readable, 5.0)
+                except TimeoutError:
+                    pytest.fail(f"{theme}, {view}: {screens.unreadable(terminal.emulator, least)}")
+            terminal.press("\x14")
+            terminal.wait_for("theme: ")
+        assert screens.leave(terminal) == 0
+
+
+def test_the_measure_of_contrast_fires():
+    assert screens.contrast("black", "ffffff") == pytest.approx(21.0)
+    assert screens.contrast("777777", "ffffff") == pytest.approx(4.48, abs=0.01)
+    emulator = Emulator(20, 2)
+    emulator.feed(b"\x1b[30;40mhidden \x1b[37;40mseen\r\n\x1b[0;31mhalf")
+    found = screens.unreadable(emulator, 4.5)
+    assert found == ["black on black, 1.0: hidden", "red on default, 0.0: half"]
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "xterm-m"}], ids=str)
+def test_where_there_are_no_colours_none_are_sent(tmp_path, song, variables):
+    env = screens.environment(tmp_path, **variables)
+    with screens.shown(tmp_path, song, env=env) as terminal:
+        show_all(terminal)
+        terminal.press("?")
+        terminal.wait_for("everywhere")
+        sent = b"".join(piece.data for piece in terminal.pieces)
+    colours = re.findall(rb"\x1b\[(?:[\d;]*;)?((?:3|4|9|10)[0-8])(?:;[\d;]*)?m", sent)
+    assert not colours
+
+
+@pytest.mark.parametrize("depth", ["16", "monochrome"])
+def test_what_is_chosen_in_a_list_is_seen_without_many_colours(tmp_path, song, depth):
+    env = screens.environment(tmp_path, **DEPTHS[depth])
+    with screens.shown(tmp_path, song, env=env) as terminal:
+        for _ in THEMES:
+            terminal.press("6")
+            terminal.wait_for(HEADINGS["effects"])
+            terminal.press("a")
+            terminal.wait_for("Compressor")
+            emulator, lines = terminal.emulator, terminal.emulator.lines
+            assert not screens.unreadable(emulator, 4.5)
+            chosen, other = (
+                next(y for y, line in enumerate(lines) if name in line)
+                for name in ("Balance", "Compressor")
+            )
+            column = lines[chosen].index("Balance")
+            papers = {
+                (c.reverse, c.bg)
+                for c in (emulator.screen.buffer[y][column] for y in (chosen, other))
+            }
+            assert len(papers) == 2 and "┌" in terminal.text
+            terminal.press("\x1b")
+            terminal.wait_for(lambda e: "Compressor" not in e.text)
+            terminal.press("\x14")
+            terminal.wait_for("theme: ")
 
 
 @pytest.mark.thorough

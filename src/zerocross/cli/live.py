@@ -56,7 +56,7 @@ def live(file: str, song: str, **options: Any) -> int:
 
 
 def _live_on_screen(file: str, song: str, options: dict[str, Any]) -> int:
-    from zerocross.cli.showing import own_keys, show_session, stderr_told
+    from zerocross.cli.showing import compiling_told, own_keys, show_session, stderr_told
     from zerocross.cli.warmup import warm_up_screen
     from zerocross.graph.hot_reload import UserParts
     from zerocross.player import Player
@@ -70,7 +70,7 @@ def _live_on_screen(file: str, song: str, options: dict[str, Any]) -> int:
         for notice in notices:
             session.tell(f"notice: {notice}")
         player.play(song, duration_s=options["duration"])
-        with stderr_told(session.tell):
+        with stderr_told(session.tell), compiling_told(session.tell):
             return show_session(session)
 
 

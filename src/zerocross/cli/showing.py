@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from zerocross.cli.configured import is_given, notices_so_far
 from zerocross.cli.memory import Memory
 from zerocross.cli.options import effects_of, noticed_if_configured
 from zerocross.cli.printing import say
-from zerocross.cli.warmup import warm_up_screen
+from zerocross.cli.warmup import compilation_told_to, warm_up_screen
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.files import printable
 from zerocross.player import Player
@@ -28,11 +29,16 @@ if TYPE_CHECKING:
     from zerocross.graph.hot_reload import UserParts
     from zerocross.remote import Remote
 
-__all__ = ["own_keys", "show_screen", "show_session", "stderr_told"]
+__all__ = ["compiling_told", "own_keys", "show_screen", "show_session", "stderr_told"]
 
 
 #: How long media keys wait for the screen, which comes first.
 _SCREEN_FIRST_S = 5.0
+#: What is told of compiling, and after how long without any it is told again.
+_COMPILING, _PAUSE_S = (
+    "getting this ready for your machine: a few seconds, the first time only",
+    30.0,
+)
 
 
 def show_screen(paths: Sequence[str], options: dict[str, Any]) -> int:
@@ -53,7 +59,7 @@ def show_screen(paths: Sequence[str], options: dict[str, Any]) -> int:
     ):
         opening = _Opening(player, paths, options, memory, equalizer, user)
         try:
-            with stderr_told(opening.session.tell):
+            with stderr_told(opening.session.tell), compiling_told(opening.session.tell):
                 code = opening.show()
         finally:
             opening.end()
@@ -211,6 +217,26 @@ def _first_folder() -> str:
 
     music = platformdirs.user_music_dir()
     return music if os.path.isdir(music) else here
+
+
+@contextlib.contextmanager
+def compiling_told(tell: Callable[[str], None]) -> Iterator[None]:
+    """Have it told that something is compiled, once for all that is compiled without a pause.
+
+    The names of entries, which commands without a screen tell, are no words for who listens to music.
+    """
+    last_s = -_PAUSE_S
+
+    def told(name: str) -> None:
+        nonlocal last_s
+        del name
+        now_s = time.monotonic()
+        if now_s - last_s >= _PAUSE_S:
+            tell(_COMPILING)
+        last_s = now_s
+
+    with compilation_told_to(told):
+        yield
 
 
 @contextlib.contextmanager

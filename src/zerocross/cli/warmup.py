@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from zerocross.cli import interrupt
 from zerocross.cli.printing import say
 from zerocross.compiler.beside import compiled_beside
 from zerocross.compiler.entry import Entry, announce
 
-__all__ = ["Told", "compilation_told", "warm_up", "warm_up_line", "warm_up_screen"]
+__all__ = [
+    "Told",
+    "compilation_told",
+    "compilation_told_to",
+    "warm_up",
+    "warm_up_line",
+    "warm_up_screen",
+]
 
 
 class Told:
@@ -19,8 +26,13 @@ class Told:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.listener: Callable[[str], None] | None = None  # has them in place of standard error
 
     def __call__(self, name: str) -> None:
+        if self.listener is not None:
+            self.names.append(name)
+            self.listener(name)
+            return
         if not self.names:
             say("compiling for this machine (the first run only)", err=True)
         self.names.append(name)
@@ -46,6 +58,17 @@ def compilation_told() -> Iterator[Told]:
             yield _told
     finally:
         _told = None
+
+
+@contextlib.contextmanager
+def compilation_told_to(listener: Callable[[str], None]) -> Iterator[None]:
+    """Within the block, call a listener with the name of what is compiled, in place of standard error."""
+    with compilation_told() as told:
+        before, told.listener = told.listener, listener
+        try:
+            yield
+        finally:
+            told.listener = before
 
 
 def warm_up(with_spectrum: bool = False) -> None:

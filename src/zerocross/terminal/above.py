@@ -13,7 +13,17 @@ __all__ = ["Above", "Palette"]
 
 
 class Above(ModalScreen[ScreenResultType]):
-    """A dialog. A key that is pressed while it ends would end what is below it, too."""
+    """A dialog. A key that is pressed while it ends would end what is below it, too.
+
+    Where there are few colours or none it has a frame, for its paper is that of what is below.
+    """
+
+    DEFAULT_CSS = """
+    Above:ansi > Vertical, Above:ansi > VerticalScroll {
+        border: solid $foreground; background: $background;
+    }
+    Above:ansi OptionList, Above:ansi OptionList:focus { background: $background; }
+    """
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """End, if it has not ended."""
@@ -21,7 +31,19 @@ class Above(ModalScreen[ScreenResultType]):
 
 
 class Palette(CommandPalette):
-    """Textual's palette, which ends once."""
+    """Textual's palette, which ends once, without the sign and the empty rows before what is typed."""
+
+    DEFAULT_CSS = """
+    Palette > Vertical { margin-top: 1; }
+    Palette:ansi > Vertical { background: $background; }
+    Palette > .command-palette--help-text { text-style: not bold; }
+    Palette SearchIcon { display: none; }
+    Palette CommandInput, Palette CommandInput:focus { padding: 0 2; height: 1; border: none; }
+    Palette CommandList, Palette CommandList:focus { border-top: none; }
+    Palette:ansi #--input { border: hkey $foreground; }
+    Palette:ansi #--input.--list-visible { border-bottom: none; }
+    Palette:ansi CommandList { border-bottom: hkey $foreground; background: $background; }
+    """
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """End, if it has not ended."""

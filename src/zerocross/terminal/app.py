@@ -14,6 +14,7 @@ from textual.app import App, SystemCommand
 from textual.containers import Container
 from textual.events import Event as TextualEvent
 from textual.events import Key, Paste, Print
+from textual.filter import NoColor
 from textual.keys import _character_to_key
 from textual.widget import Widget
 
@@ -27,7 +28,7 @@ from zerocross.terminal.keymap import ACTIONS, keys_of
 from zerocross.terminal.notes import Notes
 from zerocross.terminal.progress import Progress
 from zerocross.terminal.session import Session
-from zerocross.terminal.themes import NAMES, theme_for
+from zerocross.terminal.themes import NAMES, Colourless, theme_for
 from zerocross.terminal.typing_order import TypingOrder
 from zerocross.terminal.views.view import VIEWS, View
 
@@ -66,6 +67,14 @@ class ScreenApp(App[int], inherit_bindings=False):
 
     CSS = """
     Screen { layout: vertical; }
+    Screen:ansi { background: $background; color: $foreground; }
+    ModalScreen:ansi { background: transparent; }
+    Input > .input--placeholder { color: $foreground 75%; }
+    Input:ansi { background: $background; color: $foreground; }
+    Input:ansi > .input--cursor { background: $background; color: $foreground; text-style: reverse; }
+    Input:ansi > .input--placeholder { color: $foreground; text-style: dim; }
+    ScrollBar { width: 1; }
+    VerticalScroll, OptionList { scrollbar-size-vertical: 1; }
     #body { height: 1fr; }
     #progress { height: 1; }
     .-whole Now, .-whole #progress, .-whole Foot { display: none; }
@@ -80,7 +89,11 @@ class ScreenApp(App[int], inherit_bindings=False):
         self.session, self.player = session, session.player
         self.abilities = abilities or abilities_of()
         Mutex.prepare()  # later the loop would wait for what else is being compiled
-        super().__init__(driver_class=ScreenDriver)
+        # From the beginning: Textual turns the colours of a theme that it does not know yet into others.
+        is_poor = self.abilities.depth in {"16", "monochrome"}
+        super().__init__(driver_class=ScreenDriver, ansi_color=is_poor)
+        if self.abilities.depth == "monochrome":
+            self._use_no_colours()
         if not self.is_headless:
             self._use_depth()
         for name in NAMES:
@@ -96,6 +109,12 @@ class ScreenApp(App[int], inherit_bindings=False):
             self.player, session.theme, self.abilities.depth, self.abilities.unicode
         )
         self.bind_keys(self, "everywhere")
+
+    def _use_no_colours(self) -> None:
+        """Send no colours at all, whatever told that there are none; Textual knows ``NO_COLOR`` alone."""
+        self.no_color = True
+        self._filters = [each for each in self._filters if not isinstance(each, NoColor)]
+        self._filters.append(Colourless())
 
     def _use_depth(self) -> None:
         from rich.color import ColorSystem

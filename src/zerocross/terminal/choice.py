@@ -35,6 +35,7 @@ class Choice(Above[str]):
         width: 90%; max-width: 60; height: auto; max-height: 90%; background: $panel; padding: 0 1;
     }
     Choice OptionList, Choice OptionList:focus { height: auto; max-height: 12; border: none; padding: 0; background: $panel; }
+    Choice OptionList > .option-list--option-highlighted { color: $block-cursor-blurred-foreground; }
     Choice Input, Choice Input:focus { border: none; height: 1; padding: 0; background: $panel; }
     Choice Static { height: 1; }
     """

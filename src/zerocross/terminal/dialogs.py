@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
@@ -35,7 +36,7 @@ class Reading(Above[None]):
         Binding("pageup,ctrl+u", "move(-10)", show=False, priority=True),
     ]
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text | Table) -> None:
         super().__init__()
         self._text = text
 
@@ -51,25 +52,30 @@ class Reading(Above[None]):
 
 def key_list(own: Mapping[str, str]) -> Reading:
     """Return the list of all keys."""
-    text = Text()
+    text = _pairs()
     for scope in SCOPES:
-        text.append(f"{scope}\n", "bold underline")
+        text.add_row(Text(scope, "bold underline"))
         for action in ACTIONS:
             if action.scope == scope:
-                keys = " ".join(keys_of(action, own))
-                text.append(f"{keys:<16} ", "bold")
-                text.append(f"{action.words}\n")
-        text.append("\n")
+                text.add_row(Text(" ".join(keys_of(action, own)), "bold"), Text(action.words))
+        text.add_row()
     return Reading(text)
+
+
+def _pairs() -> Table:
+    """Return two columns, of which each is folded within its own width."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(max_width=16)
+    table.add_column(ratio=1)
+    return table
 
 
 def note_list(lines: Iterable[tuple[str, str]]) -> Reading:
     """Return the list of what was told, the last line first."""
-    text = Text()
+    text = _pairs()
     for time, words in reversed(list(lines)):
-        text.append(f"{time}  ", "bold")
-        text.append(f"{words}\n")
-    return Reading(text if text.plain else Text("nothing was told so far"))
+        text.add_row(Text(time, "bold"), Text(words))
+    return Reading(text if text.row_count else Text("nothing was told so far"))
 
 
 class Prompt(Above[str]):
@@ -79,7 +85,7 @@ class Prompt(Above[str]):
     Prompt { align: center bottom; }
     Prompt > Vertical { height: auto; background: $panel; padding: 0 1; margin: 0 0 3 0; }
     Prompt Input, Prompt Input:focus { border: none; height: 1; padding: 0; background: $panel; }
-    Prompt Static { height: 1; }
+    Prompt Static { height: auto; }
     """
     BINDINGS: ClassVar[list[Any]] = [Binding("escape", "leave", show=False)]
 

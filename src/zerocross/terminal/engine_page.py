@@ -135,7 +135,8 @@ def _histogram(report: Mapping[str, Any], width: int, ascii_only: bool) -> Itera
     """Give a row for each share; bars are logarithmic, so that one of a million is seen."""
     counts = shares_of_deadline(report)
     most = math.log1p(max(counts))
-    yield [Span("Share of the deadline", "heading"), Span("  callbacks", "label")]
+    heading = "Share of the deadline"
+    yield [Span(heading, "heading"), Span("callbacks".rjust(width - 1 - len(heading)), "label")]
     for k, count in enumerate(counts):
         is_late = k == len(SHARES)
         label = "late" if is_late else f"to {100 * SHARES[k]:g} %"

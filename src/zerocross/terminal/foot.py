@@ -24,6 +24,9 @@ _READ_S, _MOST_WAITING = 2.0, 3
 #: What is due already comes so soon: a timer of Textual's divides by its time.
 _AT_ONCE_S = 0.001
 
+#: What stands behind the views' names, as far as there is room.
+_HELP = ("  ? keys  : commands", "  ? keys")
+
 _STATES = {"playing": "▶", "paused": "⏸", "stopped": "■", "buffering": "…", "waiting": "…"}
 _PLAIN_STATES = {"playing": ">", "paused": "=", "stopped": "#", "buffering": ".", "waiting": "."}
 
@@ -56,13 +59,13 @@ class Now(Widget):
         right = ""
         for part in filter(None, parts):
             more = f"{part}  {right}" if right else f"{part} "
-            if width - cell_len(more) < min(cell_len(left) + 1, width // 2):
+            if width - cell_len(more) < min(cell_len(left) + 2, width // 2):
                 break
             right = more
-        room = max(0, width - cell_len(right))
+        room = max(0, width - cell_len(right) - 1)
         if cell_len(left) > room:
-            left = set_cell_size(left, max(0, room - 2)) + "… "
-        return Text(set_cell_size(left, room) + right, no_wrap=True, end="")
+            left = set_cell_size(left, max(0, room - 1)) + "…"
+        return Text(set_cell_size(left, room) + " " + right, no_wrap=True, end="")
 
     def on_click(self) -> None:
         """Pause, or go on."""
@@ -175,19 +178,19 @@ class Foot(Widget):
         return self._names(width)
 
     def _names(self, width: int) -> Text:
-        long = sum(len(each[2]) + 4 for each in VIEWS)
-        text, self._places = Text(no_wrap=True, end=""), []
+        long = sum(len(each[2]) + 3 for each in VIEWS)
+        has_names, gap = width >= long, "  " if width >= long + 15 else " "
+        text, self._places = Text(" " if has_names else "", no_wrap=True, end=""), []
         for number, (name, _, words, short) in enumerate(VIEWS, 1):
-            begin = cell_len(text.plain)
-            roomy = width >= long + 8
-            text.append(
-                f" {number} {words} " if roomy else f"{number}{short} ",
-                ("reverse bold" if name == self._view else ""),
-            )
-            self._places.append((range(begin, cell_len(text.plain)), name))
-        help_words = " ? keys  : commands"
-        if width >= cell_len(text.plain) + len(help_words) + 1:
-            text.append(help_words.rjust(width - cell_len(text.plain) - 1))
+            begin = len(text)
+            text.append((f"{number} {words}" if has_names else f"{number}{short}") + gap)
+            self._places.append((range(begin, len(text)), name))
+            if name == self._view:
+                text.stylize("reverse bold", max(0, begin - 1), len(text) - len(gap) + 1)
+        text.right_crop(1)
+        room = width - len(text) - 1
+        help_words = next((each for each in _HELP if len(each) <= room), "")
+        text.append(help_words.rjust(room) if help_words else "")
         return text
 
     def on_click(self, event: Click) -> None:

@@ -6,9 +6,17 @@ reversed. The visualiser's colours of the same names are in `visual.colours`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.filter import NoColor
 from textual.theme import BUILTIN_THEMES, Theme
 
-__all__ = ["NAMES", "theme_for"]
+if TYPE_CHECKING:
+    from textual.color import Color
+
+__all__ = ["NAMES", "Colourless", "theme_for"]
 
 #: In the order in which a key goes through them.
 NAMES = ("default", "light", "high contrast")
@@ -57,6 +65,12 @@ _MANY = {
         panel="#303030",
         dark=True,
         text_alpha=1.0,
+        variables={
+            "block-cursor-blurred-foreground": "#000000",
+            "block-cursor-blurred-background": "#ffff00",
+            "input-selection-foreground": "#000000",
+            "input-selection-background": "#ffff00",
+        },
     ),
 }
 #: What is to be seen of a theme on a terminal of sixteen colours, whose values are its user's.
@@ -87,6 +101,9 @@ def theme_for(name: str, depth: str) -> Theme:
     if depth in {"true", "256"}:
         return _MANY[name]
     primary, accent, ink, paper, is_dark = _SIXTEEN[name]
+    chosen = (paper, ink)
+    if depth == "monochrome":
+        primary = accent = ink = paper = "ansi_default"
     return Theme(
         name,
         primary=primary,
@@ -105,8 +122,37 @@ def theme_for(name: str, depth: str) -> Theme:
         text_alpha=1.0,
         variables=BUILTIN_THEMES["ansi-dark" if is_dark else "ansi-light"].variables
         | {
-            "block-cursor-foreground": paper,
-            "block-cursor-background": ink,
-            "block-cursor-text-style": "reverse",
+            "block-cursor-foreground": chosen[0],
+            "block-cursor-background": chosen[1],
+            "block-cursor-text-style": "none",
+            "block-cursor-blurred-foreground": chosen[0],
+            "block-cursor-blurred-background": chosen[1],
+            "block-cursor-blurred-text-style": "none",
+            "input-selection-foreground": chosen[0],
+            "input-selection-background": chosen[1],
+            "scrollbar": ink,
+            "scrollbar-hover": ink,
+            "scrollbar-active": ink,
+            "scrollbar-background": paper,
+            "scrollbar-background-hover": paper,
+            "scrollbar-background-active": paper,
+            "scrollbar-corner-color": paper,
         },
     )
+
+
+class Colourless(NoColor):
+    """Takes all colours away; what has a paper of its own, which is what is chosen, is reversed."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return a line's segments without colours."""
+        plain = super().apply(segments, background)
+        return [
+            Segment(one.text, one.style + _REVERSED, one.control)
+            if one.style and was.style and was.style.bgcolor and not was.style.bgcolor.is_default
+            else one
+            for was, one in zip(segments, plain, strict=True)
+        ]
+
+
+_REVERSED = Style(reverse=True)

@@ -6,7 +6,7 @@ import math
 
 from zerocross.graph.params import Param
 
-__all__ = ["place_of", "step", "value_at", "words_of_value"]
+__all__ = ["place_of", "step", "value_at", "words_of_name", "words_of_value"]
 
 #: Ranges that go further than this are turned by ratios, and so are frequencies.
 _WIDE = 50.0
@@ -52,6 +52,12 @@ def value_at(param: Param, place: float) -> float:
 
 def _within(param: Param, value: float) -> float:
     return min(max(value, param.min), param.max)
+
+
+def words_of_name(param: Param, name: str) -> str:
+    """Return a parameter's name without the unit that stands behind its value."""
+    unit = "_" + param.unit.lower()
+    return name.removesuffix(unit).replace("_", " ") if len(unit) > 1 else name.replace("_", " ")
 
 
 def words_of_value(param: Param, value: float) -> str:

@@ -14,7 +14,7 @@ from zerocross.files import printable
 from zerocross.terminal.models.effects import BUILT_IN, EffectsModel
 from zerocross.terminal.models.jobs import Jobs
 from zerocross.terminal.models.rows import Row
-from zerocross.terminal.models.values import place_of, value_at, words_of_value
+from zerocross.terminal.models.values import place_of, value_at, words_of_name, words_of_value
 from zerocross.terminal.ticker import Ticker
 from zerocross.terminal.views.rows import Rows, columns
 from zerocross.terminal.views.view import View
@@ -184,7 +184,8 @@ class EffectsView(View):
             name = f"{indent}{_MARKS[row.state]} {row.name}"
             text = columns(width, (name, _name_wide(width)), (words, 0.999))
         else:
-            name, value = f"{indent}  {row.name}", words_of_value(row.param, row.value)
+            name = f"{indent}  {words_of_name(row.param, row.name)}"
+            value = words_of_value(row.param, row.value)
             name_wide = _name_wide(width) if count else max(1, width - _VALUE - 1)
             parts: list[tuple[str, float]] = [(name, name_wide), (value.rjust(_VALUE), _VALUE)]
             if count:
@@ -248,7 +249,7 @@ class EffectsView(View):
             return
         from zerocross.terminal.dialogs import Prompt
 
-        words = f"{row.name}: {row.param.min:g} to {row.param.max:g} {row.param.unit}".rstrip()
+        words = f"{words_of_name(row.param, row.name)}: {row.param.min:g} to {row.param.max:g} {row.param.unit}".rstrip()
         self.app.push_screen(
             Prompt(words, f"{row.value:g}"), lambda text: self._type_value(row, text)
         )

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from zerocross.engine.counters import SLOW_NS
 from zerocross.terminal.cells import Cells
-from zerocross.terminal.engine_page import Line, page
+from zerocross.terminal.engine_page import Line, Span, page
 from zerocross.terminal.surface import Surface
 from zerocross.terminal.views.view import View
 from zerocross.terminal.visual.colours import PALETTES, colour_of
@@ -90,9 +90,12 @@ class EnginePainter:
         lines = page(report, cells.columns, slow, self._ascii_only)
         self.first = max(0, min(self.first, len(lines) - cells.rows))
         cells.clear()
-        for row, line in enumerate(lines[self.first : self.first + cells.rows]):
+        below = len(lines) - self.first - cells.rows
+        rows = cells.rows - 1 if below > 0 and cells.rows > 1 else cells.rows
+        for row, line in enumerate(lines[self.first : self.first + rows]):
             self._put(row, line)
-        self._tell_of_more(len(lines) - self.first - cells.rows)
+        if rows < cells.rows:
+            self._tell_of_more(below + 1)
         return cells.emit(self.left, self.top)
 
     def _note_slow(self, recent: list[dict[str, Any]]) -> None:
@@ -114,12 +117,9 @@ class EnginePainter:
             column = end
 
     def _tell_of_more(self, more: int) -> None:
-        """Say in the last row's end that the page goes on."""
-        words = f" {more} more below "
-        if more > 0 and self._cells.columns > len(words):
-            start = self._cells.columns - len(words)
-            self._cells.glyphs[-1, start:] = np.frombuffer(words.encode("utf-32-le"), np.uint32)
-            self._cells.inks[-1, start:] = self.inks.get("label", -1)
+        """Say in the last row, which has nothing else, that the page goes on."""
+        words = f"{more} more lines below: down, page down"
+        self._put(self._cells.rows - 1, [Span(words[: self._cells.columns], "label")])
 
 
 class EngineView(View):

@@ -16,6 +16,7 @@ from zerocross.terminal.models.equalizer import EqualizerModel
 from zerocross.terminal.models.jobs import Jobs
 from zerocross.terminal.surface import Surface
 from zerocross.terminal.ticker import Ticker
+from zerocross.terminal.views.rows import fitted
 from zerocross.terminal.views.view import View
 from zerocross.terminal.visual.response import ResponsePainter
 
@@ -31,6 +32,7 @@ _FPS = 30.0
 _LOOK_EVERY_S = 0.25
 _FINE = 0.1
 _WIDE = 72
+_LEAST_NAME = 8
 
 
 class _Curve(Surface):
@@ -209,13 +211,26 @@ class EqualizerView(View, can_focus=True):
         peak = "" if model.stage is None else f"{light.held_dbfs:+.1f} dBFS"
         over = "OVER" if light.is_over else ""
         preamp, room = model.setting.preamp_db, round(model.room_db, 1) + 0.0
+        match = self._match_words()
         if self.size.width < _WIDE:
-            return f"{heard} ={self._match_words()} pre {preamp:+.1f} {over or peak}"
-        name = f" {model.setting.name}" if model.setting.name and not model.is_bypassed else ""
-        return (
-            f"{heard}{name}   equal loudness {self._match_words()}   preamp {preamp:+.1f} dB   "
-            f"room {room:+.1f} dB   {peak} {over}"
-        )
+            match = match.replace(" dB", "")
+            parts = [heard, f"equal {match}", f"pre {preamp:+.1f}", over or peak]
+            return _spaced([each for each in parts if each], self.size.width)
+        parts = [
+            heard,
+            f"equal loudness {match}",
+            f"preamp {preamp:+.1f} dB",
+            f"room {room:+.1f} dB",
+            f"{peak} {over:<4}",
+        ]
+        if len(" ".join(parts)) > self.size.width:
+            parts[-1] = over or peak
+        # What a listener has to see comes first; a name has what they leave.
+        left = self.size.width - len("   ".join(parts)) - 1
+        name = "" if model.is_bypassed else model.setting.name
+        if name and left >= _LEAST_NAME:
+            parts[0] = f"{heard} {fitted(name, left).rstrip()}"
+        return _spaced(parts, self.size.width).rstrip()
 
     def _match_words(self) -> str:
         """Return by how much what is heard is made as loud as A; with a ? before it was measured."""
@@ -359,3 +374,11 @@ def _rounded(hz: float) -> float:
 
 def _hz_words(hz: float) -> str:
     return f"{hz / 1000:.4g} kHz" if hz >= 1000 else f"{hz:.4g} Hz"
+
+
+def _spaced(parts: list[str], width: int) -> str:
+    """Return parts with three blanks between them, or as many fewer as they need to fit."""
+    return next(
+        (made for gap in (3, 2) if len((made := (" " * gap).join(parts)).rstrip()) <= width),
+        " ".join(parts),
+    )

@@ -18,7 +18,7 @@ from zerocross.sources.tags import Tags, tags_of
 from zerocross.system.background import BackgroundCall
 from zerocross.terminal.tag_reader import TagReader
 from zerocross.terminal.tree import Node, Tree, listing, walk
-from zerocross.terminal.views.rows import Row, Rows, columns
+from zerocross.terminal.views.rows import Row, Rows, columns, ended, fitted
 from zerocross.terminal.views.search import Search
 from zerocross.terminal.views.view import View
 
@@ -141,8 +141,10 @@ class FilesView(View):
     def _file_row(self, path: str, name: str, before: str, width: int) -> str:
         tags = self._tags.get(path)
         shown = before + printable(name)
-        if width < _WIDE or tags is None:
-            return shown
+        if self._found is not None:  # of a path its end is what is looked for
+            return ended(shown, width)
+        if width < _WIDE or tags is None or not (tags.title or tags.artist):
+            return fitted(shown, width)
         number = f"{tags.track:>3}" if tags.track else ""
         return columns(width, (shown, 0.4), (number, 3), (tags.title, 0.3), (tags.artist, 0.3))
 

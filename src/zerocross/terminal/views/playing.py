@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 from textual.containers import Horizontal
 from textual.widget import Widget
@@ -29,6 +31,7 @@ __all__ = ["PlayingView"]
 #: A cover is so wide at most, and there is none where the text would have less.
 _MOST_COLUMNS, _LEAST_TEXT = 80, 26
 _LEAST_ROWS = 6
+_LABEL = 9
 
 
 class PlayingView(View, can_focus=True):
@@ -93,7 +96,7 @@ class PlayingView(View, can_focus=True):
     def _show(self) -> None:
         self.query_one("#words", Static).update(self._words())
 
-    def _words(self) -> Text:
+    def _words(self) -> Text | Group:
         player, queue = self.player, self.player.queue
         track = queue.current
         if track is None:
@@ -103,18 +106,21 @@ class PlayingView(View, can_focus=True):
         text.append(tags.title or track.listed_as or os.path.basename(track.path), "bold")
         album = " ".join(filter(None, [tags.album, f"({tags.year})" if tags.year else ""]))
         text.append("".join(f"\n{line}" for line in (tags.artist, album) if line))
-        text.append("\n")
+        facts = Table.grid(padding=(0, 1, 0, 0))
+        facts.add_column(width=_LABEL)
+        facts.add_column(ratio=1, overflow="fold")
+        facts.add_row()
         for name, words in self._facts(track, tags):
             if words:
-                text.append(f"\n{name:<9} ", "dim")
-                text.append(words)
+                facts.add_row(Text(name, "dim"), Text(words))
         following = queue.following(track)
         if following and following is not track:
-            text.append("\n\nnext      ", "dim")
-            text.append(following.known_as or os.path.basename(following.path))
-        if player.state == "stopped":
-            text.append("\n\nspace plays", "italic")
-        return text
+            facts.add_row()
+            facts.add_row(
+                Text("next", "dim"), Text(following.known_as or os.path.basename(following.path))
+            )
+        plays = "\nspace plays" if player.state == "stopped" else ""
+        return Group(text, facts, Text(plays, "italic"))
 
     def _facts(self, track: Track, tags: Tags) -> list[tuple[str, str]]:
         def of(number: int | None, count: int | None) -> str:

@@ -16,7 +16,7 @@ from textual.strip import Strip
 if TYPE_CHECKING:
     from textual.events import Click
 
-__all__ = ["Row", "Rows", "columns"]
+__all__ = ["Row", "Rows", "columns", "ended", "fitted"]
 
 #: The letters of a row, and whether it stands out.
 Row = tuple[str, bool]
@@ -185,12 +185,22 @@ def columns(width: int, *parts: tuple[str, float]) -> str:
     shares = [k for k, (_, size) in enumerate(parts) if size < 1]
     if shares:
         sizes[shares[-1]] += room - sum(sizes[k] for k in shares)
-    return " ".join(_fitted(text, size) for (text, _), size in zip(parts, sizes, strict=True))
+    return " ".join(fitted(text, size) for (text, _), size in zip(parts, sizes, strict=True))
 
 
-def _fitted(text: str, size: int) -> str:
+def fitted(text: str, size: int) -> str:
+    """Return a text that is so many cells wide; where its end is left out, an ellipsis says so."""
     if text.isascii():
         return text.ljust(size) if len(text) <= size else text[: size - 1] + "…"
     if cell_len(text) <= size:
         return set_cell_size(text, size)
     return set_cell_size(text, size - 1) + "…"
+
+
+def ended(text: str, size: int) -> str:
+    """Return the same of a text whose beginning may be left out."""
+    if cell_len(text) <= size:
+        return set_cell_size(text, size)
+    while text and cell_len(text) > size - 1:
+        text = text[max(1, (cell_len(text) - size + 1) // 2) :]
+    return set_cell_size("…" + text, size)

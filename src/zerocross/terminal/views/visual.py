@@ -119,7 +119,7 @@ class VisualView(View, can_focus=True):
     def action_act(self, name: str) -> None:
         """Do what an action of the visualiser says."""
         if self._preparing:
-            self.note("it is being compiled, the first time only")
+            self.note("still getting this mode ready, the first time only")
             return
         told = getattr(self, f"_do_{name.replace('-', '_')}")()
         if told:

@@ -57,8 +57,9 @@ class Palette:
     trace: str = "00afd7"
     second: str = "ffaf00"
     peaks: str = "e4e4e4"
-    labels: str = "a8a8a8"
-    axes: str = "585858"
+    # Of sixteen colours that is white, not the dark grey that many terminals can hardly show.
+    labels: str = "b8b8b8"
+    axes: str = "626262"
     good: str = "00afd7"
     warning: str = "ffaf00"
     alarm: str = "ff5f00"
@@ -82,8 +83,8 @@ PALETTES: dict[str, Palette] = {
         trace="005faf",
         second="af5f00",
         peaks="303030",
-        labels="4e4e4e",
-        axes="bcbcbc",
+        labels="3a3a3a",
+        axes="949494",
         good="005faf",
         warning="af5f00",
         alarm="d70000",

@@ -169,13 +169,17 @@ def _level_bar(v: Any, c: Any, y: Any, now: Any, held: Any, inks_at: Any) -> Non
 
 @kernel
 def _phase_bar(v: Any, c: Any, y: Any, phase: Any) -> None:
-    """Draw the phase from the middle: to the right what is alike, to the left what is opposite."""
+    """Draw the phase from the middle: to the right what is alike, to the left what is opposite.
+
+    Its axis is a line, in the middle of however many rows the bar has.
+    """
+    rest = v.line if y - _PHASE * v.pitch == v.height // 2 else _BLANK
     middle = v.bars // 2
     at = int((phase + 1.0) * 0.5 * (v.bars - 1) + 0.5)
     full, ink = int32_array(v.across, 9)[8], v.good if phase >= 0.0 else v.alarm
     for k in range(v.bars):
         is_in = min(at, middle) <= k <= max(at, middle)
-        _put(c, v.first + k, y, full if is_in else v.line, ink if is_in else v.axis)
+        _put(c, v.first + k, y, full if is_in else rest, ink if is_in else v.axis)
 
 
 @kernel
