@@ -149,7 +149,7 @@ def test_live_opens_the_view_in_a_terminal_and_leaves_it_sane(tmp_path, make_fil
     words = [sys.executable, "-m", "zerocross", "live", "effect.py", "--input", str(song)]
     env = screens.environment(tmp_path)
     with Terminal([*words, "--device", "null"], env, 80, 24, cwd=tmp_path) as terminal:
-        terminal.wait_for("7Eng", 60)
+        terminal.wait_for("7 Engine", 60)
         terminal.wait_for("Level")
         path.write_text(REFUSED)
         terminal.wait_for("allocates")
