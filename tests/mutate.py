@@ -63,6 +63,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "terminal/ticker.py": ("test_effects_model",),
     "terminal/cells/*": ("test_cells",),
     "terminal/keymap.py": ("test_screen_parts", "test_screen"),
+    "terminal/pasted.py": ("test_screen_parts",),
     "terminal/abilities.py": ("test_screen_parts",),
     "terminal/themes.py": ("test_screen", "test_screen_shown"),
     "terminal/session.py": ("test_screen_parts", "test_screen"),

@@ -84,7 +84,7 @@ def shown(folder, *files, columns=80, rows=24, env=None, as_users=False, **optio
     env = environment(folder) if env is None else env
     words = cli(*files) if as_users else command(*files, **options)
     with Terminal(words, env, columns, rows, cwd=folder) as terminal:
-        terminal.wait_for("Que", _PATIENCE_S)
+        terminal.wait_for("Que", 60)
         yield terminal
 
 

@@ -25,6 +25,7 @@ from zerocross.terminal.cover import CoverPainter, find_cover, scaled
 from zerocross.terminal.keymap import ACTIONS, SCOPES, keys_of, read_keys
 from zerocross.terminal.models.values import words_of_name
 from zerocross.terminal.notes import Notes
+from zerocross.terminal.pasted import Pasted
 from zerocross.terminal.progress import Progress
 from zerocross.terminal.session import Session
 from zerocross.terminal.tag_reader import TagReader
@@ -33,6 +34,20 @@ from zerocross.terminal.views.rows import ended
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "screen.md"
 BEGIN, END = "<!-- from terminal/keymap.py -->\n", "<!-- end -->"
+
+# --- what a terminal sends -------------------------------------------------------------------------
+
+PASTE, PASTED = "\x1b[200~", "\x1b[201~"
+
+
+@pytest.mark.parametrize("length", range(1, 12))
+def test_what_is_pasted_has_no_escape_characters_wherever_it_is_cut(length):
+    begin, rest = f"a\x1b[A{PASTE}", f"x\x1b[201y\x1b]z\x1b{PASTE}b{PASTED}\x1b[B\x1b"
+    pasted = Pasted()
+    sent = [begin] + [rest[at : at + length] for at in range(0, len(rest), length)]
+    told = "".join(pasted.without_escapes(part) for part in sent)
+    assert told == f"{begin}x[201y]z[200~b{PASTED}\x1b[B\x1b"
+
 
 # --- keys -----------------------------------------------------------------------------------------
 

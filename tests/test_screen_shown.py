@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import termios
 import time
 from pathlib import Path
 
@@ -137,6 +138,46 @@ def test_what_is_chosen_in_a_list_is_seen_without_many_colours(tmp_path, song, d
             terminal.wait_for("theme: ")
 
 
+def test_behind_a_dialog_stands_what_was_painted(tmp_path, song):
+    with screens.shown(tmp_path, song, columns=120, rows=40) as terminal:
+        terminal.press("4")
+        terminal.wait_for("█", 60)
+        for key in ("?", "\x10"):  # the keys, the palette
+            terminal.press(key)
+            terminal.wait_for("everywhere" if key == "?" else "Search")
+            time.sleep(0.3)
+            lines = terminal.emulator.lines
+            assert any("█" in line[:8] for line in lines), "beside it"
+            assert "━" in lines[-2], "the line of time"
+            terminal.press("\x1b")
+            terminal.wait_for(lambda e: "everywhere" not in e.text and "Search" not in e.text)
+        frames = terminal.emulator.text
+        terminal.wait_for(lambda e: e.text != frames, 5)
+        assert screens.leave(terminal) == 0
+
+
+def test_a_terminal_that_says_it_is_larger_than_any_is_drawn_on_in_part(tmp_path, song):
+    with screens.shown(tmp_path, song) as terminal:
+        termios.tcsetwinsize(terminal._outer, (65_535, 65_535))
+        screens.wait_until_idle(terminal.process.pid)
+        terminal.resize(80, 24)
+        show_all(terminal)
+        assert screens.leave(terminal) == 0
+
+
+def test_what_is_pasted_is_no_key(tmp_path, song):
+    with screens.shown(tmp_path, song) as terminal:
+        terminal.press("2")
+        terminal.wait_for("song")
+        terminal.press("/")
+        terminal.wait_for("search")
+        terminal.press("\x1b[200~so\x1bq\x1b[A\x1b\x1bng\x1b[201~")
+        terminal.wait_for("soq[Ang")
+        terminal.press("\x1b")
+        terminal.wait_for(lambda e: "soq[Ang" not in e.text)
+        assert screens.leave(terminal) == 0
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_it_and_leaves_the_terminal_as_it_was(tmp_path, song, number):
@@ -157,7 +198,7 @@ def test_every_view_under_tmux_in_every_theme(tmp_path, song, size, depth):
     with screens.tmux(tmp_path, *size) as window:
         variables = [f"{name}={value or ''}" for name, value in DEPTHS[depth].items()]
         window.start(["env", *variables, *screens.command(song)])
-        window.wait_for("Que")
+        window.wait_for("Que", 60)
         for theme in THEMES:
             for number, view in enumerate(screens.VIEWS, 1):
                 window.press(str(number))

@@ -83,14 +83,9 @@ def warm_up_line() -> None:
 
 def warm_up_screen() -> None:
     """Do the same for the full screen, before it is there."""
-    _load([*_for_playing(), *_for_screen()])
+    from zerocross.terminal.ready import ON_THE_LOOP
 
-
-def _for_screen() -> list[Entry]:
-    from zerocross.sync.mutex import give, take
-    from zerocross.terminal.cells.emit import emit_cells
-
-    return [emit_cells, take, give]
+    _load(list(dict.fromkeys([*_for_playing(), *ON_THE_LOOP])))
 
 
 def _for_playing() -> list[Entry]:

@@ -19,7 +19,7 @@ from zerocross.compiler import (
 )
 from zerocross.memory import Record, layout
 
-__all__ = ["MUTEX", "Mutex", "give_mutex", "take_mutex"]
+__all__ = ["MUTEX", "Mutex", "give", "give_mutex", "take", "take_mutex"]
 
 MUTEX = layout(anyone=["taken"])
 
@@ -67,11 +67,6 @@ class Mutex:
 
     def __init__(self) -> None:
         self.record = Record(MUTEX)
-
-    @staticmethod
-    def prepare() -> None:
-        """Have its code there: where it is not shipped it is compiled."""
-        _ = take.address, give.address
 
     def __enter__(self) -> None:
         take(self.record.address)

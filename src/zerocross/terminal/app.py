@@ -19,7 +19,6 @@ from textual.keys import _character_to_key
 from textual.widget import Widget
 
 from zerocross.errors import UsageError, ZerocrossError
-from zerocross.sync.mutex import Mutex
 from zerocross.system.background import BackgroundCall
 from zerocross.terminal.abilities import Abilities, abilities_of, as_ascii
 from zerocross.terminal.driver import ScreenDriver
@@ -27,6 +26,7 @@ from zerocross.terminal.foot import Foot, Now, Timeline
 from zerocross.terminal.keymap import ACTIONS, keys_of
 from zerocross.terminal.notes import Notes
 from zerocross.terminal.progress import Progress
+from zerocross.terminal.ready import make_ready
 from zerocross.terminal.session import Session
 from zerocross.terminal.themes import NAMES, Colourless, theme_for
 from zerocross.terminal.typing_order import TypingOrder
@@ -88,7 +88,7 @@ class ScreenApp(App[int], inherit_bindings=False):
     def __init__(self, session: Session, abilities: Abilities | None = None) -> None:
         self.session, self.player = session, session.player
         self.abilities = abilities or abilities_of()
-        Mutex.prepare()  # later the loop would wait for what else is being compiled
+        make_ready()
         # From the beginning: Textual turns the colours of a theme that it does not know yet into others.
         is_poor = self.abilities.depth in {"16", "monochrome"}
         super().__init__(driver_class=ScreenDriver, ansi_color=is_poor)

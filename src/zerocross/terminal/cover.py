@@ -131,7 +131,7 @@ class CoverPainter:
     def __init__(
         self, depth: str, unicode: bool, kitty: bool = False, theme: str = "default"
     ) -> None:
-        self._cells = Cells(1, 1)
+        self.cells = Cells(1, 1)
         self.left = self.top = 0
         self._depth, self._has_halves, self._kitty = depth, unicode, kitty
         self._picture: Picture | None = None
@@ -141,7 +141,7 @@ class CoverPainter:
 
     def use_theme(self, name: str) -> None:
         """Stand on another theme's paper."""
-        self._cells.ground = -1 if self._kitty else PALETTES[name].ground(self._depth)
+        self.cells.ground = -1 if self._kitty else PALETTES[name].ground(self._depth)
 
     @property
     def picture(self) -> Picture | None:
@@ -154,27 +154,27 @@ class CoverPainter:
 
     def resize(self, columns: int, rows: int) -> None:
         """Have another size."""
-        self._cells.resize(columns, rows)
+        self.cells.resize(columns, rows)
         self._is_stale = True
 
     def forget(self) -> None:
         """Send all of it with the next frame."""
-        self._cells.forget()
+        self.cells.forget()
         self._is_stale = self._is_stale or self._kitty
 
     def frame(self) -> memoryview:
         """Return the bytes for now."""
         if not self._is_stale:
-            return self._cells.emit(self.left, self.top)
+            return self.cells.emit(self.left, self.top)
         self._is_stale = False
-        self._cells.clear()
+        self.cells.clear()
         if self._kitty:
             return memoryview(
-                self.removed() + bytes(self._cells.emit(self.left, self.top)) + self._as_kitty()
+                self.removed() + bytes(self.cells.emit(self.left, self.top)) + self._as_kitty()
             )
         if self._picture is not None and self._depth != "monochrome":
             self._paint(self._picture)
-        return self._cells.emit(self.left, self.top)
+        return self.cells.emit(self.left, self.top)
 
     def removed(self) -> bytes:
         """Return what takes away a picture that lies above the text; nothing where none does."""
@@ -184,7 +184,7 @@ class CoverPainter:
     def _fitted(self, picture: Picture) -> tuple[int, int]:
         """Return how many cells a picture takes: a cell is twice as high as it is wide."""
         height, width = picture.shape[:2]
-        columns, rows = self._cells.columns, self._cells.rows
+        columns, rows = self.cells.columns, self.cells.rows
         scale = min(columns / width, 2 * rows / height)
         return max(1, int(width * scale)), max(1, int(height * scale / 2))
 
@@ -192,7 +192,7 @@ class CoverPainter:
         columns, rows = self._fitted(picture)
         pixels = scaled(picture, columns, 2 * rows if self._has_halves else rows)
         colours = self._colours(pixels)
-        glyphs, inks, papers = self._cells.glyphs, self._cells.inks, self._cells.papers
+        glyphs, inks, papers = self.cells.glyphs, self.cells.inks, self.cells.papers
         if self._has_halves:
             glyphs[:rows, :columns] = _UPPER_HALF
             inks[:rows, :columns], papers[:rows, :columns] = colours[::2], colours[1::2]

@@ -29,6 +29,8 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 from textual.message import Message
 
+from zerocross.terminal.pasted import Pasted
+
 if TYPE_CHECKING:
     from zerocross.terminal.visual.frames import Frames
 
@@ -46,6 +48,8 @@ _LEAVE = (
 _MOST_WAITING = 1 << 20
 #: How long it is waited for such a terminal at the end.
 _PATIENCE_S = 0.5
+#: A terminal that says it is larger than any screen is drawn on in part.
+_MOST_COLUMNS, _MOST_ROWS = 1000, 400
 
 
 class Seen(Protocol):
@@ -204,6 +208,7 @@ class ScreenDriver(LinuxDriver):
 
     def _listen(self) -> None:
         self._parser = XTermParser(self._debug)
+        self._pasted = Pasted()
         self._decode = getincrementaldecoder("utf-8")("replace").decode
         self._loop.add_reader(self._fd, self._read)
 
@@ -219,7 +224,7 @@ class ScreenDriver(LinuxDriver):
             self._lose()
             return
         self._tick()  # an escape key whose time is over is none of another key's: the loop may be late
-        for event in self._parser.feed(self._decode(data)):
+        for event in self._parser.feed(self._pasted.without_escapes(self._decode(data))):
             self.process_message(event)
         if self._parser._timeout_time is not None:  # an escape key, or a sequence's beginning
             self._loop.call_later(constants.ESCAPE_DELAY + 0.001, self._tick)
@@ -244,7 +249,7 @@ class ScreenDriver(LinuxDriver):
             found = os.get_terminal_size(self._fd)
         except OSError:
             return 80, 24
-        return found.columns or 80, found.lines or 24
+        return min(found.columns or 80, _MOST_COLUMNS), min(found.lines or 24, _MOST_ROWS)
 
     # --- coming and going ---------------------------------------------------------------------
 

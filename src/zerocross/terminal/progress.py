@@ -46,7 +46,7 @@ class Progress:
 
     def __init__(self, player: Player, theme: str, depth: str, unicode: bool = True) -> None:
         self._player = player
-        self._cells = Cells(1, 1)
+        self.cells = Cells(1, 1)
         self.left = self.top = 0
         self._glyphs = [ord(letter) for letter in (_FULL + _HALF + _REST if unicode else _PLAIN)]
         self._shown: tuple[object, ...] = ()
@@ -57,7 +57,7 @@ class Progress:
     def use_theme(self, theme: str, depth: str) -> None:
         """Paint with other colours."""
         palette = PALETTES[theme]
-        self._cells.ground = palette.ground(depth)
+        self.cells.ground = palette.ground(depth)
         self._ink, self._rest, self._words, self._mark = (
             colour_of(each, depth)
             for each in (palette.trace, palette.axes, palette.labels, palette.warning)
@@ -70,12 +70,12 @@ class Progress:
 
     def resize(self, columns: int, rows: int) -> None:
         """Have another size."""
-        self._cells.resize(columns, rows)
+        self.cells.resize(columns, rows)
         self._shown = ()
 
     def forget(self) -> None:
         """Send all of it with the next frame."""
-        self._cells.forget()
+        self.cells.forget()
         self._shown = ()
 
     @property
@@ -88,7 +88,7 @@ class Progress:
     def frame(self) -> memoryview:
         """Return the bytes for now."""
         position, length = self._position_s(), self._player.duration
-        columns = self._cells.columns
+        columns = self.cells.columns
         words = f" {format_time(position)} "
         ends = f" {format_time(length)} " if length else " "
         room = max(0, columns - len(words) - len(ends))
@@ -102,10 +102,10 @@ class Progress:
         self._paint(words, ends, halves)
         if loop and length:
             self._paint_loop(loop, length)
-        return self._cells.emit(self.left, self.top)
+        return self.cells.emit(self.left, self.top)
 
     def _paint(self, words: str, ends: str, halves: int) -> None:
-        glyphs, inks, bar = self._cells.glyphs[0], self._cells.inks[0], self.bar
+        glyphs, inks, bar = self.cells.glyphs[0], self.cells.inks[0], self.bar
         inks[:] = self._words
         _put(glyphs, 0, words)
         _put(glyphs, bar.stop, ends)
@@ -121,8 +121,8 @@ class Progress:
         for letter, at in zip("AB", loop, strict=True):
             column = min(self.bar.stop - 1, self.bar.start + int(len(self.bar) * at / length))
             if column in self.bar:
-                self._cells.glyphs[0, column] = ord(letter)
-                self._cells.inks[0, column] = self._mark
+                self.cells.glyphs[0, column] = ord(letter)
+                self.cells.inks[0, column] = self._mark
 
     def _position_s(self) -> float:
         now, state = time.monotonic(), self._player.state

@@ -1,7 +1,7 @@
 """A rectangle that Textual never composes: a painter draws it, frame by frame, past Textual.
 
 Textual is told that it is blank. Whenever Textual renders those blanks (it was resized, or something
-lay above it) all of the painter's cells are sent again.
+lay above it) all of the painter's cells are sent again. Behind a dialog stands what was painted last.
 
 Frames come by the event loop's timer, or where there are many on a thread of their own: to wake the
 loop for each costs more than to draw it. Only the loop tells a painter where it stands, after what
@@ -19,11 +19,13 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from zerocross.terminal.cells.strips import strips_of
 from zerocross.terminal.views.view import View
 
 if TYPE_CHECKING:
     from rich.style import Style
 
+    from zerocross.terminal.cells import Cells
     from zerocross.terminal.visual.frames import Frames
 
 __all__ = ["Painter", "Surface"]
@@ -41,11 +43,14 @@ class Painter(Protocol):
     ----------
     left, top : int
         Where its first cell stands on the terminal, from 0.
+    cells : Cells
+        What it paints.
 
     """
 
     left: int
     top: int
+    cells: Cells
 
     def resize(self, columns: int, rows: int) -> None:
         """Have another size, in cells; all is sent with the next frame."""
@@ -161,8 +166,17 @@ class Surface(Widget):
             self._is_there
             and not self._is_hidden
             and (self._within is None or self._within is owner.view)
-            and owner.screen is self._home
+            and not self._is_covered
         )
+
+    @property
+    def _is_covered(self) -> bool:
+        """Whether a dialog lies above it."""
+        return self._is_there and self._owner.screen is not self._home
+
+    def _fits(self, cells: Cells) -> bool:
+        """Whether what was painted last has the size that it has now."""
+        return self._stands is not None and self._stands.size == (cells.columns, cells.rows)
 
     def forget(self) -> None:
         """Tell the painter anew where it stands, with the next frame."""
@@ -287,8 +301,13 @@ class Surface(Widget):
         return True
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Return blanks, which lie above what was painted: it is to be sent again."""
-        self._is_blank = True
+        """Return blanks, which lie above what was painted: it is to be sent again.
+
+        Where something lies above it nothing is sent: what was painted last is returned.
+        """
+        self.forget()
+        if self._painter is not None and self._is_covered and self._fits(self._painter.cells):
+            return strips_of(self._painter.cells, crop)
         self.poke()
         style: Style = self.rich_style
         return [Strip.blank(crop.width, style)] * crop.height

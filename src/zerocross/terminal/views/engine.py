@@ -58,7 +58,7 @@ class EnginePainter:
 
     def __init__(self, player: Player, inks: Mapping[str, int], ascii_only: bool = False) -> None:
         self._player, self.inks, self._ascii_only = player, inks, ascii_only
-        self._cells = Cells(1, 1)
+        self.cells = Cells(1, 1)
         self.left = self.top = 0
         self.first = 0
         self._slow: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
@@ -66,23 +66,23 @@ class EnginePainter:
     @property
     def ground(self) -> int:
         """The page's paper, as `Cells.ground`."""
-        return self._cells.ground
+        return self.cells.ground
 
     @ground.setter
     def ground(self, colour: int) -> None:
-        self._cells.ground = colour
+        self.cells.ground = colour
 
     def resize(self, columns: int, rows: int) -> None:
         """Have another size, in cells."""
-        self._cells.resize(columns, rows)
+        self.cells.resize(columns, rows)
 
     def forget(self) -> None:
         """Take the terminal for blank."""
-        self._cells.forget()
+        self.cells.forget()
 
     def frame(self) -> memoryview:
         """Return the bytes for now; empty where nothing changed."""
-        cells = self._cells
+        cells = self.cells
         report = self._player.report(tracks=False)
         self._note_slow(report["recent_callbacks"])
         now_ns = time.monotonic_ns()
@@ -108,7 +108,7 @@ class EnginePainter:
         )
 
     def _put(self, row: int, line: Line) -> None:
-        cells, column = self._cells, 0
+        cells, column = self.cells, 0
         for text, role in line:
             end = min(cells.columns, column + len(text))
             letters = np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)
@@ -119,7 +119,7 @@ class EnginePainter:
     def _tell_of_more(self, more: int) -> None:
         """Say in the last row, which has nothing else, that the page goes on."""
         words = f"{more} more lines below: down, page down"
-        self._put(self._cells.rows - 1, [Span(words[: self._cells.columns], "label")])
+        self._put(self.cells.rows - 1, [Span(words[: self.cells.columns], "label")])
 
 
 class EngineView(View):
