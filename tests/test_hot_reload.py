@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -177,6 +179,13 @@ def test_a_file_that_cannot_be_run_at_first_has_a_line(tmp_path):
         UserParts(str(path))
     assert caught.value.line == 3
     assert refusal_of(str(tmp_path / "none.py"), caught.value).excerpt() == []
+
+
+def test_a_file_that_is_no_text_has_no_line(tmp_path):
+    path = tmp_path / "effect.py"
+    path.write_bytes(b"\x00\x01")
+    with pytest.raises(UserFileError, match=f"^{re.escape(str(path))}: [A-Z]"):
+        UserParts(str(path))
 
 
 def test_a_version_is_looked_at_once(user, tmp_path):

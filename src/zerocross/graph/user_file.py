@@ -40,13 +40,15 @@ def load_file(path: str) -> ModuleType:
         exec(compile(text, path, "exec"), vars(module))  # noqa: S102
     except ZerocrossError as error:
         line = line_in(error, path)
-        raise UserFileError(f"{printable(path)}:{line}: {error}", line) from None
+        raise UserFileError(f"{_place(path, line)}: {error}", line) from None
     except (Exception, SystemExit) as error:  # whatever a user's file does
         line = line_in(error, path)
-        raise UserFileError(
-            f"{printable(path)}:{line}: {words_of(error)}; repair it", line
-        ) from None
+        raise UserFileError(f"{_place(path, line)}: {words_of(error)}; repair it", line) from None
     return module
+
+
+def _place(path: str, line: int) -> str:
+    return f"{printable(path)}:{line}" if line else printable(path)
 
 
 def words_of(error: BaseException) -> str:
