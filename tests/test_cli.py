@@ -390,7 +390,9 @@ def test_the_status_line_and_its_keys(make_file, tmp_path):
     report = tmp_path / "r.json"
     child = spawn("play", first, second, "--device", "null", "--report", report)
     child.expect("space pause")
-    child.expect(r"▶.*first\.flac.*0:(\d\d) / 0:30.*dB.*vol 100 %.*1/2")  # later, where it is compiled
+    child.expect(
+        r"▶.*first\.flac.*0:(\d\d) / 0:30.*dB.*vol 100 %.*1/2"
+    )  # later, where it is compiled
     before_s = int(child.match[1])
     child.send("\x1b[C")
     child.expect([rf"0:{before_s + more:02} / 0:30" for more in (5, 6)])

@@ -142,7 +142,7 @@ class Fake:
 
 def painted(painter):
     """Return what a painter wants to be read."""
-    glyphs = painter._cells.glyphs
+    glyphs = painter.cells.glyphs
     return ["".join(map(chr, row)).rstrip() for row in glyphs]
 
 
@@ -164,7 +164,7 @@ def test_the_painter_shows_the_page_where_it_is_turned_to_and_tells_of_more():
     painter.forget()
     assert painter.frame() and painter.first == 0
     row = next(k for k, line in enumerate(painted(painter)) if line.startswith("refused"))
-    assert painter._cells.inks[row, 0] == INKS["bad"]
+    assert painter.cells.inks[row, 0] == INKS["bad"]
 
 
 def test_slow_callbacks_are_remembered_once():

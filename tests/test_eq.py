@@ -514,7 +514,7 @@ def never_crashes(lines):
         hz = np.geomspace(20, 20_000, 16)
         assert np.isfinite(one.response_db(hz)).all()
         for kind, f, q, gain in one.bands:
-            assert kind in KINDS and 0.1 < f < 4e6 and 0.005 < q < 2000 and abs(gain) <= 60
+            assert kind in KINDS and 0.1 <= f < 4e6 and 0.005 < q < 2000 and abs(gain) <= 60
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

@@ -28,6 +28,7 @@ from zerocross.sync import Tap
 from zerocross.terminal import driver as drivers
 from zerocross.terminal.abilities import Abilities
 from zerocross.terminal.app import VIEWS, ScreenApp
+from zerocross.terminal.cells import Cells
 from zerocross.terminal.dialogs import Prompt, Reading
 from zerocross.terminal.foot import Foot, Now, Timeline
 from zerocross.terminal.session import Session
@@ -321,9 +322,11 @@ class Strokes:
         self.left = self.top = self.count = self.forgotten = 0
         self.size = None
         self.data = memoryview(b"x")
+        self.cells = Cells(1, 1)
 
     def resize(self, columns, rows):
         self.size = (columns, rows)
+        self.cells.resize(columns, rows)
 
     def forget(self):
         self.forgotten += 1
