@@ -56,6 +56,8 @@ _MOMENT_S = 0.04
 _LEFT_PATIENCE_S = 2.0
 #: How long `close` waits for devices, disks and effects.
 _CLOSE_PATIENCE_S = 1.5
+#: So much later tags are read: what a start imports comes first, for one thread imports at a time.
+_TAGS_AFTER_S = 0.3
 
 
 class Playback:
@@ -122,7 +124,7 @@ class Playback:
         )
         self.turn = 0
         self.looking: int | None = None
-        self.titles = Titles(self._tell_tags)
+        self.titles = Titles(self._tell_tags, _TAGS_AFTER_S)
         self.output = output
         self.feed: Feed | None = None
         self.opener = Opener(replaygain, self.news.notify)
@@ -488,7 +490,7 @@ class Playback:
         self.idle = Changes(self.lock)
         self.making = threading.Lock()
         self.queue.use_lock(self.lock)
-        self.titles = Titles(self._tell_tags)
+        self.titles = Titles(self._tell_tags, _TAGS_AFTER_S)
         if self.output.stream:
             self.output.stream.forget()
         keep_for_parent(self.feed, self.output.stream, self._left, self.opener, self.starting)

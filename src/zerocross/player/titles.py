@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import threading
+import time
 from collections.abc import Callable
 
 from zerocross.player.queue import Track
@@ -23,11 +24,13 @@ class Titles:
     ----------
     tell : callable
         Called on that thread with each track, once its `Track.tags` take no time.
+    after_s : float
+        How long that thread lets others go first, before it imports what reads tags.
 
     """
 
-    def __init__(self, tell: Callable[[Track], None]) -> None:
-        self._tell = tell
+    def __init__(self, tell: Callable[[Track], None], after_s: float = 0.0) -> None:
+        self._tell, self._after_s = tell, after_s
         self._lock = threading.Lock()
         self._waiting: collections.deque[Track] = collections.deque()
         self._reading: BackgroundCall[None] | None = None
@@ -48,6 +51,7 @@ class Titles:
             self._reading.wait(patience_s)
 
     def _read_all(self) -> None:
+        time.sleep(self._after_s)
         while (track := self._next()) is not None:
             _ = track.tags
             self._tell(track)
