@@ -174,10 +174,6 @@ class Surface(Widget):
         """Whether a dialog lies above it."""
         return self._is_there and self._owner.screen is not self._home
 
-    def _fits(self, cells: Cells) -> bool:
-        """Whether what was painted last has the size that it has now."""
-        return self._stands is not None and self._stands.size == (cells.columns, cells.rows)
-
     def forget(self) -> None:
         """Tell the painter anew where it stands, with the next frame."""
         self._is_blank = True
@@ -306,8 +302,10 @@ class Surface(Widget):
         Where something lies above it nothing is sent: what was painted last is returned.
         """
         self.forget()
-        if self._painter is not None and self._is_covered and self._fits(self._painter.cells):
-            return strips_of(self._painter.cells, crop)
+        if self._painter is not None and self._is_covered:
+            cells = self._painter.cells
+            if Region(0, 0, cells.columns, cells.rows).contains_region(crop):  # else it is another size
+                return strips_of(cells, crop)
         self.poke()
         style: Style = self.rich_style
         return [Strip.blank(crop.width, style)] * crop.height
