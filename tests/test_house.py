@@ -30,7 +30,7 @@ FLOORS = [
     {"engine"},
     {"eq", "effects", "spectrum", "loudness"},
     {"pipeline", "player", "demo"},
-    {"offline", "remote", "settings"},
+    {"offline", "remote", "settings", "web"},
     {"terminal"},
     {"lab"},
     {"__init__"},

@@ -192,6 +192,33 @@ class Entry:
         whole = ir_passes.closed_world(linker.link_functions(ir, chosen), keep=self.name)
         return ir_passes.with_strict_aliasing(whole) if self.strict_aliasing else whole
 
+    def object_code(self, chosen: target.Target) -> bytes:
+        """Return its object code for a target that need not be this machine's; kept in the cache.
+
+        Nothing is proven: prove it for this machine, of which the code is compiled from the same lines.
+        """
+        from zerocross.compiler import cache
+
+        stored = cache.load(self.key(chosen))
+        if stored is not None:
+            code: bytes = stored.code
+            return code
+        emitted = self.emit(chosen)
+        self._store(emitted, {}, chosen)
+        return emitted.object_code
+
+    def known_as(self, name: str) -> Entry:
+        """Return the entry with another C symbol."""
+        other = self._copy()
+        other.name = name
+        return other
+
+    def _copy(self) -> Entry:
+        other = Entry(self.function, self.argument_types, self.dispatches)
+        other.checked, other.strict_aliasing = self.checked, self.strict_aliasing
+        other.place = self.place
+        return other
+
     def at(self, level: str) -> Entry:
         """Return the entry compiled for a level that this machine has, beside the default.
 
@@ -206,9 +233,7 @@ class Entry:
             raise TargetError(
                 f"this machine cannot run {level}; it has {', '.join(target.available())}"
             )
-        other = Entry(self.function, self.argument_types, self.dispatches)
-        other.checked, other.strict_aliasing = self.checked, self.strict_aliasing
-        other.place = self.place
+        other = self._copy()
         other._target = target.level(level)
         return other
 

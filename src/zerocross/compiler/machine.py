@@ -1,4 +1,4 @@
-"""What kernels ask of the machine that each target says in its own words: the float mode, time, sleep.
+"""What kernels ask of the machine that each target says in its own words: the float mode, time, sleep, fusing.
 
 Numba's code only names these functions; what they do is added here, for the architecture and the
 system of the target, so that code for another machine can be made on this one.
@@ -26,6 +26,7 @@ THREAD_TIME_NS = "machine_thread_time_ns"
 SLEEP_US = "machine_sleep_us"
 
 _DECLARED = re.compile(r"^declare [^@\n]*@(machine_\w+)\([^\n]*\n", re.MULTILINE)
+_DECLARED_FUSED = re.compile(r"^declare [^@\n]*@(llvm\.fmuladd\.\w+)\([^\n]*\n", re.MULTILINE)
 _HEAD = "define internal {kind} @{name}({arguments}) alwaysinline {{"
 
 # --- the float mode: denormals are zero, and become zero -----------------------------------------
@@ -106,6 +107,9 @@ _WINDOWS_SLEEP = """
 #: CLOCK_MONOTONIC and CLOCK_THREAD_CPUTIME_ID; on macOS CLOCK_UPTIME_RAW, which does not jump.
 _CLOCKS = {"linux": (1, 3), "macos": (8, 16)}
 
+#: WebAssembly has no clock, and nobody sleeps in a browser's audio thread.
+_NO_SYSTEM = dict.fromkeys((MONOTONIC_NS, THREAD_TIME_NS, SLEEP_US), "  ret i64 0")
+
 _KINDS = {
     FLUSH_DENORMALS: ("i64", ""),
     RESTORE_FLOAT_MODE: ("void", "i64 %a"),
@@ -118,6 +122,8 @@ _CALLED = re.compile(r"call (void|i32|i64) @([\w.]+)\(([^)]*)\)")
 
 def with_machine(ir: str, chosen: Target) -> str:
     """Return a module with the target's own bodies of what it only names so far."""
+    if chosen.architecture == "wasm32":
+        ir = _without_fused(ir)
     wanted = set(_DECLARED.findall(ir))
     if not wanted:
         return ir
@@ -134,7 +140,21 @@ def with_machine(ir: str, chosen: Target) -> str:
     return there + "".join(new) + made
 
 
+def _without_fused(ir: str) -> str:
+    """Return a module that multiplies and adds one after the other: WebAssembly has no fused form."""
+    declared: set[str] = set()
+
+    def once(match: re.Match[str]) -> str:
+        is_new = match.group(1) not in declared
+        declared.add(match.group(1))
+        return match.group() if is_new else ""
+
+    return _DECLARED_FUSED.sub(once, ir.replace("@llvm.fma.", "@llvm.fmuladd."))
+
+
 def _system(triple: str) -> dict[str, str]:
+    if triple.startswith("wasm"):
+        return _NO_SYSTEM
     if "windows" in triple:
         clocks = {MONOTONIC_NS: _WINDOWS_CLOCK, THREAD_TIME_NS: _WINDOWS_CLOCK}
         return clocks | {SLEEP_US: _WINDOWS_SLEEP}

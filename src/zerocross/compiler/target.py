@@ -5,7 +5,8 @@ kernel, optimises it for a target and returns the object code with its final IR.
 
 *Levels* are targets by the name of their instruction set: ``scalar`` (vectors off: a true
 baseline), ``sse4.1``, ``avx2``, ``avx512``, ``neon``. The best one that the machine has is
-the default, tuned for the very CPU; ``ZEROCROSS_SIMD=level`` forces another. What the machine has
+the default, tuned for the very CPU; ``ZEROCROSS_SIMD=level`` forces another. `WEB` are the targets of
+browsers, which no machine runs by itself. What the machine has
 is asked of the shipped library (`shipped`) where there is one, so that a start needs no LLVM.
 
 A little over 300 lines, a quarter of them docstrings.
@@ -24,6 +25,7 @@ from zerocross.errors import TargetError
 
 __all__ = [
     "LEVELS",
+    "WEB",
     "Emitted",
     "Target",
     "active",
@@ -130,6 +132,19 @@ LEVELS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         ("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512cd"),
     ),
     "neon": ("aarch64", "generic", "+neon", ("neon",)),
+}
+
+_WASM = "wasm32-unknown-unknown"
+#: Targets of browsers by name: WebAssembly 1.0, and with the vectors of 2.0. Addresses have 32 bits there;
+#: records keep them in 64, as everywhere.
+WEB = {
+    "wasm": Target("wasm", _WASM, "mvp", "", vectors=False),
+    "wasm-simd": Target(
+        "wasm-simd",
+        _WASM,
+        "mvp",
+        "+simd128,+sign-ext,+nontrapping-fptoint,+bulk-memory,+mutable-globals",
+    ),
 }
 
 

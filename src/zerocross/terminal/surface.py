@@ -304,7 +304,9 @@ class Surface(Widget):
         self.forget()
         if self._painter is not None and self._is_covered:
             cells = self._painter.cells
-            if Region(0, 0, cells.columns, cells.rows).contains_region(crop):  # else it is another size
+            if Region(0, 0, cells.columns, cells.rows).contains_region(
+                crop
+            ):  # else it is another size
                 return strips_of(cells, crop)
         self.poke()
         style: Style = self.rich_style
