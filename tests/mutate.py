@@ -52,6 +52,10 @@ _MEMORY_BYTES = 24 << 30
 #: Which tests are to kill a module's mutants, the most specific first: the first row that fits.
 #: For a memory order `test_orders` comes before them.
 TESTS: dict[str, tuple[str, ...]] = {
+    "compiler/wasm.py": ("test_web",),
+    "web/image.py": ("test_web",),
+    "web/module.py": ("test_web",),
+    "web/*": ("test_web_page",),
     "terminal/models/effects.py": ("test_effects_model",),
     "terminal/models/jobs.py": ("test_effects_model",),
     "terminal/models/rows.py": ("test_effects_model",),

@@ -388,6 +388,14 @@ def test_a_surface_is_painted_only_while_it_is_seen_and_moves(has_thread):
             await until(pilot, lambda: painter.size == (30, 10))
             surface.painter = other = Strokes()
             await until(pilot, lambda: other.size == (30, 10))
+            surface.styles.offset = (0, -3)
+            await until(pilot, lambda: surface.content_region.y == -1)
+            await pilot.pause(0.1)
+            count = other.count
+            await pilot.pause(0.1)
+            assert other.count == count and other.top == 2, "a part of it is outside"
+            surface.styles.offset = (0, 0)
+            await until(pilot, lambda: other.count > count)
             pilot.app._driver.is_free = False
             skipped = surface.skipped
             await until(pilot, lambda: surface.skipped > skipped)

@@ -166,6 +166,8 @@ CHAINS = {
 }
 #: Chains with kernels that may fuse, where the machine can.
 FUSED = {"equaliser", "many bands", "an impulse response", "branches", "all"}
+#: Those that are compiled in seconds.
+QUICK = {"nothing", "dynamics", "one's own"}
 #: Parameters that move while a chain runs.
 CHANGES = {
     "nothing": {"0.gain_db": (-60.0, 24.0)},
@@ -184,7 +186,10 @@ def changes_for(name, count, seed):
     }
 
 
-@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.thorough) for name in CHAINS],
+)
 def test_a_chain_has_the_same_bits_as_here(jobs, name):
     frames, wanted = 9_000, []
     for channels in (1, 2):
@@ -203,6 +208,7 @@ def test_a_chain_has_the_same_bits_as_here(jobs, name):
             assert np.array_equal(found, here), np.abs(found - here).max()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rate", [8_000, 44_100, 96_000, 192_000])
 def test_any_rate(jobs, rate):
     signal, blocks = music(2_000, 2, seed=3), some_blocks(2_000, 3)
@@ -298,6 +304,7 @@ def test_one_has_vectors_and_the_other_has_none():
     assert not any(each in code["wasm"].assembly for each in ("f32x4.", "f64x2.", "v128."))
 
 
+@pytest.mark.thorough
 def test_the_modules_of_a_usual_chain_are_small(node):
     made = web_chain(CHAINS["all"](), RATE)
     assert all(len(module) <= 60_000 for module in made.modules.values())

@@ -285,9 +285,12 @@ class Surface(Widget):
                 self._is_blank = True  # nobody sees it
 
     def _settle(self, painter: Painter) -> bool:
-        """Tell the painter where it stands, and that nothing is there; returns whether it stands."""
+        """Tell the painter where it stands, and that nothing is there; returns whether it stands.
+
+        In a terminal that is too small a part of it may lie outside: then nothing of it is painted.
+        """
         region = self.content_region
-        if not region.area:
+        if not (region.area and self._home.size.region.contains_region(region)):
             return False
         if self._stands is None or self._stands.size != region.size:
             painter.resize(region.width, region.height)

@@ -26,7 +26,7 @@ import numpy as np
 from zerocross.errors import UsageError
 from zerocross.memory.record import LINE, Record
 
-__all__ = ["Image", "image_of"]
+__all__ = ["Image", "header_of", "image_of"]
 
 _MAGIC = b"ZCI1"
 _WORD = np.dtype("i8")
@@ -247,3 +247,10 @@ def _ranges(data: np.ndarray[Any, np.dtype[np.uint8]]) -> Iterator[tuple[int, in
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
         start = first // 8 * 8
         yield start, min(-(-(last + 1) // 8) * 8, len(data)) - start
+
+
+def header_of(packed: bytes) -> dict[str, Any]:
+    """Return the header of a packed image."""
+    (length,) = struct.unpack_from("<I", packed, len(_MAGIC))
+    found: dict[str, Any] = json.loads(packed[len(_MAGIC) + 4 : len(_MAGIC) + 4 + length])
+    return found

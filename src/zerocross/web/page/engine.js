@@ -1,0 +1,75 @@
+// @ts-check
+/** A chain as a node of Web Audio: its code is compiled and its memory laid out before it is heard. */
+
+/** A module of one vector instruction, for browsers to say whether they know it. */
+const VECTOR = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+/** @returns {boolean} whether this browser has WebAssembly's vectors */
+export function hasVectors() {
+  return WebAssembly.validate(VECTOR);
+}
+
+/**
+ * @param {string} name
+ * @returns {Promise<Response>}
+ */
+async function fetched(name) {
+  let found;
+  try {
+    found = await fetch(new URL(name, import.meta.url));
+  } catch {
+    throw new Error(`${name} cannot be had: is the server there?`);
+  }
+  if (!found.ok) throw new Error(`${name} cannot be had (${found.status}): export the page again`);
+  return found;
+}
+
+/** @returns {Promise<{title: string, rates: number[], parts: {name: string, params: object[]}[]}>} */
+export async function about() {
+  return (await fetched("about.json")).json();
+}
+
+/**
+ * @param {number[]} rates that there are images for
+ * @returns {AudioContext} at the device's rate where there is an image for it, else at the nearest
+ */
+export function makeContext(rates) {
+  const usual = new AudioContext({ latencyHint: "interactive" });
+  if (rates.includes(usual.sampleRate)) return usual;
+  const nearest = rates.reduce((a, b) =>
+    Math.abs(b - usual.sampleRate) < Math.abs(a - usual.sampleRate) ? b : a);
+  usual.close();
+  return new AudioContext({ latencyHint: "interactive", sampleRate: nearest });
+}
+
+/**
+ * @param {BaseAudioContext} context
+ * @returns {Promise<AudioWorkletNode>} stereo in, stereo out
+ */
+export async function makeNode(context) {
+  if (!context.audioWorklet) {
+    throw new Error("this page has no audio worklets: open it by https, or from localhost");
+  }
+  const name = hasVectors() ? "wasm-simd.wasm" : "wasm.wasm";
+  const [code, image] = await Promise.all([
+    fetched(name).then((found) => found.arrayBuffer()),
+    fetched(`chain-${context.sampleRate}.zci`).then((found) => found.arrayBuffer()),
+    context.audioWorklet.addModule(new URL("worklet.js", import.meta.url)),
+  ]);
+  let module;
+  try {
+    module = await WebAssembly.compile(code); // here, not on the audio thread
+  } catch (error) {
+    throw new Error(`WebAssembly is not allowed here, or ${name} is damaged: ${error.message}`);
+  }
+  return new AudioWorkletNode(context, "zerocross-chain", {
+    numberOfInputs: 1,
+    numberOfOutputs: 1,
+    outputChannelCount: [2],
+    channelCount: 2,
+    channelCountMode: "explicit",
+    processorOptions: { module, image },
+  });
+}
