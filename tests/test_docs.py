@@ -42,6 +42,7 @@ def folder(tmp_path):
     soundfile.write(tmp_path / "song.flac", music(96_000), 48_000)
     preset = "Preamp: -3 dB\nFilter 1: ON PK Fc 1000 Hz Gain 3 dB Q 1\n"
     (tmp_path / "headphones.txt").write_text(preset)
+    (tmp_path / "my_effect.py").write_text((ROOT / "tests" / "web_effect.py").read_text())
     (tmp_path / "album").mkdir()
     soundfile.write(tmp_path / "album" / "1.ogg", music(96_000), 48_000)
     return tmp_path
