@@ -143,8 +143,14 @@ class Shell:
         self._go_on()
 
     def _go_on(self):
-        self.terminal.press("\x15fg\r")
-        self.terminal.wait_for(lambda e: e.screen.is_set(1049), _PATIENCE_S, "the screen")
+        """Come back; of two commands to stop the second one is obeyed then."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while not self.terminal.emulator.screen.is_set(1049):
+            assert time.monotonic() < deadline, f"the screen is not there: {self.terminal.text}"
+            if self.state() == "T":
+                self.terminal.press("\x15fg\r")
+                time.sleep(1.0)
+            time.sleep(0.05)
 
     def _wait_for_state(self, letter):
         deadline = time.monotonic() + _PATIENCE_S
