@@ -218,9 +218,12 @@ def has(program):
 
 
 def cpu_s(pid):
-    """Return the CPU time of a process so far."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+    """Return the CPU time of a process's threads so far; one that ends meanwhile has none."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
 
 
 def wait_until_idle(pid, share=0.15, patience_s=60.0):
