@@ -1,7 +1,7 @@
 """Run benchmarks: ``python -m benchmarks [PATTERN] [--json FILE]``.
 
-``python -m benchmarks accuracy [--write FILE.md]`` measures errors in place of times, and so does
-``elementary-accuracy`` of elementary functions. ``python -m benchmarks start [--library FILE]`` measures
+``python -m benchmarks accuracy [--write FILE.md]`` measures errors in place of times, and so do
+``elementary-accuracy``, of elementary functions, and ``parity``, of chains in WebAssembly. ``python -m benchmarks start [--library FILE]`` measures
 whole processes: how soon there is sound, how soon an effect, and what playing costs. ``python -m benchmarks
 screen [--song FILE]`` measures the full screen, beside cava and cmus.
 """
@@ -95,6 +95,20 @@ def elementary_accuracy(path: str | None) -> int:
     return 0 if all(map(document.holds, rows)) else 1
 
 
+def parity(path: str | None) -> int:
+    """Measure the table of docs/web.md; returns 1 if something is further off than its bound."""
+    from benchmarks import parity
+
+    rows = parity.measured(lambda name: print(name, file=sys.stderr))
+    shown = Table("chain", *next(iter(rows.values())))
+    for name, row in rows.items():
+        shown.add_row(name, *(f"{error:.1e}" if error else "same bits" for error in row.values()))
+    Console(width=140).print(shown)
+    if path:
+        parity.write(Path(path), rows)
+    return 0 if all(error < parity.BOUND for row in rows.values() for error in row.values()) else 1
+
+
 def start(options: argparse.Namespace) -> int:
     """Measure whole processes; returns 1 if one is over its bar."""
     from benchmarks import start
@@ -160,6 +174,8 @@ def main() -> int:
         return accuracy(options.write)
     if options.pattern == "elementary-accuracy":
         return elementary_accuracy(options.write)
+    if options.pattern == "parity":
+        return parity(options.write)
     chosen = cases(options.pattern)
     if not chosen:
         print(f"no benchmark matches {options.pattern!r}", file=sys.stderr)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-import zerocross.web
+from benchmarks.parity import BANDS, PAGE, RATE, find_node
 from zerocross import Chain
 from zerocross.compiler import target
 from zerocross.effects import Compressor, Gain, Limiter
@@ -27,8 +27,6 @@ from zerocross.lab.harness import Bar, Case, Contestant
 from zerocross.web import web_chain
 
 FRAMES = 4096
-RATE = 48_000
-_BANDS = [("peaking", 60.0 * 2.1**k, 1.0 + 0.1 * k, 6.0 * (-1) ** k) for k in range(8)]
 #: From the first block on: what is timed is checked at rest.
 _TOLERANCE = 1e-5
 
@@ -38,10 +36,9 @@ class _Node:
 
     def __init__(self, jobs: list[dict[str, Any]], folder: Path) -> None:
         (folder / "jobs.json").write_text(json.dumps(jobs))
-        page = Path(zerocross.web.__file__).parent / "page"
         runner = Path(__file__).with_suffix(".mjs")
         self._process = subprocess.Popen(
-            [_node(), runner, page / "chain.js", folder / "jobs.json"],
+            [find_node(), runner, PAGE / "chain.js", folder / "jobs.json"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -56,24 +53,14 @@ class _Node:
         return json.loads(self._process.stdout.readline())
 
 
-def _node() -> str:
-    """Return the system's Node, else the one that playwright brings."""
-    found = shutil.which("node")
-    if found:
-        return found
-    import playwright
-
-    return str(Path(playwright.__file__).parent / "driver" / "node")
-
-
 def _chains() -> dict[str, tuple[Any, list[str]]]:
     """Return what is run: how it is made, and JavaScript's forms of it."""
     equalizer = ["writtenOut", "bothAtOnce", "bandByBand"]
     return {
-        "equaliser, 8 bands": (lambda: Chain(Equalizer(_BANDS, engine="cascade")), equalizer),
+        "equaliser, 8 bands": (lambda: Chain(Equalizer(BANDS, engine="cascade")), equalizer),
         "gain": (lambda: Chain(Gain(gain_db=-6.0)), ["gain"]),
         "equaliser, compressor, limiter": (
-            lambda: Chain(Equalizer(_BANDS, engine="cascade"), Compressor(), Limiter()),
+            lambda: Chain(Equalizer(BANDS, engine="cascade"), Compressor(), Limiter()),
             [],
         ),
     }
@@ -99,7 +86,7 @@ def _works() -> tuple[_Node, dict[str, np.ndarray[Any, Any]], np.ndarray[Any, An
             jobs.append(
                 {**common, "name": f"{work}: {name}", "module": str(module), "image": str(image)}
             )
-        sos = Equalizer(_BANDS).sos(RATE).tolist()
+        sos = Equalizer(BANDS).sos(RATE).tolist()
         more = {"sos": sos, "channels": 2, "factor": 10 ** (-6 / 20)}
         jobs += [{**common, **more, "name": f"{work}: {form}", "form": form} for form in forms]
         wanted[work] = make().render(noise.T, RATE).T

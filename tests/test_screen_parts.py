@@ -357,6 +357,18 @@ def test_all_that_can_be_played_is_found_below_a_folder(folders):
     assert found == ["a.flac", "list.m3u", "b/2 x.WAV", "b/10 x.wav", "b/c/deep.mp3"]
 
 
+def test_a_walk_ends_before_the_next_folder_and_keeps_out_of_what_is_made_up(folders):
+    asked = []
+
+    def goes_on():
+        asked.append(1)
+        return len(asked) < 2
+
+    assert len(list(walk(str(folders), goes_on))) < len(list(walk(str(folders))))
+    assert len(asked) == 2
+    assert list(walk("/proc")) == list(walk("/sys")) == []
+
+
 def test_tags_that_are_wanted_last_are_read_first():
     first, go_on = threading.Event(), threading.Event()
     read, told = [], []

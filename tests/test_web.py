@@ -7,46 +7,29 @@ There the results differ by roundings; those of the scalar level, which cannot, 
 from __future__ import annotations
 
 import json
-import math
 import os
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks import parity
+from benchmarks.parity import CHAINS, FUSED, RATE, Jobs, changes_for, natively, some_blocks
 
-import zerocross.web
 from conftest import ON_CI, music, need_module
-from zerocross import Chain, Parallel, RealtimeError, UsageError, param, processor
+from zerocross import Chain, RealtimeError, UsageError, processor
 from zerocross.compiler import target
 from zerocross.compiler.wasm import CODE, make_module
 from zerocross.effects import (
-    Balance,
-    Compressor,
-    Convolver,
-    Delay,
     Gain,
-    Gate,
-    Limiter,
-    LoudnessMeter,
-    Meter,
-    Oscillator,
-    Pan,
-    Reverb,
-    TapPoint,
 )
-from zerocross.eq import Equalizer
 from zerocross.errors import TargetError
 from zerocross.graph.program import run_block, run_program_over
 from zerocross.memory import Record, aligned_zeros, layout
 from zerocross.web import web_chain
 from zerocross.web.image import image_of
 
-PAGE = Path(zerocross.web.__file__).parent / "page"
-BANDS = [("peaking", 60.0 * 2.1**k, 1.0 + 0.1 * k, 6.0 * (-1) ** k) for k in range(8)]
-RATE = 48_000
+DOCUMENT = Path(__file__).parents[1] / "docs" / "web.md"
 
 
 @pytest.fixture(scope="module")
@@ -62,128 +45,13 @@ def node():
     return found
 
 
-class Jobs:
-    """Chains that Node is to run, all in one process; and what came of them."""
-
-    def __init__(self, node, folder):
-        self._node, self._folder, self._jobs = node, folder, []
-
-    def add(self, made, name, signal, blocks, changes):
-        base = self._folder / str(len(self._jobs))
-        paths = {key: f"{base}.{key}" for key in ("module", "image", "input", "output")}
-        Path(paths["module"]).write_bytes(made.modules[name])
-        Path(paths["image"]).write_bytes(made.image)
-        np.ascontiguousarray(signal.T, "<f4").tofile(paths["input"])
-        self._jobs.append({**paths, "blocks": blocks, "changes": changes, "shape": signal.T.shape})
-
-    def run(self):
-        subprocess.run(
-            [self._node, Path(__file__).with_name("web_run.mjs"), PAGE],
-            input=json.dumps(self._jobs),
-            text=True,
-            check=True,
-        )
-        return [np.fromfile(job["output"], "<f4").reshape(job["shape"]).T for job in self._jobs]
-
-
 @pytest.fixture
 def jobs(node, tmp_path):
     return Jobs(node, tmp_path)
 
 
-def natively(chain, signal, blocks, changes, rate=RATE):
-    """Run a chain here in the same blocks, with the same changes of its parameters."""
-    rows = np.ascontiguousarray(signal.T)
-    out = np.zeros_like(rows)
-    at = 0
-    with chain.rendering(rate, len(rows)) as program:
-        for k, count in enumerate(blocks):
-            for name, value in changes.get(k, []):
-                number, _, word = name.partition(".")
-                setattr(program.processors[int(number)], word, value)
-            run_program_over(
-                program.record.address,
-                rows.ctypes.data + 4 * at,
-                out.ctypes.data + 4 * at,
-                rows.shape[1],
-                count,
-            )
-            at += count
-    return out.T
-
-
-def some_blocks(frames, seed):
-    """Return lengths of blocks that add up: of a worklet, longer ones, single frames."""
-    random = np.random.default_rng(seed)
-    blocks = []
-    while (left := frames - sum(blocks)) > 0:
-        blocks.append(min(left, int(random.choice([1, 7, 64, 128, 128, 500, 4096]))))
-    return blocks
-
-
-@processor
-class Wobble:
-    """A user's own: elementary functions, an array, an if, scratch memory."""
-
-    depth: float = param(0.5, 0.0, 1.0)
-    hz: float = param(3.0, 0.1, 20.0, "Hz")
-    phase: float = 0.0
-
-    def prepare(self, sample_rate, channels, max_block):
-        self.line = np.zeros((channels, 257))
-        self.place = 0
-
-    def process(self, block):
-        held = block.scratch(block.frames)
-        for i in range(block.frames):
-            self.phase += self.hz / block.sample_rate
-            if self.phase >= 1.0:
-                self.phase -= 1.0
-            held[i] = 1.0 - self.depth * (0.5 + 0.5 * math.sin(2.0 * math.pi * self.phase))
-        for c in range(block.channels):
-            at = self.place
-            for i in range(block.frames):
-                x = block.input[c, i] * held[i]
-                block.output[c, i] = math.tanh(x + 0.3 * self.line[c, at])
-                self.line[c, at] = x
-                at = at + 1 if at < 256 else 0
-        self.place = (self.place + block.frames) % 257
-
-
-CHAINS = {
-    "nothing": lambda: Chain(Gain()),
-    "equaliser": lambda: Chain(Equalizer(BANDS)),
-    "many bands": lambda: Chain(Equalizer([(k, f, q, g) for k, f, q, g in BANDS for _ in "12"])),
-    "dynamics": lambda: Chain(Gate(), Compressor(), Limiter()),
-    "space": lambda: Chain(Delay(), Reverb()),
-    "levels": lambda: Chain(Gain(gain_db=-3.0), Pan(), Balance(), Meter()),
-    "looking": lambda: Chain(LoudnessMeter(), TapPoint(4096)),
-    "a tone": lambda: Chain(Oscillator()),
-    "an impulse response": lambda: Chain(Convolver(music(3000, 1, seed=9)[:, 0] * 0.1)),
-    "branches": lambda: Chain(Parallel(Gain(gain_db=-6.0), Chain(Limiter()), Equalizer(BANDS[:2]))),
-    "one's own": lambda: Chain(Wobble()),
-    "all": lambda: Chain(Equalizer(BANDS), Compressor(), Reverb(), Limiter()),
-}
-#: Chains with kernels that may fuse, where the machine can.
-FUSED = {"equaliser", "many bands", "an impulse response", "branches", "all"}
 #: Those that are compiled in seconds.
 QUICK = {"nothing", "dynamics", "one's own"}
-#: Parameters that move while a chain runs.
-CHANGES = {
-    "nothing": {"0.gain_db": (-60.0, 24.0)},
-    "space": {"1.mix": (0.0, 1.0)},
-    "one's own": {"0.depth": (0.0, 1.0), "0.hz": (0.1, 20.0)},
-    "equaliser": {"0.preamp_db": (-20.0, 6.0)},
-}
-
-
-def changes_for(name, count, seed):
-    random = np.random.default_rng(seed)
-    ranges = CHANGES.get(name, {})
-    return {
-        int(k): [(each, float(random.uniform(*ends))) for each, ends in ranges.items()]
-        for k in random.choice(count, min(count, 5), replace=False)
-    }
 
 
 @pytest.mark.parametrize(
@@ -217,50 +85,17 @@ def test_any_rate(jobs, rate):
     assert np.abs(jobs.run()[0] - here).max() < 1e-6
 
 
-def scalar_of_all():
-    """Print a sum of the bits of all chains, here, for the test below."""
-    signal = music(3_000, 2, seed=5)
-    blocks = some_blocks(3_000, 5)
-    for name, chain in CHAINS.items():
-        print(name, natively(chain(), signal, blocks, {}).tobytes().hex(), sep="\t")
-
-
 @pytest.mark.thorough
-def test_all_chains_have_the_bits_of_the_scalar_level(jobs):
-    """None of its kernels fuses."""
-    script = "import test_web; test_web.scalar_of_all()"
-    env = os.environ | {"ZEROCROSS_SIMD": "scalar"}
-    told = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=Path(__file__).parent,
-        env=env,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    here = dict(line.split("\t") for line in told.stdout.splitlines())
-    signal = music(3_000, 2, seed=5)
-    blocks = some_blocks(3_000, 5)
-    order = [(name, level) for name in CHAINS for level in target.WEB]
-    for name, level in order:
-        jobs.add(web_chain(CHAINS[name](), RATE), level, signal, blocks, {})
-    found = {each: data.tobytes().hex() for each, data in zip(order, jobs.run(), strict=True)}
-    assert [each for each in order if found[each] != here[each[0]]] == []
-
-
-def test_a_processor_that_fails_is_bypassed_there_as_here(jobs):
-    @processor
-    class Fails:
-        def process(self, block):
-            for c in range(block.channels):
-                for i in range(block.frames):
-                    block.output[c, i] = block.input[c, i] / np.float32(block.position < 500)
-
-    signal, blocks = music(3_000, 2, seed=4), [128] * 23
-    here = natively(Chain(Fails()), signal[: sum(blocks)], blocks, {})
-    jobs.add(web_chain(Chain(Fails()), RATE), "wasm-simd", signal[: sum(blocks)], blocks, {})
-    found = jobs.run()[0]
-    assert np.isfinite(found).all() and np.array_equal(found, here)
+@pytest.mark.skipif("avx2" not in target.available(), reason="the document's machine has AVX2")
+def test_the_table_of_the_document_is_what_is_measured(node):
+    """None of the scalar level's kernels fuses: in WebAssembly all has its bits."""
+    rows = parity.measured(lambda _: None)
+    assert max(error for row in rows.values() for error in row.values()) < parity.BOUND
+    assert all(row[f"Node, {level}"] == 0.0 for row in rows.values() for level in target.WEB)
+    assert {name for name, row in rows.items() if row["avx2"]} <= FUSED
+    shown = DOCUMENT.read_text().partition(parity.BEGIN)[2].partition(parity.END)[0]
+    if set(target.available()) == {"scalar", "sse4.1", "avx2", "avx512"}:
+        assert shown == parity.table(rows)
 
 
 # --- modules --------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from zerocross.sources.playlists import audio_suffixes, natural
 
@@ -17,6 +17,8 @@ _PLAYLISTS = frozenset({".m3u", ".m3u8", ".pls", ".cue"})
 _MOST_ENTRIES = 100_000
 _MOST_FOUND = 200_000
 _MOST_DEEP = 64
+#: Folders without files of anybody's: of processes and devices there is no end.
+_MADE_UP = {"/proc", "/sys", "/dev"}
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -122,11 +124,16 @@ def listing(folder: str) -> list[tuple[str, str, bool]]:
     return sorted(found, key=lambda each: (not each[2], natural(each[1])))
 
 
-def walk(root: str) -> Iterator[str]:
-    """Yield the paths of all files below a folder that can be played, each folder's by name."""
+def walk(root: str, goes_on: Callable[[], bool] = lambda: True) -> Iterator[str]:
+    """Yield the paths of all files below a folder that can be played, each folder's by name.
+
+    ``goes_on`` is asked before each folder. What the system makes up as it is read is left out.
+    """
     waiting, count = [(root, 0)], 0
-    while waiting and count < _MOST_FOUND:
+    while waiting and count < _MOST_FOUND and goes_on():
         folder, depth = waiting.pop()
+        if folder in _MADE_UP:
+            continue
         try:
             found = listing(folder)
         except OSError:

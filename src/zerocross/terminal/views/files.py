@@ -316,15 +316,14 @@ class _Index:
     def _fill(self) -> None:
         told = time.monotonic()
         skipped = len(self._root.rstrip("/")) + 1
-        for path in walk(self._root):
-            if self.is_over:
-                return
+        for path in walk(self._root, lambda: not self.is_over):
             self._texts.append(path[skipped:].lower())
             self._paths.append(path)  # last: who reads goes by its length
             if time.monotonic() > told + _TELL_EVERY_S:
                 told = time.monotonic()
                 self._tell()
-        self._tell()
+        if not self.is_over:
+            self._tell()
 
     def find(self, words: list[str]) -> list[str]:
         """Return the paths that have all words; what was looked at before is not looked at again."""

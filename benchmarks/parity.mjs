@@ -1,4 +1,4 @@
-// Runs chains for tests: what is read from standard input, as JSON, says which; see test_web.py.
+// Runs chains over files: what is read from standard input, as JSON, says which; see parity.py.
 import fs from "node:fs";
 const [, , room] = process.argv;
 const { Chain } = await import(`file://${room}/chain.js`);

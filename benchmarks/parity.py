@@ -1,0 +1,262 @@
+"""Chains here and in WebAssembly: what comes of each, level by level, beside the scalar one.
+
+``python -m benchmarks parity [--write docs/web.md]`` measures the table of docs/web.md: noise through each chain, in
+random blocks, while parameters move. Where kernels may fuse a multiplication with an addition (`multiply_add`),
+machines that can do: AVX2 and later. There the results differ by roundings.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import zerocross.web
+from zerocross import Chain, Parallel, param, processor
+from zerocross.compiler import target
+from zerocross.effects import (
+    Balance,
+    Compressor,
+    Convolver,
+    Delay,
+    Gain,
+    Gate,
+    Limiter,
+    LoudnessMeter,
+    Meter,
+    Oscillator,
+    Pan,
+    Reverb,
+    TapPoint,
+)
+from zerocross.eq import Equalizer
+from zerocross.graph.program import run_program_over
+from zerocross.web import web_chain
+
+PAGE = Path(zerocross.web.__file__).parent / "page"
+RATE = 48_000
+BANDS = [("peaking", 60.0 * 2.1**k, 1.0 + 0.1 * k, 6.0 * (-1) ** k) for k in range(8)]
+BEGIN, END = "<!-- python -m benchmarks parity -->\n", "<!-- end -->"
+#: How far from the scalar level anything may be, of full scale.
+BOUND = 1e-6
+_FRAMES = 100_000
+_NOISE = np.random.default_rng(9).standard_normal(3000).astype(np.float32) * 0.01
+
+
+@processor
+class Wobble:
+    """A user's own: elementary functions, an array, an if, scratch memory."""
+
+    depth: float = param(0.5, 0.0, 1.0)
+    hz: float = param(3.0, 0.1, 20.0, "Hz")
+    phase: float = 0.0
+
+    def prepare(self, sample_rate, channels, max_block):
+        self.line = np.zeros((channels, 257))
+        self.place = 0
+
+    def process(self, block):
+        held = block.scratch(block.frames)
+        for i in range(block.frames):
+            self.phase += self.hz / block.sample_rate
+            if self.phase >= 1.0:
+                self.phase -= 1.0
+            held[i] = 1.0 - self.depth * (0.5 + 0.5 * math.sin(2.0 * math.pi * self.phase))
+        for c in range(block.channels):
+            at = self.place
+            for i in range(block.frames):
+                x = block.input[c, i] * held[i]
+                block.output[c, i] = math.tanh(x + 0.3 * self.line[c, at])
+                self.line[c, at] = x
+                at = at + 1 if at < 256 else 0
+        self.place = (self.place + block.frames) % 257
+
+
+CHAINS = {
+    "nothing": lambda: Chain(Gain()),
+    "equaliser": lambda: Chain(Equalizer(BANDS)),
+    "many bands": lambda: Chain(Equalizer([(k, f, q, g) for k, f, q, g in BANDS for _ in "12"])),
+    "dynamics": lambda: Chain(Gate(), Compressor(), Limiter()),
+    "space": lambda: Chain(Delay(), Reverb()),
+    "levels": lambda: Chain(Gain(gain_db=-3.0), Pan(), Balance(), Meter()),
+    "looking": lambda: Chain(LoudnessMeter(), TapPoint(4096)),
+    "a tone": lambda: Chain(Oscillator()),
+    "an impulse response": lambda: Chain(Convolver(_NOISE)),
+    "branches": lambda: Chain(Parallel(Gain(gain_db=-6.0), Chain(Limiter()), Equalizer(BANDS[:2]))),
+    "one's own": lambda: Chain(Wobble()),
+    "all": lambda: Chain(Equalizer(BANDS), Compressor(), Reverb(), Limiter()),
+}
+#: Chains with kernels that may fuse, where the machine can.
+FUSED = {"equaliser", "many bands", "an impulse response", "branches", "all"}
+#: Parameters that move while a chain runs.
+CHANGES = {
+    "nothing": {"0.gain_db": (-60.0, 24.0)},
+    "space": {"1.mix": (0.0, 1.0)},
+    "one's own": {"0.depth": (0.0, 1.0), "0.hz": (0.1, 20.0)},
+    "equaliser": {"0.preamp_db": (-20.0, 6.0)},
+}
+
+
+def changes_for(name, count, seed):
+    random = np.random.default_rng(seed)
+    ranges = CHANGES.get(name, {})
+    return {
+        int(k): [(each, float(random.uniform(*ends))) for each, ends in ranges.items()]
+        for k in random.choice(count, min(count, 5), replace=False)
+    }
+
+
+def natively(chain, signal, blocks, changes, rate=RATE):
+    """Run a chain here in the same blocks, with the same changes of its parameters."""
+    rows = np.ascontiguousarray(signal.T)
+    out = np.zeros_like(rows)
+    at = 0
+    with chain.rendering(rate, len(rows)) as program:
+        for k, count in enumerate(blocks):
+            for name, value in changes.get(k, []):
+                number, _, word = name.partition(".")
+                setattr(program.processors[int(number)], word, value)
+            run_program_over(
+                program.record.address,
+                rows.ctypes.data + 4 * at,
+                out.ctypes.data + 4 * at,
+                rows.shape[1],
+                count,
+            )
+            at += count
+    return out.T
+
+
+def some_blocks(frames, seed):
+    """Return lengths of blocks that add up: of a worklet, longer ones, single frames."""
+    random = np.random.default_rng(seed)
+    blocks = []
+    while (left := frames - sum(blocks)) > 0:
+        blocks.append(min(left, int(random.choice([1, 7, 64, 128, 128, 500, 4096]))))
+    return blocks
+
+
+class Jobs:
+    """Chains that Node is to run, all in one process; and what came of them."""
+
+    def __init__(self, node: str | Path, folder: Path) -> None:
+        self._node, self._folder = node, folder
+        self._jobs: list[dict[str, Any]] = []
+
+    def add(self, made, name, signal, blocks, changes):
+        base = self._folder / str(len(self._jobs))
+        paths = {key: f"{base}.{key}" for key in ("module", "image", "input", "output")}
+        Path(paths["module"]).write_bytes(made.modules[name])
+        Path(paths["image"]).write_bytes(made.image)
+        np.ascontiguousarray(signal.T, "<f4").tofile(paths["input"])
+        self._jobs.append({**paths, "blocks": blocks, "changes": changes, "shape": signal.T.shape})
+
+    def run(self):
+        subprocess.run(
+            [self._node, Path(__file__).with_suffix(".mjs"), PAGE],
+            input=json.dumps(self._jobs),
+            text=True,
+            check=True,
+        )
+        return [np.fromfile(job["output"], "<f4").reshape(job["shape"]).T for job in self._jobs]
+
+
+# --- the table --------------------------------------------------------------------------------------
+
+
+def _task(name: str) -> tuple[npt.NDArray[np.float32], list[int], Any]:
+    """Return the signal, the blocks and the changes of a chain."""
+    signal = np.random.default_rng(2).standard_normal((_FRAMES, 2)).astype(np.float32) * 0.1
+    blocks = some_blocks(_FRAMES, 3)
+    return signal, blocks, changes_for(name, len(blocks), 4)
+
+
+def _at(level: str, folder: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """Run all chains natively at a level, in a process of its own."""
+    file = folder / f"{level}.npz"
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.parity", file],
+        env=os.environ | {"ZEROCROSS_SIMD": level},
+        check=True,
+    )
+    with np.load(file) as found:
+        return {name: found[name] for name in CHAINS}
+
+
+def find_node() -> str:
+    """Return the system's Node, else the one that playwright brings."""
+    found = shutil.which("node")
+    if found:
+        return found
+    import playwright
+
+    return str(Path(playwright.__file__).parent / "driver" / "node")
+
+
+def measured(tell: Callable[[str], None]) -> dict[str, dict[str, float]]:
+    """Return by chain and target how far it is from the scalar level at most, of full scale."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        results = {}
+        for level in target.available():
+            tell(level)
+            results[level] = _at(level, folder)
+        jobs = Jobs(find_node(), folder)
+        for each, make in CHAINS.items():
+            tell(f"{each} in WebAssembly")
+            made = web_chain(make(), RATE)
+            for level in target.WEB:
+                jobs.add(made, level, *_task(each))
+        found = iter(jobs.run())
+        for each in CHAINS:
+            for level in target.WEB:
+                results.setdefault(f"Node, {level}", {})[each] = next(found)
+    scalar = results.pop("scalar")
+    return {
+        each: {level: float(np.abs(of[each] - scalar[each]).max()) for level, of in results.items()}
+        for each in CHAINS
+    }
+
+
+def table(rows: dict[str, dict[str, float]]) -> str:
+    """Return the table of docs/web.md."""
+    levels = list(next(iter(rows.values())))
+    lines = [
+        f"| chain | {' | '.join(levels)} |",
+        "|---|" + "---|" * len(levels),
+        *(
+            f"| {name} | {' | '.join(_words(row[level]) for level in levels)} |"
+            for name, row in rows.items()
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _words(error: float) -> str:
+    return "same bits" if error == 0.0 else f"{error:.1e}"
+
+
+def write(path: Path, rows: dict[str, dict[str, float]]) -> None:
+    """Put the table between its marks in a document."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(before + BEGIN + table(rows) + END + after, encoding="utf-8")
+
+
+def _main(file: str) -> None:
+    made = {name: natively(make(), *_task(name)) for name, make in CHAINS.items()}
+    np.savez(file, **made)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])
