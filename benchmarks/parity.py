@@ -41,7 +41,7 @@ from zerocross.effects import (
 )
 from zerocross.eq import Equalizer
 from zerocross.graph.program import run_program_over
-from zerocross.web import web_chain
+from zerocross.web import WebChain, web_chain
 
 PAGE = Path(zerocross.web.__file__).parent / "page"
 RATE = 48_000
@@ -253,10 +253,101 @@ def write(path: Path, rows: dict[str, dict[str, float]]) -> None:
     path.write_text(before + BEGIN + table(rows) + END + after, encoding="utf-8")
 
 
-def _main(file: str) -> None:
-    made = {name: natively(make(), *_task(name)) for name, make in CHAINS.items()}
-    np.savez(file, **made)
+# --- settings at random -----------------------------------------------------------------------------
+
+_KINDS = ("lowpass", "highpass", "bandpass", "notch", "allpass", "peaking", "lowshelf", "highshelf")
+_RATES = (8_000, 22_050, 44_100, 48_000, 96_000, 192_000)
+
+
+def _random_bands(random: np.random.Generator) -> list[tuple[str, float, float, float]]:
+    return [
+        (
+            str(random.choice(_KINDS)),
+            float(np.exp(random.uniform(np.log(10.0), np.log(3_900.0)))),
+            float(np.exp(random.uniform(np.log(0.1), np.log(20.0)))),
+            float(random.uniform(-24.0, 24.0)),
+        )
+        for _ in range(8)
+    ]
+
+
+#: Chains whose code is the same whatever they are set to.
+_SET: dict[str, Callable[[np.random.Generator], Chain]] = {
+    "equaliser": lambda random: Chain(Equalizer(_random_bands(random), engine="cascade")),
+    "dynamics": lambda _: Chain(Gate(), Compressor(), Limiter()),
+    "space": lambda _: Chain(Delay(), Reverb()),
+    "one's own": lambda _: Chain(Wobble(), Gain(), Balance()),
+    "all": lambda random: Chain(
+        Equalizer(_random_bands(random), engine="cascade"), Compressor(), Reverb(), Limiter()
+    ),
+}
+
+
+def _random_chain(name: str, random: np.random.Generator) -> Chain:
+    """Return a chain whose parameters are anywhere in their ranges."""
+    made = _SET[name](random)
+    for part in made.processors():
+        for word, each in part._params.items():
+            setattr(part, word, float(random.uniform(each.min, each.max)))
+    return made
+
+
+def _random_run(seed: int) -> tuple[str, Callable[[], Chain], float, Any]:
+    """Return what is run by a number: a chain's name, how it is made, its rate, and `_task`'s."""
+    random = np.random.default_rng(seed)
+    name, rate = str(random.choice(list(_SET))), int(random.choice(_RATES))
+    frames = int(random.integers(1, 3000))
+    signal = random.standard_normal((frames, 2)).astype(np.float32)
+    signal *= np.float32(10 ** random.uniform(-4.0, 0.5))
+    blocks = some_blocks(frames, seed)
+    state = int(random.integers(1 << 62))
+    changes = {
+        int(k): [
+            (f"{number}.{word}", float(random.uniform(each.min, each.max)))
+            for number, part in enumerate(
+                _random_chain(name, np.random.default_rng(state)).processors()
+            )
+            for word, each in part._params.items()
+        ]
+        for k in random.choice(len(blocks), min(len(blocks), 2), replace=False)
+    }
+
+    def make() -> Chain:
+        return _random_chain(name, np.random.default_rng(state))
+
+    return name, make, rate, (signal, blocks, changes)
+
+
+def differing(first: int, count: int) -> list[int]:
+    """Return which of some settings at random give other bits in WebAssembly than here."""
+    found = []
+    modules: dict[Any, dict[str, bytes]] = {}  # of each chain and rate: records may grow with it
+    for start in range(first, first + count, 100):
+        with tempfile.TemporaryDirectory() as folder:
+            jobs, here = Jobs(find_node(), Path(folder)), []
+            for seed in range(start, min(start + 100, first + count)):
+                name, make, rate, task = _random_run(seed)
+                if (name, rate) not in modules:
+                    modules[name, rate] = web_chain(make(), rate).modules
+                made = WebChain(modules[name, rate], web_chain(make(), rate, targets=()).image)
+                for level in target.WEB:
+                    jobs.add(made, level, *task)
+                    here.append((seed, natively(make(), *task, rate)))
+            for (seed, wanted), there in zip(here, jobs.run(), strict=True):
+                if wanted.tobytes() != np.ascontiguousarray(there).tobytes():
+                    found.append(seed)
+        print(f"{start + 100 - first} of {count}: {len(found)} differ", file=sys.stderr, flush=True)
+    return found
+
+
+def _main(words: list[str]) -> int:
+    if words[0] == "differing":
+        found = differing(int(words[1]), int(words[2]))
+        print(*found)
+        return 1 if found else 0
+    np.savez(words[0], **{name: natively(make(), *_task(name)) for name, make in CHAINS.items()})
+    return 0
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    sys.exit(_main(sys.argv[1:]))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +98,31 @@ def test_the_table_of_the_document_is_what_is_measured(node):
     shown = DOCUMENT.read_text().partition(parity.BEGIN)[2].partition(parity.END)[0]
     if set(target.available()) == {"scalar", "sse4.1", "avx2", "avx512"}:
         assert shown == parity.table(rows)
+
+
+def settings_differ(first, count):
+    """Compare settings at random with the scalar level, in a process of its own; say which differ."""
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks.parity", "differing", str(first), str(count)],
+        env=os.environ | {"ZEROCROSS_SIMD": "scalar"},
+        cwd=DOCUMENT.parents[1],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert told.returncode in {0, 1}
+    return told.stdout.split()
+
+
+@pytest.mark.thorough
+def test_settings_at_random_have_the_same_bits(node):
+    assert settings_differ(0, 100) == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_ten_thousand_settings_have_the_same_bits(node):
+    assert settings_differ(100, 10_000) == []
 
 
 # --- modules --------------------------------------------------------------------------------------
