@@ -6,6 +6,7 @@ remembered, so a run that was broken off goes on where it was; ``ZEROCROSS_SOAK`
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -166,6 +167,11 @@ class Shell:
         except FileNotFoundError:
             return ""
 
+    def rest(self):
+        """Let it do what it was asked for; a file of five frames, played on and on, keeps it busy for good."""
+        with contextlib.suppress(AssertionError):
+            screens.wait_until_idle(self.pid, patience_s=10.0)
+
     def settle(self):
         """Wait until it has taken what was pressed: it answers to a question of the size."""
         self._resize(120, 40)
@@ -173,7 +179,7 @@ class Shell:
         time.sleep(0.3)
         self.terminal.press("\x1b")
         time.sleep(0.3)
-        screens.wait_until_idle(self.pid)
+        self.rest()
 
     def end(self, number):
         """End the program, by a signal or by q, and check what it leaves."""
@@ -214,7 +220,7 @@ def soak(folder, songs, seed, actions):
             shell.act()
             time.sleep(0.004)
             if k % 100 == 99:
-                screens.wait_until_idle(shell.pid)
+                shell.rest()
             if k in {actions // 2, actions - 1}:
                 shell.settle()
                 sizes.append(screens.resident_mb(shell.pid))
