@@ -252,3 +252,54 @@ def test_without_a_linker_it_is_told_what_to_install(monkeypatch):
     with pytest.raises(TargetError, match=r"pip install 'zerocross\[web\]'"):
         wasm._linker()
     wasm._linker.cache_clear()
+
+
+SPOILT = """
+const { Chain } = await import(process.argv[1] + "/chain.js");
+const { readFileSync } = await import("node:fs");
+const module = new WebAssembly.Module(readFileSync(process.argv[2]));
+const image = readFileSync(process.argv[3]);
+const length = image.readUInt32LE(4);
+const told = (change) => {
+  const header = JSON.parse(image.subarray(8, 8 + length).toString());
+  const { payload = image.subarray(8 + length) } = change(header) ?? {};
+  const text = Buffer.from(JSON.stringify(header));
+  const head = Buffer.from(image.subarray(0, 8));
+  head.writeUInt32LE(text.length, 4);
+  const all = Buffer.concat([head, text, payload]);
+  try {
+    const chain = new Chain(module, all.buffer.slice(all.byteOffset, all.byteOffset + all.length));
+    chain.set("0.gain_db", NaN);
+    for (const frames of [0, 1, header.mostFrames]) chain.run(frames);
+    for (const frames of [-1, NaN, header.mostFrames + 1]) {
+      try { chain.run(frames); return `ran ${frames}`; } catch (error) { if (!(error instanceof RangeError)) throw error; }
+    }
+    try { chain.set("0.none", 1); return "set"; } catch (error) { return error.message; }
+  } catch (error) { return error.message; }
+};
+console.log(JSON.stringify([
+  told(() => {}),
+  told(() => ({ payload: image.subarray(8 + length, image.length - 8) })),
+  told((header) => { header.ranges[0][0] = header.size; }),
+  told((header) => { header.pointers[0] = 1e9; }),
+  told((header) => { header.pointers[0] = -8; }),
+  told((header) => { header.output = header.size; }),
+  told((header) => { header.parts[0].params[0].at = 1e12; }),
+  told((header) => { header.code[0][1] = "another"; }),
+]));
+"""
+
+
+def test_an_image_that_is_not_whole_is_refused_before_it_is_laid_out(node, tmp_path):
+    made = web_chain(Chain(Gain()), RATE, 2, ("wasm",))
+    (tmp_path / "module").write_bytes(made.modules["wasm"])
+    (tmp_path / "image").write_bytes(made.image)
+    told = subprocess.run(
+        [node, "--input-type=module", "-e", SPOILT, PAGE, tmp_path / "module", tmp_path / "image"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    beside = "it is cut off, or its header is not its own"
+    foreign = "the module has no another: it is another chain's"
+    assert json.loads(told.stdout) == ["no parameter 0.none", *[beside] * 6, foreign]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -23,6 +26,7 @@ from zerocross.web import PageServer, export
 from zerocross.web.serve import HEADERS
 
 EFFECT = Path(__file__).parent / "web_effect.py"
+EXPORT = sys.modules["zerocross.web.export"]
 RATE = 48_000
 FRAMES = 20_000
 RENDER = """
@@ -149,6 +153,42 @@ def test_a_file_is_opened_played_paused_and_sought(page, song):
 
 
 @pytest.mark.thorough
+def test_the_file_that_was_opened_last_is_played(page, song, tmp_path):
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.zeros((600 * RATE, 2), np.int16), RATE)
+    page.evaluate(
+        "() => { const context = BaseAudioContext.prototype; const decode = context.decodeAudioData;"
+        "window.decoding = 0;"
+        "context.decodeAudioData = function (data) {"
+        "  window.decoding++;"
+        "  return decode.call(this, data).finally(() => { window.decoding--; }); }; }"
+    )
+    page.set_input_files("#file", long)
+    page.set_input_files("#file", song)
+    shows(page, "name", "a song.wav")
+    page.wait_for_function("() => window.decoding === 0")
+    page.wait_for_timeout(100)
+    assert page.inner_text("#name") == "a song.wav"
+    assert page.inner_text("#time").endswith("/ 0:03")
+
+
+@pytest.mark.thorough
+def test_the_position_stays_in_the_hand_that_holds_it(page, song):
+    page.set_input_files("#file", song)
+    shows(page, "play", "Pause")
+    place = page.locator("#seek").bounding_box()
+    page.mouse.move(place["x"] + 5, place["y"] + place["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(place["x"] + 0.6 * place["width"], place["y"] + place["height"] / 2)
+    held = page.input_value("#seek")
+    page.wait_for_timeout(600)
+    assert page.input_value("#seek") == held
+    page.mouse.up()
+    shows(page, "time", "0:02 / 0:03")
+    page.wait_for_function(f"Number(document.getElementById('seek').value) > {held}")
+
+
+@pytest.mark.thorough
 def test_sliders_are_the_parameters(page):
     sliders = page.locator("fieldset input[type=range]")
     found = sliders.evaluate_all("all => all.map(s => [s.min, s.max, s.value].map(Number))")
@@ -177,7 +217,7 @@ def test_what_is_wrong_has_a_sentence_on_the_page(page, tmp_path):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("missing", ["about.json", "wasm-simd.wasm", f"chain-{RATE}.zci"])
+@pytest.mark.parametrize("missing", ["about.json", f"wasm-simd-{RATE}.wasm", f"chain-{RATE}.zci"])
 def test_a_file_of_the_page_that_is_missing_is_named(browser, folder, song, tmp_path, missing):
     shutil.copytree(folder, tmp_path / "page")
     (tmp_path / "page" / missing).unlink()
@@ -191,6 +231,31 @@ def test_a_file_of_the_page_that_is_missing_is_named(browser, folder, song, tmp_
             page.wait_for_selector("fieldset")
             page.set_input_files("#file", song)
         shows(page, "told", f"{missing} cannot be had (404): export the page again")
+    finally:
+        page.close()
+        server.stop()
+        thread.join()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["about.json", f"wasm-simd-{RATE}.wasm", f"chain-{RATE}.zci"])
+def test_a_file_of_the_page_that_is_damaged_is_named(browser, folder, song, tmp_path, name):
+    shutil.copytree(folder, tmp_path / "page")
+    damaged = tmp_path / "page" / name
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    server = PageServer(tmp_path / "page")
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    page = browser.new_page()
+    try:
+        page.goto(server.url)
+        if name != "about.json":
+            page.wait_for_selector("fieldset")
+            page.set_input_files("#file", song)
+        page.wait_for_function(
+            "name => document.getElementById('told').textContent.includes(name)", arg=name
+        )
+        assert "is damaged" in page.inner_text("#told")
     finally:
         page.close()
         server.stop()
@@ -222,6 +287,48 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
         export(lambda: chain_of(str(EFFECT)), tmp_path / "page", "t", [7])
 
 
+def test_another_ones_page_is_left_alone(tmp_path):
+    (tmp_path / "about.json").write_text('{"name": "mine"}')
+    with pytest.raises(UsageError, match="has other things in it"):
+        export(lambda: chain_of(str(EFFECT)), tmp_path, "t")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+class Made:
+    """What `web_chain` returns, of no chain."""
+
+    def __init__(self, rate):
+        text = b'{"parts": []} ' + b" " * 2
+        self.image = b"ZCI1" + len(text).to_bytes(4, "little") + text
+        self.modules = {"wasm": b"code at %d" % rate}
+
+
+def test_each_rate_has_its_own_code(tmp_path, monkeypatch):
+    monkeypatch.setattr(EXPORT, "web_chain", lambda _, rate, __: Made(rate))
+    export(lambda: None, tmp_path, "t", [44_100, 48_000])
+    for rate in (44_100, 48_000):
+        assert (tmp_path / f"wasm-{rate}.wasm").read_bytes() == b"code at %d" % rate
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_left_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(EXPORT, "web_chain", lambda _, rate, __: Made(rate))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"cannot be .*: Not a directory; give another folder"):
+        export(lambda: None, tmp_path / "file" / "page", "t", [RATE])
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="cannot be written: File exists"):
+        export(lambda: None, tmp_path / "dangling", "t", [RATE])
+
+    def full(path, data):
+        del path, data
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UsageError, match="cannot be written: No space left"):
+        export(lambda: None, tmp_path / "page", "t", [RATE])
+    assert list((tmp_path / "page").iterdir()) == []
+
+
 def command(*words):
     return subprocess.run(
         [sys.executable, "-m", "zerocross", *map(str, words)], capture_output=True, text=True
@@ -236,7 +343,8 @@ def test_the_command_writes_it_again_and_refuses_what_is_refused(tmp_path):
         assert told.returncode == 0, told.stderr
         assert "files" in told.stdout and f"zerocross web serve {page}" in told.stdout
     names = {each.name for each in page.iterdir()}
-    assert {"index.html", "wasm.wasm", "wasm-simd.wasm", f"chain-{RATE}.zci", "about.json"} <= names
+    code = {f"wasm-{RATE}.wasm", f"wasm-simd-{RATE}.wasm"}
+    assert {"index.html", *code, f"chain-{RATE}.zci", "about.json"} <= names
     assert json.loads((page / "about.json").read_text())["title"] == "web_effect"
     bad = tmp_path / "bad.py"
     bad.write_text(
@@ -270,3 +378,31 @@ def test_the_server_isolates_the_page_and_lists_nothing(tmp_path):
         thread.join()
     with pytest.raises(UsageError, match=r"has no index\.html"):
         PageServer(tmp_path / "inner")
+
+
+def test_a_browser_that_leaves_and_a_name_that_no_file_has_are_no_traceback(tmp_path, capfd):
+    (tmp_path / "index.html").write_text("here" * 1_000_000)
+    server = PageServer(tmp_path)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(server.url + "%00")
+        for _ in range(5):
+            with socket.create_connection(server._server.server_address) as one:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                one.send(b"GET / HTTP/1.0\r\n\r\n")
+        with urllib.request.urlopen(server.url) as found:
+            assert found.status == 200
+    finally:
+        server.stop()
+        thread.join()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_server_that_never_ran_stops(tmp_path):
+    (tmp_path / "index.html").write_text("")
+    thread = threading.Thread(target=PageServer(tmp_path).stop, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -57,9 +58,8 @@ def export(file: str, output: str, title: str | None, rates: tuple[int, ...]) ->
         lambda words: say(words, err=True),
     )
     size = sum(path.stat().st_size for path in made)
-    say(
-        f"{output}: {len(made)} files, {size / 1024:.0f} KiB; zerocross web serve {output} shows it"
-    )
+    shows = f"zerocross web serve {shlex.quote(output)} shows it"
+    say(f"{output}: {len(made)} files, {size / 1024:.0f} KiB; {shows}")
     return 0
 
 
@@ -71,8 +71,8 @@ def serve(folder: str, port: int) -> int:
     from zerocross.web.serve import PageServer
 
     server = PageServer(folder, port)
-    say(f"{folder} is at {server.url}  (Ctrl-C ends it)")
     try:
+        say(f"{folder} is at {server.url}  (Ctrl-C ends it)")
         server.run()
     except KeyboardInterrupt:
         return 0  # that is how it ends

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +22,8 @@ RATES = (44_100, 48_000)
 _PAGE = Path(__file__).parent / "page"
 _CHANNELS = 2
 _ABOUT = "about.json"
+#: Before the name of a folder inside, while it is written.
+_ASIDE = ".zerocross-"
 
 
 def export(
@@ -55,7 +56,8 @@ def export(
     Raises
     ------
     UsageError
-        For no rate, and for a folder with other things in it, which stay as they are.
+        For no rate, for a folder that cannot be written, and for one with other things in it, which
+        stay as they are.
     RealtimeError
         If a processor is refused.
     TargetError
@@ -68,32 +70,53 @@ def export(
     output = Path(os.fsdecode(folder))
     if output.exists() and not output.is_dir():
         raise UsageError(f"{printable(str(output))} is a file; give a folder")
-    if output.is_dir() and any(output.iterdir()) and not (output / _ABOUT).is_file():
-        raise UsageError(
-            f"{printable(str(output))} has other things in it; give a new folder, or an empty one"
-        )
+    _check_free(output)
     files: dict[str, bytes] = {path.name: path.read_bytes() for path in sorted(_PAGE.iterdir())}
     for rate in chosen:
         tell(f"the chain at {rate} Hz")
         made = web_chain(make(), rate, _CHANNELS)
         files[f"chain-{rate}.zci"] = made.image
+        files |= {f"{name}-{rate}.wasm": code for name, code in made.modules.items()}
         parts = header_of(made.image)["parts"]
-        if rate == chosen[0]:
-            files |= {f"{name}.wasm": code for name, code in made.modules.items()}
-        elif any(files[f"{name}.wasm"] != code for name, code in made.modules.items()):
-            raise UsageError(
-                f"the chain's code at {rate} Hz is another than at {chosen[0]}: its arrays have other "
-                "sizes; give one rate"
-            )
     about = {"title": title, "rates": chosen, "parts": parts}
     files[_ABOUT] = json.dumps(about, indent=1).encode()
-    return _written(output, files)
+    try:
+        return _written(output, files)
+    except OSError as error:
+        raise UsageError(
+            f"{printable(str(output))} cannot be written: {error.strerror}; give another folder"
+        ) from None
+
+
+def _check_free(output: Path) -> None:
+    """Raise for a folder with things in it that are not this one's."""
+    try:
+        inside = [each for each in output.iterdir() if not each.name.startswith(_ASIDE)]
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(
+            f"{printable(str(output))} cannot be read: {error.strerror}; give another folder"
+        ) from None
+    if inside and not _is_page(output):
+        raise UsageError(
+            f"{printable(str(output))} has other things in it; give a new folder, or an empty one"
+        )
+
+
+def _is_page(folder: Path) -> bool:
+    """Return whether a folder was written by `export`; others' pages have an about.json too."""
+    try:
+        about = json.loads((folder / _ABOUT).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(about, dict) and {"title", "rates", "parts"} <= about.keys()
 
 
 def _written(output: Path, files: dict[str, bytes]) -> list[Path]:
-    """Write all files beside the folder first, so that a failure leaves nothing half done."""
+    """Write all files aside first, on the same disk, so that a failure leaves nothing half done."""
     output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".zerocross-") as name:
+    with tempfile.TemporaryDirectory(dir=output, prefix=_ASIDE) as name:
         for each, data in files.items():
             (Path(name) / each).write_bytes(data)
-        return [Path(shutil.move(Path(name) / each, output / each)) for each in sorted(files)]
+        return [(Path(name) / each).replace(output / each) for each in sorted(files)]

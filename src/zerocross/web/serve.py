@@ -44,6 +44,12 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_header(name, value)
         super().end_headers()
 
+    def send_head(self) -> Any:
+        try:
+            return super().send_head()
+        except ValueError:  # a name that no file can have
+            self.send_error(404)
+
     def list_directory(self, path: Any) -> None:
         """List nothing."""
         del path
@@ -51,6 +57,11 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing: a browser may leave in the middle of an answer."""
 
 
 class PageServer:
@@ -82,16 +93,19 @@ class PageServer:
             raise UsageError(f"{printable(name)} has no index.html; give an exported page")
         handler = functools.partial(_Handler, directory=name)
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+            self._server = _Server(("127.0.0.1", port), handler)
         except OSError as error:
             raise UsageError(f"port {port}: {error.strerror}; give another one, or 0") from None
+        self._runs = False
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
 
     def run(self) -> None:
         """Serve until `stop`."""
+        self._runs = True
         self._server.serve_forever()
 
     def stop(self) -> None:
         """End `run`, and let go of the port."""
-        self._server.shutdown()
+        if self._runs:  # else it would wait for an end that never comes
+            self._server.shutdown()
         self._server.server_close()

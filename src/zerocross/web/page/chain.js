@@ -29,7 +29,30 @@ export function unpack(image) {
   const letters = new Uint8Array(image, HEAD, length);
   let text = "";
   for (const letter of letters) text += String.fromCharCode(letter); // a worklet has no TextDecoder
-  return { header: JSON.parse(text), payload: new Uint8Array(image, HEAD + length) };
+  /** @type {Header} */
+  const header = JSON.parse(text);
+  const payload = new Uint8Array(image, HEAD + length);
+  check(header, payload.length);
+  return { header, payload };
+}
+
+/**
+ * Refuse a header that would write beside the image.
+ * @param {Header} header
+ * @param {number} there bytes behind it
+ */
+function check(header, there) {
+  const { size, ranges, pointers, code, input, output, channels, mostFrames, program, parts } = header;
+  const holds = (/** @type {number} */ at, /** @type {number} */ count) => at >= 0 && count >= 0 && at + count <= size;
+  const plane = 4 * channels * mostFrames;
+  const isWhole =
+    ranges.reduce((sum, [, count]) => sum + count, 0) === there &&
+    ranges.every(([at, count]) => holds(at, count)) &&
+    pointers.every((at) => holds(at, 8)) &&
+    code.every(([at]) => holds(at, 8)) &&
+    parts.every((part) => part.params.every((each) => holds(each.at, 8) && each.at % 8 === 0)) &&
+    holds(input, plane) && holds(output, plane) && holds(program, 8);
+  if (!isWhole) throw new Error("it is cut off, or its header is not its own");
 }
 
 /** A chain that runs. */
@@ -86,8 +109,10 @@ export class Chain {
     for (const [at, name] of header.code) {
       let index = known.get(name);
       if (index === undefined) {
+        const one = made[`${name}.code`];
+        if (!one) throw new Error(`the module has no ${name}: it is another chain's`);
         index = table.grow(1);
-        table.set(index, made[`${name}.code`]);
+        table.set(index, one);
         known.set(name, index);
       }
       view.setUint32(base + at, index, true);
@@ -108,6 +133,7 @@ export class Chain {
    * @param {number} frames at most `header.mostFrames`
    */
   run(frames) {
+    if (!(frames >= 0 && frames <= this._row)) throw new RangeError(`frames=${frames}: give 0 to ${this._row}`);
     const { input, output } = this.header;
     this._run(this._program, this._base + input, this._base + output, this._row, frames);
   }

@@ -1,6 +1,8 @@
 // @ts-check
 /** A chain as a node of Web Audio: its code is compiled and its memory laid out before it is heard. */
 
+import { unpack } from "./chain.js";
+
 /** A module of one vector instruction, for browsers to say whether they know it. */
 const VECTOR = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
@@ -28,7 +30,12 @@ async function fetched(name) {
 
 /** @returns {Promise<{title: string, rates: number[], parts: {name: string, params: object[]}[]}>} */
 export async function about() {
-  return (await fetched("about.json")).json();
+  const found = await fetched("about.json");
+  try {
+    return await found.json();
+  } catch (error) {
+    throw new Error(`about.json is damaged (${error.message}): export the page again`);
+  }
 }
 
 /**
@@ -52,12 +59,18 @@ export async function makeNode(context) {
   if (!context.audioWorklet) {
     throw new Error("this page has no audio worklets: open it by https, or from localhost");
   }
-  const name = hasVectors() ? "wasm-simd.wasm" : "wasm.wasm";
+  const rate = context.sampleRate;
+  const name = `${hasVectors() ? "wasm-simd" : "wasm"}-${rate}.wasm`; // arrays' sizes are in the code
   const [code, image] = await Promise.all([
     fetched(name).then((found) => found.arrayBuffer()),
-    fetched(`chain-${context.sampleRate}.zci`).then((found) => found.arrayBuffer()),
+    fetched(`chain-${rate}.zci`).then((found) => found.arrayBuffer()),
     context.audioWorklet.addModule(new URL("worklet.js", import.meta.url)),
   ]);
+  try {
+    unpack(image);
+  } catch (error) {
+    throw new Error(`chain-${rate}.zci is damaged (${error.message}): export the page again`);
+  }
   let module;
   try {
     module = await WebAssembly.compile(code); // here, not on the audio thread

@@ -18,6 +18,10 @@ let song = null;
 let source = null;
 let startedAt = 0;
 let position = 0;
+let isSought = false; // while the thumb is held
+let opened = 0; // files so far: the last one is played, whichever is decoded first
+/** @type {Promise<void> | null} */
+let beginning = null;
 /** @type {Awaited<ReturnType<typeof about>> | null} */
 let chain = null;
 /** @type {Map<string, number>} */
@@ -40,12 +44,19 @@ function now() {
   return source && context ? Math.min(song?.duration ?? 0, position + context.currentTime - startedAt) : position;
 }
 
-/** Begin the audio, with the first click. */
+/** Begin the audio, with the first click; once, however many come. */
 async function begin() {
-  if (context) {
-    await context.resume();
-    return;
+  beginning ??= make();
+  try {
+    await beginning;
+  } catch (error) {
+    beginning = null;
+    throw error;
   }
+  await context?.resume();
+}
+
+async function make() {
   if (!chain) throw new Error("the chain is not there");
   const made = makeContext(chain.rates);
   try {
@@ -60,7 +71,6 @@ async function begin() {
   node.port.postMessage({ kind: "bypass", value: element("bypass").checked });
   volume = new GainNode(context, { gain: Number(element("volume").value) });
   node.connect(volume).connect(context.destination);
-  await context.resume();
 }
 
 function play() {
@@ -100,7 +110,7 @@ function show() {
   element("seek").disabled = !song;
   const at = now();
   element("seek").max = String(song?.duration ?? 1);
-  element("seek").value = String(at);
+  if (!isSought) element("seek").value = String(at);
   element("seek").setAttribute("aria-valuetext", `${time(at)} of ${time(song?.duration ?? 0)}`);
   element("time").textContent = `${time(at)} / ${time(song?.duration ?? 0)}`;
   element("glitches").textContent = glitches();
@@ -117,6 +127,7 @@ function glitches() {
 /** @param {File | undefined} file */
 async function open(file) {
   if (!file) return;
+  const mine = ++opened;
   if (file.size > MOST_BYTES) {
     tell(`${file.name} has ${Math.round(file.size / 2 ** 20)} MiB: a browser keeps all of it in memory; give up to 512.`);
     return;
@@ -125,8 +136,12 @@ async function open(file) {
   try {
     await begin();
     const data = await file.arrayBuffer();
-    song = await /** @type {AudioContext} */ (context).decodeAudioData(data);
+    if (mine !== opened) return;
+    const decoded = await /** @type {AudioContext} */ (context).decodeAudioData(data);
+    if (mine !== opened) return;
+    song = decoded;
   } catch (error) {
+    if (mine !== opened) return;
     const reason = /** @type {Error} */ (error);
     tell(reason.name === "EncodingError" || reason.name === "NotReadableError"
       ? `${file.name} is no audio that this browser can decode.` : reason.message);
@@ -190,7 +205,12 @@ async function main() {
     if (source) pause();
     else play();
   });
+  element("seek").addEventListener("input", () => { isSought = true; });
+  for (const kind of ["pointerup", "pointercancel", "blur"]) {
+    element("seek").addEventListener(kind, () => { isSought = false; });
+  }
   element("seek").addEventListener("change", () => {
+    isSought = false;
     position = Number(element("seek").value);
     if (source) play();
     else show();
