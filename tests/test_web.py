@@ -88,6 +88,7 @@ def test_any_rate(jobs, rate):
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(900)
 @pytest.mark.skipif("avx2" not in target.available(), reason="the document's machine has AVX2")
 def test_the_table_of_the_document_is_what_is_measured(node):
     """None of the scalar level's kernels fuses: in WebAssembly all has its bits."""
@@ -115,6 +116,7 @@ def settings_differ(first, count):
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(900)
 def test_settings_at_random_have_the_same_bits(node):
     assert settings_differ(0, 100) == []
 
@@ -295,7 +297,15 @@ def test_an_image_that_is_not_whole_is_refused_before_it_is_laid_out(node, tmp_p
     (tmp_path / "module").write_bytes(made.modules["wasm"])
     (tmp_path / "image").write_bytes(made.image)
     told = subprocess.run(
-        [node, "--input-type=module", "-e", SPOILT, PAGE, tmp_path / "module", tmp_path / "image"],
+        [
+            node,
+            "--input-type=module",
+            "-e",
+            SPOILT,
+            parity.PAGE,
+            tmp_path / "module",
+            tmp_path / "image",
+        ],
         capture_output=True,
         text=True,
         check=True,

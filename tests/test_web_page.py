@@ -297,6 +297,8 @@ def test_another_ones_page_is_left_alone(tmp_path):
 class Made:
     """What `web_chain` returns, of no chain."""
 
+    instruments = ("Piano",)
+
     def __init__(self, rate):
         text = b'{"parts": []} ' + b" " * 2
         self.image = b"ZCI1" + len(text).to_bytes(4, "little") + text
@@ -305,9 +307,18 @@ class Made:
 
 def test_each_rate_has_its_own_code(tmp_path, monkeypatch):
     monkeypatch.setattr(EXPORT, "web_chain", lambda _, rate, __: Made(rate))
-    export(lambda: None, tmp_path, "t", [44_100, 48_000])
-    for rate in (44_100, 48_000):
-        assert (tmp_path / f"wasm-{rate}.wasm").read_bytes() == b"code at %d" % rate
+    told, versions = [], []
+    for rates in ([44_100, 48_000], [48_000], [48_000]):
+        export(lambda: None, tmp_path, "t", rates, told.append)
+        for rate in rates:
+            assert (tmp_path / f"wasm-{rate}.wasm").read_bytes() == b"code at %d" % rate
+        codes = {each.name for each in tmp_path.iterdir() if each.suffix in {".wasm", ".zci"}}
+        assert codes == {
+            f"{name % rate}" for rate in rates for name in ("wasm-%d.wasm", "chain-%d.zci")
+        }
+        versions.append(json.loads((tmp_path / "about.json").read_text())["version"])
+    assert versions[0] != versions[1] == versions[2]
+    assert told[1] == "notice: Piano plays notes, and the page has no keys for them yet"
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_left_as_it_is(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -78,7 +79,11 @@ def export(
         files[f"chain-{rate}.zci"] = made.image
         files |= {f"{name}-{rate}.wasm": code for name, code in made.modules.items()}
         parts = header_of(made.image)["parts"]
-    about = {"title": title, "rates": chosen, "parts": parts}
+        if rate == chosen[0]:
+            for part in made.instruments:
+                tell(f"notice: {part} plays notes, and the page has no keys for them yet")
+    digest = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
+    about = {"title": title, "version": digest, "rates": chosen, "parts": parts}
     files[_ABOUT] = json.dumps(about, indent=1).encode()
     try:
         return _written(output, files)
@@ -119,4 +124,8 @@ def _written(output: Path, files: dict[str, bytes]) -> list[Path]:
     with tempfile.TemporaryDirectory(dir=output, prefix=_ASIDE) as name:
         for each, data in files.items():
             (Path(name) / each).write_bytes(data)
-        return [(Path(name) / each).replace(output / each) for each in sorted(files)]
+        made = [(Path(name) / each).replace(output / each) for each in sorted(files)]
+    for old in [*output.glob("chain-*.zci"), *output.glob("wasm*.wasm")]:
+        if old.name not in files:  # of a rate that it had before
+            old.unlink(missing_ok=True)
+    return made

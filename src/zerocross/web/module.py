@@ -27,11 +27,14 @@ class WebChain:
         WebAssembly modules by the names of `target.WEB`.
     image : bytes
         Its memory at one sample rate and number of channels; see `web.image.Image.pack`.
+    instruments : tuple of str
+        The processors that play notes: nobody sends them any there.
 
     """
 
     modules: dict[str, bytes]
     image: bytes
+    instruments: tuple[str, ...] = ()
 
 
 def web_chain(
@@ -84,8 +87,9 @@ def web_chain(
             ],
         }
         packed = image.pack(about)
+        instruments = tuple(type(p).__name__ for p in program.processors if p.is_instrument)
     modules = {name: make_module(entries, target.WEB[name]) for name in targets}
-    return WebChain(modules, packed)
+    return WebChain(modules, packed, instruments)
 
 
 def _about(part: Any, place: int) -> dict[str, Any]:

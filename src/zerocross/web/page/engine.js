@@ -15,12 +15,13 @@ export function hasVectors() {
 
 /**
  * @param {string} name
+ * @param {string} version of what was exported together: a server's old file is none of it
  * @returns {Promise<Response>}
  */
-async function fetched(name) {
+async function fetched(name, version = "") {
   let found;
   try {
-    found = await fetch(new URL(name, import.meta.url));
+    found = await fetch(new URL(version ? `${name}?v=${version}` : name, import.meta.url));
   } catch {
     throw new Error(`${name} cannot be had: is the server there?`);
   }
@@ -28,7 +29,10 @@ async function fetched(name) {
   return found;
 }
 
-/** @returns {Promise<{title: string, rates: number[], parts: {name: string, params: object[]}[]}>} */
+/**
+ * @returns {Promise<{title: string, version: string, rates: number[],
+ *   parts: {name: string, params: object[]}[]}>}
+ */
 export async function about() {
   const found = await fetched("about.json");
   try {
@@ -53,17 +57,18 @@ export function makeContext(rates) {
 
 /**
  * @param {BaseAudioContext} context
+ * @param {string} version as `about` tells it
  * @returns {Promise<AudioWorkletNode>} stereo in, stereo out
  */
-export async function makeNode(context) {
+export async function makeNode(context, version = "") {
   if (!context.audioWorklet) {
     throw new Error("this page has no audio worklets: open it by https, or from localhost");
   }
   const rate = context.sampleRate;
   const name = `${hasVectors() ? "wasm-simd" : "wasm"}-${rate}.wasm`; // arrays' sizes are in the code
   const [code, image] = await Promise.all([
-    fetched(name).then((found) => found.arrayBuffer()),
-    fetched(`chain-${rate}.zci`).then((found) => found.arrayBuffer()),
+    fetched(name, version).then((found) => found.arrayBuffer()),
+    fetched(`chain-${rate}.zci`, version).then((found) => found.arrayBuffer()),
     context.audioWorklet.addModule(new URL("worklet.js", import.meta.url)),
   ]);
   try {

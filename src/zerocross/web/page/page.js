@@ -60,7 +60,7 @@ async function make() {
   if (!chain) throw new Error("the chain is not there");
   const made = makeContext(chain.rates);
   try {
-    node = await makeNode(made);
+    node = await makeNode(made, chain.version);
   } catch (error) {
     made.close();
     throw error;
