@@ -686,6 +686,7 @@ def test_every_command_is_in_the_help(cli):
         "spectrogram",
         "spectrum",
         "torture",
+        "web",
     }
     text = cli("--help").stdout.decode()
     assert all(f"\n  {name} " in text for name in names)

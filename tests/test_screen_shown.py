@@ -148,7 +148,7 @@ def test_behind_a_dialog_stands_what_was_painted(tmp_path, song):
             time.sleep(0.3)
             lines = terminal.emulator.lines
             assert any("█" in line[:8] for line in lines), "beside it"
-            assert "━" in lines[-2], "the line of time"
+            assert "─" in lines[-2], "the line of time"
             terminal.resize(60, 20)
             screens.wait_until_idle(terminal.process.pid, 0.3)
             terminal.resize(120, 40)
