@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import io
 import os
 import pty
@@ -16,6 +17,7 @@ import pytest
 from rich.console import Console
 from textual.app import App
 from textual.events import Key
+from textual.strip import Strip
 from textual.widgets import Input
 
 from conftest import need_module
@@ -401,6 +403,22 @@ def test_a_surface_is_painted_only_while_it_is_seen_and_moves(has_thread):
             await until(pilot, lambda: surface.skipped > skipped)
 
     asyncio.run(run())
+
+
+def test_dialogs_leave_nothing_behind():
+    async def steps(pilot, app):
+        counts = []
+        for _ in range(2):
+            for _ in range(15):
+                await pilot.press("question_mark")
+                await pilot.pause()
+                await pilot.press("escape")
+                await until(pilot, lambda: len(app.screen_stack) == 1)
+            gc.collect()
+            counts.append(sum(type(each) is Strip for each in gc.get_objects()))
+        assert counts[1] < counts[0] + 100, counts
+
+    drive(steps)
 
 
 # --- lists ----------------------------------------------------------------------------------------

@@ -7,9 +7,15 @@ from typing import Any
 
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
-from textual.screen import ModalScreen, ScreenResultType
+from textual.screen import ModalScreen, Screen, ScreenResultType
 
 __all__ = ["Above", "Palette"]
+
+
+def _forget_drawn(screen: Screen[Any]) -> None:
+    """Forget what was drawn of a screen: Textual's cache of colours keeps the last thousand of widgets' alive."""
+    for each in (screen, *screen.walk_children()):
+        each._styles_cache.clear()
 
 
 class Above(ModalScreen[ScreenResultType]):
@@ -27,6 +33,7 @@ class Above(ModalScreen[ScreenResultType]):
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """End, if it has not ended."""
+        _forget_drawn(self)
         return super().dismiss(result) if self.app.screen is self else AwaitComplete()
 
 
@@ -47,6 +54,7 @@ class Palette(CommandPalette):
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """End, if it has not ended."""
+        _forget_drawn(self)
         return super().dismiss(result) if self.app.screen is self else AwaitComplete()
 
     def _action_command_list(self, action: str) -> None:
