@@ -19,6 +19,7 @@ for (const job of JSON.parse(fs.readFileSync(0, "utf8"))) {
   const input = floats(job.input);
   const frames = input.length / channels;
   const output = new Float32Array(input.length);
+  const heights = [];
   let at = 0;
   job.blocks.forEach((count, k) => {
     for (const [name, value] of job.changes[k] ?? []) chain.set(name, value);
@@ -28,6 +29,11 @@ for (const job of JSON.parse(fs.readFileSync(0, "utf8"))) {
     chain.run(count);
     for (let c = 0; c < channels; c++) output.set(chain.output[c].subarray(0, count), c * frames + at);
     at += count;
+    if (job.heights) {
+      chain.look();
+      heights.push(...chain.heights, ...chain.peaks);
+    }
   });
+  if (job.heights) fs.writeFileSync(job.heights, Buffer.from(Float64Array.from(heights).buffer));
   fs.writeFileSync(job.output, Buffer.from(output.buffer));
 }

@@ -30,6 +30,7 @@ from zerocross.graph.program import run_block, run_program_over
 from zerocross.memory import Record, aligned_zeros, layout
 from zerocross.web import web_chain
 from zerocross.web.image import image_of
+from zerocross.web.look import Look, look
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "web.md"
 
@@ -125,6 +126,30 @@ def test_settings_at_random_have_the_same_bits(node):
 @pytest.mark.timeout(3600)
 def test_ten_thousand_settings_have_the_same_bits(node):
     assert settings_differ(100, 10_000) == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("level", target.WEB)
+def test_what_is_shown_is_what_the_display_shows_here(jobs, tmp_path, level):
+    bands, signal = 40, music(60_000)
+    blocks = [*[800] * 60, *some_blocks(12_000, 8)]
+    made = web_chain(Chain(Gain(gain_db=-3.0)), RATE, bands=bands, targets=(level,))
+    jobs.add(made, level, signal, blocks, {})
+    jobs._jobs[0]["heights"] = str(tmp_path / "heights")
+    jobs.run()
+    found = np.fromfile(tmp_path / "heights").reshape(len(blocks), 2, bands)
+    seen = Look(bands)
+    here, rows, at = [], np.ascontiguousarray(signal.T), 0
+    with Chain(Gain(gain_db=-3.0), seen.part).rendering(RATE, 2) as program:
+        record = seen.prepare(RATE)
+        for count in blocks:
+            place = rows.ctypes.data + 4 * at
+            run_program_over(program.record.address, place, place, rows.shape[1], count)
+            look(record.address)
+            here.append([seen.display.heights[0].copy(), seen.display.peaks[0].copy()])
+            at += count
+    assert np.max(here) > 0.8 and len(np.unique(found)) > 1000
+    assert np.abs(found - here).max() < 1e-4
 
 
 # --- modules --------------------------------------------------------------------------------------

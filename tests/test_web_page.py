@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import shutil
 import socket
@@ -12,6 +13,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -273,6 +275,46 @@ def test_it_fits_the_screen(browser, url, scheme, width):
     page.close()
 
 
+INKED = """
+() => {
+  const canvas = document.getElementById("spectrum");
+  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  let inked = 0;
+  for (let k = 3; k < data.length; k += 4) inked += data[k] > 0;
+  return [crossOriginIsolated, inked / (canvas.width * canvas.height)];
+}
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("isolated", [True, False])
+def test_the_spectrum_moves_while_something_plays(browser, folder, song, isolated):
+    """By shared memory where the page is isolated, else by messages."""
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=folder)
+    handler.func.log_message = lambda *_: None
+    server = PageServer(folder) if isolated else ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    run, stop = (
+        (server.run, server.stop)
+        if isolated
+        else (server.serve_forever, lambda: (server.shutdown(), server.server_close()))
+    )
+    thread = threading.Thread(target=run)
+    thread.start()
+    page = browser.new_page()
+    try:
+        page.goto(server.url if isolated else f"http://127.0.0.1:{server.server_port}/")
+        page.wait_for_selector("fieldset")
+        assert page.evaluate(INKED) == [isolated, 0]
+        page.set_input_files("#file", song)
+        wait_for(lambda: page.evaluate(INKED)[1] > 0.02, what="bars")
+        seen = {page.evaluate(INKED)[1] for _ in range(20) if not page.wait_for_timeout(50)}
+        assert len(seen) > 3, "it moves"
+    finally:
+        page.close()
+        stop()
+        thread.join()
+
+
 # --- exporting and serving ------------------------------------------------------------------------
 
 
@@ -306,7 +348,7 @@ class Made:
 
 
 def test_each_rate_has_its_own_code(tmp_path, monkeypatch):
-    monkeypatch.setattr(EXPORT, "web_chain", lambda _, rate, __: Made(rate))
+    monkeypatch.setattr(EXPORT, "web_chain", lambda _, rate, __, **___: Made(rate))
     told, versions = [], []
     for rates in ([44_100, 48_000], [48_000], [48_000]):
         export(lambda: None, tmp_path, "t", rates, told.append)
@@ -322,7 +364,7 @@ def test_each_rate_has_its_own_code(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_left_as_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(EXPORT, "web_chain", lambda _, rate, __: Made(rate))
+    monkeypatch.setattr(EXPORT, "web_chain", lambda _, rate, __, **___: Made(rate))
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot be .*: Not a directory; give another folder"):
         export(lambda: None, tmp_path / "file" / "page", "t", [RATE])

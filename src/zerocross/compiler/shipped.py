@@ -37,7 +37,7 @@ __all__ = [
 
 _PACKAGE = Path(__file__).parents[1]
 #: Folders of which nothing is shipped.
-UNSHIPPED = frozenset(["__pycache__", "build", "demo", "lab", "native"])
+UNSHIPPED = frozenset(["__pycache__", "build", "demo", "lab", "native", "web"])
 
 #: Where x86-64 tells of its instructions: (leaf of cpuid, register, bit).
 _X86_BITS = {

@@ -16,7 +16,9 @@ import mmap
 import os
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,19 @@ from zerocross.errors import MemoryRefused, UsageError
 from zerocross.system.pages import PRIVATE
 from zerocross.system.twice import map_file_twice, map_section_twice, remap_twice
 
-__all__ = ["MirroredBuffer", "granularity"]
+__all__ = ["MirroredBuffer", "granularity", "without_mirrors"]
+
+_wanted: ContextVar[bool] = ContextVar("mirrors", default=True)
+
+
+@contextmanager
+def without_mirrors() -> Iterator[None]:
+    """Within the block all memory is plain: for memory that is to be copied to where pages are there once."""
+    token = _wanted.set(False)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
 
 
 def granularity() -> int:
@@ -72,6 +86,7 @@ class MirroredBuffer(Closes):
             raise UsageError(f"mirrored buffer of {size} bytes: give 1 or more")
         unit = math.lcm(granularity(), item_bytes)
         self.size = -(-size // unit) * unit
+        mirrored = mirrored and _wanted.get()
         self.refusal = "" if mirrored else "not asked for"
         self._fd = -1
         self._map: Any = None

@@ -8,13 +8,14 @@ from typing import Any
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
 from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.widget import Widget
 
 __all__ = ["Above", "Palette"]
 
 
 def _forget_drawn(screen: Screen[Any]) -> None:
     """Forget what was drawn of a screen: Textual's cache of colours keeps the last thousand of widgets' alive."""
-    for each in (screen, *screen.walk_children()):
+    for each in (screen, *screen.walk_children(Widget)):
         each._styles_cache.clear()
 
 

@@ -22,6 +22,8 @@ __all__ = ["RATES", "export"]
 RATES = (44_100, 48_000)
 _PAGE = Path(__file__).parent / "page"
 _CHANNELS = 2
+#: Of the spectrum on the page.
+_BANDS = 64
 _ABOUT = "about.json"
 #: Before the name of a folder inside, while it is written.
 _ASIDE = ".zerocross-"
@@ -75,7 +77,7 @@ def export(
     files: dict[str, bytes] = {path.name: path.read_bytes() for path in sorted(_PAGE.iterdir())}
     for rate in chosen:
         tell(f"the chain at {rate} Hz")
-        made = web_chain(make(), rate, _CHANNELS)
+        made = web_chain(make(), rate, _CHANNELS, bands=_BANDS)
         files[f"chain-{rate}.zci"] = made.image
         files |= {f"{name}-{rate}.wasm": code for name, code in made.modules.items()}
         parts = header_of(made.image)["parts"]

@@ -9,12 +9,17 @@ from zerocross.compiler import Entry, target
 from zerocross.compiler.wasm import make_module
 from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_BLOCK
-from zerocross.graph.chain import chain_of
+from zerocross.graph.chain import Chain, chain_of
 from zerocross.graph.program import run_block, run_program_over
 from zerocross.memory import aligned_zeros
+from zerocross.memory.mirror import without_mirrors
+from zerocross.units import checked_whole
 from zerocross.web.image import image_of
+from zerocross.web.look import Look, look
 
 __all__ = ["WebChain", "web_chain"]
+
+_MOST_BANDS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +43,11 @@ class WebChain:
 
 
 def web_chain(
-    chain: Any, sample_rate: float, channels: int = 2, targets: tuple[str, ...] = tuple(target.WEB)
+    chain: Any,
+    sample_rate: float,
+    channels: int = 2,
+    targets: tuple[str, ...] = tuple(target.WEB),
+    bands: int = 0,
 ) -> WebChain:
     """Return a chain for the browser.
 
@@ -52,6 +61,8 @@ def web_chain(
         1 to 8.
     targets : tuple of str
         Names of `target.WEB`.
+    bands : int
+        Of a display of what comes out, 0 to 1024; 0 for none.
 
     Raises
     ------
@@ -64,8 +75,11 @@ def web_chain(
     unknown = set(targets) - set(target.WEB)
     if unknown:
         raise UsageError(f"no target {unknown.pop()!r}; there are {', '.join(target.WEB)}")
+    bands = checked_whole("bands", bands, 0, _MOST_BANDS)
+    seen = Look(bands) if bands else None
     made = chain_of(chain, "chain")
-    with made.rendering(sample_rate, channels) as program:
+    made = Chain(made, seen.part) if seen else made
+    with without_mirrors(), made.rendering(sample_rate, channels) as program:
         names: dict[int, str] = {run_block.address: "block"}
         entries: dict[str, Entry] = {"run": run_program_over, "block": run_block}
         for number, part in enumerate(program.processors):
@@ -73,8 +87,19 @@ def web_chain(
             entries[name] = part.entry
         planes = aligned_zeros((2, channels, MAX_BLOCK))
         wanted = [planes.ctypes.data, *(part.record.address for part in program.processors)]
-        image = image_of(program.record, (program, planes), names, wanted)
-        about = {
+        about: dict[str, Any] = {}
+        if seen:
+            entries["look"] = look
+            shown = [seen.prepare(sample_rate).address]
+            shown += [each.ctypes.data for each in (seen.display.heights, seen.display.peaks)]
+            wanted += shown
+        image = image_of(program.record, (program, planes, seen), names, wanted)
+        if seen:
+            places = dict(
+                zip(("display", "heights", "peaks"), map(image.places.get, shown), strict=True)
+            )
+            about = {"bands": bands, **places}
+        about |= {
             "sampleRate": sample_rate,
             "channels": channels,
             "mostFrames": MAX_BLOCK,
@@ -83,7 +108,9 @@ def web_chain(
             "input": image.places[planes.ctypes.data],
             "output": image.places[planes.ctypes.data] + planes[0].nbytes,
             "parts": [
-                _about(part, image.places[part.record.address]) for part in program.processors
+                _about(part, image.places[part.record.address])
+                for part in program.processors
+                if seen is None or part is not seen.part
             ],
         }
         packed = image.pack(about)

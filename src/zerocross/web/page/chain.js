@@ -10,7 +10,7 @@
  * @typedef {{name: string, low: number, high: number, unit: string, value: number, at: number}} Param
  * @typedef {{sampleRate: number, channels: number, mostFrames: number, latency: number, program: number,
  *   input: number, output: number, size: number, parts: {name: string, params: Param[]}[],
- *   ranges: [number, number][], pointers: number[], code: [number, string][]}} Header
+ *   bands?: number, display?: number, heights?: number, peaks?: number, ranges: [number, number][], pointers: number[], code: [number, string][]}} Header
  */
 
 const PAGE = 65536;
@@ -43,6 +43,7 @@ export function unpack(image) {
  */
 function check(header, there) {
   const { size, ranges, pointers, code, input, output, channels, mostFrames, program, parts } = header;
+  const { bands = 0, display = 0, heights = 0, peaks = 0 } = header;
   const holds = (/** @type {number} */ at, /** @type {number} */ count) => at >= 0 && count >= 0 && at + count <= size;
   const plane = 4 * channels * mostFrames;
   const isWhole =
@@ -51,7 +52,8 @@ function check(header, there) {
     pointers.every((at) => holds(at, 8)) &&
     code.every(([at]) => holds(at, 8)) &&
     parts.every((part) => part.params.every((each) => holds(each.at, 8) && each.at % 8 === 0)) &&
-    holds(input, plane) && holds(output, plane) && holds(program, 8);
+    holds(input, plane) && holds(output, plane) && holds(program, 8) &&
+    [heights, peaks].every((at) => holds(at, 8 * bands) && at % 8 === 0) && holds(display, 8 * Math.sign(bands));
   if (!isWhole) throw new Error("it is cut off, or its header is not its own");
 }
 
@@ -79,6 +81,13 @@ export class Chain {
     this.input = this._planes(base + header.input);
     this.output = this._planes(base + header.output);
     this._words = new Float64Array(this.memory.buffer);
+    const look = /** @type {(at: number) => number} */ (made.look);
+    const { bands = 0, display = 0, heights = 0, peaks = 0 } = header;
+    this._display = base + display;
+    this._look = bands > 0 && look ? look : null;
+    /** What `look` shows: heights from 0 to 1, and where held peaks stand; none without a display. */
+    this.heights = new Float64Array(this.memory.buffer, base + heights, bands);
+    this.peaks = new Float64Array(this.memory.buffer, base + peaks, bands);
     /** @type {Map<string, Param>} */
     this.params = new Map();
     header.parts.forEach((part, k) => {
@@ -136,6 +145,11 @@ export class Chain {
     if (!(frames >= 0 && frames <= this._row)) throw new RangeError(`frames=${frames}: give 0 to ${this._row}`);
     const { input, output } = this.header;
     this._run(this._program, this._base + input, this._base + output, this._row, frames);
+  }
+
+  /** Move `heights` and `peaks` on to what came out so far. */
+  look() {
+    this._look?.(this._display);
   }
 
   /**

@@ -58,7 +58,7 @@ export function makeContext(rates) {
 /**
  * @param {BaseAudioContext} context
  * @param {string} version as `about` tells it
- * @returns {Promise<AudioWorkletNode>} stereo in, stereo out
+ * @returns {Promise<ChainNode>}
  */
 export async function makeNode(context, version = "") {
   if (!context.audioWorklet) {
@@ -71,8 +71,9 @@ export async function makeNode(context, version = "") {
     fetched(`chain-${rate}.zci`, version).then((found) => found.arrayBuffer()),
     context.audioWorklet.addModule(new URL("worklet.js", import.meta.url)),
   ]);
+  let bands = 0;
   try {
-    unpack(image);
+    bands = unpack(image).header.bands ?? 0;
   } catch (error) {
     throw new Error(`chain-${rate}.zci is damaged (${error.message}): export the page again`);
   }
@@ -82,12 +83,34 @@ export async function makeNode(context, version = "") {
   } catch (error) {
     throw new Error(`WebAssembly is not allowed here, or ${name} is damaged: ${error.message}`);
   }
-  return new AudioWorkletNode(context, "zerocross-chain", {
-    numberOfInputs: 1,
-    numberOfOutputs: 1,
-    outputChannelCount: [2],
-    channelCount: 2,
-    channelCountMode: "explicit",
-    processorOptions: { module, image },
-  });
+  const shared = globalThis.crossOriginIsolated ? new SharedArrayBuffer(8 * bands) : null;
+  const node = new ChainNode(context, { module, image, shared });
+  node.shown = shared ? new Float32Array(shared) : new Float32Array(2 * bands);
+  return node;
+}
+
+/** A chain in Web Audio: stereo in, stereo out. */
+export class ChainNode extends AudioWorkletNode {
+  /** Heights of the spectrum's bands from 0 to 1, then where their held peaks stand. */
+  shown = new Float32Array();
+
+  /**
+   * @param {BaseAudioContext} context
+   * @param {object} processorOptions
+   */
+  constructor(context, processorOptions) {
+    super(context, "zerocross-chain", {
+      numberOfInputs: 1,
+      numberOfOutputs: 1,
+      outputChannelCount: [2],
+      channelCount: 2,
+      channelCountMode: "explicit",
+      processorOptions,
+    });
+    this.port.onmessage = ({ data }) => {
+      if (!(data instanceof Float32Array)) return;
+      this.shown.set(data);
+      this.port.postMessage(data, [data.buffer]); // it is used again
+    };
+  }
 }

@@ -8,7 +8,7 @@ const element = (id) => document.getElementById(id);
 
 /** @type {AudioContext | null} */
 let context = null;
-/** @type {AudioWorkletNode | null} */
+/** @type {import("./engine.js").ChainNode | null} */
 let node = null;
 /** @type {GainNode | null} */
 let volume = null;
@@ -24,6 +24,9 @@ let opened = 0; // files so far: the last one is played, whichever is decoded fi
 let beginning = null;
 /** @type {Awaited<ReturnType<typeof about>> | null} */
 let chain = null;
+let isDrawing = false;
+/** Whether the user wants nothing to move. */
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 /** @type {Map<string, number>} */
 const values = new Map();
 
@@ -87,6 +90,7 @@ function play() {
   };
   mine.connect(node);
   startedAt = context.currentTime;
+  if (!isDrawing) draw();
   mine.start(0, position);
   show();
 }
@@ -114,6 +118,29 @@ function show() {
   element("seek").setAttribute("aria-valuetext", `${time(at)} of ${time(song?.duration ?? 0)}`);
   element("time").textContent = `${time(at)} / ${time(song?.duration ?? 0)}`;
   element("glitches").textContent = glitches();
+}
+
+/** Draw what is heard, until it ends. */
+function draw() {
+  const canvas = element("spectrum");
+  const pen = canvas.getContext("2d");
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const scale = devicePixelRatio;
+  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+    [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
+  }
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  const shown = node?.shown ?? new Float32Array();
+  const bands = shown.length / 2;
+  const style = getComputedStyle(document.documentElement);
+  const step = width / Math.max(1, bands);
+  pen.fillStyle = style.getPropertyValue("--accent");
+  for (let k = 0; k < bands; k++) pen.fillRect(k * step, height * (1 - shown[k]), step - 1, height * shown[k]);
+  pen.fillStyle = style.getPropertyValue("--ink");
+  for (let k = 0; k < bands; k++) pen.fillRect(k * step, height * (1 - shown[bands + k]), step - 1, 1);
+  isDrawing = Boolean(source) && !STILL.matches;
+  if (isDrawing) requestAnimationFrame(draw);
 }
 
 function glitches() {
