@@ -11,6 +11,7 @@ import os
 import struct
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -229,6 +230,14 @@ def test_an_image_has_what_is_reached_and_its_addresses():
     assert made.code == [(at + 16, "code")] and word(at + 16) == 0
     assert word(at + 24) == 12_345, "a number stays"
     assert made.size < 3000, "what nobody reaches is left out"
+
+
+def test_what_holds_no_memory_is_passed_over():
+    held = Held()
+    gone = Held()
+    held.others = [weakref.proxy(gone), run_block, parity, len, Held, 5, "x", None]
+    del gone
+    assert image_of(held.root, held, {}).data == image_of(held.root, vars(held), {}).data
 
 
 def test_a_packed_image_is_the_image():

@@ -18,11 +18,13 @@ import json
 import math
 import struct
 import types
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from zerocross.compiler import Entry, Kernel
 from zerocross.errors import UsageError
 from zerocross.memory.record import LINE, Record
 
@@ -34,6 +36,7 @@ _WORD = np.dtype("i8")
 _LEAST_GAP = 64
 #: What holds no arrays, or whole modules of them.
 _LEAVES = (
+    *(Entry, Kernel),  # through them all of Numba would be walked
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType),
     *(str, bytes, int, float, type(None)),
 )
@@ -196,7 +199,7 @@ def _arrays_of(held: Any) -> Iterator[np.ndarray[Any, Any]]:
     waiting, seen = [held], set()
     while waiting:
         each = waiting.pop()
-        if id(each) in seen or isinstance(each, _LEAVES):
+        if type(each) in weakref.ProxyTypes or id(each) in seen or isinstance(each, _LEAVES):
             continue
         seen.add(id(each))
         if isinstance(each, np.ndarray):
