@@ -31,7 +31,7 @@ async function fetched(name, version = "") {
 
 /**
  * @returns {Promise<{title: string, version: string, rates: number[],
- *   parts: {name: string, params: object[]}[]}>}
+ *   parts: {name: string, params: import("./chain.js").Param[]}[]}>}
  */
 export async function about() {
   const found = await fetched("about.json");
@@ -61,27 +61,43 @@ export function makeContext(rates) {
  * @returns {Promise<ChainNode>}
  */
 export async function makeNode(context, version = "") {
+  checkWorklets(context);
+  const rate = context.sampleRate;
+  const names = { code: `${hasVectors() ? "wasm-simd" : "wasm"}-${rate}.wasm`, image: `chain-${rate}.zci` };
+  const [code, image] = await Promise.all([ // arrays' sizes are in the code, so that each rate has its own
+    fetched(names.code, version).then((found) => found.arrayBuffer()),
+    fetched(names.image, version).then((found) => found.arrayBuffer()),
+    context.audioWorklet.addModule(new URL("worklet.js", import.meta.url)),
+  ]);
+  return nodeOf(context, code, image, { ...names, again: "export the page again" });
+}
+
+/** @param {BaseAudioContext} context */
+export function checkWorklets(context) {
   if (!context.audioWorklet) {
     throw new Error("this page has no audio worklets: open it by https, or from localhost");
   }
-  const rate = context.sampleRate;
-  const name = `${hasVectors() ? "wasm-simd" : "wasm"}-${rate}.wasm`; // arrays' sizes are in the code
-  const [code, image] = await Promise.all([
-    fetched(name, version).then((found) => found.arrayBuffer()),
-    fetched(`chain-${rate}.zci`, version).then((found) => found.arrayBuffer()),
-    context.audioWorklet.addModule(new URL("worklet.js", import.meta.url)),
-  ]);
+}
+
+/**
+ * @param {BaseAudioContext} context that has the worklet's module
+ * @param {ArrayBuffer} code of the chain at the context's rate
+ * @param {ArrayBuffer} image
+ * @param {{code: string, image: string, again: string}} words what these are called if they are damaged, and a way out
+ * @returns {Promise<ChainNode>}
+ */
+export async function nodeOf(context, code, image, words) {
   let bands = 0;
   try {
     bands = unpack(image).header.bands ?? 0;
   } catch (error) {
-    throw new Error(`chain-${rate}.zci is damaged (${error.message}): export the page again`);
+    throw new Error(`${words.image} is damaged (${error.message}): ${words.again}`);
   }
   let module;
   try {
     module = await WebAssembly.compile(code); // here, not on the audio thread
   } catch (error) {
-    throw new Error(`WebAssembly is not allowed here, or ${name} is damaged: ${error.message}`);
+    throw new Error(`WebAssembly is not allowed here, or ${words.code} is damaged: ${error.message}`);
   }
   const shared = globalThis.crossOriginIsolated ? new SharedArrayBuffer(8 * bands) : null;
   const node = new ChainNode(context, { module, image, shared });
