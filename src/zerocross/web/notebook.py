@@ -68,7 +68,7 @@ class Player(anywidget.AnyWidget):  # type: ignore[misc]
     chain : Chain, Processor, list of them, or None
         All proven first, as for playing; one that does not play. None for the signal as it is.
     title : str
-        Shown above it; None for a file's name.
+        Shown above it; if it is empty, a file's name.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class Player(anywidget.AnyWidget):  # type: ignore[misc]
         signal: Any,
         sample_rate: int = 48_000,
         chain: Any = None,
-        title: str | None = None,
+        title: str = "",
     ) -> None:
         samples, rate = _taken(signal, sample_rate)
         made = web_chain(Chain() if chain is None else chain, rate, _CHANNELS, (_TARGET,), _BANDS)
@@ -124,8 +124,6 @@ class Player(anywidget.AnyWidget):  # type: ignore[misc]
         }
         self.duration_s = len(samples) / rate
         form, audio = _encoded(samples, rate)
-        if title is None:
-            title = printable(os.path.basename(signal)) if _is_path(signal) else ""
         super().__init__(
             _esm=_esm(),
             _code=made.modules[_TARGET],
@@ -133,7 +131,7 @@ class Player(anywidget.AnyWidget):  # type: ignore[misc]
             _audio=audio,
             _form=form,
             _shape=samples.shape,
-            title=title,
+            title=title or _name_of(signal),
             values={name: each["value"] for name, each in self._ranges.items()},
         )
 
@@ -155,7 +153,13 @@ class Player(anywidget.AnyWidget):  # type: ignore[misc]
         """
         self.values = {**self.values, name: value}
 
-    @traitlets.validate("values")
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Return what is saved: all of it, for a page without Python knows no defaults."""
+        del drop_defaults
+        state: dict[str, Any] = super().get_state(key)
+        return state
+
+    @traitlets.validate("values")  # type: ignore[untyped-decorator]
     def _check_values(self, proposal: Any) -> dict[str, float]:
         given = dict(proposal["value"])
         for name, value in given.items():
@@ -166,13 +170,18 @@ class Player(anywidget.AnyWidget):  # type: ignore[misc]
             given[name] = checked_number(name, value, each["low"], each["high"])
         return {**{name: each["value"] for name, each in self._ranges.items()}, **given}
 
-    @traitlets.validate("position")
+    @traitlets.validate("position")  # type: ignore[untyped-decorator]
     def _check_position(self, proposal: Any) -> float:
         return checked_number("position", proposal["value"], 0.0, self.duration_s)
 
 
 def _is_path(signal: Any) -> bool:
     return isinstance(signal, (str, os.PathLike))
+
+
+def _name_of(signal: Any) -> str:
+    """Return a file's name; nothing for an array."""
+    return printable(os.path.basename(signal)) if _is_path(signal) else ""
 
 
 def _taken(signal: PathLike | np.ndarray[Any, Any], sample_rate: int) -> tuple[_Frames, int]:
@@ -229,7 +238,9 @@ def _esm() -> str:
     given = {"WORKLET": worklet, "STYLE": (_HERE / "player.css").read_text("utf-8")}
     texts = [f"const {name} = {json.dumps(text)};\n" for name, text in given.items()]
     player = (_HERE / "player.js").read_text("utf-8")
-    return "".join([*texts, _joined("chain.js", "controls.js", "engine.js"), _IMPORT.sub("", player)])
+    return "".join(
+        [*texts, _joined("chain.js", "controls.js", "engine.js"), _IMPORT.sub("", player)]
+    )
 
 
 def _joined(*names: str) -> str:

@@ -37,7 +37,7 @@ async function laidOut(context, model) {
   await addWorklet(context);
   const words = { code: "the code", image: "the image", again: "run the cell again" };
   const node = await nodeOf(context, bytesOf(model.get("_code")), bytesOf(model.get("_image")), words);
-  for (const [name, value] of Object.entries(model.get("values") ?? {})) node.port.postMessage({ kind: "set", name, value });
+  for (const [name, value] of Object.entries(model.get("values"))) node.port.postMessage({ kind: "set", name, value });
   return { node, song: await decoded(context, model) };
 }
 
@@ -95,7 +95,7 @@ class Sound {
     this._rest = 0;
     this._wants = false;
     this._listen();
-    this._seek(model.get("position") ?? 0); // what is as it always is may be left out of a saved notebook
+    this._seek(model.get("position"));
     if (model.get("playing")) this.play();
   }
 
@@ -327,7 +327,7 @@ function shownIn(sound, el) {
   const view = (/** @type {string} */ news) => {
     const at = sound.now();
     const words = `${time(at)} / ${time(sound.duration)}`;
-    const title = sound.model.get("title") ?? "";
+    const title = sound.model.get("title");
     if (!isSought) the(".seek").value = String(at);
     the(".seek").setAttribute("aria-valuetext", words.replace("/", "of"));
     the(".time").textContent = words;
@@ -338,7 +338,7 @@ function shownIn(sound, el) {
     the(".volume").value = String(sound.volume);
     the(".bypass").checked = sound.isBypassed;
     if (news === "values") for (const [name, put] of sliders) put(sound.values[name]);
-    if (!isDrawing) draw();
+    if (news === "playing" && !isDrawing) draw(); // else it would move at each position
   };
 
   the(".seek").max = String(sound.duration);
@@ -357,6 +357,7 @@ function shownIn(sound, el) {
   box.addEventListener("keydown", (event) => KEYS.includes(event.key) && event.stopPropagation());
   sound.views.add(view);
   view("values");
+  view("playing");
   return () => {
     sound.leave(view);
     host.remove();
