@@ -429,6 +429,16 @@ def test_frames_that_others_write(tmp_path, read):
         assert here(tmp_path / f"{name}.mp3") == cases[name][1], name
 
 
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_tag_that_says_it_is_unsynchronised_and_is_not(tmp_path, read, version):
+    """Its picture has what unsynchronising would have put a zero into."""
+    body = b"\0image/jpeg\0\3\0" + FULL_JPEG
+    data = tagged(frame(b"APIC", body, version), version=version, flags=0x80)
+    (tmp_path / "a.mp3").write_bytes(data)
+    assert read(tmp_path / "a.mp3")[0]["cover"] == ("image/jpeg", FULL_JPEG)
+    assert here(tmp_path / "a.mp3")["cover"] == ("image/jpeg", FULL_JPEG)
+
+
 def test_id3_at_the_end(tmp_path, read):
     path = write(tmp_path / "a.mp3")
     file = mutagen.File(path)
@@ -640,6 +650,18 @@ def test_a_cover_that_is_cut_off_is_none(tmp_path, read):
         found = read(path)[0]
         assert found.get("cover") in (None, ("image/jpeg", JPEG)), name
         assert found["title"] == "Größe", name
+
+
+def test_of_a_file_that_goes_away_stays_what_was_read(tmp_path, ask):
+    path = write(tmp_path / "a.m4a")
+    file = mutagen.File(path)
+    file["\xa9nam"], file["covr"] = "T", [mp4.MP4Cover(PNG + bytes(500_000))]
+    file.save()
+    jobs = [{"kind": "vanish", "path": str(path), "reads": reads} for reads in range(3)]
+    found = ask(*jobs)
+    assert found[0] == {"cover": False}
+    assert (found[1]["title"], found[1]["cover"]) == ("T", False)
+    assert (found[2]["title"], found[2]["cover"]) == ("T", True)
 
 
 # --- what is meant to harm ----------------------------------------------------------------------

@@ -4,7 +4,7 @@ import readline from "node:readline";
 
 const [, , room] = process.argv;
 const { readInto, readTags } = await import(`file://${room}/tags.js`);
-const { Bytes, Found, TooMuch } = await import(`file://${room}/tags_fields.js`);
+const { Bytes, Found, NoMore } = await import(`file://${room}/tags_fields.js`);
 const { inOrder, isAudio, isPlaylist, parsePlaylist } = await import(`file://${room}/playlist.js`);
 
 /** A blob that counts what is read of it. */
@@ -26,11 +26,11 @@ function milliseconds(since) {
   return (user + system) / 1000;
 }
 
-/** What `readTags` does without its net: nothing but too much may be thrown. */
+/** What `readTags` does without its net: nothing may be thrown but that no more is read. */
 async function withoutNet(blob) {
   const found = new Found();
   await readInto(found, new Bytes(blob)).catch((error) => {
-    if (!(error instanceof TooMuch)) throw error;
+    if (!(error instanceof NoMore)) throw error;
   });
   await found.tags();
 }
@@ -43,6 +43,16 @@ async function read({ path }) {
   await withoutNet(blob);
   if (tags.cover) tags.cover = [tags.cover.mime, Buffer.from(tags.cover.data).toString("base64")];
   return { tags, ...result };
+}
+
+/** A file that goes away after some reads. */
+async function vanish({ path, reads }) {
+  const blob = await fs.openAsBlob(path);
+  let left = reads;
+  const slice = (from, to) =>
+    left-- > 0 ? blob.slice(from, to) : { arrayBuffer: async () => { throw new DOMException("gone", "NotReadableError"); } };
+  const tags = await readTags({ size: blob.size, slice });
+  return { ...tags, cover: Boolean(tags.cover) };
 }
 
 /** Numbers at random below a limit, the same for the same seed (mulberry32). */
@@ -100,6 +110,7 @@ async function fuzz({ path, seed, count, reader = "readTags" }) {
 
 const KINDS = {
   read,
+  vanish,
   fuzz,
   playlist: ({ text, name }) => parsePlaylist(text, name),
   order: ({ paths }) => inOrder(paths.map((path) => ({ name: path.replace(/.*\//, ""), webkitRelativePath: path })))

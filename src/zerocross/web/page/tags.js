@@ -29,7 +29,7 @@ export async function readTags(blob) {
   try {
     await readInto(found, new Bytes(blob));
   } catch {
-    // too much, or it can be read no more: what was found before stays
+    // it would be too much, or the file is gone: what was found before stays
   }
   return found.tags().catch(() => ({}));
 }

@@ -123,8 +123,8 @@ export function clean(texts) {
 
 // --- reading within bounds -------------------------------------------------------------------------------
 
-/** Too much of a file would be read for its tags. */
-export class TooMuch extends Error {}
+/** No more of a file is read: it would be too much for tags, or the file is gone. */
+export class NoMore extends Error {}
 
 /** A file, or a part of one in memory, of which no more is read than tags need. */
 export class Bytes {
@@ -146,12 +146,13 @@ export class Bytes {
   async at(place, count) {
     const from = Math.min(place, this.size);
     const to = Math.min(from + count, this.size);
-    if (--this._looks < 0) throw new TooMuch();
+    if (--this._looks < 0) throw new NoMore();
     if (from < this._start || to > this._start + this._window.length) {
       const end = Math.min(Math.max(to, from + WINDOW), this.size);
       this._left -= end - from;
-      if (this._left < 0) throw new TooMuch();
-      this._window = new Uint8Array(await this._blob.slice(from, end).arrayBuffer());
+      if (this._left < 0) throw new NoMore();
+      const read = this._blob.slice(from, end).arrayBuffer();
+      this._window = new Uint8Array(await read.catch(() => { throw new NoMore(); }));
       this._start = from;
     }
     return this._window.subarray(from - this._start, to - this._start);
@@ -262,7 +263,7 @@ export class Found {
     const isBehind = (/** @type {{kind: number}} */ { kind }) => Number(kind !== FRONT);
     for (const { load } of this._pictures.sort((a, b) => isBehind(a) - isBehind(b))) {
       const data = await load().catch((error) => {
-        if (error instanceof TooMuch) return new Uint8Array(0);
+        if (error instanceof NoMore) return new Uint8Array(0);
         throw error;
       });
       const head = letters(data, 0, 20);

@@ -32,13 +32,18 @@ function synchsafe(data, at) {
   return ((data[at] & 127) << 21) | ((data[at + 1] & 127) << 14) | ((data[at + 2] & 127) << 7) | (data[at + 3] & 127);
 }
 
-/** @param {Data} data @returns {Data} without the zero that was put behind each 0xff */
+/**
+ * @param {Data} data
+ * @returns {Data} without the zeros that were put behind 0xff; as it is where none were, whatever the flag says
+ */
 function synchronised(data) {
   const made = new Uint8Array(data.length);
   let count = 0;
   for (let k = 0; k < data.length; k++) {
     made[count++] = data[k];
-    if (data[k] === 0xff && data[k + 1] === 0) k++;
+    if (data[k] !== 0xff) continue;
+    if (data[k + 1] >= 0xe0) return data;
+    if (data[k + 1] === 0) k++;
   }
   return made.subarray(0, count);
 }
