@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import itertools
 import json
 import os
 import random
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 import soundfile
 from mutagen import flac, id3, mp4
+from mutagen import mp3 as mp3_room
 
 from conftest import ON_CI, need, need_module
 from test_tags import BOMBS, JPEG, KINDS, PNG, RATE, bomb, synchsafe, write_audio
@@ -538,6 +540,46 @@ def test_durations_of_other_encoders(tmp_path, read):
         )
         if not path.name.endswith("mp2"):
             assert (found["title"], found["artist"]) == ("Größe", "A"), path.name
+
+
+def test_durations_of_every_rate_of_mpeg(tmp_path, read):
+    """Bare frames of every version, layer, bit rate and sample rate, with and without padding."""
+    lengths = []
+    for number, (version, layer, bits, rate, mode) in enumerate(
+        itertools.product((0, 2, 3), (1, 2, 3), range(1, 15), range(3), (0, 3))
+    ):
+        head = bytes([0xFF, 0xE1 | version << 3 | layer << 1])
+        heads = [
+            head + bytes([bits << 4 | rate << 2 | padded << 1, mode << 6]) for padded in (1, 0)
+        ]
+        frames = []
+        for each in heads:
+            info = mp3_room.MPEGFrame(opened := io.BytesIO(each + bytes(8000)))
+            size = opened.tell()
+            if info.layer == 1:  # mutagen takes slots of four bytes for four slots
+                size = 4 * (12 * info.bitrate // info.sample_rate + info.padding)
+            frames.append(each.ljust(size, b"\0"))
+        data = b"".join(frames) * 6
+        (tmp_path / str(number)).write_bytes(data)
+        lengths.append(8 * len(data) / info.bitrate)
+    found = read(*(tmp_path / str(number) for number in range(len(lengths))))
+    assert [each["durationS"] for each in found] == pytest.approx(lengths)
+
+
+def flac_of(rate, frames, *, is_last):
+    """Return the head of a FLAC of so many frames, and a block with a title behind it."""
+    info = struct.pack(">HH6xQ16x", 4096, 4096, rate << 44 | 1 << 41 | 15 << 36 | frames)
+    comments = struct.pack("<III", 0, 1, 7) + b"title=T"
+    return b"fLaC" + bytes([0x80 * is_last, 0, 0, 34]) + info + b"\x84\0\0" + bytes([19]) + comments
+
+
+def test_flac_of_a_day_and_what_stands_behind_its_blocks(tmp_path, read):
+    frames = 2 * 86_400 * 192_000 + 96_000
+    (tmp_path / "a").write_bytes(flac_of(192_000, frames, is_last=False))
+    (tmp_path / "b").write_bytes(flac_of(655_350, 1, is_last=True))
+    (tmp_path / "c").write_bytes(flac_of(0, 1, is_last=True))
+    wanted = [{"title": "T", "durationS": 172_800.5}, {"durationS": pytest.approx(1 / 655_350)}, {}]
+    assert read(*(tmp_path / name for name in "abc")) == wanted
 
 
 def test_ogg_files_in_a_row_have_no_duration(tmp_path, read):
