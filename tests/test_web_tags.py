@@ -566,6 +566,18 @@ def test_durations_of_every_rate_of_mpeg(tmp_path, read):
     assert [each["durationS"] for each in found] == pytest.approx(lengths)
 
 
+def test_mpeg_with_a_head_of_fraunhofer_and_a_tag_behind_bare_frames(tmp_path, read):
+    head, size = b"\xff\xfb\x90\x44", 417  # 128 kbit/s at 44.1 kHz
+    bare = head.ljust(size, b"\0") * 100
+    said = struct.pack(">4sHHHIIHHHHH", b"VBRI", 1, 0, 0, 0, 7_000, 1, 1, 2, 1, 0)
+    (tmp_path / "a").write_bytes((head + bytes(32) + said).ljust(size, b"\0") + bare)
+    (tmp_path / "b").write_bytes(bare)
+    (tmp_path / "c").write_bytes(bare + b"TAG" + bytes(125))
+    found = [each["durationS"] for each in read(*(tmp_path / name for name in "abc"))]
+    assert found == pytest.approx([7_000 * 1152 / 44_100, *[8 * 41_700 / 128_000] * 2])
+    assert mutagen.mp3.MP3(tmp_path / "a").info.length == pytest.approx(found[0])
+
+
 def flac_of(rate, frames, *, is_last):
     """Return the head of a FLAC of so many frames, and a block with a title behind it."""
     info = struct.pack(">HH6xQ16x", 4096, 4096, rate << 44 | 1 << 41 | 15 << 36 | frames)

@@ -179,7 +179,13 @@ async function* atoms(bytes, place, end) {
   }
 }
 
-/** @param {Bytes} bytes @param {number} from @param {number} end @param {string} name @returns {Promise<Atom | null>} */
+/**
+ * @param {Bytes} bytes
+ * @param {number} from
+ * @param {number} end
+ * @param {string} name
+ * @returns {Promise<Atom | null>}
+ */
 async function atomOf(bytes, from, end, name) {
   for await (const atom of atoms(bytes, from, end)) if (atom.name === name) return atom;
   return null;
