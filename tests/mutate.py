@@ -181,6 +181,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "sources/http.py": ("test_formats",),
     "sources/*": ("test_engine", "test_player", "test_windows", "test_formats"),
     "eq/design.py": ("test_design", "test_eq"),
+    "eq/desk.py": ("test_desk",),
     "eq/graphic.py": ("test_design", "test_eq"),
     "eq/peak.py": ("test_presets", "test_eq"),
     "eq/presets/*": ("test_presets", "test_eq", "test_hostile"),

@@ -25,12 +25,22 @@ from zerocross.dsp.state import State, check_channels, check_frames, check_taps
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
 
-__all__ = ["FORMS", "IIR", "design_iir", "form_of", "iir", "make_iir", "memory_for", "place_iir"]
+__all__ = [
+    "FORMS",
+    "HEAD",
+    "IIR",
+    "design_iir",
+    "form_of",
+    "iir",
+    "make_iir",
+    "memory_for",
+    "place_iir",
+]
 
 #: How bands can run; "auto" is side by side where there are more than eight.
 FORMS = ("auto", "cascade", "parallel")
 #: What `design_iir` gives begins with the form and the bands; coefficients begin at the next line.
-_HEAD = 8
+HEAD = 8
 
 #: One of the two, by ``is_parallel``. Both have the same coefficients and memory, of which they
 #: make different things: who changes the form clears the memory.
@@ -63,7 +73,7 @@ def design_iir(sos: npt.ArrayLike, form: str = "auto") -> npt.NDArray[np.float64
     taps = one_by_one if side_by_side is None else side_by_side
     made: npt.NDArray[np.float64] = aligned_zeros(_size_for(bands), np.float64)
     made[0], made[1] = 0.0 if side_by_side is None else 1.0, bands
-    made[_HEAD : _HEAD + taps.size] = taps
+    made[HEAD : HEAD + taps.size] = taps
     return made
 
 
@@ -74,7 +84,7 @@ def form_of(taps: npt.NDArray[np.float64]) -> str:
 
 def _size_for(bands: int) -> int:
     in_cascade, _ = _groups(bands)
-    return _HEAD + max(in_cascade * TAPS_OF_GROUP, size_of_parallel(bands))
+    return HEAD + max(in_cascade * TAPS_OF_GROUP, size_of_parallel(bands))
 
 
 def _groups(bands: int) -> tuple[int, int]:
@@ -107,7 +117,7 @@ def place_iir(
     for name, groups in zip(("cascade", "parallel"), _groups(int(taps[1])), strict=True):
         part = row[name]
         part["channels"], part["groups"] = len(memory), groups
-        part["taps"], part["memory"] = taps.ctypes.data + _HEAD * taps.itemsize, memory.ctypes.data
+        part["taps"], part["memory"] = taps.ctypes.data + HEAD * taps.itemsize, memory.ctypes.data
     row["parallel"]["sums"], row["parallel"]["max_frames"] = sums.ctypes.data, sums.shape[1]
 
 

@@ -18,6 +18,7 @@ from zerocross.dsp.decibels import db_to_gain
 from zerocross.dsp.fading_iir import FADING_IIR, fading_iir, make_fading_iir
 from zerocross.dsp.iir import FORMS, IIR, design_iir, form_of, iir, make_iir
 from zerocross.eq.design import design_band, frequency_response
+from zerocross.eq.desk import Desk
 from zerocross.eq.graphic import GRAPHIC_HZ, gains_for, graphic_q
 from zerocross.eq.peak import highest, peak_grid
 from zerocross.errors import UsageError
@@ -372,6 +373,17 @@ class Equalizer:
             padded[0, :3] *= units.db_to_gain(-self.preamp_db if self._bypass else trim)
             rows.append(design_iir(padded, self._engine))
         return np.array(rows)
+
+    def desk(self) -> Desk | None:
+        """Return where compiled code changes the bands, once it is prepared; None for what it does not know.
+
+        That is bands of each channel's own, and those of other definitions than ``rbj``.
+        """
+        if not self.is_linked or self._definition != "rbj" or self._filters is None:
+            return None
+        room = max(1, self._room, len(self._each[0]))
+        gain = units.db_to_gain(self._trims[0])
+        return Desk(self._filters, self._each[0], room, gain, self._rate)
 
     @property
     def engine(self) -> str:
