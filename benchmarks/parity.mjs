@@ -31,7 +31,7 @@ for (const job of JSON.parse(fs.readFileSync(0, "utf8"))) {
     at += count;
     if (job.heights) {
       chain.look();
-      heights.push(...chain.heights, ...chain.peaks);
+      heights.push(...chain.displays[0].heights, ...chain.displays[0].peaks);
     }
   });
   if (job.heights) fs.writeFileSync(job.heights, Buffer.from(Float64Array.from(heights).buffer));

@@ -141,9 +141,9 @@ class Sound {
     return this._source !== null;
   }
 
-  /** Heights of the spectrum, then its peaks. */
+  /** Heights of the spectrum, and its peaks. */
   get shown() {
-    return this._laid?.node.shown ?? new Float32Array();
+    return this._laid?.node.shown ?? { heights: new Float32Array(), peaks: new Float32Array() };
   }
 
   /** @returns {number} seconds */

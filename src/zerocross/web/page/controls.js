@@ -41,9 +41,9 @@ export function slider(param, moved) {
 /**
  * Draw heights of bands, and where their peaks stand.
  * @param {HTMLCanvasElement} canvas in the colour --accent, peaks in that of its text
- * @param {Float32Array} shown as `ChainNode.shown`
+ * @param {{heights: Float32Array, peaks: Float32Array}} shown such as `ChainNode.shown`
  */
-export function drawBars(canvas, shown) {
+export function drawBars(canvas, { heights, peaks }) {
   const pen = canvas.getContext("2d");
   if (!pen) return;
   const { clientWidth: width, clientHeight: height } = canvas;
@@ -53,11 +53,11 @@ export function drawBars(canvas, shown) {
   }
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, width, height);
-  const bands = shown.length / 2;
+  const bands = heights.length;
   const style = getComputedStyle(canvas);
   const step = width / Math.max(1, bands);
   pen.fillStyle = style.getPropertyValue("--accent");
-  for (let k = 0; k < bands; k++) pen.fillRect(k * step, height * (1 - shown[k]), step - 1, height * shown[k]);
+  for (let k = 0; k < bands; k++) pen.fillRect(k * step, height * (1 - heights[k]), step - 1, height * heights[k]);
   pen.fillStyle = style.color;
-  for (let k = 0; k < bands; k++) pen.fillRect(k * step, height * (1 - shown[bands + k]), step - 1, 1);
+  for (let k = 0; k < bands; k++) pen.fillRect(k * step, height * (1 - peaks[k]), step - 1, 1);
 }
