@@ -102,11 +102,11 @@ def parity(path: str | None) -> int:
     rows = parity.measured(lambda name: print(name, file=sys.stderr))
     shown = Table("chain", *next(iter(rows.values())))
     for name, row in rows.items():
-        shown.add_row(name, *(f"{error:.1e}" if error else "same bits" for error in row.values()))
-    Console(width=140).print(shown)
+        shown.add_row(name, *map(parity.words, row.values()))
+    Console(width=160).print(shown)
     if path:
         parity.write(Path(path), rows)
-    return 0 if all(error < parity.BOUND for row in rows.values() for error in row.values()) else 1
+    return 0 if parity.holds(rows) else 1
 
 
 def start(options: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
-"""Chains here and in WebAssembly: what comes of each, level by level, beside the scalar one.
+"""Chains here, in WebAssembly and by NumPy and SciPy: what comes of each, beside the scalar level.
 
 ``python -m benchmarks parity [--write docs/web.md]`` measures the table of docs/web.md: noise through each chain, in
 random blocks, while parameters move. Where kernels may fuse a multiplication with an addition (`multiply_add`),
-machines that can do: AVX2 and later. There the results differ by roundings.
+machines that can do: AVX2 and later. There the results differ by roundings, and from float64 everywhere.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 import zerocross.web
+from benchmarks import parity_oracles as oracles
 from zerocross import Chain, Parallel, param, processor
 from zerocross.compiler import target
 from zerocross.effects import (
@@ -49,6 +51,7 @@ BANDS = [("peaking", 60.0 * 2.1**k, 1.0 + 0.1 * k, 6.0 * (-1) ** k) for k in ran
 BEGIN, END = "<!-- python -m benchmarks parity -->\n", "<!-- end -->"
 #: How far from the scalar level anything may be, of full scale.
 BOUND = 1e-6
+_ORACLE = "NumPy, SciPy"
 _FRAMES = 100_000
 _NOISE = np.random.default_rng(9).standard_normal(3000).astype(np.float32) * 0.01
 
@@ -88,6 +91,7 @@ CHAINS = {
     "many bands": lambda: Chain(Equalizer([(k, f, q, g) for k, f, q, g in BANDS for _ in "12"])),
     "dynamics": lambda: Chain(Gate(), Compressor(), Limiter()),
     "space": lambda: Chain(Delay(), Reverb()),
+    "an echo": lambda: Chain(Delay()),
     "levels": lambda: Chain(Gain(gain_db=-3.0), Pan(), Balance(), Meter()),
     "looking": lambda: Chain(LoudnessMeter(), TapPoint(4096)),
     "a tone": lambda: Chain(Oscillator()),
@@ -98,6 +102,20 @@ CHAINS = {
 }
 #: Chains with kernels that may fuse, where the machine can.
 FUSED = {"equaliser", "many bands", "an impulse response", "branches", "all"}
+_SOS = Equalizer(BANDS).sos(RATE)
+#: What chains have to give, by NumPy and SciPy in float64; others have no independent arithmetic.
+ORACLES = {
+    "nothing": oracles.gain(),
+    "equaliser": oracles.equalizer(_SOS),
+    "many bands": oracles.equalizer(np.repeat(_SOS, 2, axis=0)),
+    "an echo": oracles.echo(0.3, 0.3, 0.3),
+    "levels": oracles.gain(-3.0),
+    "looking": oracles.same,
+    "a tone": oracles.tone(440.0, -12.0),
+    "an impulse response": oracles.convolution(_NOISE, 64),
+    "branches": oracles.branches(_SOS[:2], -6.0, 239),
+    "one's own": oracles.wobble,
+}
 #: Parameters that move while a chain runs.
 CHANGES = {
     "nothing": {"0.gain_db": (-60.0, 24.0)},
@@ -168,7 +186,47 @@ class Jobs:
             text=True,
             check=True,
         )
+        return self._results()
+
+    def run_in_chromium(self, program: str):
+        """Run them in a page of a browser; every file of it comes from here."""
+        from playwright.sync_api import sync_playwright
+
+        def answer(route):
+            path = urllib.parse.unquote(urllib.parse.urlparse(route.request.url).path)
+            if route.request.method == "POST":
+                Path(path).write_bytes(route.request.post_data_buffer)
+                route.fulfill(body="")
+            else:
+                kind = {".js": "text/javascript", ".mjs": "text/javascript"}
+                body = Path(path).read_bytes() if path != "/" else b""
+                route.fulfill(body=body, content_type=kind.get(Path(path).suffix, "text/html"))
+
+        with sync_playwright() as runs:
+            browser = runs.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            page = browser.new_page()
+            page.route("**/*", answer)
+            page.goto("http://localhost/")
+            files = [str(PAGE / "chain.js"), str(Path(__file__).with_name("parity_job.mjs"))]
+            page.evaluate(_IN_A_PAGE, [*files, self._jobs])
+            browser.close()
+        return self._results()
+
+    def _results(self):
         return [np.fromfile(job["output"], "<f4").reshape(job["shape"]).T for job in self._jobs]
+
+
+_IN_A_PAGE = """
+async ([chain, runner, jobs]) => {
+  const { Chain } = await import(chain), { runJob } = await import(runner);
+  const bytes = async (path) => (await fetch(path)).arrayBuffer();
+  for (const job of jobs) {
+    const [module, image, input] = await Promise.all([job.module, job.image, job.input].map(bytes));
+    const { output } = runJob(Chain, job, module, image, new Float32Array(input));
+    await fetch(job.output, { method: "POST", body: output });
+  }
+}
+"""
 
 
 # --- the table --------------------------------------------------------------------------------------
@@ -203,11 +261,25 @@ def find_node() -> str:
     return str(Path(playwright.__file__).parent / "driver" / "node")
 
 
-def measured(tell: Callable[[str], None]) -> dict[str, dict[str, float]]:
-    """Return by chain and target how far it is from the scalar level at most, of full scale."""
+def by_oracle(
+    name: str, signal: npt.NDArray[np.float32], blocks: Any, changes: Any, rate: float = RATE
+) -> npt.NDArray[np.float64]:
+    """Return what NumPy and SciPy make of a signal in the place of a chain."""
+
+    def moves(word: str, first: float) -> npt.NDArray[np.float64]:
+        return oracles.moving(blocks, changes, rate, word, first)
+
+    return ORACLES[name](signal.astype(np.float64), moves, rate)
+
+
+def measured(tell: Callable[[str], None]) -> dict[str, dict[str, float | None]]:
+    """Return by chain and target how far it is from the scalar level at most, of full scale.
+
+    None where there is none to compare with. Without Chromium its columns are left out.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        results = {}
+        results: dict[str, Any] = {}
         for level in target.available():
             tell(level)
             results[level] = _at(level, folder)
@@ -217,36 +289,53 @@ def measured(tell: Callable[[str], None]) -> dict[str, dict[str, float]]:
             made = web_chain(make(), RATE)
             for level in target.WEB:
                 jobs.add(made, level, *_task(each))
-        found = iter(jobs.run())
-        for each in CHAINS:
-            for level in target.WEB:
-                results.setdefault(f"Node, {level}", {})[each] = next(found)
+        _take(results, "Node", jobs.run())
+        if chromium := shutil.which("chromium"):
+            tell("Chromium")
+            _take(results, "Chromium", jobs.run_in_chromium(chromium))
+        results[_ORACLE] = {each: by_oracle(each, *_task(each)) for each in ORACLES}
     scalar = results.pop("scalar")
     return {
-        each: {level: float(np.abs(of[each] - scalar[each]).max()) for level, of in results.items()}
+        each: {
+            level: float(np.abs(of[each] - scalar[each]).max()) if each in of else None
+            for level, of in results.items()
+        }
         for each in CHAINS
     }
 
 
-def table(rows: dict[str, dict[str, float]]) -> str:
+def _take(results: dict[str, Any], where: str, found: list[Any]) -> None:
+    """Sort what the jobs of all chains and targets gave into columns."""
+    for k, level in enumerate(target.WEB):
+        results[f"{where}, {level}"] = dict(zip(CHAINS, found[k :: len(target.WEB)], strict=True))
+
+
+def table(rows: dict[str, dict[str, float | None]]) -> str:
     """Return the table of docs/web.md."""
     levels = list(next(iter(rows.values())))
     lines = [
         f"| chain | {' | '.join(levels)} |",
         "|---|" + "---|" * len(levels),
         *(
-            f"| {name} | {' | '.join(_words(row[level]) for level in levels)} |"
+            f"| {name} | {' | '.join(words(row[level]) for level in levels)} |"
             for name, row in rows.items()
         ),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _words(error: float) -> str:
+def words(error: float | None) -> str:
+    if error is None:
+        return "none"
     return "same bits" if error == 0.0 else f"{error:.1e}"
 
 
-def write(path: Path, rows: dict[str, dict[str, float]]) -> None:
+def holds(rows: dict[str, dict[str, float | None]]) -> bool:
+    """Return whether nothing is further off than the bound."""
+    return all(error is None or error < BOUND for row in rows.values() for error in row.values())
+
+
+def write(path: Path, rows: dict[str, dict[str, float | None]]) -> None:
     """Put the table between its marks in a document."""
     before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -1,10 +1,13 @@
 // Does works so many times when it is told to, and says how long it took; see webassembly.py beside.
-// A line "check NAME" answers with the result's floats, "run NAME TIMES" with nanoseconds.
+// A line "check FACTOR NAME" answers with the result's floats, "run TIMES NAME" with nanoseconds; where a work
+// has a factor, it is 1 when it is timed.
 import fs from "node:fs";
 import readline from "node:readline";
+import { FORMS as KERNELS, ofKernel } from "./webassembly_kernels.mjs";
 
 const [, , chainFile, jobsFile] = process.argv;
 const { Chain } = await import(`file://${chainFile}`);
+const WARM_MS = 300;
 const jobs = JSON.parse(fs.readFileSync(jobsFile, "utf8"));
 
 function bytes(path) {
@@ -102,21 +105,36 @@ function gain({ factor, input }) {
   };
 }
 
-const FORMS = { bandByBand, writtenOut, bothAtOnce, gain };
-const works = new Map(jobs.map((job) => [
-  job.name,
-  job.form ? FORMS[job.form]({ ...job, input: new Float32Array(bytes(job.input)) }) : ofChain(job),
-]));
+const FORMS = { bandByBand, writtenOut, bothAtOnce, gain, ...KERNELS };
+
+function made(job) {
+  const input = new Float32Array(bytes(job.input));
+  if (job.form) return FORMS[job.form]({ ...job, input });
+  if (!job.kernel) return ofChain(job);
+  return ofKernel(Chain, job, new WebAssembly.Module(bytes(job.module)), bytes(job.image), input);
+}
+
+/** Run it until V8 has compiled it for good, which it does beside, once something is run often. */
+function warm(work) {
+  work.fresh?.(1);
+  for (const end = performance.now() + WARM_MS; performance.now() < end;) work.once();
+}
+
+const works = new Map();
+for (const job of jobs) works.set(job.name, await made(job));
 
 for await (const line of readline.createInterface({ input: process.stdin })) {
-  const [what, times, ...words] = line.split(" ");
+  const [what, number, ...words] = line.split(" ");
   const work = works.get(words.join(" "));
   if (what === "check") {
+    work.fresh?.(Number(number));
     work.once();
     console.log(JSON.stringify(work.result()));
+    warm(work);
   } else {
+    work.fresh?.(1);
     const started = process.hrtime.bigint();
-    for (let k = 0; k < Number(times); k++) work.once();
+    for (let k = 0; k < Number(number); k++) work.once();
     console.log(String(process.hrtime.bigint() - started));
   }
 }

@@ -1,7 +1,7 @@
 """Chains in WebAssembly beside JavaScript and beside this machine's own code: in Node, in turns.
 
-Blocks of 4096 frames of noise, stereo; who does it wrongly is not timed. Each of JavaScript's forms has
-been run until it is compiled: the harness finds how many make a round.
+Blocks of 4096 frames of noise, stereo; who does it wrongly is not timed. All is run for a while before, until V8 has
+compiled it for good. Kernels alone are in `webassembly_kernels`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ FRAMES = 4096
 _TOLERANCE = 1e-5
 
 
-class _Node:
+class Node:
     """A process of Node that does all works."""
 
     def __init__(self, jobs: list[dict[str, Any]], folder: Path) -> None:
         (folder / "jobs.json").write_text(json.dumps(jobs))
-        runner = Path(__file__).with_suffix(".mjs")
+        runner = Path(__file__).with_name("webassembly.mjs")
         self._process = subprocess.Popen(
             [find_node(), runner, PAGE / "chain.js", folder / "jobs.json"],
             stdin=subprocess.PIPE,
@@ -67,7 +67,7 @@ def _chains() -> dict[str, tuple[Any, list[str]]]:
 
 
 @functools.cache
-def _works() -> tuple[_Node, dict[str, np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
+def _works() -> tuple[Node, dict[str, np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
     """Start Node with all works; returns it, what has to come of each, and the signal."""
     folder = Path(tempfile.mkdtemp(prefix="zerocross-web-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -90,7 +90,7 @@ def _works() -> tuple[_Node, dict[str, np.ndarray[Any, Any]], np.ndarray[Any, An
         more = {"sos": sos, "channels": 2, "factor": 10 ** (-6 / 20)}
         jobs += [{**common, **more, "name": f"{work}: {form}", "form": form} for form in forms]
         wanted[work] = make().render(noise.T, RATE).T
-    return _Node(jobs, folder), wanted, noise
+    return Node(jobs, folder), wanted, noise
 
 
 def _there(work: str, form: str) -> Contestant:

@@ -24,7 +24,7 @@ BANDS = [
 
 def written(desk, bands):
     """Write bands as a page writes them."""
-    desk.record["used"] = len(bands)
+    desk.record["wanted_count"] = len(bands)
     desk.wanted[:] = 999.0  # of what is behind them nothing is heard
     for row, (kind, *numbers) in zip(desk.wanted, bands, strict=False):
         row[:] = [list(KINDS).index(kind), *numbers]
@@ -67,7 +67,7 @@ def test_it_begins_with_the_bands_that_are_there():
     part = Equalizer(BANDS[:3], room=8)
     with Chain(part).rendering(48_000, 2):
         desk = part.desk()
-        assert desk.record["used"] == 3 and len(desk.wanted) == 8
+        assert desk.record["wanted_count"] == 3 and len(desk.wanted) == 8
         assert [list(KINDS)[int(row[0])] for row in desk.wanted[:3]] == [b[0] for b in BANDS[:3]]
         assert np.array_equal(desk.wanted[:3, 1:], [band[1:] for band in BANDS[:3]])
 

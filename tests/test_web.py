@@ -17,9 +17,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import parity
-from benchmarks.parity import CHAINS, FUSED, RATE, Jobs, changes_for, natively, some_blocks
+from benchmarks.parity import (
+    CHAINS,
+    FUSED,
+    ORACLES,
+    RATE,
+    Jobs,
+    by_oracle,
+    changes_for,
+    natively,
+    some_blocks,
+)
 
-from conftest import ON_CI, music, need_module
+from conftest import ON_CI, music, need, need_module
 from zerocross import Chain, RealtimeError, UsageError, processor
 from zerocross.compiler import target
 from zerocross.compiler.wasm import CODE, make_module
@@ -80,6 +90,43 @@ def test_a_chain_has_the_same_bits_as_here(jobs, name):
             assert np.array_equal(found, here), np.abs(found - here).max()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name == "nothing" else pytest.param(name, marks=pytest.mark.thorough)
+        for name in CHAINS
+    ],
+)
+def test_a_chain_has_the_same_bits_in_chromium_as_in_node(jobs, name):
+    chromium, signal = need("chromium"), music(9_000, 2, seed=4)
+    made, blocks = web_chain(CHAINS[name](), RATE), some_blocks(9_000, 4)
+    changes = changes_for(name, len(blocks), 4)
+    for level in target.WEB:
+        jobs.add(made, level, signal, blocks, changes)
+    for found, wanted in zip(jobs.run_in_chromium(chromium), jobs.run(), strict=True):
+        assert found.tobytes() == wanted.tobytes()
+        assert np.abs(found).max() > 0.01, "something is heard"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in {*QUICK, "looking"} else pytest.param(name, marks=pytest.mark.thorough)
+        for name in ORACLES
+    ],
+)
+def test_a_chain_gives_what_numpy_and_scipy_give(name):
+    frames = 20_000  # longer than an echo's way, and than all responses
+    signal = np.random.default_rng(5).standard_normal((frames, 2)).astype(np.float32) * 0.1
+    blocks = some_blocks(frames, 5)
+    changes = changes_for(name, len(blocks), 5)
+    wanted = by_oracle(name, signal, blocks, changes)
+    here = natively(CHAINS[name](), signal, blocks, changes)
+    loudest = np.abs(wanted).max()
+    assert loudest > 0.1, "something is heard"
+    assert np.abs(here - wanted).max() < 2e-7 * max(1.0, loudest)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("rate", [8_000, 44_100, 96_000, 192_000])
 def test_any_rate(jobs, rate):
@@ -94,10 +141,13 @@ def test_any_rate(jobs, rate):
 @pytest.mark.skipif("avx2" not in target.available(), reason="the document's machine has AVX2")
 def test_the_table_of_the_document_is_what_is_measured(node):
     """None of the scalar level's kernels fuses: in WebAssembly all has its bits."""
+    need("chromium")
     rows = parity.measured(lambda _: None)
-    assert max(error for row in rows.values() for error in row.values()) < parity.BOUND
-    assert all(row[f"Node, {level}"] == 0.0 for row in rows.values() for level in target.WEB)
+    assert parity.holds(rows)
+    there = [f"{where}, {level}" for where in ("Node", "Chromium") for level in target.WEB]
+    assert all(row[each] == 0.0 for row in rows.values() for each in there)
     assert {name for name, row in rows.items() if row["avx2"]} <= FUSED
+    assert {name for name, row in rows.items() if row["NumPy, SciPy"] is not None} == set(ORACLES)
     shown = DOCUMENT.read_text().partition(parity.BEGIN)[2].partition(parity.END)[0]
     if set(target.available()) == {"scalar", "sse4.1", "avx2", "avx512"}:
         assert shown == parity.table(rows)

@@ -22,14 +22,14 @@ POINTS = 400
 _LOW_HZ, _HIGH_HZ, _MOST_OF_RATE = 20.0, 20_000.0, 0.4999
 _OF_BAND, _OF_ROW = 4, 5
 
-#: Bands as they are wanted (``used`` rows of the number of a kind, Hz, Q, dB; ``room`` for more), the
+#: Bands as they are wanted (``wanted_count`` rows of the number of a kind, Hz, Q, dB; ``room`` for more), the
 #: coefficients made of them, and a curve: Hz, and dB at each.
 DESK = layout(
     setup=[
         *("filters", "room", "wanted", "rows", "hz", "curve_db"),
         *(("sample_rate", "f8"), ("gain", "f8")),
     ],
-    control=["used"],
+    control=["wanted_count"],
 )
 
 _lowpass, _highpass, _bandpass, _notch = (kernel(KINDS[n]) for n in list(KINDS)[:4])
@@ -64,7 +64,7 @@ def _design(desk: Any, rows: Any) -> None:
         for i in range(_OF_ROW):
             rows[k, i] = 1.0 if i == 0 else 0.0
         hz, q = wanted[k, 1], wanted[k, 2]
-        if k < desk.used and hz > 0.0 and hz < 0.5 * desk.sample_rate and q > 0.0:
+        if k < desk.wanted_count and hz > 0.0 and hz < 0.5 * desk.sample_rate and q > 0.0:
             w = 2.0 * math.pi * hz / desk.sample_rate
             a = 10.0 ** (wanted[k, 3] / 40.0)
             b0, b1, b2, a0, a1, a2 = _formula(wanted[k, 0], math.cos(w), math.sin(w) / (2.0 * q), a)
@@ -177,6 +177,6 @@ class Desk:
             gain=gain,
         )
         numbers = list(KINDS)
-        self.record["used"] = len(bands)
+        self.record["wanted_count"] = len(bands)
         for row, (kind, hz, q, gain_db) in zip(self.wanted, bands, strict=False):
             row[:] = numbers.index(kind), hz, q, gain_db

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,10 +20,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from zerocross.lab.loads import Load
 
-__all__ = ["Bar", "Case", "Contestant", "Play", "measure"]
+__all__ = ["Absent", "Bar", "Case", "Contestant", "Play", "measure"]
 
 ROUNDS = 31
 ROUND_NS = 1_500_000
+
+
+class Absent(Exception):
+    """A contestant that is not here, and why: its check raises it, and it is left out."""
 
 
 class Play(Protocol):
@@ -44,7 +49,7 @@ class Contestant:
     repeat : callable or None
         Does the work so many times and returns the nanoseconds.
     check : callable or None
-        Raises if the result is wrong; called before the timing.
+        Raises if the result is wrong, or `Absent`; called before the timing.
     prepare : callable or None
         Called before every round, outside the time.
     calls_in_one : float
@@ -104,20 +109,28 @@ def measure(case: Case) -> list[dict[str, Any]]:
         If a contestant's result is wrong: nothing is timed then.
 
     """
-    counts: dict[str, int] = {}
-    for contestant in case.contestants:
-        if contestant.check:
-            contestant.check()
-        counts[contestant.name] = _calibrate(contestant)
-    times: dict[str, list[float]] = {c.name: [] for c in case.contestants}
+    here = [contestant for contestant in case.contestants if _is_here(contestant)]
+    counts = {contestant.name: _calibrate(contestant) for contestant in here}
+    times: dict[str, list[float]] = {contestant.name: [] for contestant in here}
     for turn in range(ROUNDS):
-        order = case.contestants if turn % 2 else case.contestants[::-1]
+        order = here if turn % 2 else here[::-1]
         for contestant in order:
             if contestant.prepare:
                 contestant.prepare()
             count = counts[contestant.name]
             times[contestant.name].append(contestant.run(count) / count / contestant.calls_in_one)
     return _rows(case, times)
+
+
+def _is_here(contestant: Contestant) -> bool:
+    """Check a contestant; returns whether it is here."""
+    try:
+        if contestant.check:
+            contestant.check()
+    except Absent as why:
+        print(f"without {contestant.name}: {why}", file=sys.stderr)
+        return False
+    return True
 
 
 def _calibrate(contestant: Contestant) -> int:

@@ -143,10 +143,10 @@ def _about(part: Any, found: Callable[[int], int]) -> dict[str, Any]:
 
 def _about_desk(desk: Any, found: Callable[[int], int]) -> dict[str, Any]:
     """Return what a page has to know of an equaliser's bands, and where they are."""
-    kinds, count = list(KINDS), int(desk.record["used"])
+    kinds, count = list(KINDS), int(desk.record["wanted_count"])
     return {
         "at": found(desk.record.address),
-        "count": found(desk.record.address) + desk.record.dtype.fields["used"][1],
+        "count": found(desk.record.address) + desk.record.dtype.fields["wanted_count"][1],
         "room": len(desk.wanted),
         "wanted": found(desk.wanted.ctypes.data),
         "hz": found(desk.hz.ctypes.data),
