@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 
 import mutagen.flac
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from conftest import music, need_module, wait_for
+from conftest import music, need, need_module, wait_for
 from test_web_page import EXPORT, Made, browser, shows  # noqa: F401  # a fixture
 from zerocross.eq import Equalizer, read_preset
 from zerocross.graph.program import run_program_over
@@ -428,3 +430,19 @@ def test_the_engine_tells_of_itself(page, album):
     assert facts["Sample rate"] == f"{RATE} Hz" and facts["What is shown"] == "in shared memory"
     assert facts["Latency of the chain"] == "5.0 ms" and int(facts["Quanta"]) > 10
     assert "128 frames, 2.7 ms" in facts["Quantum"]
+
+
+# --- what is measured of it -----------------------------------------------------------------------
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(600)
+def test_the_page_is_measured_in_short():
+    need_module("ziglang")
+    need("chromium")
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "browser", "--short"], capture_output=True, text=True
+    )
+    assert told.returncode in {0, 1}, told.stderr  # 1: a bar is not met on this machine
+    for words in ("first sound of a FLAC of 4 minutes: median", "p99", "worker, 8 quanta behind"):
+        assert words in " ".join(told.stdout.split()), told.stdout
