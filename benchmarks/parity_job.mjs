@@ -18,7 +18,7 @@ export function runJob(Chain, job, module, image, input) {
     at += count;
     if (job.heights) {
       chain.look();
-      heights.push(...chain.heights, ...chain.peaks);
+      heights.push(...chain.displays[0].heights, ...chain.displays[0].peaks);
     }
   });
   return { output, heights: Float64Array.from(heights) };

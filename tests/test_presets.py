@@ -79,6 +79,22 @@ def test_frequencies_as_programs_write_them(frequency):
     assert band(f"Modal {frequency} Gain -3 dB Q 4") == ("peaking", 1000.0, 4.0, -3.0)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PK Fc 30000 Hz Gain 3 dB BW Oct 50",
+        "LS Fc 100 Hz Gain 3 dB Q 1e200",
+        "LS Fc 100 Hz Gain 30 dB Q 0.01",
+        "LS 0.001 dB Fc 100 Hz Gain 60 dB",
+        "HS 1e-300 dB Fc 100 Hz Gain 3 dB",
+        "LS Fc 400000 Hz Gain 53.9 dB Q 0.01",
+    ],
+)
+def test_values_that_no_float_holds_are_told(line):
+    """They were an OverflowError, and an infinite frequency."""
+    assert list(reasons(f"Filter: ON {line}")) == [1]
+
+
 def test_what_makes_no_filter_in_equalizer_apo_makes_none_and_is_told():
     given = json.loads((HERE / "benchmarks" / "data" / "equalizerapo.json").read_text())
     lines = [each["line"] for each in given["filters"] if each["sos"] is None]

@@ -171,41 +171,30 @@ class Entry:
 
         ``look`` is called with the module before anything is optimised, and its mode.
         """
+        if not chosen.shared:
+            self._emitted_of = self.key(chosen)
+        ir = self.ir(chosen)
+        if look is not None:
+            look(ir, self.mode(chosen))
+        return target.emit(self.closed(ir, chosen), chosen)
+
+    def ir(self, chosen: target.Target) -> str:
+        """Return its module for a target as Numba makes it, with its C function."""
         check_numba()
         from zerocross.compiler import frontend
 
-        mode = self.mode(chosen)
-        if not chosen.shared:
-            self._emitted_of = self.key(chosen)
-        ir, symbol, returned = frontend.portable_ir(self.kernel, list(self.argument_types), mode)
+        mode, taken = self.mode(chosen), list(self.argument_types)
+        ir, symbol, returned = frontend.portable_ir(self.kernel, taken, mode)
         if returned not in ("int64", "none"):
             raise CompileError(f"{self.name} returns {returned}; return an int64 or nothing")
-        ir += self._wrapper(symbol)
-        if look is not None:
-            look(ir, mode)
-        return target.emit(self.closed(ir, chosen), chosen)
+        return ir + self._wrapper(symbol)
 
     def closed(self, ir: str, chosen: target.Target) -> str:
         """Return its unoptimised module with elementary functions, closed but for itself."""
         from zerocross.compiler import ir_passes, linker
 
-        whole = ir_passes.closed_world(linker.link_functions(ir, chosen), keep=self.name)
+        whole = ir_passes.closed_world(linker.link_functions(ir, chosen), self.name)
         return ir_passes.with_strict_aliasing(whole) if self.strict_aliasing else whole
-
-    def object_code(self, chosen: target.Target) -> bytes:
-        """Return its object code for a target that need not be this machine's; kept in the cache.
-
-        Nothing is proven: prove it for this machine, of which the code is compiled from the same lines.
-        """
-        from zerocross.compiler import cache
-
-        stored = cache.load(self.key(chosen))
-        if stored is not None:
-            code: bytes = stored.code
-            return code
-        emitted = self.emit(chosen)
-        self._store(emitted, {}, chosen)
-        return emitted.object_code
 
     def known_as(self, name: str) -> Entry:
         """Return the entry with another C symbol."""

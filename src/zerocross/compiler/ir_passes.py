@@ -1,7 +1,7 @@
 """Passes over a module's LLVM IR, before LLVM's own: what Numba does not say of it.
 
-`closed_world` hides all functions but the entry, so that LLVM optimises across them,
-`never_failing` takes faults out of some functions for the proof, and
+`closed_world` hides all functions but the entries, so that LLVM optimises across them, `joined` makes one
+module of those of several entries, `made_small` asks for small code, `never_failing` takes faults out of some functions for the proof, and
 `with_strict_aliasing` tags loads and stores by their type: as text, because llvmlite has no
 object for a tag. It judges nothing: an access without one is only slower.
 """
@@ -9,11 +9,11 @@ object for a tag. It judges nothing: an access without one is only slower.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from zerocross.compiler import target
 
-__all__ = ["closed_world", "never_failing", "with_strict_aliasing"]
+__all__ = ["closed_world", "joined", "made_small", "never_failing", "with_strict_aliasing"]
 
 _ACCESS = re.compile(
     r"^(\s+(?:%\S+ = load|store) (?:<\d+ x )?(float|double|i\d+|ptr)>?[ ,][^\n]*)$", re.MULTILINE
@@ -60,8 +60,23 @@ _OWNERS = ("NRT_incref", "NRT_decref")
 _SHARED = {"common", "linkonce_any", "linkonce_odr"}
 
 
-def closed_world(ir: str, keep: str) -> str:
-    """Hide all functions of a module but one, so that the optimiser sees a closed world.
+def joined(modules: Iterable[str], kept: Collection[str]) -> str:
+    """Return one module of several, in which a function that many of them have is there once.
+
+    All were compiled in this process, where a function's name is its own; ``kept`` are in one of them each.
+    """
+    whole = target.llvm().parse_assembly("")
+    for ir in modules:
+        module = target.llvm().parse_assembly(ir)
+        for function in module.functions:
+            if not function.is_declaration and function.name not in kept:
+                function.linkage = "linkonce_odr"
+        whole.link_in(module)
+    return str(whole)
+
+
+def closed_world(ir: str, *kept: str) -> str:
+    """Hide all functions of a module but those that are kept: the optimiser sees a closed world.
 
     Functions with variants stay visible until loops are vectors (`target.take_in_variants`): of a
     hidden one the optimiser would make others, for constant arguments, which have no variants.
@@ -72,13 +87,21 @@ def closed_world(ir: str, keep: str) -> str:
             function.linkage = "weak_any"  # gives way to the one that does nothing
     module.link_in(target.llvm().parse_assembly(_OWNERSHIP))
     for function in module.functions:
-        if function.is_declaration or function.name == keep:
+        if function.is_declaration or function.name in kept:
             continue
         if not target.has_variants(function):
             function.linkage = "internal"
     for variable in module.global_variables:
         if variable.linkage.name in _SHARED:
             variable.linkage = "internal"
+    return str(module)
+
+
+def made_small(ir: str, symbols: Iterable[str]) -> str:
+    """Return a module in which some functions are made small rather than fast."""
+    module = target.llvm().parse_assembly(ir)
+    for symbol in symbols:
+        module.get_function(symbol).add_function_attribute("optsize")
     return str(module)
 
 

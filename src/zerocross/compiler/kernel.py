@@ -113,7 +113,7 @@ class Kernel(functools.partial[R], Callee):
         mode: CompilationMode = "portable" if target.vectors else "scalar"
         ir, symbol, _ = frontend.portable_ir(self, list(argument_types), mode)
         ir = linker.link_functions(ir, target)
-        return emit(ir_passes.closed_world(ir, keep=symbol), target)
+        return emit(ir_passes.closed_world(ir, symbol), target)
 
 
 def _call_first_time(made: Kernel[R], *args: Any, **kwargs: Any) -> R:

@@ -208,7 +208,7 @@ def _one_width(name: str, lanes: int, attributes: str) -> str:
         made=made,
         passed=", ".join(passed),
     )
-    return target.simplify(ir_passes.closed_world(ir + called, keep=symbol), inline_into=symbol)
+    return target.simplify(ir_passes.closed_world(ir + called, symbol), inline_into=symbol)
 
 
 #: A constant of all lanes that LLVM writes out.

@@ -1,4 +1,4 @@
-"""WebAssembly modules: entries compiled for one of `target.WEB`, linked, with nothing imported but memory.
+"""WebAssembly modules: entries compiled for one of `target.WEB` as one, linked, with nothing imported but memory.
 
 JavaScript calls an entry by its exported name with 32-bit numbers: an i64 would be a BigInt there, which
 is allocated at each call. Entries that are called by address are put into the module's table by who
@@ -10,15 +10,16 @@ The linker is LLVM's ``wasm-ld``: the system's, or that in PyPI's ziglang (extra
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from zerocross.compiler import target
+from zerocross.compiler import cache, ir_passes, linker, target
 from zerocross.compiler.entry import Entry
 from zerocross.errors import TargetError
 
@@ -71,7 +72,9 @@ end:
 """
 
 
-def make_module(entries: Mapping[str, Entry], chosen: target.Target) -> bytes:
+def make_module(
+    entries: Mapping[str, Entry], chosen: target.Target, seldom: Collection[str] = ()
+) -> bytes:
     """Compile entries and link them.
 
     Parameters
@@ -80,6 +83,8 @@ def make_module(entries: Mapping[str, Entry], chosen: target.Target) -> bytes:
         By the names that are exported. They were proven before.
     chosen : Target
         One of `target.WEB`.
+    seldom : collection of str
+        Entries that are made small rather than fast.
 
     Returns
     -------
@@ -95,14 +100,13 @@ def make_module(entries: Mapping[str, Entry], chosen: target.Target) -> bytes:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = []
+        files = [folder / "code.o", folder / "memory.o"]
+        files[0].write_bytes(_together(entries, chosen, seldom))
+        files[1].write_bytes(target.object_code(_MEMORY, chosen))
         for k, (exported, one) in enumerate(entries.items()):
-            symbol = exported + CODE
-            files += [folder / f"{k}.o", folder / f"{k}.call.o"]
-            files[-2].write_bytes(one.known_as(symbol).object_code(chosen))
-            files[-1].write_bytes(target.object_code(_calling(exported, symbol, one), chosen))
-        files.append(folder / "memory.o")
-        files[-1].write_bytes(target.object_code(_MEMORY, chosen))
+            files.append(folder / f"{k}.o")
+            called = _calling(exported, exported + CODE, one)
+            files[-1].write_bytes(target.object_code(called, chosen))
         output = folder / "module.wasm"
         exports = [f"--export={each}{end}" for each in entries for end in ("", CODE)]
         command = [
@@ -118,6 +122,37 @@ def make_module(entries: Mapping[str, Entry], chosen: target.Target) -> bytes:
             words = " ".join(told.stderr.split())
             raise TargetError(f"the module for {chosen.name} cannot be linked: {words}")
         return output.read_bytes()
+
+
+def _together(
+    entries: Mapping[str, Entry], chosen: target.Target, seldom: Collection[str]
+) -> bytes:
+    """Return the object code of entries as one module: what they share is there once. Kept in the cache."""
+    small = [name + CODE for name in seldom]
+    named = [one.known_as(exported + CODE) for exported, one in entries.items()]
+    key = _key(named, chosen, small)
+    stored = cache.load(key)
+    if stored is not None:
+        code: bytes = stored.code
+        return code
+    modules = [
+        ir_passes.with_strict_aliasing(one.ir(chosen)) if one.strict_aliasing else one.ir(chosen)
+        for one in named
+    ]
+    kept = [one.name for one in named]
+    whole = linker.link_functions(ir_passes.joined(modules, kept), chosen)
+    whole = ir_passes.made_small(ir_passes.closed_world(whole, *kept), small)
+    code = target.emit(whole, chosen).object_code
+    if key == _key(named, chosen, small):  # nothing that they froze has changed meanwhile
+        cache.store(key, {}, code)
+    return code
+
+
+def _key(entries: Iterable[Entry], chosen: target.Target, small: Iterable[str]) -> str | None:
+    """Return the key of entries as one module; None if it cannot be kept."""
+    keys = [one.key(chosen) for one in entries]
+    text = repr((keys, sorted(small)))
+    return None if None in keys else hashlib.sha256(text.encode()).hexdigest()
 
 
 @functools.cache

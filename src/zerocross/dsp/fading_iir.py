@@ -83,7 +83,7 @@ class FadingIIR(State):
         self.kept[0][:] = newest
         for which in self.filters:
             for row, taps in zip(which, newest, strict=True):
-                row["form"] = int(taps[0])
+                row["is_parallel"] = int(taps[0])
 
 
 def make_fading_iir(
@@ -169,8 +169,8 @@ def _begin_fade(state: Any) -> None:
     """Let the new filters begin with the memory of the old ones, or at rest in another form."""
     for k in range(state.count):
         old, new = _filter_at(state, state.heard, k), _filter_at(state, 1 - state.heard, k)
-        new.form = np.int64(float64_array(new.taps, 1)[0])
-        same = new.form == old.form
+        new.is_parallel = np.int64(float64_array(new.taps, 1)[0])
+        same = new.is_parallel == old.is_parallel
         before = float64_array(old.memory, old.memory_size)
         memory = float64_array(new.memory, new.memory_size)
         for i in range(memory.size):

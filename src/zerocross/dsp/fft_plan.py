@@ -6,6 +6,8 @@ plan's work space is for one transform at a time.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -31,6 +33,8 @@ MIN_SIZE, MAX_SIZE = 16, 65_536
 
 #: Below this size the passes are plain loops.
 SMALL = 64
+#: Sizes whose tables are kept.
+_MOST_TABLES = 8
 
 # Fields have other names in each, so that a kernel does not compile for another's plan. Counts are
 # of numbers; the work space has 4 * size of them.
@@ -106,16 +110,23 @@ def make_fft(size: int) -> State:
     return State(FFT, size=size, twiddles=twiddles, twiddle_count=twiddles.size, work=work)
 
 
+@functools.lru_cache(_MOST_TABLES)
+def _tables(size: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return twiddles and turns of a real transform, which all plans of its size share: nobody writes them."""
+    twiddles = _aligned(np.concatenate(_pass_tables(size // 2)), np.float32)
+    return twiddles, _aligned(_turns(size), np.float32)
+
+
 def make_real_fft(size: int) -> State:
     """Plan a real transform: a `REAL_FFT` for `real_fft` and `inverse_real_fft`; else `make_fft`."""
     _check_size(size)
-    twiddles = _aligned(np.concatenate(_pass_tables(size // 2)), np.float32)
+    twiddles, turns = _tables(size)
     return State(
         REAL_FFT,
         size=size,
         half_twiddles=twiddles,
         half_count=twiddles.size,
-        turns=_aligned(_turns(size), np.float32),
+        turns=turns,
         work=aligned_zeros(4 * size, np.float32),
     )
 

@@ -1,8 +1,8 @@
 """Any number of second-order filters, in the form that is quicker.
 
 Up to eight bands run one after the other (`dsp.biquad`), more of them side by side (`dsp.parallel`),
-where they have such a form: the same response, in 0.6 of the time. In float32 they always run one after
-the other. `iir` runs what its coefficients say.
+where they have such a form: the same response, in 0.6 of the time. `iir` runs one or the other, as
+its coefficients say.
 """
 
 from __future__ import annotations
@@ -13,14 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import kernel
-from zerocross.dsp.biquad import (
-    BANDS_IN_GROUP,
-    CASCADE,
-    TAPS_OF_GROUP,
-    cascade,
-    cascade_in_float32,
-    design_cascade,
-)
+from zerocross.dsp.biquad import BANDS_IN_GROUP, CASCADE, TAPS_OF_GROUP, cascade, design_cascade
 from zerocross.dsp.parallel import (
     MEMORY_OF_EIGHT,
     PARALLEL,
@@ -34,8 +27,8 @@ from zerocross.memory import aligned_zeros, layout
 
 __all__ = [
     "FORMS",
+    "HEAD",
     "IIR",
-    "PRECISIONS",
     "design_iir",
     "form_of",
     "iir",
@@ -46,27 +39,21 @@ __all__ = [
 
 #: How bands can run; "auto" is side by side where there are more than eight.
 FORMS = ("auto", "cascade", "parallel")
-#: In what they are computed.
-PRECISIONS = ("float64", "float32")
-#: What runs, as coefficients and `IIR` have it.
-_CASCADE, _PARALLEL, _CASCADE_IN_FLOAT32 = 0, 1, 2
 #: What `design_iir` gives begins with the form and the bands; coefficients begin at the next line.
-_HEAD = 8
+HEAD = 8
 
-#: One of the two, by ``form``. Both have the same coefficients and memory, of which they
+#: One of the two, by ``is_parallel``. Both have the same coefficients and memory, of which they
 #: make different things: who changes the form clears the memory.
 IIR = layout(
     setup=["taps", "memory_size", ("cascade", CASCADE), ("parallel", PARALLEL)],
-    audio=["form", "memory"],
+    audio=["is_parallel", "memory"],
 )
 
 
 # --- coefficients -------------------------------------------------------------------------------
 
 
-def design_iir(
-    sos: npt.ArrayLike, form: str = "auto", precision: str = "float64"
-) -> npt.NDArray[np.float64]:
+def design_iir(sos: npt.ArrayLike, form: str = "auto") -> npt.NDArray[np.float64]:
     """Return coefficients in a form, with the form: what has no parallel form is a cascade.
 
     Parameters
@@ -75,37 +62,29 @@ def design_iir(
         Rows as in SciPy. For as many bands there are as many numbers, whatever the form.
     form : str
         One of `FORMS`.
-    precision : str
-        One of `PRECISIONS`; in float32 it is a cascade. The coefficients are float64 either way.
 
     """
     if form not in FORMS:
         raise UsageError(f"form {form!r}: give one of {', '.join(FORMS)}")
-    if precision not in PRECISIONS:
-        raise UsageError(f"precision {precision!r}: give one of {', '.join(PRECISIONS)}")
-    if precision == "float32" and form == "parallel":
-        raise UsageError("bands side by side are computed in float64; give a cascade for float32")
     one_by_one = design_cascade(sos)
     bands = len(np.atleast_2d(np.asarray(sos)))
-    wide = precision == "float64"
-    wanted = form == "parallel" or (form == "auto" and bands > BANDS_IN_GROUP and wide)
+    wanted = form == "parallel" or (form == "auto" and bands > BANDS_IN_GROUP)
     side_by_side = design_parallel(sos, bands) if wanted else None
     taps = one_by_one if side_by_side is None else side_by_side
-    in_cascade = _CASCADE if wide else _CASCADE_IN_FLOAT32
     made: npt.NDArray[np.float64] = aligned_zeros(_size_for(bands), np.float64)
-    made[0], made[1] = in_cascade if side_by_side is None else _PARALLEL, bands
-    made[_HEAD : _HEAD + taps.size] = taps
+    made[0], made[1] = 0.0 if side_by_side is None else 1.0, bands
+    made[HEAD : HEAD + taps.size] = taps
     return made
 
 
 def form_of(taps: npt.NDArray[np.float64]) -> str:
     """Return the form of coefficients from `design_iir`: ``cascade`` or ``parallel``."""
-    return "parallel" if taps[0] == _PARALLEL else "cascade"
+    return FORMS[1 + int(taps[0])]
 
 
 def _size_for(bands: int) -> int:
     in_cascade, _ = _groups(bands)
-    return _HEAD + max(in_cascade * TAPS_OF_GROUP, size_of_parallel(bands))
+    return HEAD + max(in_cascade * TAPS_OF_GROUP, size_of_parallel(bands))
 
 
 def _groups(bands: int) -> tuple[int, int]:
@@ -134,11 +113,11 @@ def place_iir(
         memory.ctypes.data,
         memory.size,
     )
-    row["form"] = int(taps[0])
+    row["is_parallel"] = int(taps[0])
     for name, groups in zip(("cascade", "parallel"), _groups(int(taps[1])), strict=True):
         part = row[name]
         part["channels"], part["groups"] = len(memory), groups
-        part["taps"], part["memory"] = taps.ctypes.data + _HEAD * taps.itemsize, memory.ctypes.data
+        part["taps"], part["memory"] = taps.ctypes.data + HEAD * taps.itemsize, memory.ctypes.data
     row["parallel"]["sums"], row["parallel"]["max_frames"] = sums.ctypes.data, sums.shape[1]
 
 
@@ -173,7 +152,7 @@ def make_iir(taps: npt.NDArray[np.float64], channels: int, max_frames: int) -> S
     channels = check_channels(channels)
     max_frames = check_frames("max_frames", max_frames)
     memory, sums = memory_for(taps, channels), aligned_zeros((2, max_frames), np.float64)
-    made = _IIR(IIR, taps=taps, memory=memory, form=int(taps[0]))
+    made = _IIR(IIR, taps=taps, memory=memory, is_parallel=int(taps[0]))
     place_iir(made, taps, memory, sums)
     made.kept = (sums,)
     return made
@@ -197,9 +176,7 @@ def iir(state: Any, rows: Any, frames: Any) -> None:
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
-    if state.form == _PARALLEL:
+    if state.is_parallel:
         parallel(state.parallel, rows, frames)
-    elif state.form == _CASCADE_IN_FLOAT32:
-        cascade_in_float32(state.cascade, rows, frames)
     else:
         cascade(state.cascade, rows, frames)

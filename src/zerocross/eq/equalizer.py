@@ -16,8 +16,9 @@ from zerocross import units
 from zerocross.compiler import entry, float32_rows, record_at
 from zerocross.dsp.decibels import db_to_gain
 from zerocross.dsp.fading_iir import FADING_IIR, fading_iir, make_fading_iir
-from zerocross.dsp.iir import FORMS, IIR, PRECISIONS, design_iir, form_of, iir, make_iir
+from zerocross.dsp.iir import FORMS, IIR, design_iir, form_of, iir, make_iir
 from zerocross.eq.design import design_band, frequency_response
+from zerocross.eq.desk import Desk
 from zerocross.eq.graphic import GRAPHIC_HZ, gains_for, graphic_q
 from zerocross.eq.peak import highest, peak_grid
 from zerocross.errors import UsageError
@@ -45,7 +46,7 @@ Band = tuple[str, float, float, float]
 
 @processor
 class Equalizer:
-    """Bands, all of them heard; in float64, unless float32 is asked for.
+    """Bands in float64, all of them heard.
 
     They run in the form that is quicker (`dsp.iir`), and are changed without a click
     (`dsp.fading_iir`).
@@ -63,9 +64,6 @@ class Equalizer:
         How they run; what has no parallel form is a cascade all the same.
     room : int
         For how many bands there is room while it plays (`set_bands`); more than ``bands`` has pass.
-    precision : {"float64", "float32"}
-        What the bands are computed in. In float32 they are a cascade, which takes about half of the time;
-        its noise is loud where bands are low and narrow (docs/eq.md), so it is for others only.
 
     """
 
@@ -79,17 +77,10 @@ class Equalizer:
         definition: str = "rbj",
         engine: str = "auto",
         room: int = 0,
-        precision: str = "float64",
     ) -> None:
         if not isinstance(engine, str) or engine not in FORMS:
             raise UsageError(f"engine={shown(engine)}: give 'auto', 'cascade' or 'parallel'")
-        if not isinstance(precision, str) or precision not in PRECISIONS:
-            raise UsageError(f"precision={shown(precision)}: give 'float64' or 'float32'")
-        if precision == "float32" and engine == "parallel":
-            raise UsageError(
-                "engine='parallel' is in float64; give 'cascade' or 'auto' for float32"
-            )
-        self._engine, self._precision = engine, precision
+        self._engine = engine
         if isinstance(bands, int):
             bands = checked_whole("bands", bands, 0, _MOST_BANDS)
             spread = np.geomspace(_DEFAULT_HZ[0], _DEFAULT_HZ[-1], max(1, bands))
@@ -380,8 +371,19 @@ class Equalizer:
                 sos = np.tile(_PASS, (len(sos), 1))
             padded = np.concatenate([sos, np.tile(_PASS, (longest - len(sos), 1))])
             padded[0, :3] *= units.db_to_gain(-self.preamp_db if self._bypass else trim)
-            rows.append(design_iir(padded, self._engine, self._precision))
+            rows.append(design_iir(padded, self._engine))
         return np.array(rows)
+
+    def desk(self) -> Desk | None:
+        """Return where compiled code changes the bands, once it is prepared; None for what it does not know.
+
+        That is bands of each channel's own, and those of other definitions than ``rbj``.
+        """
+        if not self.is_linked or self._definition != "rbj" or self._filters is None:
+            return None
+        room = max(1, self._room, len(self._each[0]))
+        gain = units.db_to_gain(self._trims[0])
+        return Desk(self._filters, self._each[0], room, gain, self._rate)
 
     @property
     def engine(self) -> str:

@@ -5,6 +5,7 @@ A frame is one compiled call (`spectrum.frame`). Levels are dBFS: a full-scale s
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -175,8 +176,7 @@ class Spectrum:
 
     def _fill(self, place: Any, size: int, shares: Any, window: str, per: str) -> None:
         plan = make_real_fft(size)
-        shape = design_window(window, size)
-        shape *= np.float32(2.0 / shape.astype(np.float64).sum())
+        shape = _window(window, size)
         first, last = np.flatnonzero(shares)[[0, -1]]
         bands = Bands(self.bands.edges[first : last + 2], self.bands.centres[first : last + 1])
         weights: Weights = design_weights(
@@ -252,6 +252,15 @@ class Spectrum:
         power = self._kept[4 * transform + 3][2].astype(np.float64)
         found: npt.NDArray[np.float64] = 10 * np.log10(np.maximum(power, 1e-30))
         return found
+
+
+@functools.lru_cache(8)
+def _window(kind: str, size: int) -> npt.NDArray[np.float32]:
+    """Return a window under which a full-scale sine reads 0 dBFS; all of its size share it."""
+    shape = design_window(kind, size)
+    shape *= np.float32(2.0 / shape.astype(np.float64).sum())
+    shape.flags.writeable = False
+    return shape
 
 
 def _gains(mix: str, channels: int) -> npt.NDArray[np.float32]:

@@ -19,7 +19,7 @@ import math
 import struct
 import types
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from zerocross.compiler import Entry, Kernel
 from zerocross.errors import UsageError
 from zerocross.memory.record import LINE, Record
 
-__all__ = ["Image", "header_of", "image_of"]
+__all__ = ["Image", "Reached", "header_of"]
 
 _MAGIC = b"ZCI1"
 _WORD = np.dtype("i8")
@@ -65,8 +65,6 @@ class Image:
         Where an address of the image itself stands, of 64 bits.
     code : list of (int, str)
         Where the address of an entry stands, and the entry's name.
-    places : dict
-        Of what was asked for: by address in this process, where it is in the image.
 
     """
 
@@ -74,7 +72,6 @@ class Image:
     data: bytes
     pointers: list[int]
     code: list[tuple[int, str]]
-    places: dict[int, int]
 
     def pack(self, about: Mapping[str, Any]) -> bytes:
         """Return it as a file: a mark, the header's length, the header (JSON), what is not zero."""
@@ -92,8 +89,8 @@ class Image:
         return _MAGIC + struct.pack("<I", len(text)) + text + payload
 
 
-def image_of(root: Record, held: Any, code: Mapping[int, str], wanted: Iterable[int] = ()) -> Image:
-    """Return the image of all that a record reaches.
+class Reached:
+    """Memory that is reached from a record, as it comes to lie in an image.
 
     Parameters
     ----------
@@ -103,42 +100,53 @@ def image_of(root: Record, held: Any, code: Mapping[int, str], wanted: Iterable[
         What holds all memory, directly or by its attributes.
     code : mapping of int to str
         Names of entries by their addresses.
-    wanted : iterable of int
-        Addresses of more memory, whoever reaches it.
-
-    Raises
-    ------
-    UsageError
-        If one of them is not in memory that is held.
 
     """
-    layout = _Layout(_Pieces(held))
-    places = {}
-    for address in (root.address, *wanted):
-        place = layout.reach(address)
+
+    def __init__(self, root: Record, held: Any, code: Mapping[int, str]) -> None:
+        self._layout, self._code = _Layout(_Pieces(held)), code
+        self._whose = type(held).__name__
+        self.place(root.address)
+
+    def place(self, address: int) -> int:
+        """Return where an address of this process comes to lie, whoever else reaches it.
+
+        Raises
+        ------
+        UsageError
+            If it is not in memory that is held.
+
+        """
+        place = self._layout.reach(address)
         if place is None:
-            raise UsageError(f"nobody of {type(held).__name__} holds the memory at {address:#x}")
-        places[address] = place
-    pointers: list[int] = []
-    called: list[tuple[int, str]] = []
-    content: dict[int, bytearray] = {}
-    while layout.waiting:
-        piece = layout.waiting.pop()
-        begin = layout.begins[piece.start]
-        data = content[begin] = bytearray(ctypes.string_at(piece.start, piece.end - piece.start))
-        for word in _words_of(piece):
-            (value,) = struct.unpack_from("<q", data, word)
-            place = layout.reach(value)
-            if value in code:
-                called.append((begin + word, code[value]))
-            elif place is not None:
-                pointers.append(begin + word)
-            if value in code or place is not None:
-                struct.pack_into("<q", data, word, place or 0)
-    whole = bytearray(layout.size)
-    for begin, data in content.items():
-        whole[begin : begin + len(data)] = data
-    return Image(layout.size, bytes(whole), sorted(pointers), sorted(called), places)
+            raise UsageError(f"nobody of {self._whose} holds the memory at {address:#x}")
+        return place
+
+    def image(self) -> Image:
+        """Return the image of all that is reached, as it is now."""
+        layout, code = self._layout, self._code
+        pointers: list[int] = []
+        called: list[tuple[int, str]] = []
+        content: dict[int, bytearray] = {}
+        while layout.waiting:
+            piece = layout.waiting.pop()
+            begin = layout.begins[piece.start]
+            data = content[begin] = bytearray(
+                ctypes.string_at(piece.start, piece.end - piece.start)
+            )
+            for word in _words_of(piece):
+                (value,) = struct.unpack_from("<q", data, word)
+                place = layout.reach(value)
+                if value in code:
+                    called.append((begin + word, code[value]))
+                elif place is not None:
+                    pointers.append(begin + word)
+                if value in code or place is not None:
+                    struct.pack_into("<q", data, word, place or 0)
+        whole = bytearray(layout.size)
+        for begin, data in content.items():
+            whole[begin : begin + len(data)] = data
+        return Image(layout.size, bytes(whole), sorted(pointers), sorted(called))
 
 
 class _Layout:

@@ -1,61 +1,121 @@
-"""What the page shows of what is heard: the last frames, and the heights of a display, made where the chain runs."""
+"""What a page shows of what is heard: levels, the last frames, and spectra, made where the chain runs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from zerocross.compiler import entry, record_at
-from zerocross.effects import TapPoint
-from zerocross.memory import Record
+import numpy as np
+
+from zerocross.compiler import Entry, entry, float32_rows, record_at
+from zerocross.effects import Meter, TapPoint
+from zerocross.memory import Record, aligned_zeros, layout
 from zerocross.spectrum import Display, Spectrum
 from zerocross.spectrum.display import DISPLAY, follow_display
-from zerocross.sync.tap import TAP, Tap
+from zerocross.sync.tap import TAP, Tap, tap_window
 
-__all__ = ["Look", "look"]
+__all__ = ["SCALES", "Look", "look"]
 
+#: Scales of the bands, each with a spectrum of its own.
+SCALES = ("logarithmic", "mel", "bark", "linear", "octave")
 #: Two transforms: the longer one for the bass.
 _SIZES = (2048, 8192)
 _SMOOTHING, _FALL = 0.25, 6.0
+_OCTAVES_DB = 72.0
+#: Frames that are shown as waves.
+_WAVES = 1024
+
+LOOK = layout(setup=["tap", "waves", "wave_frames"])
 
 
-@entry("int64")
-def look(display_address: int) -> int:
-    """Move a display on to what its tap has seen so far."""
-    d = record_at(display_address, DISPLAY)
-    follow_display(d, record_at(d.tap, TAP).write)
+@entry("int64", "int64")
+def look(address: int, display_address: int) -> int:
+    """Move a display on to what its tap has seen so far, and copy the last frames."""
+    shown = record_at(address, LOOK)
+    tap = record_at(shown.tap, TAP)
+    if display_address != 0:
+        follow_display(record_at(display_address, DISPLAY), tap.write)
+    waves = float32_rows(shown.waves, tap.channels, shown.wave_frames)
+    for c in range(tap.channels):
+        last = tap_window(tap, c, tap.write - shown.wave_frames, shown.wave_frames)
+        for i in range(shown.wave_frames):
+            waves[c, i] = last[i]
     return 0
 
 
 class Look:
-    """A display behind a chain.
+    """Meters and displays behind a chain.
 
     Parameters
     ----------
     bands : int
-        How many, on the logarithmic scale.
+        How many displays have; octaves are thirds.
 
     Attributes
     ----------
-    part : TapPoint
-        Keeps the last frames; the chain's last part.
+    parts : tuple of Processor
+        The chain's last ones: they measure, and keep the last frames.
+    displays : dict of str to Display
+        By their scales, once it is prepared.
+    record : Record
+        A `LOOK`, then.
 
     """
 
     def __init__(self, bands: int) -> None:
         self._bands = bands
-        self.part: Any = TapPoint(2 * _SIZES[1])
+        self._meter: Any = Meter()
+        self._point: Any = TapPoint(2 * _SIZES[1])
+        self.parts: tuple[Any, ...] = (self._meter, self._point)
 
-    def prepare(self, sample_rate: float) -> Record:
-        """Make the display, once the chain is prepared; returns its record."""
-        tap: Tap = self.part.tap
+    def prepare(self, sample_rate: float) -> None:
+        """Make the displays, once the chain is prepared."""
+        tap: Tap = self._point.tap
+        self.displays = {scale: self._display(tap, scale, sample_rate) for scale in SCALES}
+        self._waves = aligned_zeros((tap.channels, _WAVES))
+        self.record = Record(LOOK)
+        self.record.fill(tap=tap.record.address, waves=self._waves.ctypes.data, wave_frames=_WAVES)
+
+    def _display(self, tap: Tap, scale: str, sample_rate: float) -> Display:
         spectrum = Spectrum(
             tap,
             bands=self._bands,
+            scale=scale,
             fft_size=_SIZES[0],
             long_fft_size=_SIZES[1],
+            per="band" if scale == "octave" else "bin",
             decay_s=0.0,
             sample_rate=round(sample_rate),
             channels=tap.channels,
         )
-        self.display = Display(spectrum, gravity=_FALL, smoothing=_SMOOTHING, smear=0.0)
-        return self.display.record
+        if scale == "octave":  # to be read: dBFS
+            return Display(spectrum, _OCTAVES_DB, _FALL, smear=0.0, autosens=False)
+        return Display(spectrum, gravity=_FALL, smoothing=_SMOOTHING, smear=0.0)
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """What is called for it, by name."""
+        return {"look": look}
+
+    def about(self, found: Any) -> dict[str, Any]:
+        """Return what a page has to know of it; ``found`` returns where an address came to lie."""
+        fields = self._meter.record.dtype.fields
+        return {
+            "at": found(self.record.address),
+            "waves": found(self._waves.ctypes.data),
+            "waveFrames": _WAVES,
+            "meter": {
+                name: found(self._meter.record.address) + fields[name][1]
+                for name in ("peak", "power")
+            },
+            "displays": [
+                {
+                    "name": name,
+                    "at": found(each.record.address),
+                    "heights": found(each.heights.ctypes.data),
+                    "peaks": found(each.peaks.ctypes.data),
+                    "hz": np.round(each.spectrum.bands.centres, 2).tolist(),
+                    "rangeDb": each.range_db if name == "octave" else None,
+                }
+                for name, each in self.displays.items()
+            ],
+        }

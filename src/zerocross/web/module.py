@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from zerocross.compiler import Entry, target
 from zerocross.compiler.wasm import make_module
+from zerocross.eq import KINDS, Equalizer
+from zerocross.eq.desk import design_bands, draw_curve
 from zerocross.errors import UsageError
 from zerocross.graph.block import MAX_BLOCK
 from zerocross.graph.chain import Chain, chain_of
@@ -14,8 +17,8 @@ from zerocross.graph.program import run_block, run_program_over
 from zerocross.memory import aligned_zeros
 from zerocross.memory.mirror import without_mirrors
 from zerocross.units import checked_whole
-from zerocross.web.image import image_of
-from zerocross.web.look import Look, look
+from zerocross.web.image import Reached
+from zerocross.web.look import Look
 
 __all__ = ["WebChain", "web_chain"]
 
@@ -78,51 +81,50 @@ def web_chain(
     bands = checked_whole("bands", bands, 0, _MOST_BANDS)
     seen = Look(bands) if bands else None
     made = chain_of(chain, "chain")
-    made = Chain(made, seen.part) if seen else made
+    made = Chain(made, *seen.parts) if seen else made
     with without_mirrors(), made.rendering(sample_rate, channels) as program:
         names: dict[int, str] = {run_block.address: "block"}
         entries: dict[str, Entry] = {"run": run_program_over, "block": run_block}
+        behind = seen.parts if seen else ()
+        own = [part for part in program.processors if part not in behind]
+        desks = [part.desk() if isinstance(part, Equalizer) else None for part in own]
         for number, part in enumerate(program.processors):
             name = names.setdefault(part.entry.address, f"part{number}")
             entries[name] = part.entry
+        if any(desks):
+            entries |= {"design": design_bands, "curve": draw_curve}
         planes = aligned_zeros((2, channels, MAX_BLOCK))
-        wanted = [planes.ctypes.data, *(part.record.address for part in program.processors)]
-        about: dict[str, Any] = {}
         if seen:
-            entries["look"] = look
-            shown = [seen.prepare(sample_rate).address]
-            shown += [each.ctypes.data for each in (seen.display.heights, seen.display.peaks)]
-            wanted += shown
-        image = image_of(program.record, (program, planes, seen), names, wanted)
-        if seen:
-            places = dict(
-                zip(("display", "heights", "peaks"), map(image.places.get, shown), strict=True)
-            )
-            about = {"bands": bands, **places}
-        about |= {
+            seen.prepare(sample_rate)
+            entries |= seen.entries
+        reached = Reached(program.record, (program, planes, desks, seen), names)
+        parts = [
+            _about(part, reached.place)
+            | ({"desk": _about_desk(desk, reached.place)} if desk else {})
+            for part, desk in zip(own, desks, strict=True)
+        ]
+        about = {
             "sampleRate": sample_rate,
             "channels": channels,
             "mostFrames": MAX_BLOCK,
             "latency": program.latency_frames,
-            "program": image.places[program.record.address],
-            "input": image.places[planes.ctypes.data],
-            "output": image.places[planes.ctypes.data] + planes[0].nbytes,
-            "parts": [
-                _about(part, image.places[part.record.address])
-                for part in program.processors
-                if seen is None or part is not seen.part
-            ],
+            "program": reached.place(program.record.address),
+            "input": reached.place(planes.ctypes.data),
+            "output": reached.place(planes[1].ctypes.data),
+            "parts": parts,
         }
-        packed = image.pack(about)
+        if seen:
+            about["look"] = seen.about(reached.place)
+        packed = reached.image().pack(about)
+        seldom = [name for name in ("look", "design", "curve") if name in entries]
         instruments = tuple(type(p).__name__ for p in program.processors if p.is_instrument)
-    modules = {name: make_module(entries, target.WEB[name]) for name in targets}
+    modules = {name: make_module(entries, target.WEB[name], seldom) for name in targets}
     return WebChain(modules, packed, instruments)
 
 
-def _about(part: Any, place: int) -> dict[str, Any]:
+def _about(part: Any, found: Callable[[int], int]) -> dict[str, Any]:
     """Return what a page has to know of a processor: its parameters, and where their targets are."""
-    kind = part.record.dtype
-    targets = kind.fields["_target"][1]
+    targets = found(part.record.address) + part.record.dtype.fields["_target"][1]
     return {
         "name": type(part).__name__,
         "params": [
@@ -132,8 +134,24 @@ def _about(part: Any, place: int) -> dict[str, Any]:
                 "high": each.max,
                 "unit": each.unit,
                 "value": float(getattr(part, name)),
-                "at": place + targets + 8 * number,
+                "at": targets + 8 * number,
             }
             for number, (name, each) in enumerate(part._params.items())
         ],
+    }
+
+
+def _about_desk(desk: Any, found: Callable[[int], int]) -> dict[str, Any]:
+    """Return what a page has to know of an equaliser's bands, and where they are."""
+    kinds, count = list(KINDS), int(desk.record["wanted_count"])
+    return {
+        "at": found(desk.record.address),
+        "count": found(desk.record.address) + desk.record.dtype.fields["wanted_count"][1],
+        "room": len(desk.wanted),
+        "wanted": found(desk.wanted.ctypes.data),
+        "hz": found(desk.hz.ctypes.data),
+        "curve": found(desk.curve_db.ctypes.data),
+        "points": len(desk.hz),
+        "kinds": kinds,
+        "bands": [[kinds[int(row[0])], *row[1:].tolist()] for row in desk.wanted[:count]],
     }

@@ -150,6 +150,10 @@ def _checked(kind: str, name: str, numbers: dict[str, float], sample_rate: float
             q = _q_of(kind, numbers, hz, sample_rate)
     except UsageError as error:
         raise Unapplied(str(error)) from None
+    except OverflowError:
+        hz = q = math.inf
+    if not 0.0 < hz < math.inf:
+        raise Unapplied("it has values that no filter can have")
     if not _Q_LIMITS[0] <= q <= _Q_LIMITS[1]:
         raise Unapplied(f"a Q of {q:g} is not within {_Q_LIMITS[0]:g} and {_Q_LIMITS[1]:g}")
     return kind, hz, q, gain if has_gain else 0.0

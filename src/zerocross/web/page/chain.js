@@ -8,9 +8,16 @@
 
 /**
  * @typedef {{name: string, low: number, high: number, unit: string, value: number, at: number}} Param
+ * @typedef {[kind: string, hz: number, q: number, gainDb: number]} Band
+ * @typedef {{at: number, count: number, room: number, wanted: number, hz: number, curve: number, points: number,
+ *   kinds: string[], bands: Band[]}} Desk where an equaliser's bands are changed
+ * @typedef {{name: string, params: Param[], desk?: Desk, off?: Record<string, number>}} Part
+ * @typedef {{name: string, at: number, heights: number, peaks: number, hz: number[], rangeDb: number | null}} Display
+ * @typedef {{at: number, waves: number, waveFrames: number, meter: {peak: number, power: number},
+ *   displays: Display[]}} Look what is shown of what comes out
  * @typedef {{sampleRate: number, channels: number, mostFrames: number, latency: number, program: number,
- *   input: number, output: number, size: number, parts: {name: string, params: Param[]}[],
- *   bands?: number, display?: number, heights?: number, peaks?: number, ranges: [number, number][], pointers: number[], code: [number, string][]}} Header
+ *   input: number, output: number, size: number, parts: Part[], look?: Look,
+ *   ranges: [number, number][], pointers: number[], code: [number, string][]}} Header
  */
 
 const PAGE = 65536;
@@ -42,19 +49,66 @@ export function unpack(image) {
  * @param {number} there bytes behind it
  */
 function check(header, there) {
-  const { size, ranges, pointers, code, input, output, channels, mostFrames, program, parts } = header;
-  const { bands = 0, display = 0, heights = 0, peaks = 0 } = header;
-  const holds = (/** @type {number} */ at, /** @type {number} */ count) => at >= 0 && count >= 0 && at + count <= size;
+  const { size, ranges, pointers, code, input, output, channels, mostFrames, program, parts, look } = header;
+  const holds = (/** @type {number} */ at, /** @type {number} */ count) =>
+    at >= 0 && count >= 0 && at + count <= size && at % 4 === 0;
+  const numbers = (/** @type {number} */ at, /** @type {number} */ count) => holds(at, 8 * count) && at % 8 === 0;
   const plane = 4 * channels * mostFrames;
   const isWhole =
     ranges.reduce((sum, [, count]) => sum + count, 0) === there &&
-    ranges.every(([at, count]) => holds(at, count)) &&
-    pointers.every((at) => holds(at, 8)) &&
-    code.every(([at]) => holds(at, 8)) &&
-    parts.every((part) => part.params.every((each) => holds(each.at, 8) && each.at % 8 === 0)) &&
+    ranges.every(([at, count]) => at >= 0 && count >= 0 && at + count <= size) &&
+    pointers.every((at) => numbers(at, 1)) &&
+    code.every(([at]) => numbers(at, 1)) &&
+    parts.every(({ params, desk }) => params.every((each) => numbers(each.at, 1)) && (!desk ||
+      (numbers(desk.at, 1) && numbers(desk.count, 1) && numbers(desk.wanted, 4 * desk.room) &&
+        numbers(desk.hz, desk.points) && numbers(desk.curve, desk.points)))) &&
     holds(input, plane) && holds(output, plane) && holds(program, 8) &&
-    [heights, peaks].every((at) => holds(at, 8 * bands) && at % 8 === 0) && holds(display, 8 * Math.sign(bands));
+    (!look || (holds(look.at, 8) && holds(look.waves, 4 * channels * look.waveFrames) &&
+      numbers(look.meter.peak, channels) && numbers(look.meter.power, channels) &&
+      look.displays.every(({ at, heights, peaks, hz }) =>
+        holds(at, 8) && numbers(heights, hz.length) && numbers(peaks, hz.length))));
   if (!isWhole) throw new Error("it is cut off, or its header is not its own");
+}
+
+/** What a page is shown of a chain: floats that go from the audio thread to the page, and where each stands. */
+export class Shown {
+  /** @param {Header} header @returns {number} floats that it takes */
+  static size({ channels, look }) {
+    const bands = Math.max(0, ...(look?.displays ?? []).map((each) => each.hz.length));
+    return 8 + 2 * bands + channels * ((look?.waveFrames ?? 0) + 2);
+  }
+
+  /** @param {Header} header @param {ArrayBufferLike} buffer of `size` floats */
+  constructor(header, buffer) {
+    const { channels, look } = header;
+    const bands = Math.max(0, ...(look?.displays ?? []).map((each) => each.hz.length));
+    let at = 0;
+    const next = (/** @type {number} */ count) => new Float32Array(buffer, 4 * (at += count) - 4 * count, count);
+    /** All of it. */
+    this.floats = new Float32Array(buffer);
+    /** The display's number, frames in a quantum, quanta, slow ones, times that nothing could be shown, ms of the longest. */
+    this.counts = next(8);
+    /** Of the display's bands. */
+    this.heights = next(bands);
+    this.peaks = next(bands);
+    this.waves = Array.from({ length: channels }, () => next(look?.waveFrames ?? 0));
+    /** Of each channel: the peak, and the mean square. */
+    this.peak = next(channels);
+    this.power = next(channels);
+  }
+
+  /** Take over what a chain shows. @param {Chain} chain @param {number} display */
+  take(chain, display) {
+    const { heights, peaks } = chain.displays[display] ?? {};
+    this.counts[0] = display;
+    if (heights && peaks) {
+      this.heights.set(heights);
+      this.peaks.set(peaks);
+    }
+    for (let c = 0; c < this.waves.length; c++) this.waves[c].set(chain.waves[c]);
+    this.peak.set(chain.peak);
+    this.power.set(chain.power);
+  }
 }
 
 /** A chain that runs. */
@@ -78,16 +132,30 @@ export class Chain {
     this._base = base;
     this._row = header.mostFrames;
     /** One plane a channel, to be written before `run`; and what comes out. */
-    this.input = this._planes(base + header.input);
-    this.output = this._planes(base + header.output);
+    this.input = this._planes(base + header.input, this._row);
+    this.output = this._planes(base + header.output, this._row);
     this._words = new Float64Array(this.memory.buffer);
-    const look = /** @type {(at: number) => number} */ (made.look);
-    const { bands = 0, display = 0, heights = 0, peaks = 0 } = header;
-    this._display = base + display;
-    this._look = bands > 0 && look ? look : null;
-    /** What `look` shows: heights from 0 to 1, and where held peaks stand; none without a display. */
-    this.heights = new Float64Array(this.memory.buffer, base + heights, bands);
-    this.peaks = new Float64Array(this.memory.buffer, base + peaks, bands);
+    this._whole = new Int32Array(this.memory.buffer);
+    this._look = /** @type {(at: number, display: number) => number} */ (made.look);
+    this._design = /** @type {(at: number) => number} */ (made.design);
+    this._curve = /** @type {(at: number) => number} */ (made.curve);
+    const look = header.look;
+    const doubles = (/** @type {number} */ at, /** @type {number} */ count) =>
+      new Float64Array(this.memory.buffer, base + at, count);
+    /** What `look` shows: of each display heights from 0 to 1, and where held peaks stand. */
+    this.displays = (look?.displays ?? []).map(({ at, hz, heights, peaks }) => ({
+      at: base + at, heights: doubles(heights, hz.length), peaks: doubles(peaks, hz.length),
+    }));
+    /** The last frames, a plane a channel, as of the last `look`. */
+    this.waves = look ? this._planes(base + look.waves, look.waveFrames) : [];
+    /** Of each channel, as of the last `run`: the peak that falls, and the mean square of 300 ms. */
+    this.peak = look ? doubles(look.meter.peak, header.channels) : new Float64Array();
+    this.power = look ? doubles(look.meter.power, header.channels) : new Float64Array();
+    /** Of each part with an equaliser: its bands as numbers, and its curve. */
+    this.desks = header.parts.map(({ desk }) => desk && {
+      wanted: doubles(desk.wanted, 4 * desk.room), hz: doubles(desk.hz, desk.points),
+      curveDb: doubles(desk.curve, desk.points),
+    });
     /** @type {Map<string, Param>} */
     this.params = new Map();
     header.parts.forEach((part, k) => {
@@ -128,11 +196,11 @@ export class Chain {
     }
   }
 
-  /** @param {number} place */
-  _planes(place) {
+  /** @param {number} place @param {number} frames */
+  _planes(place, frames) {
     const planes = [];
     for (let c = 0; c < this.header.channels; c++) {
-      planes.push(new Float32Array(this.memory.buffer, place + 4 * c * this._row, this._row));
+      planes.push(new Float32Array(this.memory.buffer, place + 4 * c * frames, frames));
     }
     return planes;
   }
@@ -147,9 +215,50 @@ export class Chain {
     this._run(this._program, this._base + input, this._base + output, this._row, frames);
   }
 
-  /** Move `heights` and `peaks` on to what came out so far. */
-  look() {
-    this._look?.(this._display);
+  /**
+   * Move what is shown on to what came out so far.
+   * @param {number} display which of `displays`; -1 for the waves alone
+   */
+  look(display = 0) {
+    const look = this.header.look;
+    if (look) this._look(this._base + look.at, this.displays[display]?.at ?? 0);
+  }
+
+  /**
+   * Give an equaliser other bands: they fade in within 50 ms.
+   * @param {number} part the part's number
+   * @param {Band[]} bands at most as many as its desk has room for; more are left out
+   */
+  setBands(part, bands) {
+    if (this._write(part, bands)) this._design(this._base + /** @type {Desk} */ (this.header.parts[part].desk).at);
+  }
+
+  /**
+   * Return the curve of an equaliser with some bands: of its desk, in dB; written again by the next call.
+   * @param {number} part
+   * @param {Band[]} bands
+   * @returns {Float64Array}
+   */
+  curve(part, bands) {
+    if (this._write(part, bands)) this._curve(this._base + /** @type {Desk} */ (this.header.parts[part].desk).at);
+    return this.desks[part]?.curveDb ?? new Float64Array();
+  }
+
+  /** @param {number} part @param {Band[]} bands @returns {boolean} whether there is a desk */
+  _write(part, bands) {
+    const desk = this.header.parts[part]?.desk;
+    const wanted = this.desks[part]?.wanted;
+    if (!desk || !wanted) return false;
+    const count = Math.min(bands.length, desk.room);
+    for (let k = 0; k < count; k++) {
+      const [kind, hz, q, gain] = bands[k];
+      wanted[4 * k] = Math.max(0, desk.kinds.indexOf(kind));
+      wanted[4 * k + 1] = hz;
+      wanted[4 * k + 2] = q;
+      wanted[4 * k + 3] = gain;
+    }
+    this._whole[(this._base + desk.count) / 4] = count; // the upper half of the 64 bits stays 0
+    return true;
   }
 
   /**

@@ -1,7 +1,7 @@
 // @ts-check
 /** A chain as a node of Web Audio: its code is compiled and its memory laid out before it is heard. */
 
-import { unpack } from "./chain.js";
+import { Shown, unpack } from "./chain.js";
 
 /** A module of one vector instruction, for browsers to say whether they know it. */
 const VECTOR = new Uint8Array([
@@ -31,7 +31,7 @@ async function fetched(name, version = "") {
 
 /**
  * @returns {Promise<{title: string, version: string, rates: number[],
- *   parts: {name: string, params: object[]}[]}>}
+ *   parts: {name: string, params: import("./chain.js").Param[]}[]}>}
  */
 export async function about() {
   const found = await fetched("about.json");
@@ -61,44 +61,58 @@ export function makeContext(rates) {
  * @returns {Promise<ChainNode>}
  */
 export async function makeNode(context, version = "") {
+  checkWorklets(context);
+  const rate = context.sampleRate;
+  const names = { code: `${hasVectors() ? "wasm-simd" : "wasm"}-${rate}.wasm`, image: `chain-${rate}.zci` };
+  const [code, image] = await Promise.all([ // arrays' sizes are in the code, so that each rate has its own
+    fetched(names.code, version).then((found) => found.arrayBuffer()),
+    fetched(names.image, version).then((found) => found.arrayBuffer()),
+    context.audioWorklet.addModule(new URL("worklet.js", import.meta.url)),
+  ]);
+  return nodeOf(context, code, image, { ...names, again: "export the page again" });
+}
+
+/** @param {BaseAudioContext} context */
+export function checkWorklets(context) {
   if (!context.audioWorklet) {
     throw new Error("this page has no audio worklets: open it by https, or from localhost");
   }
-  const rate = context.sampleRate;
-  const name = `${hasVectors() ? "wasm-simd" : "wasm"}-${rate}.wasm`; // arrays' sizes are in the code
-  const [code, image] = await Promise.all([
-    fetched(name, version).then((found) => found.arrayBuffer()),
-    fetched(`chain-${rate}.zci`, version).then((found) => found.arrayBuffer()),
-    context.audioWorklet.addModule(new URL("worklet.js", import.meta.url)),
-  ]);
-  let bands = 0;
+}
+
+/**
+ * @param {BaseAudioContext} context that has the worklet's module
+ * @param {ArrayBuffer} code of the chain at the context's rate
+ * @param {ArrayBuffer} image
+ * @param {{code: string, image: string, again: string}} words what these are called if they are damaged, and a way out
+ * @returns {Promise<ChainNode>}
+ */
+export async function nodeOf(context, code, image, words) {
+  let header;
   try {
-    bands = unpack(image).header.bands ?? 0;
+    header = unpack(image).header;
   } catch (error) {
-    throw new Error(`chain-${rate}.zci is damaged (${error.message}): export the page again`);
+    throw new Error(`${words.image} is damaged (${error.message}): ${words.again}`);
   }
   let module;
   try {
     module = await WebAssembly.compile(code); // here, not on the audio thread
   } catch (error) {
-    throw new Error(`WebAssembly is not allowed here, or ${name} is damaged: ${error.message}`);
+    throw new Error(`WebAssembly is not allowed here, or ${words.code} is damaged: ${error.message}`);
   }
-  const shared = globalThis.crossOriginIsolated ? new SharedArrayBuffer(8 * bands) : null;
-  const node = new ChainNode(context, { module, image, shared });
-  node.shown = shared ? new Float32Array(shared) : new Float32Array(2 * bands);
-  return node;
+  const size = 4 * Shown.size(header);
+  const shared = globalThis.crossOriginIsolated ? new SharedArrayBuffer(size) : null;
+  return new ChainNode(context, { module, image, shared }, header, new Shown(header, shared ?? new ArrayBuffer(size)));
 }
 
 /** A chain in Web Audio: stereo in, stereo out. */
 export class ChainNode extends AudioWorkletNode {
-  /** Heights of the spectrum's bands from 0 to 1, then where their held peaks stand. */
-  shown = new Float32Array();
-
   /**
    * @param {BaseAudioContext} context
-   * @param {object} processorOptions
+   * @param {{module: WebAssembly.Module, image: ArrayBuffer, shared: SharedArrayBuffer | null}} processorOptions
+   * @param {import("./chain.js").Header} header
+   * @param {Shown} shown
    */
-  constructor(context, processorOptions) {
+  constructor(context, processorOptions, header, shown) {
     super(context, "zerocross-chain", {
       numberOfInputs: 1,
       numberOfOutputs: 1,
@@ -107,10 +121,17 @@ export class ChainNode extends AudioWorkletNode {
       channelCountMode: "explicit",
       processorOptions,
     });
+    /** The module, for another instance of the same chain. */
+    this.module = processorOptions.module;
+    this.image = processorOptions.image;
+    this.header = header;
+    /** What is heard, as of late. */
+    this.shown = shown;
+    this.isShared = processorOptions.shared !== null;
     this.port.onmessage = ({ data }) => {
-      if (!(data instanceof Float32Array)) return;
-      this.shown.set(data);
-      this.port.postMessage(data, [data.buffer]); // it is used again
+      if (!(data instanceof ArrayBuffer)) return;
+      this.shown.floats.set(new Float32Array(data));
+      this.port.postMessage(data, [data]); // it is used again
     };
   }
 }

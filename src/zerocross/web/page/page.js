@@ -1,6 +1,7 @@
 // @ts-check
 /** The page of an exported chain: a file, and the chain's parameters. */
 
+import { drawBars, slider, time } from "./controls.js";
 import { about, makeContext, makeNode } from "./engine.js";
 
 /** @param {string} id @returns {any} */
@@ -35,12 +36,6 @@ const MOST_BYTES = 512 * 1024 * 1024;
 /** @param {string} words */
 function tell(words) {
   element("told").textContent = words;
-}
-
-/** @param {number} seconds */
-function time(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
 function now() {
@@ -122,23 +117,7 @@ function show() {
 
 /** Draw what is heard, until it ends. */
 function draw() {
-  const canvas = element("spectrum");
-  const pen = canvas.getContext("2d");
-  const { clientWidth: width, clientHeight: height } = canvas;
-  const scale = devicePixelRatio;
-  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
-    [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
-  }
-  pen.setTransform(scale, 0, 0, scale, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  const shown = node?.shown ?? new Float32Array();
-  const bands = shown.length / 2;
-  const style = getComputedStyle(document.documentElement);
-  const step = width / Math.max(1, bands);
-  pen.fillStyle = style.getPropertyValue("--accent");
-  for (let k = 0; k < bands; k++) pen.fillRect(k * step, height * (1 - shown[k]), step - 1, height * shown[k]);
-  pen.fillStyle = style.getPropertyValue("--ink");
-  for (let k = 0; k < bands; k++) pen.fillRect(k * step, height * (1 - shown[bands + k]), step - 1, 1);
+  drawBars(element("spectrum"), node?.shown ?? new Float32Array());
   isDrawing = Boolean(source) && !STILL.matches;
   if (isDrawing) requestAnimationFrame(draw);
 }
@@ -180,33 +159,10 @@ async function open(file) {
   play();
 }
 
-/** @param {number} k @param {any} param */
-function slider(k, param) {
-  const name = `${k}.${param.name}`;
-  const row = document.createElement("label");
-  const words = document.createElement("span");
-  const input = document.createElement("input");
-  const value = document.createElement("output");
-  words.textContent = param.name.replaceAll("_", " ");
-  input.type = "range";
-  [input.min, input.max, input.step] = [String(param.low), String(param.high), "any"];
-  input.value = String(param.value);
-  const shown = () => {
-    value.textContent = `${Number(Number(input.value).toPrecision(3))} ${param.unit}`.trim();
-    input.setAttribute("aria-valuetext", value.textContent);
-  };
-  input.addEventListener("input", () => {
-    values.set(name, Number(input.value));
-    node?.port.postMessage({ kind: "set", name, value: Number(input.value) });
-    shown();
-  });
-  input.addEventListener("dblclick", () => {
-    input.value = String(param.value);
-    input.dispatchEvent(new Event("input"));
-  });
-  shown();
-  row.append(words, input, value);
-  return row;
+/** @param {string} name @param {number} value */
+function turn(name, value) {
+  values.set(name, value);
+  node?.port.postMessage({ kind: "set", name, value });
 }
 
 async function main() {
@@ -222,7 +178,8 @@ async function main() {
     const group = document.createElement("fieldset");
     const legend = document.createElement("legend");
     legend.textContent = part.name;
-    group.append(legend, ...part.params.map((param) => slider(k, param)));
+    group.append(legend, ...part.params.map((param) =>
+      slider(param, (value) => turn(`${k}.${param.name}`, value)).row));
     if (!part.params.length) group.append("no parameters");
     element("parts").append(group);
   });

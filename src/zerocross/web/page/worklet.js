@@ -6,7 +6,7 @@
  * in messages, whose buffers come back to be used again.
  */
 
-import { Chain } from "./chain.js";
+import { Chain, Shown } from "./chain.js";
 
 /** So many times a second the page is shown something. */
 const SHOWN = 60;
@@ -21,18 +21,23 @@ class ChainProcessor extends AudioWorkletProcessor {
   constructor({ processorOptions: { module, image, shared } }) {
     super();
     this._chain = new Chain(module, image);
+    const header = this._chain.header;
+    this._display = 0;
     this._isBypassed = false;
+    this._dry = 0; // how much of what comes in is heard in place of what comes out
     this._isOver = false;
-    const bands = this._chain.heights.length;
-    this._every = bands ? Math.floor(sampleRate / SHOWN) : Infinity;
+    this._every = header.look ? Math.floor(sampleRate / SHOWN) : Infinity;
     this._since = 0;
-    this._shared = shared && bands ? new Float32Array(shared) : null;
-    /** @type {Float32Array[]} */
+    this._quanta = this._slow = this._missed = this._longest = 0;
+    this._shared = shared ? new Shown(header, shared) : null;
+    /** @type {Shown[]} */
     this._pool = [];
-    if (!this._shared) for (let k = 0; k < POOLED; k++) this._pool.push(new Float32Array(2 * bands));
+    if (!shared) for (let k = 0; k < POOLED; k++) this._pool.push(new Shown(header, new ArrayBuffer(4 * Shown.size(header))));
     this.port.onmessage = ({ data }) => {
-      if (data instanceof Float32Array) this._pool.push(data);
+      if (data instanceof ArrayBuffer) this._pool.push(new Shown(header, data));
       else if (data.kind === "set") this._chain.set(data.name, data.value);
+      else if (data.kind === "bands") this._chain.setBands(data.part, data.bands);
+      else if (data.kind === "look") this._display = data.display;
       else if (data.kind === "bypass") this._isBypassed = data.value;
       else if (data.kind === "end") this._isOver = true;
     };
@@ -46,27 +51,36 @@ class ChainProcessor extends AudioWorkletProcessor {
     const chain = this._chain;
     const frames = output[0].length; // of any quantum
     const step = Math.min(frames, chain.header.mostFrames);
+    const before = Date.now(); // in whole ms: there is no other clock here
     for (let done = 0; done < frames; done += step) this._run(input, output, done, Math.min(step, frames - done));
     this._since += frames;
     if (this._since >= this._every) {
       this._since -= this._every;
-      this._show();
+      this._show(frames);
     }
+    const took = Date.now() - before;
+    this._quanta++;
+    if (took > this._longest) this._longest = took;
+    if (1000 * frames < took * sampleRate) this._slow++;
     return !this._isOver;
   }
 
-  /** Show the page what came out; where all buffers are on their way it misses one. */
-  _show() {
+  /** Show the page what came out; where all buffers are on their way it misses one. @param {number} frames */
+  _show(frames) {
     const chain = this._chain;
-    chain.look();
+    chain.look(this._display);
     const to = this._shared ?? this._pool.pop();
-    if (!to) return;
-    const bands = chain.heights.length;
-    for (let k = 0; k < bands; k++) {
-      to[k] = chain.heights[k];
-      to[bands + k] = chain.peaks[k];
+    if (!to) {
+      this._missed++;
+      return;
     }
-    if (!this._shared) this.port.postMessage(to, [to.buffer]);
+    to.take(chain, this._display);
+    to.counts[1] = frames;
+    to.counts[2] = this._quanta;
+    to.counts[3] = this._slow;
+    to.counts[4] = this._missed;
+    to.counts[5] = this._longest;
+    if (!this._shared) this.port.postMessage(to.floats.buffer, [/** @type {ArrayBuffer} */ (to.floats.buffer)]);
   }
 
   /**
@@ -84,10 +98,17 @@ class ChainProcessor extends AudioWorkletProcessor {
       else to.fill(0, 0, count);
     }
     chain.run(count); // also while it is bypassed: its delay lines go on
-    const source = this._isBypassed ? chain.input : chain.output;
+    const wanted = this._isBypassed ? 1 : 0;
+    const change = (wanted - this._dry) / count; // within a quantum, so that nothing clicks
     for (let c = 0; c < output.length; c++) {
-      for (let i = 0; i < count; i++) output[c][from + i] = source[c][i];
+      const before = chain.input[c], behind = chain.output[c], to = output[c];
+      let dry = this._dry;
+      for (let i = 0; i < count; i++) {
+        to[from + i] = dry === 0 ? behind[i] : dry === 1 ? before[i] : behind[i] + dry * (before[i] - behind[i]);
+        dry += change;
+      }
     }
+    this._dry = wanted;
   }
 }
 
