@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from conftest import music
 from zerocross import Chain, SourceError, Stream, UsageError
-from zerocross.dsp.iir import design_iir
+from zerocross.compiler import target
 from zerocross.dsp.parallel import design_parallel
 from zerocross.eq import (
     KINDS,
@@ -329,7 +329,19 @@ def test_a_chain_in_float32_has_the_bits_of_apply_and_changes_without_a_click():
     assert not np.array_equal(Equalizer(bands, engine="cascade").apply(signal, RATE), out)
     with Chain(one).rendering(RATE, 2):
         one.set_band(0, gain_db=-3.0)
-        assert one._filters.arrays["pending"][1][0, 0] == 2.0, "the new one is in float32, too"
+        assert one._filters.arrays["pending"][1][0, 0] == 0.0, "the new one is a cascade, too"
+
+
+def test_only_an_equaliser_in_float32_has_its_code():
+    """Vectors of float32 in the cascade: none in the one, none of float64 beside them in the other."""
+    chosen = target.WEB["wasm-simd"]
+    wide, narrow = (
+        Equalizer(precision=each).unproven(RATE, 2, 512).entry.emit(chosen)
+        for each in ("float64", "float32")
+    )
+    assert "<8 x double>" in wide.ir and "<8 x float>" not in wide.ir
+    assert "fmul <8 x float>" in narrow.ir and "fmul <8 x double>" not in narrow.ir
+    assert len(narrow.object_code) < len(wide.object_code)
 
 
 def test_precisions_that_there_are_not():
@@ -337,10 +349,17 @@ def test_precisions_that_there_are_not():
         Equalizer(precision="float16")
     with pytest.raises(UsageError, match="engine='parallel' is in float64"):
         Equalizer(engine="parallel", precision="float32")
-    with pytest.raises(UsageError, match="precision 'float16': give one of float64, float32"):
-        design_iir([[1, 0, 0, 1, 0, 0]], "auto", "float16")
-    with pytest.raises(UsageError, match="side by side are computed in float64"):
-        design_iir([[1, 0, 0, 1, 0, 0]], "parallel", "float32")
+
+
+def test_a_kind_of_equaliser_is_in_float64():
+    """Its process is its own, and would not be heard."""
+
+    class Mine(Equalizer):
+        pass
+
+    assert Mine().engine == "cascade"
+    with pytest.raises(UsageError, match="precision='float32' is for Equalizer, not Mine"):
+        Mine(precision="float32")
 
 
 @pytest.mark.parametrize("bands", [8, 20])

@@ -20,12 +20,12 @@ from zerocross.compiler import (
     record_at,
 )
 from zerocross.dsp.crossfade import crossfade
-from zerocross.dsp.iir import IIR, iir, memory_for, place_iir
+from zerocross.dsp.iir import IIR, iir, iir_in_float32, memory_for, place_iir
 from zerocross.dsp.state import State, check_channels, check_frames, check_taps
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
 
-__all__ = ["FADING_IIR", "FadingIIR", "fading_iir", "make_fading_iir"]
+__all__ = ["FADING_IIR", "FadingIIR", "fading_iir", "fading_iir_in_float32", "make_fading_iir"]
 
 _IIR_SIZE = IIR.itemsize
 
@@ -179,11 +179,11 @@ def _begin_fade(state: Any) -> None:
 
 
 @kernel
-def _filter_all(state: Any, which: Any, rows: Any, frames: Any) -> None:
-    """Filter all channels by the one filter, or each by its own."""
+def _filter_all(run: Any, state: Any, which: Any, rows: Any, frames: Any) -> None:
+    """Filter all channels by the one filter, or each by its own; a kernel runs them."""
     span = rows.shape[0] // state.count
     for k in range(state.count):
-        iir(_filter_at(state, which, k), rows[k * span : (k + 1) * span], frames)
+        run(_filter_at(state, which, k), rows[k * span : (k + 1) * span], frames)
 
 
 @kernel
@@ -216,6 +216,18 @@ def fading_iir(state: Any, rows: Any, frames: Any) -> None:
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
+    _run_and_fade(iir, state, rows, frames)
+
+
+@kernel
+def fading_iir_in_float32(state: Any, rows: Any, frames: Any) -> None:
+    """Do `fading_iir` in float32, for coefficients in the form of a cascade only. Real-time: safe."""
+    _run_and_fade(iir_in_float32, state, rows, frames)
+
+
+@kernel
+def _run_and_fade(run: Any, state: Any, rows: Any, frames: Any) -> None:
+    """Do `fading_iir` with filters that a kernel runs."""
     if state.fading == 0 and state.version != state.seen and _take_posted(state, 1 - state.heard):
         _begin_fade(state)
     fading = min(frames, state.fading)
@@ -232,4 +244,4 @@ def fading_iir(state: Any, rows: Any, frames: Any) -> None:
                 _end_fade(state, rows, other, fading)
             which, chosen, count = state.heard, rows[:, fading:], frames - fading
         if count > 0:
-            _filter_all(state, which, chosen, count)
+            _filter_all(run, state, which, chosen, count)
