@@ -55,6 +55,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "compiler/wasm.py": ("test_web",),
     "web/image.py": ("test_web",),
     "web/module.py": ("test_web",),
+    "web/player_page.py": ("test_web_player",),
     "web/notebook.py": ("test_web_notebook",),
     "web/*": ("test_web_page",),
     "terminal/models/effects.py": ("test_effects_model",),

@@ -1,4 +1,4 @@
-"""The commands of the browser: one's own effect as a page, and a server for it."""
+"""The commands of the browser: the player and one's own effects as pages, and a server for them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ __all__ = ["COMMANDS"]
 @click.group(
     cls=CommandGroup,
     epilog="""
+    zerocross web build -o player
     zerocross web export my_effect.py -o page
     zerocross web serve page
     """,
 )
 def web() -> None:
-    """Effects in a browser, as WebAssembly."""
+    """Make pages: the player, or one's own effects, in a browser as WebAssembly."""
 
 
 @web.command(
@@ -57,10 +58,43 @@ def export(file: str, output: str, title: str | None, rates: tuple[int, ...]) ->
         rates or RATES,
         lambda words: say(words, err=True),
     )
+    _say_made(output, made)
+    return 0
+
+
+@web.command(
+    cls=CompilingCommand,
+    epilog="""
+    zerocross web build -o player
+    zerocross web serve player
+    """,
+)
+@click.option("-o", "--output", required=True, type=click.Path(), help="Folder of the page.")
+@click.option(
+    "--rate",
+    "rates",
+    type=int,
+    multiple=True,
+    help="A sample rate that it can run at, in Hz; may be given several times. 44100 and 48000.",
+)
+def build(output: str, rates: tuple[int, ...]) -> int:
+    """Make the player's page: queue, equaliser, effects and visualiser, for files that are opened in it.
+
+    Nothing leaves the browser that it is opened in. Installed from a wheel, the page is there already; from
+    a clone it is compiled first.
+    """
+    from zerocross.web.export import RATES
+    from zerocross.web.player_page import build
+
+    made = build(output, rates or RATES, lambda words: say(words, err=True))
+    _say_made(output, made)
+    return 0
+
+
+def _say_made(output: str, made: list[Path]) -> None:
     size = sum(path.stat().st_size for path in made)
     shows = f"zerocross web serve {shlex.quote(output)} shows it"
     say(f"{output}: {len(made)} files, {size / 1024:.0f} KiB; {shows}")
-    return 0
 
 
 @web.command(cls=Command, epilog="zerocross web serve page --port 8000")

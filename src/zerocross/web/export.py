@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from zerocross.units import checked_whole
 from zerocross.web.image import header_of
 from zerocross.web.module import web_chain
 
-__all__ = ["RATES", "export"]
+__all__ = ["RATES", "checked_folder", "export", "written"]
 
 #: Sample rates that browsers' devices have.
 RATES = (44_100, 48_000)
@@ -35,6 +35,7 @@ def export(
     title: str,
     rates: Sequence[int] = RATES,
     tell: Callable[[str], None] = lambda _: None,
+    off: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[Path]:
     """Write a page into a folder.
 
@@ -50,6 +51,9 @@ def export(
         Sample rates that it can run at, in Hz; browsers resample from and to others.
     tell : callable
         Told what is made, in a line.
+    off : mapping of str to mapping of str to float
+        For processors by their name, parameters at which nothing is heard of them: the page begins
+        with these, and has a switch for each.
 
     Returns
     -------
@@ -70,29 +74,62 @@ def export(
     chosen = sorted({checked_whole("rate", rate, 8_000, 768_000, "Hz") for rate in rates})
     if not chosen:
         raise UsageError("no sample rate: give one or more, such as 48000")
-    output = Path(os.fsdecode(folder))
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{printable(str(output))} is a file; give a folder")
-    _check_free(output)
+    output = checked_folder(folder)
     files: dict[str, bytes] = {path.name: path.read_bytes() for path in sorted(_PAGE.iterdir())}
+    modules: dict[int, dict[str, bytes]] = {}
     for rate in chosen:
         tell(f"the chain at {rate} Hz")
         made = web_chain(make(), rate, _CHANNELS, bands=_BANDS)
         files[f"chain-{rate}.zci"] = made.image
-        files |= {f"{name}-{rate}.wasm": code for name, code in made.modules.items()}
+        modules[rate] = made.modules
         parts = header_of(made.image)["parts"]
         if rate == chosen[0]:
             for part in made.instruments:
                 tell(f"notice: {part} plays notes, and the page has no keys for them yet")
+    for part in parts:
+        if off and part["name"] in off:
+            part["off"] = off[part["name"]]
+    names = _module_names(modules)
+    for rate, code in modules.items():
+        files |= {names[rate][name]: data for name, data in code.items()}
     digest = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
     about = {"title": title, "version": digest, "rates": chosen, "parts": parts}
+    about |= {"modules": names, "files": sorted(files)}
     files[_ABOUT] = json.dumps(about, indent=1).encode()
-    try:
-        return _written(output, files)
-    except OSError as error:
-        raise UsageError(
-            f"{printable(str(output))} cannot be written: {error.strerror}; give another folder"
-        ) from None
+    return written(output, files)
+
+
+def _module_names(modules: dict[int, dict[str, bytes]]) -> dict[int, dict[str, str]]:
+    """Return names of files for modules: one for all rates where it is the same, else one for each.
+
+    The sizes of a processor's own arrays are in its code.
+    """
+    first = next(iter(modules.values()))
+    return {
+        rate: {
+            name: f"{name}.wasm"
+            if all(each[name] == first[name] for each in modules.values())
+            else f"{name}-{rate}.wasm"
+            for name in code
+        }
+        for rate, code in modules.items()
+    }
+
+
+def checked_folder(folder: PathLike) -> Path:
+    """Return a folder that a page may be written into.
+
+    Raises
+    ------
+    UsageError
+        For a file, and for a folder with other things in it.
+
+    """
+    output = Path(os.fsdecode(folder))
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{printable(str(output))} is a file; give a folder")
+    _check_free(output)
+    return output
 
 
 def _check_free(output: Path) -> None:
@@ -118,6 +155,23 @@ def _is_page(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(about, dict) and {"title", "rates", "parts"} <= about.keys()
+
+
+def written(output: Path, files: dict[str, bytes]) -> list[Path]:
+    """Write a page's files; returns where.
+
+    Raises
+    ------
+    UsageError
+        If they cannot be written.
+
+    """
+    try:
+        return _written(output, files)
+    except OSError as error:
+        raise UsageError(
+            f"{printable(str(output))} cannot be written: {error.strerror}; give another folder"
+        ) from None
 
 
 def _written(output: Path, files: dict[str, bytes]) -> list[Path]:

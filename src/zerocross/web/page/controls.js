@@ -7,7 +7,18 @@ export function time(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+/** A parameter's highest value is so many times its lowest, and its slider is still straight. */
+const MOST_STRAIGHT = 50;
+
+/** @param {import("./chain.js").Param} param @returns {string} its name as words: the unit stands at its value */
+export function nameOf({ name, unit }) {
+  const words = name.split("_");
+  if (words.length > 1 && words[words.length - 1] === unit.toLowerCase()) words.pop();
+  return words.join(" ");
+}
+
 /**
+ * A slider for a parameter; a double click puts it back.
  * @param {import("./chain.js").Param} param
  * @param {(value: number) => void} moved called with what the user chose
  * @returns {{row: HTMLElement, put: (value: number) => void}} to be shown; and what moves it without a call
@@ -17,17 +28,23 @@ export function slider(param, moved) {
   const words = document.createElement("span");
   const input = document.createElement("input");
   const value = document.createElement("output");
-  words.textContent = param.name.replaceAll("_", " ");
+  words.textContent = nameOf(param);
   input.type = "range";
-  [input.min, input.max, input.step] = [String(param.low), String(param.high), "any"];
+  // Frequencies and times are felt by their ratios: the slider's places are their logarithms.
+  const isRatio = param.low > 0 && param.high / param.low >= MOST_STRAIGHT;
+  const [placed, valued] = isRatio ? [Math.log, Math.exp] : [Number, Number];
+  [input.min, input.max, input.step] = [String(placed(param.low)), String(placed(param.high)), "any"];
   const put = (/** @type {number} */ to) => {
-    input.value = String(to);
-    value.textContent = `${Number(Number(input.value).toPrecision(3))} ${param.unit}`.trim();
+    const shown = Math.min(param.high, Math.max(param.low, to));
+    input.value = String(placed(shown));
+    value.textContent = `${Number(shown.toPrecision(3))} ${param.unit}`.trim();
     input.setAttribute("aria-valuetext", value.textContent);
   };
   input.addEventListener("input", () => {
-    put(Number(input.value));
-    moved(Number(input.value));
+    const to = Math.min(param.high, Math.max(param.low, valued(Number(input.value))));
+    value.textContent = `${Number(to.toPrecision(3))} ${param.unit}`.trim();
+    input.setAttribute("aria-valuetext", value.textContent);
+    moved(to);
   });
   input.addEventListener("dblclick", () => {
     put(param.value);

@@ -14,6 +14,11 @@ export function hasVectors() {
 }
 
 /**
+ * @typedef {{title: string, version: string, rates: number[], files: string[], parts: import("./chain.js").Part[],
+ *   modules: Record<string, Record<string, string>>}} About what was exported: files of modules by rate and by what they need
+ */
+
+/**
  * @param {string} name
  * @param {string} version of what was exported together: a server's old file is none of it
  * @returns {Promise<Response>}
@@ -30,8 +35,7 @@ async function fetched(name, version = "") {
 }
 
 /**
- * @returns {Promise<{title: string, version: string, rates: number[],
- *   parts: {name: string, params: import("./chain.js").Param[]}[]}>}
+ * @returns {Promise<About>}
  */
 export async function about() {
   const found = await fetched("about.json");
@@ -57,14 +61,16 @@ export function makeContext(rates) {
 
 /**
  * @param {BaseAudioContext} context
- * @param {string} version as `about` tells it
+ * @param {{version: string, modules: About["modules"]}} about
  * @returns {Promise<ChainNode>}
  */
-export async function makeNode(context, version = "") {
+export async function makeNode(context, { version, modules }) {
   checkWorklets(context);
   const rate = context.sampleRate;
-  const names = { code: `${hasVectors() ? "wasm-simd" : "wasm"}-${rate}.wasm`, image: `chain-${rate}.zci` };
-  const [code, image] = await Promise.all([ // arrays' sizes are in the code, so that each rate has its own
+  const file = modules?.[rate]?.[hasVectors() ? "wasm-simd" : "wasm"];
+  if (!file) throw new Error(`about.json has no code for ${rate} Hz: export the page again`);
+  const names = { code: file, image: `chain-${rate}.zci` };
+  const [code, image] = await Promise.all([
     fetched(names.code, version).then((found) => found.arrayBuffer()),
     fetched(names.image, version).then((found) => found.arrayBuffer()),
     context.audioWorklet.addModule(new URL("worklet.js", import.meta.url)),

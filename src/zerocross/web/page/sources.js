@@ -1,0 +1,118 @@
+// @ts-check
+/** What is heard of a track: all of it decoded, to the sample; or an element that plays while it is read. */
+
+/** A track that is decoded. */
+export class BufferSource {
+  /** @param {AudioNode} to @param {AudioBuffer} buffer @param {() => void} ended called once, at its end alone */
+  constructor(to, buffer, ended) {
+    this._to = to;
+    this._buffer = buffer;
+    this._ended = ended;
+    /** @type {AudioBufferSourceNode | null} */
+    this._node = null;
+    this._from = 0;
+    this._at = 0;
+    this.isExact = true;
+  }
+
+  get duration() {
+    return this._buffer.duration;
+  }
+
+  get position() {
+    if (!this._node) return this._from;
+    return Math.min(this.duration, this._from + Math.max(0, this._to.context.currentTime - this._at));
+  }
+
+  /** The moment at which it ends, in the context's seconds. */
+  get end() {
+    return this._at + this.duration - this._from;
+  }
+
+  /**
+   * @param {number} from seconds into it
+   * @param {number} at the context's seconds; 0 for now
+   */
+  async start(from, at = 0) {
+    const node = new AudioBufferSourceNode(this._to.context, { buffer: this._buffer });
+    node.onended = () => {
+      if (this._node !== node) return;
+      this._node = null;
+      this._from = this.duration;
+      this._ended();
+    };
+    node.connect(this._to);
+    this._from = from;
+    this._at = Math.max(at, this._to.context.currentTime);
+    this._node = node;
+    node.start(at, from);
+  }
+
+  stop() {
+    const node = this._node;
+    this._from = this.position;
+    this._node = null;
+    node?.stop();
+    node?.disconnect();
+  }
+}
+
+/** A track that an element plays: at once, however long it is. Where it ends it ends to some milliseconds. */
+export class ElementSource {
+  /**
+   * @param {AudioNode} to
+   * @param {Blob} file
+   * @param {() => void} ended
+   * @param {(error: Error) => void} failed it cannot go on
+   */
+  constructor(to, file, ended, failed) {
+    this._url = URL.createObjectURL(file);
+    this._element = new Audio();
+    this._element.preload = "auto";
+    this._node = new MediaElementAudioSourceNode(/** @type {AudioContext} */ (to.context), { mediaElement: this._element });
+    this._node.connect(to);
+    this._element.addEventListener("ended", () => this._isOn && ended());
+    this._element.addEventListener("error", () => this._isOn && failed(new DOMException("", "EncodingError")));
+    this._element.src = this._url;
+    this._isOn = false;
+    this.isExact = false;
+  }
+
+  get duration() {
+    return this._element.duration; // NaN until it is known
+  }
+
+  get position() {
+    return this._element.currentTime;
+  }
+
+  get end() {
+    return NaN;
+  }
+
+  /** @param {number} from */
+  async start(from) {
+    this._isOn = true;
+    if (from > 0 || this._element.currentTime > 0) this._element.currentTime = from;
+    try {
+      await this._element.play();
+    } catch (error) {
+      if (!this._isOn) return; // stopped meanwhile
+      this._isOn = false;
+      throw error;
+    }
+  }
+
+  stop() {
+    this._isOn = false;
+    this._element.pause();
+  }
+
+  close() {
+    this.stop();
+    this._node.disconnect();
+    this._element.removeAttribute("src");
+    this._element.load();
+    URL.revokeObjectURL(this._url);
+  }
+}
