@@ -20,12 +20,12 @@ from zerocross.compiler import (
     record_at,
 )
 from zerocross.dsp.crossfade import crossfade
-from zerocross.dsp.iir import IIR, iir, iir_in_float32, memory_for, place_iir
+from zerocross.dsp.iir import IIR, iir, memory_for, place_iir
 from zerocross.dsp.state import State, check_channels, check_frames, check_taps
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
 
-__all__ = ["FADING_IIR", "FadingIIR", "fading_iir", "fading_iir_in_float32", "make_fading_iir"]
+__all__ = ["FADING_IIR", "FadingIIR", "fading_iir", "fading_iir_by", "make_fading_iir"]
 
 _IIR_SIZE = IIR.itemsize
 
@@ -216,18 +216,12 @@ def fading_iir(state: Any, rows: Any, frames: Any) -> None:
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
-    _run_and_fade(iir, state, rows, frames)
+    fading_iir_by(iir, state, rows, frames)
 
 
 @kernel
-def fading_iir_in_float32(state: Any, rows: Any, frames: Any) -> None:
-    """Do `fading_iir` in float32, for coefficients in the form of a cascade only. Real-time: safe."""
-    _run_and_fade(iir_in_float32, state, rows, frames)
-
-
-@kernel
-def _run_and_fade(run: Any, state: Any, rows: Any, frames: Any) -> None:
-    """Do `fading_iir` with filters that a kernel runs."""
+def fading_iir_by(run: Any, state: Any, rows: Any, frames: Any) -> None:
+    """Do `fading_iir` with filters that a kernel runs: `iir`, or `iir_in_float32`. Real-time: safe."""
     if state.fading == 0 and state.version != state.seen and _take_posted(state, 1 - state.heard):
         _begin_fade(state)
     fading = min(frames, state.fading)

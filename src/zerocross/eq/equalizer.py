@@ -15,12 +15,7 @@ import numpy.typing as npt
 from zerocross import units
 from zerocross.compiler import entry, float32_rows, kernel, record_at
 from zerocross.dsp.decibels import db_to_gain
-from zerocross.dsp.fading_iir import (
-    FADING_IIR,
-    fading_iir,
-    fading_iir_in_float32,
-    make_fading_iir,
-)
+from zerocross.dsp.fading_iir import FADING_IIR, fading_iir_by, make_fading_iir
 from zerocross.dsp.iir import FORMS, IIR, design_iir, form_of, iir, iir_in_float32, make_iir
 from zerocross.eq.design import design_band, frequency_response
 from zerocross.eq.desk import Desk
@@ -365,14 +360,12 @@ class Equalizer:
             )
         taps = self._taps(rate)
         step = 2 if self.is_linked else 1
-        filter_whole = (
-            _filter_whole_in_float32 if isinstance(self, EqualizerInFloat32) else _filter_whole
-        )
+        run_whole = _filter_in_float32 if isinstance(self, EqualizerInFloat32) else _filter_whole
 
         def run(first: int) -> None:
             part = rows[first : first + step]
             made = make_iir(taps[0 if self.is_linked else first], len(part), _BLOCK)
-            filter_whole(made.address, part.ctypes.data, *part.shape, self.preamp_db)
+            run_whole(made.address, part.ctypes.data, *part.shape, self.preamp_db)
 
         with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             list(pool.map(run, range(0, len(rows), step)))
@@ -425,22 +418,22 @@ class Equalizer:
         self.filters = self._filters.address
 
     def process(self, block: Any) -> None:
-        _process(fading_iir, self, block)
+        _process_by(iir, self, block)
 
 
 @kernel
-def _process(run: Any, equalizer: Any, block: Any) -> None:
-    """Apply the preamp, and filter by a kernel."""
+def _process_by(run: Any, equalizer: Any, block: Any) -> None:
+    """Apply the preamp, and filter by `iir` or `iir_in_float32`."""
     gain = np.float32(db_to_gain(equalizer.preamp_db))
     for c in range(block.channels):
         for i in range(block.frames):
             block.output[c, i] = gain * block.input[c, i]
-    run(record_at(equalizer.filters, FADING_IIR), block.output, block.frames)
+    fading_iir_by(run, record_at(equalizer.filters, FADING_IIR), block.output, block.frames)
 
 
 @kernel
 def _process_in_float32(equalizer: Any, block: Any) -> None:
-    _process(fading_iir_in_float32, equalizer, block)
+    _process_by(iir_in_float32, equalizer, block)
 
 
 class EqualizerInFloat32(Equalizer):
@@ -472,20 +465,16 @@ def _checked_bands(bands: Any) -> list[Band]:
 
 @entry("int64", "int64", "int64", "int64", "float64")
 def _filter_whole(filters: int, rows: int, channels: int, frames: int, gain_db: float) -> None:
-    _filter_blocks(iir, filters, rows, channels, frames, gain_db)
+    _filter_by(iir, filters, rows, channels, frames, gain_db)
 
 
 @entry("int64", "int64", "int64", "int64", "float64")
-def _filter_whole_in_float32(
-    filters: int, rows: int, channels: int, frames: int, gain_db: float
-) -> None:
-    _filter_blocks(iir_in_float32, filters, rows, channels, frames, gain_db)
+def _filter_in_float32(filters: int, rows: int, channels: int, frames: int, gain_db: float) -> None:
+    _filter_by(iir_in_float32, filters, rows, channels, frames, gain_db)
 
 
 @kernel
-def _filter_blocks(
-    run: Any, filters: Any, rows: Any, channels: Any, frames: Any, gain_db: Any
-) -> None:
+def _filter_by(run: Any, filters: Any, rows: Any, channels: Any, frames: Any, gain_db: Any) -> None:
     """Apply a gain to whole rows and filter them by a kernel, a block at a time."""
     gain = np.float32(db_to_gain(gain_db))
     done = 0
