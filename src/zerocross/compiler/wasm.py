@@ -135,7 +135,8 @@ def _together(
     if stored is not None:
         code: bytes = stored.code
         return code
-    from zerocross.compiler import linker  # brings Numba, which a page that is there already needs not
+    # It brings Numba, which who has the page already does without.
+    from zerocross.compiler import linker
 
     modules = [
         ir_passes.with_strict_aliasing(one.ir(chosen)) if one.strict_aliasing else one.ir(chosen)
