@@ -73,6 +73,35 @@ def need_module(name: str) -> None:
         pytest.skip(message)
 
 
+def need_npm(name: str) -> Path:
+    """Return the folder of a package of npm; without it the test is skipped, on CI it fails.
+
+    It is looked for where `npm install --global --prefix` of the virtual environment puts it, and in `NODE_PATH`.
+    """
+    places = [*os.environ.get("NODE_PATH", "").split(os.pathsep), f"{sys.prefix}/lib/node_modules"]
+    for place in filter(None, places):
+        if (Path(place) / name / "package.json").is_file():
+            return Path(place) / name
+    message = f"npm's {name} is not installed; see .ci/run"
+    if ON_CI:
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def need_node() -> Path:
+    """Return the Node that Playwright has with it; without it the test is skipped, on CI it fails."""
+    need_module("playwright")
+    import playwright
+
+    node = Path(playwright.__file__).parent / "driver" / "node"
+    if not node.exists():
+        message = "playwright has no node"
+        if ON_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    return node
+
+
 def need_library(name: str) -> None:
     """Skip the test (on CI: fail it) where a shared library cannot be loaded."""
     try:
