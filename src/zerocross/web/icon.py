@@ -47,7 +47,8 @@ def _drawn(size: int, is_masked: bool = False) -> _Pixels:
     corner = np.hypot(*(np.maximum(np.abs(each - _SIDE / 2) - inner, 0.0) for each in (x, y)))
     alpha = np.ones_like(x) if is_masked else _covered((corner - _CORNER) * scale)
     colours = [paper + ink * (line - paper) for paper, line in zip(_PAPER, _INK)]
-    return np.rint(np.stack([*colours, 255 * alpha], axis=2)).astype(np.uint8)
+    pixels: _Pixels = np.rint(np.stack([*colours, 255 * alpha], axis=2)).astype(np.uint8)
+    return pixels
 
 
 def _covered(beyond: _Pixels) -> _Pixels:
