@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import os
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -73,6 +75,35 @@ def need_module(name: str) -> None:
         pytest.skip(message)
 
 
+def need_npm(name: str) -> Path:
+    """Return the folder of a package of npm; without it the test is skipped, on CI it fails.
+
+    It is looked for where `npm install --global --prefix` of the virtual environment puts it, and in `NODE_PATH`.
+    """
+    places = [*os.environ.get("NODE_PATH", "").split(os.pathsep), f"{sys.prefix}/lib/node_modules"]
+    for place in filter(None, places):
+        if (Path(place) / name / "package.json").is_file():
+            return Path(place) / name
+    message = f"npm's {name} is not installed; see .ci/run"
+    if ON_CI:
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def need_node() -> Path:
+    """Return the Node that Playwright has with it; without it the test is skipped, on CI it fails."""
+    need_module("playwright")
+    import playwright
+
+    node = Path(playwright.__file__).parent / "driver" / "node"
+    if not node.exists():
+        message = "playwright has no node"
+        if ON_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    return node
+
+
 def need_library(name: str) -> None:
     """Skip the test (on CI: fail it) where a shared library cannot be loaded."""
     try:
@@ -128,6 +159,48 @@ def make_file(tmp_path):
         return path, decoded
 
     return make
+
+
+@contextlib.contextmanager
+def serving(folder):
+    """Serve a folder as `zerocross web serve` does; gives the page's address."""
+    from zerocross.web import PageServer
+
+    server = PageServer(folder)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def player_page(tmp_path_factory):
+    """The player's page, compiled from the sources."""
+    need_module("ziglang")
+    from zerocross.web import player_page
+
+    folder = tmp_path_factory.mktemp("player") / "page"
+    player_page.export(player_page.player_chain, folder, "Zerocross", off=player_page._OFF)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Chromium, where pages may play without a click."""
+    program = need("chromium")
+    need_module("playwright")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as runs:
+        made = runs.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+        )
+        yield made
+        made.close()
 
 
 class Server:

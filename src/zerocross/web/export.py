@@ -13,6 +13,7 @@ from typing import Any
 from zerocross.errors import UsageError
 from zerocross.files import PathLike, printable
 from zerocross.units import checked_whole
+from zerocross.web.icon import icons
 from zerocross.web.image import header_of
 from zerocross.web.module import web_chain
 
@@ -76,6 +77,7 @@ def export(
         raise UsageError("no sample rate: give one or more, such as 48000")
     output = checked_folder(folder)
     files: dict[str, bytes] = {path.name: path.read_bytes() for path in sorted(_PAGE.iterdir())}
+    files |= icons()
     modules: dict[int, dict[str, bytes]] = {}
     for rate in chosen:
         tell(f"the chain at {rate} Hz")

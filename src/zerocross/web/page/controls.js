@@ -29,6 +29,7 @@ export function slider(param, moved) {
   const input = document.createElement("input");
   const value = document.createElement("output");
   words.textContent = nameOf(param);
+  value.setAttribute("aria-hidden", "true"); // the slider says it: else each move would be told twice
   input.type = "range";
   // Frequencies and times are felt by their ratios: the slider's places are their logarithms.
   const isRatio = param.low > 0 && param.high / param.low >= MOST_STRAIGHT;

@@ -34,6 +34,9 @@ async function fetched(name, version = "") {
   return found;
 }
 
+/** @param {unknown} error @returns {string} */
+const reasonOf = (error) => /** @type {Error} */ (error).message;
+
 /**
  * @returns {Promise<About>}
  */
@@ -42,7 +45,7 @@ export async function about() {
   try {
     return await found.json();
   } catch (error) {
-    throw new Error(`about.json is damaged (${error.message}): export the page again`);
+    throw new Error(`about.json is damaged (${reasonOf(error)}): export the page again`);
   }
 }
 
@@ -97,13 +100,13 @@ export async function nodeOf(context, code, image, words) {
   try {
     header = unpack(image).header;
   } catch (error) {
-    throw new Error(`${words.image} is damaged (${error.message}): ${words.again}`);
+    throw new Error(`${words.image} is damaged (${reasonOf(error)}): ${words.again}`);
   }
   let module;
   try {
     module = await WebAssembly.compile(code); // here, not on the audio thread
   } catch (error) {
-    throw new Error(`WebAssembly is not allowed here, or ${words.code} is damaged: ${error.message}`);
+    throw new Error(`WebAssembly is not allowed here, or ${words.code} is damaged: ${reasonOf(error)}`);
   }
   const size = 4 * Shown.size(header);
   const shared = globalThis.crossOriginIsolated ? new SharedArrayBuffer(size) : null;

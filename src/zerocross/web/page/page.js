@@ -391,7 +391,7 @@ function group(part, k) {
 function showParts() {
   about.parts.forEach((part, k) => {
     if (!(part.name in { Equalizer: 1 } && part.desk)) {
-      if (part.params.length || !part.isHidden) element("parts").append(group(part, k));
+      element("parts").append(group(part, k));
       return;
     }
     element("equaliser").hidden = false;

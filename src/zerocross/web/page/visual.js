@@ -47,9 +47,9 @@ export class Visual {
     }
     const modes = /** @type {Record<string, (paper: Paper, heard: Heard, ms: number) => void>} */ ({
       bars: drawBars, mirrored: drawMirrored, line: drawLine, octaves: drawOctaves, meters: drawMeters,
-      waterfall: (...given) => this._waterfall(...given),
-      scope: (...given) => this._scope(...given),
-      goniometer: (...given) => this._goniometer(...given),
+      waterfall: (to, what, at) => this._waterfall(to, what, at),
+      scope: (to, what) => this._scope(to, what),
+      goniometer: (to, what) => this._goniometer(to, what),
     });
     modes[this._mode](paper, heard, ms);
   }

@@ -33,7 +33,7 @@ class ChainProcessor extends AudioWorkletProcessor {
     /** @type {Shown[]} */
     this._pool = [];
     if (!shared) for (let k = 0; k < POOLED; k++) this._pool.push(new Shown(header, new ArrayBuffer(4 * Shown.size(header))));
-    this.port.onmessage = ({ data }) => {
+    this.port.onmessage = (/** @type {MessageEvent} */ { data }) => {
       if (data instanceof ArrayBuffer) this._pool.push(new Shown(header, data));
       else if (data.kind === "set") this._chain.set(data.name, data.value);
       else if (data.kind === "bands") this._chain.setBands(data.part, data.bands);
