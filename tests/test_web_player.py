@@ -186,8 +186,64 @@ def test_one_is_repeated_and_all_are_shuffled_once(page, album):
 @pytest.mark.thorough
 def test_a_playlist_says_what_and_in_which_order(page, album):
     (album / "list.m3u").write_text("#EXTM3U\n10 ten.flac\nnowhere.flac\n./1 one.flac\n")
+    page.set_input_files("#file", [*album.glob("*.flac"), album / "list.m3u"])
+    wait_for(lambda: names(page) == ["Ten — Somebody", "One — Somebody", "Two — Somebody"])
+    shows(page, "told", "1 file of the list is not among those that were opened.")
+    page.click("#clear")
+    page.set_input_files("#folder", album)  # is heard whole
+    wait_for(lambda: names(page) == ["One — Somebody", "Two — Somebody", "Ten — Somebody"])
+
+
+@pytest.mark.thorough
+def test_what_is_removed_before_it_is_heard_is_never_heard(page, album):
     page.set_input_files("#folder", album)
-    wait_for(lambda: names(page) == ["Ten — Somebody", "One — Somebody"])
+    wait_for(lambda: len(names(page)) == 3)
+    page.evaluate(
+        "() => { for (const each of document.querySelectorAll('.remove')) each.click();"
+        "document.getElementById('clear').click(); }"
+    )
+    page.wait_for_timeout(800)
+    assert names(page) == [] and page.inner_text("#play") == "Play"
+    page.select_option("#mode", "meters")
+    assert page.evaluate("() => document.querySelectorAll('audio').length") == 0
+    assert page.inner_text("#name").startswith("Nothing yet")
+
+
+@pytest.mark.thorough
+def test_a_place_behind_the_end_is_the_next_track(page, album):
+    page.set_input_files("#folder", album)
+    shows(page, "length", "0:02")
+    page.locator("h1").click()
+    page.keyboard.press("Shift+ArrowRight")
+    shows(page, "name", "Two")
+    assert page.inner_text("#time") == "0:00"
+
+
+@pytest.mark.thorough
+def test_a_device_that_goes_away_is_told_and_another_one_plays(page, album):
+    page.evaluate(
+        "() => { const own = AudioContext.prototype.resume;"
+        "AudioContext.prototype.resume = function () { window.last = this; return own.call(this); }; }"
+    )
+    page.set_input_files("#folder", album)
+    shows(page, "play", "Pause")
+    wait_for(lambda: page.evaluate("() => window.last?.state === 'running'"))
+    page.evaluate("() => last.close()")
+    shows(page, "told", "The sound device is gone: press Play for another.")
+    assert page.inner_text("#play") == "Play"
+    page.click("#play")
+    shows(page, "play", "Pause")
+    wait_for(lambda: page.evaluate("() => window.last.state === 'running'"))
+    shows(page, "told", "")
+
+
+@pytest.mark.thorough
+def test_a_file_without_a_sound_is_told_of(page, album, tmp_path):
+    soundfile.write(tmp_path / "0.wav", np.zeros((0, 2)), RATE)
+    page.select_option("#repeat", "all")
+    page.set_input_files("#file", [tmp_path / "0.wav", album / "1 one.flac"])
+    shows(page, "name", "One")
+    assert page.inner_text("#told").startswith("0.wav ")
 
 
 @pytest.mark.thorough
@@ -378,7 +434,15 @@ def test_what_is_set_is_remembered(page, album):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    "rubbish", ["{", "[]", "null", '{"equaliser": {"bands": [[1]]}, "volume": "x"}']
+    "rubbish",
+    [
+        "{",
+        "[]",
+        "null",
+        '{"equaliser": {"bands": [[1]]}, "volume": "x"}',
+        '{"equaliser": {"bands": [["peaking", null, null, null]], "preampDb": "x"}}',
+        '{"equaliser": {"bands": [["peaking", 1e300, 0, 1e300]]}}',
+    ],
 )
 def test_rubbish_that_is_remembered_is_left_out(page, rubbish):
     page.evaluate("text => localStorage.setItem('zerocross Zerocross', text)", rubbish)

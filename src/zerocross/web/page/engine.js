@@ -54,6 +54,8 @@ export async function about() {
  * @returns {AudioContext} at the device's rate where there is an image for it, else at the nearest
  */
 export function makeContext(rates) {
+  if (!globalThis.WebAssembly) throw new Error("This browser has no WebAssembly, or it is turned off: another one plays.");
+  if (!globalThis.AudioContext) throw new Error("This browser has no Web Audio: another one plays.");
   const usual = new AudioContext({ latencyHint: "interactive" });
   if (rates.includes(usual.sampleRate)) return usual;
   const nearest = rates.reduce((a, b) =>

@@ -10,6 +10,7 @@ import { parsePreset, writePreset } from "./presets.js";
 /** @typedef {import("./chain.js").Band} Band */
 
 const HIGH = 320, TOP_DB = 18, LOW_HZ = 20, HIGH_HZ = 20_000;
+const MOST_TOLD = 50;
 const MOST_DB = 24, LEAST_Q = 0.1, MOST_Q = 20, LEAST_PREAMP_DB = -60;
 const LINES_HZ = [20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000];
 const GAINLESS = new Set(["lowpass", "highpass", "bandpass", "notch", "allpass"]);
@@ -121,6 +122,8 @@ export class Equaliser {
     this.preampDb = within(LEAST_PREAMP_DB, -LEAST_PREAMP_DB, preampDb);
     this.isAuto = isAuto;
     this._chosen = -1;
+    this._the(".imported").textContent = "";
+    this._the(".skipped").replaceChildren();
     this._rows();
     this._changed();
   }
@@ -145,11 +148,11 @@ export class Equaliser {
   /** @param {File} file a preset */
   async read(file) {
     try {
-      const { bands, preampDb, skipped, curveErrorDb } = parsePreset(await file.arrayBuffer(), this._rate ?? 48_000);
-      if (bands.length > this.room) throw new Error(`${file.name} has ${bands.length} bands: there is room for ${this.room}.`);
+      if (!this._chain) throw new Error("there is no chain yet to hear it by");
+      const { bands, preampDb, skipped, curveErrorDb } = parsePreset(await file.arrayBuffer(), this._rate ?? 48_000, this.room);
       this.isOff = false;
       this.set(/** @type {Band[]} */ (bands), preampDb, false);
-      this._skipped(file.name, skipped, curveErrorDb);
+      this._skipped(file.name, skipped, curveErrorDb, preampDb);
       this._tell("");
     } catch (error) {
       const reason = /** @type {Error} */ (error);
@@ -157,16 +160,24 @@ export class Equaliser {
     }
   }
 
-  /** @param {string} name @param {{line: number, text: string, reason: string}[]} skipped @param {number} errorDb */
-  _skipped(name, skipped, errorDb) {
+  /**
+   * @param {string} name
+   * @param {{line: number, text: string, reason: string}[]} skipped
+   * @param {number} errorDb
+   * @param {number} preampDb as it was asked for
+   */
+  _skipped(name, skipped, errorDb, preampDb) {
     const words = [`${name} is heard.`];
     if (errorDb > 0.1) words.push(`Its curve is followed by 31 bands, within ${errorDb.toFixed(1)} dB.`);
+    if (preampDb !== this.preampDb) words.push(`Its preamp of ${dbWords(preampDb)} is more than there is: it is ${dbWords(this.preampDb)}.`);
     if (skipped.length) words.push(`${skipped.length} line${skipped.length > 1 ? "s" : ""} told of below.`);
     this._the(".imported").textContent = words.join(" ");
     const list = this._the(".skipped");
-    list.replaceChildren(...skipped.map(({ line, text, reason }) => {
+    const told = skipped.slice(0, MOST_TOLD).map(({ line, text, reason }) => `line ${line}: ${text.trim().slice(0, 60)}: ${reason}`);
+    if (skipped.length > MOST_TOLD) told.push(`and ${skipped.length - MOST_TOLD} more`);
+    list.replaceChildren(...told.map((text) => {
       const item = document.createElement("li");
-      item.textContent = `line ${line}: ${text.trim().slice(0, 60)}: ${reason}`;
+      item.textContent = text;
       return item;
     }));
   }
@@ -239,12 +250,15 @@ export class Equaliser {
     this._choose(this.bands.length - 1, true);
   }
 
-  /** @param {number} k */
-  _remove(k) {
+  /** @param {number} k @param {boolean} isRow whether it was a row of the table that had the keys */
+  _remove(k, isRow = false) {
     this.bands.splice(k, 1);
     this._rows();
     this._changed();
-    if (this.bands.length) this._choose(Math.min(k, this.bands.length - 1), true);
+    const next = Math.min(k, this.bands.length - 1);
+    if (next < 0) return;
+    this._choose(next, !isRow);
+    if (isRow) this._the(`.bands tr:nth-child(${next + 1}) button`).focus();
   }
 
   /** @param {number} k @param {boolean} isFocused */
@@ -356,7 +370,7 @@ export class Equaliser {
     remove.className = "small";
     remove.textContent = "Remove";
     remove.setAttribute("aria-label", `Remove band ${k + 1}`);
-    remove.addEventListener("click", () => this._remove(k));
+    remove.addEventListener("click", () => this._remove(k, true));
     const cells = [kind, number("Hz", "hz", LOW_HZ, HIGH_HZ), number("dB", "gain", -MOST_DB, MOST_DB), number("Q", "q", LEAST_Q, MOST_Q), remove];
     row.append(head, ...cells.map((each) => {
       const cell = document.createElement("td");

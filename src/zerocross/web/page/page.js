@@ -79,7 +79,7 @@ function show() {
     navigator.mediaSession.playbackState = isPlaying ? "playing" : track ? "paused" : "none";
     if (track && all > 0 && at <= all) navigator.mediaSession.setPositionState({ duration: all, position: at, playbackRate: 1 });
   }
-  if (isPlaying && !isDrawing) draw(performance.now());
+  if (isPlaying && !isDrawing && !STILL.matches) draw(performance.now());
 }
 
 let coverUrl = "";
@@ -101,8 +101,21 @@ function showTrack() {
       title, artist: track.artist, album: track.album, artwork: coverUrl ? [{ src: coverUrl }] : [],
     }) : null;
   }
-  showQueue();
+  markTrack();
   show();
+}
+
+/** Mark the track that plays in the queue. */
+function markTrack() {
+  const list = element("tracks");
+  list.querySelector("[aria-current]")?.removeAttribute("aria-current");
+  if (player.track) list.querySelector(`.track[data-number="${player.track.number}"]`)?.setAttribute("aria-current", "true");
+}
+
+/** @param {import("./player.js").Track} track of which something else is known */
+function showTags(track) {
+  const button = element("tracks").querySelector(`.track[data-number="${track.number}"]`);
+  if (button) fill(button, track);
 }
 
 function showQueue() {
@@ -119,19 +132,11 @@ function showQueue() {
 function row(track) {
   const item = document.createElement("li");
   const button = document.createElement("button");
-  const words = document.createElement("span"), length = document.createElement("span");
   const remove = document.createElement("button");
-  const title = track.title || track.name;
   button.type = remove.type = "button";
   button.className = "track";
   button.dataset.number = remove.dataset.number = String(track.number);
-  words.className = track.problem ? "words problem" : "words";
-  words.textContent = track.artist ? `${title} — ${track.artist}` : title;
-  length.className = "soft";
-  length.textContent = Number.isFinite(track.durationS) ? time(track.durationS) : "";
   if (track === player.track) button.setAttribute("aria-current", "true");
-  if (track.problem) button.title = track.problem;
-  button.append(words, length);
   button.addEventListener("click", () => player.play(track, 0));
   button.addEventListener("keydown", (event) => {
     const by = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
@@ -143,18 +148,31 @@ function row(track) {
   });
   remove.className = "remove";
   remove.textContent = "✕";
-  remove.setAttribute("aria-label", `Remove ${title}`);
   remove.addEventListener("click", () => player.remove(track));
   item.append(button, remove);
+  fill(button, track);
   return item;
 }
 
-/** @param {number} to */
-function setVolume(to) {
+/** @param {Element} button a track's @param {import("./player.js").Track} track */
+function fill(button, track) {
+  const words = document.createElement("span"), length = document.createElement("span");
+  const title = track.title || track.name;
+  words.className = track.problem ? "words problem" : "words";
+  words.textContent = track.artist ? `${title} — ${track.artist}` : title;
+  length.className = "soft";
+  length.textContent = Number.isFinite(track.durationS) ? time(track.durationS) : "";
+  button.setAttribute("title", track.problem);
+  button.replaceChildren(words, length);
+  button.nextElementSibling?.setAttribute("aria-label", `Remove ${title}`);
+}
+
+/** @param {number} to @param {boolean} isKept for the next time */
+function setVolume(to, isKept = true) {
   player.volume = Math.min(1, Math.max(0, to));
   element("volume").value = String(player.volume);
   element("volume").setAttribute("aria-valuetext", `${Math.round(100 * player.volume)} %`);
-  stored.volume = player.volume;
+  if (isKept) stored.volume = player.volume;
   remember();
 }
 
@@ -163,8 +181,9 @@ function setVolume(to) {
 /** @param {File[]} files @param {boolean} isFolder that others than audio may lie in */
 async function open(files, isFolder = false) {
   if (!files.length) return;
+  tell("");
   const known = inOrder(files.filter((file) => isAudio(file.name)));
-  const lists = files.filter((file) => isPlaylist(file.name));
+  const lists = isFolder ? [] : files.filter((file) => isPlaylist(file.name)); // a folder is heard whole
   const presets = isFolder ? [] : files.filter((file) => /\.txt$/i.test(file.name));
   const rest = files.filter((file) => ![...known, ...lists, ...presets].includes(file));
   const unknown = isFolder ? [] : rest; // by its name it is none: the browser is asked
@@ -178,14 +197,13 @@ async function open(files, isFolder = false) {
     else if (isFolder) tell("There is no audio file in the folder.");
     return;
   }
-  tell("");
   const wasEmpty = !player.queue.length || !player.isPlaying;
   const [first] = player.add(found);
   if (wasEmpty) await player.play(first, 0);
 }
 
 /**
- * Put files into the order of lists, which name them by their paths; what no list names is left out.
+ * Put files into the order of lists, which name them by their paths; what no list names follows.
  * @param {File[]} lists @param {File[]} files
  */
 async function listed(lists, files) {
@@ -203,7 +221,7 @@ async function listed(lists, files) {
     }
   }
   if (missing) tell(`${missing} file${missing > 1 ? "s" : ""} of the list ${missing > 1 ? "are" : "is"} not among those that were opened.`);
-  return made.length ? made : files;
+  return [...made, ...files.filter((file) => !made.includes(file))];
 }
 
 /** @param {DataTransfer} data @returns {Promise<{files: File[], isFolder: boolean}>} with what folders have inside */
@@ -414,9 +432,12 @@ function showEqualiser() {
   equaliser.isOff = Boolean(isOff);
   const own = node.header.parts[part];
   const preamp = own.params.find((each) => each.name === "preamp_db")?.value ?? 0;
-  const isSane = Array.isArray(bands) && bands.length <= equaliser.room && bands.every((each) => Array.isArray(each) && each.length === 4);
-  if (isSane) equaliser.set(bands, Number(preampDb) || 0, Boolean(isAuto));
-  else equaliser.set(own.desk?.bands ?? [], preamp, preamp === 0);
+  const made = own.desk?.bands ?? [];
+  const isBand = (/** @type {any} */ each) => Array.isArray(each) && each.length === 4 && own.desk?.kinds.includes(each[0]) &&
+    each.slice(1).every(Number.isFinite) && each[1] > 0 && each[2] > 0;
+  if (Array.isArray(bands) && bands.length <= equaliser.room && bands.every(isBand)) {
+    equaliser.set(/** @type {import("./chain.js").Band[]} */ (bands), Number.isFinite(preampDb) ? preampDb : 0, Boolean(isAuto));
+  } else equaliser.set(made, preamp, preamp === 0 && made.every((each) => each[3] === 0)); // what was made is heard as it was made
 }
 
 // --- keys -----------------------------------------------------------------------------------------
@@ -425,8 +446,10 @@ function showEqualiser() {
 function key(event) {
   const on = /** @type {HTMLElement} */ (event.target);
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const typed = on.tagName === "INPUT" && !["checkbox", "file"].includes(/** @type {HTMLInputElement} */ (on).type);
-  const takesSpace = ["INPUT", "BUTTON", "SELECT", "SUMMARY"].includes(on.tagName);
+  const kind = on.tagName === "INPUT" ? /** @type {HTMLInputElement} */ (on).type : "";
+  const typed = kind !== "" && !["checkbox", "file"].includes(kind);
+  // What the keys have reached takes the space itself; what was clicked has done its work.
+  const takesSpace = kind === "number" || (kind !== "range" && on.matches(":focus-visible") && on.matches("input, button, select, summary"));
   const takesArrows = typed || on.tagName === "SELECT";
   /** @type {Record<string, () => void>} */
   const does = {
@@ -439,7 +462,7 @@ function key(event) {
     p: () => player.previous(),
     m: () => {
       const was = player.volume;
-      setVolume(was ? 0 : muted || 1);
+      setVolume(was ? 0 : muted || 1, !was);
       muted = was;
     },
     b: () => element("bypass").click(),
@@ -450,7 +473,7 @@ function key(event) {
   };
   if (!does[event.key] || typed && event.key.length > 1 && takesArrows || (event.key === " " && takesSpace)) return;
   if (event.key.startsWith("Arrow") && takesArrows) return;
-  if (typed && /** @type {HTMLInputElement} */ (on).type !== "range") return;
+  if (kind === "number") return;
   if (on.tagName === "SELECT" && event.key.length === 1) return;
   event.preventDefault();
   does[event.key]();
@@ -473,7 +496,11 @@ function listen() {
   element("previous").addEventListener("click", () => player.previous());
   element("next").addEventListener("click", () => player.next());
   element("clear").addEventListener("click", () => player.clear());
-  element("seek").addEventListener("input", () => { isSought = true; });
+  for (const id of ["player", "tracks", "clear"]) element(id).addEventListener("click", () => tell(""), true); // it was read
+  element("seek").addEventListener("input", () => {
+    isSought = true;
+    element("time").textContent = time(Number(element("seek").value));
+  });
   for (const kind of ["pointerup", "pointercancel", "blur"]) {
     element("seek").addEventListener(kind, () => { isSought = false; });
   }
@@ -527,6 +554,7 @@ function listen() {
     showQueue();
     show();
   });
+  player.addEventListener("tags", (event) => showTags(/** @type {CustomEvent} */ (event).detail));
   player.addEventListener("track", showTrack);
   player.addEventListener("state", show);
   player.addEventListener("ready", () => {

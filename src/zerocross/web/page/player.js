@@ -5,7 +5,7 @@
  */
 
 import { makeContext, makeNode } from "./engine.js";
-import { BufferSource, ElementSource, KeyHolder } from "./sources.js";
+import { BufferSource, ElementSource, FADE_S, KeyHolder } from "./sources.js";
 import { readTags } from "./tags.js";
 
 /**
@@ -22,8 +22,8 @@ const AGAIN_S = 3;
 const MOST_GAIN = 10 ** (24 / 20);
 
 /**
- * Events: "queue" (tracks or their tags are others), "track" (another one plays), "state" (plays or does not), "problem" (its
- * `detail` is a sentence).
+ * Events: "queue" (tracks or their order are others), "tags" (of the track that is its `detail`), "track" (another one
+ * plays), "state" (plays or does not), "ready" (there is a chain), "problem" (its `detail` is a sentence).
  */
 export class Player extends EventTarget {
   /** @param {import("./engine.js").About} about */
@@ -88,9 +88,19 @@ export class Player extends EventTarget {
     this.node.connect(this._out).connect(context.destination);
     this.node.onprocessorerror = () => this._tell("The chain has stopped with an error: load the page again.");
     context.addEventListener("statechange", () => {
-      if (context.state === "closed" || /** @type {string} */ (context.state) === "interrupted") this.pause();
+      if (context.state === "closed" && this.context === context) this._lost();
+      else if (/** @type {string} */ (context.state) === "interrupted") this.pause();
     });
     this.dispatchEvent(new Event("ready"));
+  }
+
+  /** The device went away, and all that was made for it with it. */
+  _lost() {
+    this.pause();
+    clearTimeout(this._rest);
+    [this.context, this.node, this._made, this._out] = [null, null, null, undefined];
+    for (const track of this.queue) track.buffer = null;
+    this._tell("The sound device is gone: press Play for another.");
   }
 
   /** Let what comes be heard: after a click. */
@@ -143,6 +153,7 @@ export class Player extends EventTarget {
   /** @param {Track[]} tracks */
   async _readTags(tracks) {
     for (const track of tracks) {
+      if (!this.queue.includes(track)) continue;
       const tags = await readTags(track.file).catch(() => /** @type {import("./tags.js").Tags} */ ({}));
       track.title = tags.title ?? "";
       track.artist = tags.artist ?? "";
@@ -154,8 +165,13 @@ export class Player extends EventTarget {
         this.setReplayGain(this.replayGain);
         this.dispatchEvent(new Event("track"));
       }
-      this.dispatchEvent(new Event("queue"));
+      this._told(track);
     }
+  }
+
+  /** @param {Track} track of which something else is known */
+  _told(track) {
+    this.dispatchEvent(new CustomEvent("tags", { detail: track }));
   }
 
   /** @param {Track} track */
@@ -248,9 +264,9 @@ export class Player extends EventTarget {
   /** @param {Track | null} track null for the one that is there @param {number} from seconds */
   async play(track = this.track ?? this._following(false), from = track === this.track ? this._position : 0) {
     if (!track) return;
-    const mine = ++this._calls;
     const isOther = track !== this.track;
     this._drop();
+    const mine = this._calls;
     if (this.track && isOther) this._heard.push(this.track.number);
     this.track = track;
     this._position = from;
@@ -274,48 +290,73 @@ export class Player extends EventTarget {
     if (!track.file.size) throw new DOMException("", "EncodingError"); // the browser would complain elsewhere, too
     this._gain = new GainNode(context, { gain: this._gainOf(track) });
     this._gain.connect(/** @type {AudioNode} */ (this.node));
+    if (from > 0) { // in the middle of a wave
+      this._gain.gain.value = 0;
+      this._gain.gain.setTargetAtTime(this._gainOf(track), context.currentTime, FADE_S / 4);
+    }
     const ended = () => this._ended(track);
     this._source = track.buffer
       ? new BufferSource(this._gain, track.buffer, ended)
       : new ElementSource(this._gain, track.file, ended, (error) => this._failed(track, error));
     await this._source.start(track.buffer && from >= track.buffer.duration ? 0 : from);
-    if (Number.isFinite(this._source?.duration)) track.durationS = /** @type {number} */ (this._source?.duration);
+    const known = this._source?.duration ?? NaN;
+    if (!Number.isFinite(known) || known === track.durationS) return;
+    track.durationS = known;
+    this._told(track);
   }
 
   /** @param {Track} track @param {Error} error */
-  _failed(track, error) {
+  async _failed(track, error) {
     if (track !== this.track) return;
     const isAudio = !["EncodingError", "NotReadableError", "NotSupportedError"].includes(error.name);
+    const isSecond = track.buffer === null && !isAudio; // elements fail where decoders do not: at some places of some files
     this._drop();
+    const mine = this._calls;
+    if (isSecond) {
+      await this._decode(track);
+      if (mine !== this._calls) return;
+      if (track.buffer) {
+        this.play(track, this._position);
+        return;
+      }
+    }
     if (isAudio) {
       this._state(false);
       this._tell(error.name === "NotAllowedError" ? "The browser wants a click first: press Play." : error.message);
       return;
     }
-    track.problem = `${track.name} is no audio that this browser can decode.`;
-    this._tell(track.problem);
-    this._chosen = null;
+    this._leaveOut(track, `${track.name} is no audio that this browser can decode.`);
     const next = this._following(true);
-    this._changed();
     if (next && next !== track) this.play(next);
     else this._state(false);
   }
 
-  /** Let go of what is heard and of what is scheduled; the position stays. */
+  /** @param {Track} track that cannot be heard @param {string} words */
+  _leaveOut(track, words) {
+    track.problem = words;
+    track.buffer = null;
+    this._chosen = null;
+    this._tell(words);
+    this._told(track);
+  }
+
+  /** Let go of what is heard, of what is scheduled and of what is to be heard; the position stays. */
   _drop() {
+    this._calls++;
     this._unschedule();
     this._position = this.position;
-    const source = this._source;
-    this._source = null;
-    source?.stop();
-    if (source instanceof ElementSource) source.close();
-    const gain = this._gain;
-    this._gain = null;
-    if (gain) gain.disconnect();
+    const [source, gain, context] = [this._source, this._gain, this.context];
+    [this._source, this._gain] = [null, null];
+    const late = context?.state === "running" ? FADE_S : 0;
+    if (late && context) gain?.gain.setTargetAtTime(0, context.currentTime, late / 4);
+    source?.stop(late);
+    setTimeout(() => {
+      if (source instanceof ElementSource) source.close();
+      gain?.disconnect();
+    }, 2000 * late);
   }
 
   pause() {
-    this._calls++;
     this._drop();
     this._state(false);
     clearTimeout(this._rest);
@@ -332,7 +373,8 @@ export class Player extends EventTarget {
     if (!this.track) return;
     const most = Number.isFinite(this.duration) ? this.duration : seconds;
     const to = Math.max(0, Math.min(most, seconds));
-    if (this.isPlaying) this.play(this.track, to);
+    if (this.isPlaying && to >= this.duration) this._goOn();
+    else if (this.isPlaying) this.play(this.track, to);
     else this._position = to;
     this.dispatchEvent(new Event("state"));
   }
@@ -368,11 +410,12 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event("track"));
   }
 
-  /** @param {Track} track */
+  /** @param {Track} track that was heard to its end */
   _ended(track) {
     if (track !== this.track) return;
+    if (!this.position) this._leaveOut(track, `${track.name} has no sound in it.`);
     const next = this._next;
-    if (next) { // it is heard already
+    if (next && !track.problem) { // it is heard already
       this._next = null;
       this._gain?.disconnect();
       this._heard.push(track.number);
@@ -382,6 +425,11 @@ export class Player extends EventTarget {
       this._decodeAhead();
       return;
     }
+    this._goOn();
+  }
+
+  /** Play what follows, or nothing. */
+  _goOn() {
     const following = this._following(false);
     this._position = 0;
     if (following) {
@@ -402,18 +450,24 @@ export class Player extends EventTarget {
     const next = this._following(false);
     for (const each of this.queue) if (each !== this.track && each !== next) each.buffer = null;
     for (const each of [next, this.track]) {
-      if (!each || each.buffer || each.problem || each.file.size > MOST_DECODED_BYTES || each.durationS > MOST_DECODED_S) continue;
-      try {
-        const data = await each.file.arrayBuffer();
-        const buffer = await this.context.decodeAudioData(data);
-        if (each !== this.track && each !== this._following(false)) continue; // another one follows by now
-        if (buffer.duration <= MOST_DECODED_S) each.buffer = buffer;
-        each.durationS = buffer.duration;
-      } catch {
-        continue; // it is told of when it is to be heard
-      }
+      if (each && !each.buffer && !each.problem) await this._decode(each);
     }
     this._schedule();
+  }
+
+  /** Decode a track, if it is not too long; what cannot be decoded is told of when it is to be heard. @param {Track} track */
+  async _decode(track) {
+    if (!this.context || track.file.size > MOST_DECODED_BYTES || track.durationS > MOST_DECODED_S) return;
+    try {
+      const data = await track.file.arrayBuffer();
+      const buffer = await this.context.decodeAudioData(data);
+      if (track !== this.track && track !== this._following(false)) return; // another one follows by now
+      if (buffer.duration <= MOST_DECODED_S) track.buffer = buffer;
+      track.durationS = buffer.duration;
+      this._told(track);
+    } catch {
+      // no audio
+    }
   }
 
   _schedule() {

@@ -32,17 +32,18 @@ const WORDS = {
  * Read a preset for a stereo stream. Bands at or above half the sample rate let everything pass.
  * @param {string | ArrayBuffer | Uint8Array} bytesOrText in any coding; a text is decoded already
  * @param {number} sampleRate in Hz
+ * @param {number} room for how many bands
  * @returns {{preampDb: number, bands: Band[], curveErrorDb: number, skipped: Skipped[]}} bands are kind, Hz, Q and dB,
- *   at most `MOST_BANDS`; a GraphicEQ has become bands, which stay `curveErrorDb` from it (0 without one)
+ *   at most as many as there is room for; a GraphicEQ has become bands, which stay `curveErrorDb` from it (0 without one)
  * @throws {Error} for what is no preset, longer than 1 MiB or than 10,000 lines, or cannot be applied here at all
  */
-export function parsePreset(bytesOrText, sampleRate) {
+export function parsePreset(bytesOrText, sampleRate, room = MOST_BANDS) {
   if (!(sampleRate >= RATES[0] && sampleRate <= RATES[1])) {
     throw new RangeError(`a sample rate of ${sampleRate} Hz: give ${RATES[0]} to ${RATES[1]}`);
   }
   const reader = new Reader(sampleRate);
   reader.parse(decoded(bytesOrText));
-  const steps = within(linked(reader.steps, reader), sampleRate, reader);
+  const steps = within(linked(reader.steps, reader), sampleRate, room, reader);
   const skipped = reader.finish();
   if (!steps.length && !reader.isConditional) {
     const why = skipped.length ? ` (${skipped[0].reason})` : "";
@@ -152,17 +153,18 @@ function linked(steps, reader) {
  * Keep what there are bands for; the others are told.
  * @param {(Step & {lines: Step[]})[]} steps
  * @param {number} sampleRate
+ * @param {number} room
  * @param {Reader} reader
  */
-function within(steps, sampleRate, reader) {
+function within(steps, sampleRate, room, reader) {
   const fitted = centresAt(sampleRate).length;
   let count = 0;
   let isCurved = false;
   return steps.filter((step) => {
     const more = { preamp: 0, band: 1, curve: isCurved ? 0 : fitted }[step.kind];
-    if (count + more > MOST_BANDS) {
+    if (count + more > room) {
       const many = more > 1 ? `with the ${more} bands of its curve there are` : "there are";
-      for (const each of step.lines) reader.tell(`${many} more than ${MOST_BANDS}: the page's equaliser is full`, each);
+      for (const each of step.lines) reader.tell(`${many} more than ${room}: the page's equaliser is full`, each);
       return false;
     }
     count += more;

@@ -1,6 +1,8 @@
 // @ts-check
 /** What is heard of a track: all of it decoded, to the sample; or an element that plays while it is read. */
 
+/** Seconds in which a sound ends or begins in the middle of a wave. */
+export const FADE_S = 0.01;
 const SILENCE_HZ = 8000, SILENCE_S = 10, HEAD = 44;
 
 /** @returns {Blob} a WAV of silence, of 8 bits */
@@ -78,12 +80,12 @@ export class BufferSource {
     node.start(at, from);
   }
 
-  stop() {
+  /** @param {number} late seconds in which it is still heard */
+  stop(late = 0) {
     const node = this._node;
     this._from = this.position;
     this._node = null;
-    node?.stop();
-    node?.disconnect();
+    node?.stop(late && this._to.context.currentTime + late);
   }
 }
 
@@ -133,9 +135,11 @@ export class ElementSource {
     }
   }
 
-  stop() {
+  /** @param {number} late seconds in which it is still heard */
+  stop(late = 0) {
     this._isOn = false;
-    this._element.pause();
+    if (late) setTimeout(() => this._isOn || this._element.pause(), 1000 * late);
+    else this._element.pause();
   }
 
   close() {
