@@ -3,7 +3,8 @@
 ``python -m benchmarks accuracy [--write FILE.md]`` measures errors in place of times, and so do
 ``elementary-accuracy``, of elementary functions, and ``parity``, of chains in WebAssembly. ``python -m benchmarks start [--library FILE]`` measures
 whole processes: how soon there is sound, how soon an effect, and what playing costs. ``python -m benchmarks
-screen [--song FILE]`` measures the full screen, beside cava and cmus.
+screen [--song FILE]`` measures the full screen, beside cava and cmus; ``python -m benchmarks browser`` the player's
+page in Chromium: first sound, a quantum's time, and a worker beside the worklet.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ def main() -> int:
         "--library", default="", metavar="FILE", help="of start, screen: machine code"
     )
     parser.add_argument(
-        "--short", action="store_true", help="of start and screen: once, ours, without sound"
+        "--short", action="store_true", help="of start, screen, browser: once, without sound"
     )
     parser.add_argument("--song", default="", metavar="FILE", help="of screen: a minute or more")
     parser.add_argument(
@@ -176,6 +177,10 @@ def main() -> int:
         return elementary_accuracy(options.write)
     if options.pattern == "parity":
         return parity(options.write)
+    if options.pattern == "browser":
+        from benchmarks import browser
+
+        return browser.main(*((2, 1.0, 1) if options.short else ()))
     chosen = cases(options.pattern)
     if not chosen:
         print(f"no benchmark matches {options.pattern!r}", file=sys.stderr)

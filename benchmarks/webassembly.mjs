@@ -60,16 +60,30 @@ function bandByBand({ sos, input, channels }) {
 
 /** A frame after the other through all bands, written out: all state and coefficients in variables. */
 function writtenOut({ sos, input, channels }) {
+  return frameByFrame(input, channels, sos, ([b0, b1, b2, , a1, a2], k) => `
+    y = ${b0} * x + p${k}; p${k} = ${b1} * x - ${a1} * y + q${k}; q${k} = ${b2} * x - ${a2} * y; x = y;`);
+}
+
+/** The same in float32. */
+function rounded({ sos, input, channels }) {
+  const r = (words) => `Math.fround(${words})`;
+  const times = (number, name) => r(`${Math.fround(number)} * ${name}`);
+  return frameByFrame(input, channels, sos, ([b0, b1, b2, , a1, a2], k) => `
+    y = ${r(`${times(b0, "x")} + p${k}`)};
+    p${k} = ${r(`${r(`${times(b1, "x")} - ${times(a1, "y")}`)} + q${k}`)};
+    q${k} = ${r(`${times(b2, "x")} - ${times(a2, "y")}`)}; x = y;`, Float32Array);
+}
+
+function frameByFrame(input, channels, sos, band, Kind = Float64Array) {
   const frames = input.length / channels;
   const output = new Float32Array(input.length);
   const names = sos.flatMap((_, k) => [`p${k}`, `q${k}`]);
-  const body = sos.map(([b0, b1, b2, , a1, a2], k) => `
-    y = ${b0} * x + p${k}; p${k} = ${b1} * x - ${a1} * y + q${k}; q${k} = ${b2} * x - ${a2} * y; x = y;`).join("");
+  const body = sos.map(band).join("");
   const run = new Function("input", "output", "from", "frames", "s", `
     let ${names.map((name, k) => `${name} = s[${k}]`).join(", ")}, x = 0, y = 0;
     for (let i = from; i < from + frames; i++) { x = input[i]; ${body} output[i] = x; }
     ${names.map((name, k) => `s[${k}] = ${name};`).join(" ")}`);
-  const states = Array.from({ length: channels }, () => new Float64Array(names.length));
+  const states = Array.from({ length: channels }, () => new Kind(names.length));
   return {
     once() {
       for (let c = 0; c < channels; c++) run(input, output, c * frames, frames, states[c]);
@@ -105,7 +119,7 @@ function gain({ factor, input }) {
   };
 }
 
-const FORMS = { bandByBand, writtenOut, bothAtOnce, gain, ...KERNELS };
+const FORMS = { bandByBand, writtenOut, rounded, bothAtOnce, gain, ...KERNELS };
 
 function made(job) {
   const input = new Float32Array(bytes(job.input));

@@ -9,8 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import EACH_LEVEL
-from zerocross.compiler import entry, float32_rows, record_at
-from zerocross.dsp.biquad import CASCADE, cascade, design_cascade, make_cascade
+from zerocross.compiler import entry, float32_rows, record_at, target
+from zerocross.dsp.biquad import (
+    CASCADE,
+    cascade,
+    cascade_in_float32,
+    design_cascade,
+    make_cascade,
+)
 from zerocross.dsp.fading_iir import FADING_IIR, fading_iir, make_fading_iir
 from zerocross.dsp.iir import design_iir
 from zerocross.errors import UsageError
@@ -39,6 +45,11 @@ def _cascade(state, samples, channels, frames):
     cascade(record_at(state, CASCADE), float32_rows(samples, channels, frames), frames)
 
 
+@entry("int64", "int64", "int64", "int64")
+def _cascade_in_float32(state, samples, channels, frames):
+    cascade_in_float32(record_at(state, CASCADE), float32_rows(samples, channels, frames), frames)
+
+
 def in_blocks(signal, splits, run):
     """Return what becomes of a signal cut in blocks: run gets a block and its shape."""
     pieces, at = [], 0
@@ -50,9 +61,9 @@ def in_blocks(signal, splits, run):
     return np.concatenate(pieces, axis=1)
 
 
-def filtered(signal, sos, splits=None, level=None):
+def filtered(signal, sos, splits=None, level=None, kernel=_cascade):
     state = make_cascade(design_cascade(sos), len(signal))
-    run = _cascade.at(level) if level else _cascade
+    run = kernel.at(level) if level else kernel
     splits = splits or [signal.shape[1]]
     return in_blocks(signal, splits, lambda *block: run(state.address, *block))
 
@@ -95,6 +106,49 @@ def test_a_channel_does_not_depend_on_its_neighbour():
     together = filtered(signal, sos)
     for c in range(3):
         assert np.array_equal(filtered(signal[c : c + 1], sos)[0], together[c])
+
+
+# --- in float32 -----------------------------------------------------------------------------------
+
+
+def naively(signal, sos):
+    """The same sections in plain float32, a sample after the other."""
+    out = signal.astype(np.float32).copy()
+    for row in design_cascade(sos).reshape(-1, 5, 8).transpose(0, 2, 1).reshape(-1, 5):
+        b0, b1, b2, a1, a2 = row.astype(np.float32)
+        s1 = s2 = np.zeros(len(out), np.float32)
+        for n in range(out.shape[1]):
+            x = out[:, n].copy()
+            y = b0 * x + s1
+            s1, s2 = a1 * y + (b1 * x + s2), a2 * y + b2 * x
+            out[:, n] = y
+    return out
+
+
+@pytest.mark.parametrize("level", ["scalar", "sse4.1"])
+@pytest.mark.parametrize("count", [3, 11])
+def test_float32_is_plain_float32_to_the_bit(level, count):
+    if level not in target.available():
+        pytest.skip(f"no {level}")
+    signal, sos = noise(3, 200), bands(count)
+    found = filtered(signal, sos, level=level, kernel=_cascade_in_float32)
+    assert np.array_equal(found, naively(signal, sos))
+
+
+@pytest.mark.parametrize("level", EACH_LEVEL)
+def test_float32_is_near_scipy_where_bands_are_usual(level):
+    signal, sos = noise(2, 20_000), bands(8)
+    expected = scipy.signal.sosfilt(sos, signal.astype(np.float64), axis=1)
+    found = filtered(signal, sos, level=level, kernel=_cascade_in_float32)
+    assert 1e-7 < np.sqrt(np.mean((found - expected) ** 2)) < 3e-5
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_float32_has_the_same_bits_in_any_split(channels):
+    splits = [1, 70, 3, 0, 6, 7, 8, 400]
+    signal, sos = noise(channels, sum(splits)), bands(11)
+    whole = filtered(signal, sos, kernel=_cascade_in_float32)
+    assert np.array_equal(filtered(signal, sos, splits, kernel=_cascade_in_float32), whole)
 
 
 def test_narrow_low_bands_at_a_high_rate():

@@ -6,6 +6,7 @@ import ctypes
 import dataclasses
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 import textwrap
@@ -229,6 +230,32 @@ def test_a_kernel_is_compiled_for_any_target():
         assert word in code.assembly
         assert code.object_code[:4] == b"\x7fELF"
         assert "call" not in code.assembly
+
+
+@kernel
+def _by(run, x):
+    return run(x)
+
+
+@kernel
+def _inner_by(x):
+    return _by(_inner, x)
+
+
+@entry("int64")
+def _entry_by(x):
+    return _by(_inner, x)
+
+
+def test_a_kernel_takes_kernels(monkeypatch):
+    assert _inner_by(3) == _entry_by(3) == 4
+    monkeypatch.setenv("ZEROCROSS_COMPILER", "off")
+    assert kernel(_inner_by.function)(3) == 4
+
+
+def test_code_that_takes_kernels_has_no_addresses_in_its_names():
+    ir = _entry_by.ir(target.level("scalar"))
+    assert "_inner_29" in ir and "0x" not in "".join(re.findall(r"@[\w.$-]+", ir))
 
 
 @kernel

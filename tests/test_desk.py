@@ -72,9 +72,10 @@ def test_it_begins_with_the_bands_that_are_there():
         assert np.array_equal(desk.wanted[:3, 1:], [band[1:] for band in BANDS[:3]])
 
 
-def test_what_is_posted_is_heard():
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_what_is_posted_is_heard(precision):
     signal, bands = music(24_000), BANDS[4:]
-    part = Equalizer(8, room=8, engine="cascade")
+    part = Equalizer(8, room=8, engine="cascade", precision=precision)
     chain = Chain(part)
     with chain.rendering(48_000, 2) as program:
         desk = part.desk()
@@ -85,7 +86,7 @@ def test_what_is_posted_is_heard():
         run_program_over(
             program.record.address, rows.ctypes.data, found.ctypes.data, 24_000, 24_000
         )
-    wanted = Equalizer(bands, engine="cascade").apply(signal).T
+    wanted = Equalizer(bands, engine="cascade", precision=precision).apply(signal).T
     late = slice(12_000, None)  # they fade in
     assert np.abs(found - wanted)[:, late].max() < 1e-5
     assert np.abs(found - rows)[:, late].max() > 0.05

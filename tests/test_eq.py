@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from conftest import music
 from zerocross import Chain, SourceError, Stream, UsageError
+from zerocross.compiler import target
 from zerocross.dsp.parallel import design_parallel
 from zerocross.eq import (
     KINDS,
@@ -296,6 +297,69 @@ def test_the_engine_is_chosen_and_changes_while_it_plays():
         scipy.signal.butter(8, 4000, "highpass", fs=RATE, output="sos"), out[0].astype(float)
     )
     assert 20 * np.log10(np.abs(splash[2_000:]).max()) < -70, "no click"
+
+
+def noise_of_float32(bands, frames=4 * RATE):
+    """How far float32 is from float64 (RMS, in dBFS) for noise at -20 dBFS."""
+    signal = (0.1 * np.random.default_rng(1).standard_normal(frames)).astype(np.float32)
+    wide, narrow = (
+        Equalizer(bands, engine="cascade", precision=each).apply(signal, RATE)
+        for each in ("float64", "float32")
+    )
+    return 10 * np.log10(np.mean((narrow.astype(np.float64) - wide) ** 2))
+
+
+def test_float32_is_quiet_for_usual_bands_and_loud_for_low_narrow_ones():
+    """The figures of docs/eq.md."""
+    hz = [60, 170, 310, 600, 1000, 3000, 6000, 12_000]
+    gains = [3, -2, 4, -5, 2, 3, -4, 5]
+    usual = [("peaking", f, 1.0, g) for f, g in zip(hz, gains, strict=True)]
+    assert noise_of_float32(usual) == pytest.approx(-100, abs=2)
+    assert noise_of_float32([("peaking", 20, 10, 12)]) == pytest.approx(-74, abs=3)
+    assert noise_of_float32([("peaking", 1000, 1, 6)]) == pytest.approx(-137, abs=2)
+
+
+def test_a_chain_in_float32_has_the_bits_of_apply_and_changes_without_a_click():
+    bands = [("peaking", 100.0 * 1.5**k, 1.0, 3.0) for k in range(11)]
+    signal = music(5_000)
+    one = Equalizer(bands, precision="float32")
+    assert one.engine == "cascade", "more than eight, too"
+    out = one.apply(signal, RATE)
+    assert np.array_equal(Chain(one).render(signal, RATE, block_size=77), out)
+    assert not np.array_equal(Equalizer(bands, engine="cascade").apply(signal, RATE), out)
+    with Chain(one).rendering(RATE, 2):
+        one.set_band(0, gain_db=-3.0)
+        assert one._filters.arrays["pending"][1][0, 0] == 0.0, "the new one is a cascade, too"
+
+
+def test_only_an_equaliser_in_float32_has_its_code():
+    """Vectors of float32 in the cascade: none in the one, none of float64 beside them in the other."""
+    chosen = target.WEB["wasm-simd"]
+    wide, narrow = (
+        Equalizer(precision=each).unproven(RATE, 2, 512).entry.emit(chosen)
+        for each in ("float64", "float32")
+    )
+    assert "<8 x double>" in wide.ir and "<8 x float>" not in wide.ir
+    assert "fmul <8 x float>" in narrow.ir and "fmul <8 x double>" not in narrow.ir
+    assert len(narrow.object_code) < len(wide.object_code)
+
+
+def test_precisions_that_there_are_not():
+    with pytest.raises(UsageError, match="precision='float16': give 'float64' or 'float32'"):
+        Equalizer(precision="float16")
+    with pytest.raises(UsageError, match="engine='parallel' is in float64"):
+        Equalizer(engine="parallel", precision="float32")
+
+
+def test_a_kind_of_equaliser_is_in_float64():
+    """Its process is its own, and would not be heard."""
+
+    class Mine(Equalizer):
+        pass
+
+    assert Mine().engine == "cascade"
+    with pytest.raises(UsageError, match="precision='float32' is for Equalizer, not Mine"):
+        Mine(precision="float32")
 
 
 @pytest.mark.parametrize("bands", [8, 20])

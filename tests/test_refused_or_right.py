@@ -437,6 +437,7 @@ ASKED = {
     "preamp": lambda w: Equalizer(3, w),
     "definition": lambda w: Equalizer(3, definition=w),
     "engine": lambda w: Equalizer(3, engine=w),
+    "precision": lambda w: Equalizer(3, precision=w),
     "graphic": Equalizer.graphic,
     "graphic gains": lambda w: Equalizer.graphic(10, w),
     "of_channels": Equalizer.of_channels,

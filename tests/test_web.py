@@ -30,12 +30,14 @@ from benchmarks.parity import (
 )
 
 from conftest import ON_CI, music, need, need_module
+from test_biquad import _cascade_in_float32, filtered
 from zerocross import Chain, RealtimeError, UsageError, processor
 from zerocross.compiler import target
 from zerocross.compiler.wasm import CODE, make_module
 from zerocross.effects import (
     Gain,
 )
+from zerocross.eq import Equalizer
 from zerocross.errors import TargetError
 from zerocross.graph.program import run_block, run_program_over
 from zerocross.memory import Record, aligned_zeros, layout
@@ -125,6 +127,18 @@ def test_a_chain_gives_what_numpy_and_scipy_give(name):
     loudest = np.abs(wanted).max()
     assert loudest > 0.1, "something is heard"
     assert np.abs(here - wanted).max() < 2e-7 * max(1.0, loudest)
+
+
+@pytest.mark.thorough
+def test_an_equaliser_in_float32_has_the_bits_of_the_scalar_level(jobs):
+    bands = [("peaking", 60.0 * 1.6**k, 1.2, 4.0 * (-1) ** k) for k in range(11)]
+    equalizer, signal = Equalizer(bands, precision="float32"), music(3_000, 2)
+    for level in target.WEB:
+        jobs.add(web_chain(Chain(equalizer), RATE), level, signal, some_blocks(3_000, 6), {})
+    rows = np.ascontiguousarray(signal.T)
+    wanted = filtered(rows, equalizer.sos(RATE), level="scalar", kernel=_cascade_in_float32).T
+    for found in jobs.run():
+        assert np.array_equal(found, wanted)
 
 
 @pytest.mark.thorough

@@ -75,6 +75,9 @@ def test_it_says_for_which_machines_it_is(built):
     packed = {name for name in names if name.endswith(".py")}
     sources = {str(p.relative_to(ROOT / "src")) for p in (ROOT / "src").rglob("*.py")}
     assert packed == sources
+    carried = {name for name in names if name.startswith("zerocross/web/carried/")}
+    about = json.loads(zipfile.ZipFile(built).read("zerocross/web/carried/about.json"))
+    assert {Path(name).name for name in carried} == {*about["files"], "about.json"}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,7 @@ def test_it_says_for_which_machines_it_is(built):
         "loudness noise.flac",
         "eq preset.txt",
         "demo --device null --no-ui --duration 0.3",
+        "web build -o page",
     ],
 )
 def test_commands_need_no_compiler(installed, line):

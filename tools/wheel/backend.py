@@ -2,7 +2,7 @@
 
 An editable installation (`pip install -e .`) needs nothing more than hatchling, and compiles on
 first use. A wheel's code is compiled by the package itself, so that what it depends on is needed,
-and a linker.
+and linkers: of this system, and of WebAssembly.
 """
 
 from __future__ import annotations
@@ -29,4 +29,5 @@ def get_requires_for_build_wheel(config_settings: dict[str, Any] | None = None) 
         return _hatchlings(config_settings)
     depends: list[str] = tomllib.loads(_PROJECT.read_text("utf-8"))["project"]["dependencies"]
     has_linker = sys.platform == "linux" and (shutil.which("ld.lld") or shutil.which("ld"))
-    return [*_hatchlings(config_settings), *depends, *([] if has_linker else [_LINKER])]
+    has_both = has_linker and shutil.which("wasm-ld")
+    return [*_hatchlings(config_settings), *depends, *([] if has_both else [_LINKER])]

@@ -1,4 +1,4 @@
-"""The build hook: compiles the built-in entries and puts the library into the wheel.
+"""The build hook: compiles the built-in entries and the page of the player, and puts them into the wheel.
 
 ``ZEROCROSS_BUILD=off`` makes a wheel without machine code, the same for every platform.
 ``ZEROCROSS_BUILD=linux-aarch64``, or another of `zerocross.build`'s platforms, makes one for it.
@@ -26,7 +26,7 @@ _TAGS = {
 
 
 class MachineCode(BuildHookInterface):  # type: ignore[type-arg]
-    """Adds ``zerocross/native/`` to a wheel that is not editable."""
+    """Adds ``zerocross/native/`` and ``zerocross/web/carried/`` to a wheel that is not editable."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         chosen = os.environ.get("ZEROCROSS_BUILD", "")
@@ -45,6 +45,11 @@ class MachineCode(BuildHookInterface):  # type: ignore[type-arg]
         environment = os.environ | {"PYTHONPATH": str(sources)}
         subprocess.run([sys.executable, *command], check=True, env=environment)
         build_data["force_include"][str(library)] = f"zerocross/native/{library.name}"
+        page = Path(self._folder.name) / "page"
+        command = ["-m", "zerocross", "web", "build", "-o", str(page)]
+        subprocess.run([sys.executable, *command], check=True, env=environment)
+        for path in page.iterdir():
+            build_data["force_include"][str(path)] = f"zerocross/web/carried/{path.name}"
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{_TAGS[platform]}"
 

@@ -315,6 +315,10 @@ class _HostCompiler(_Compiler):
 class KernelDispatcher(CPUDispatcher):
     """Numba's dispatcher of a kernel, which says which of the kernels could not be compiled."""
 
+    def __repr__(self) -> str:
+        """Without an address: it is part of the names of functions that take a kernel."""
+        return f"kernel({self.py_func.__module__}.{self.py_func.__qualname__})"
+
     def compile(self, sig: Any) -> Any:
         with attempted(self.py_func):
             return super().compile(sig)

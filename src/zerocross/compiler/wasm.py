@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from zerocross.compiler import cache, ir_passes, linker, target
+from zerocross.compiler import cache, ir_passes, target
 from zerocross.compiler.entry import Entry
 from zerocross.errors import TargetError
 
@@ -135,6 +135,9 @@ def _together(
     if stored is not None:
         code: bytes = stored.code
         return code
+    # It brings Numba, which who has the page already does without.
+    from zerocross.compiler import linker
+
     modules = [
         ir_passes.with_strict_aliasing(one.ir(chosen)) if one.strict_aliasing else one.ir(chosen)
         for one in named

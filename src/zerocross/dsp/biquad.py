@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from zerocross.compiler import float64_array, float64_rows, kernel
 from zerocross.compiler.primitives.vector import (
+    convert,
+    f32x8,
     f64x8,
     lane,
     load,
@@ -36,6 +38,7 @@ __all__ = [
     "MEMORY_OF_GROUP",
     "TAPS_OF_GROUP",
     "cascade",
+    "cascade_in_float32",
     "design_cascade",
     "make_cascade",
 ]
@@ -124,6 +127,21 @@ def cascade(state: Any, rows: Any, frames: Any) -> None:
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
+    _filter_rows(f64x8, state, rows, frames)
+
+
+@kernel
+def cascade_in_float32(state: Any, rows: Any, frames: Any) -> None:
+    """Do `cascade` in float32: twice as many lanes in a register, coefficients and results rounded.
+
+    For bands that are neither low nor narrow. Real-time: safe.
+    """
+    _filter_rows(f32x8, state, rows, frames)
+
+
+@kernel
+def _filter_rows(kind: Any, state: Any, rows: Any, frames: Any) -> None:
+    """Filter by vectors of a kind; between blocks all is kept in float64, which loses nothing."""
     channels, groups = rows.shape[0], state.groups
     taps = float64_array(state.taps, groups * TAPS_OF_GROUP)
     memory = float64_rows(state.memory, channels, groups * MEMORY_OF_GROUP)
@@ -132,6 +150,7 @@ def cascade(state: Any, rows: Any, frames: Any) -> None:
         at = group * MEMORY_OF_GROUP
         for c in range(0, channels - 1, 2):
             _filter_pair(
+                kind,
                 rows[c],
                 rows[c + 1],
                 frames,
@@ -141,28 +160,36 @@ def cascade(state: Any, rows: Any, frames: Any) -> None:
             )
         if channels % 2:
             last = channels - 1
-            _filter_one(rows[last], frames, mine, memory[last, at : at + MEMORY_OF_GROUP])
+            _filter_one(kind, rows[last], frames, mine, memory[last, at : at + MEMORY_OF_GROUP])
 
 
 @kernel
-def _advance(y: Any, sample: Any) -> Any:
+def _taken(kind: Any, numbers: Any, at: Any) -> Any:
+    """Load eight numbers as a vector of a kind."""
+    return convert(kind, load(f64x8, numbers, at))
+
+
+@kernel
+def _advance(kind: Any, y: Any, sample: Any) -> Any:
     """Move every lane's output to the next lane, and a new sample into lane 0."""
-    return shuffle(y, splat(f64x8, sample), (8, 0, 1, 2, 3, 4, 5, 6))
+    return shuffle(y, splat(kind, sample), (8, 0, 1, 2, 3, 4, 5, 6))
 
 
 @kernel
-def _filter_pair(left: Any, right: Any, frames: Any, taps: Any, state_l: Any, state_r: Any) -> None:
+def _filter_pair(
+    kind: Any, left: Any, right: Any, frames: Any, taps: Any, state_l: Any, state_r: Any
+) -> None:
     """Filter two channels at once: one waits for its own results, the other fills the time."""
-    b0, b1, b2 = load(f64x8, taps, 0), load(f64x8, taps, 8), load(f64x8, taps, 16)
-    a1, a2 = load(f64x8, taps, 24), load(f64x8, taps, 32)
-    p1, p2 = load(f64x8, state_l, 0), load(f64x8, state_l, 8)
-    q1, q2 = load(f64x8, state_r, 0), load(f64x8, state_r, 8)
-    y = splat(f64x8, 0.0)
-    z = splat(f64x8, 0.0)
-    lanes = load(f64x8, _LANES, 0)
+    b0, b1, b2 = _taken(kind, taps, 0), _taken(kind, taps, 8), _taken(kind, taps, 16)
+    a1, a2 = _taken(kind, taps, 24), _taken(kind, taps, 32)
+    p1, p2 = _taken(kind, state_l, 0), _taken(kind, state_l, 8)
+    q1, q2 = _taken(kind, state_r, 0), _taken(kind, state_r, 8)
+    y = splat(kind, 0.0)
+    z = splat(kind, 0.0)
+    lanes = _taken(kind, _LANES, 0)
     for t in range(min(frames, 7)):  # lanes join in one by one
-        x = _advance(y, np.float64(left[t]))
-        w = _advance(z, np.float64(right[t]))
+        x = _advance(kind, y, np.float64(left[t]))
+        w = _advance(kind, z, np.float64(right[t]))
         y = multiply_add(b0, x, p1)
         z = multiply_add(b0, w, q1)
         on = lanes <= np.float64(t)
@@ -171,8 +198,8 @@ def _filter_pair(left: Any, right: Any, frames: Any, taps: Any, state_l: Any, st
         p2 = select(on, multiply_add(a2, y, b2 * x), p2)
         q2 = select(on, multiply_add(a2, z, b2 * w), q2)
     for t in range(7, frames):
-        x = _advance(y, np.float64(left[t]))
-        w = _advance(z, np.float64(right[t]))
+        x = _advance(kind, y, np.float64(left[t]))
+        w = _advance(kind, z, np.float64(right[t]))
         y = multiply_add(b0, x, p1)
         z = multiply_add(b0, w, q1)
         p1 = multiply_add(a1, y, multiply_add(b1, x, p2))
@@ -182,8 +209,8 @@ def _filter_pair(left: Any, right: Any, frames: Any, taps: Any, state_l: Any, st
         left[t - 7] = np.float32(lane(y, 7))
         right[t - 7] = np.float32(lane(z, 7))
     for t in range(frames, frames + 7):  # lanes leave one by one
-        x = _advance(y, 0.0)
-        w = _advance(z, 0.0)
+        x = _advance(kind, y, 0.0)
+        w = _advance(kind, z, 0.0)
         y = multiply_add(b0, x, p1)
         z = multiply_add(b0, w, q1)
         on = (lanes > np.float64(t - frames)) & (lanes <= np.float64(t))
@@ -194,28 +221,28 @@ def _filter_pair(left: Any, right: Any, frames: Any, taps: Any, state_l: Any, st
         if t >= 7:
             left[t - 7] = np.float32(lane(y, 7))
             right[t - 7] = np.float32(lane(z, 7))
-    store(state_l, 0, p1)
-    store(state_l, 8, p2)
-    store(state_r, 0, q1)
-    store(state_r, 8, q2)
+    store(state_l, 0, convert(f64x8, p1))
+    store(state_l, 8, convert(f64x8, p2))
+    store(state_r, 0, convert(f64x8, q1))
+    store(state_r, 8, convert(f64x8, q2))
 
 
 @kernel
-def _filter_one(row: Any, frames: Any, taps: Any, state: Any) -> None:
+def _filter_one(kind: Any, row: Any, frames: Any, taps: Any, state: Any) -> None:
     """Filter one channel: the same steps as `_filter_pair`, so the same bits."""
-    b0, b1, b2 = load(f64x8, taps, 0), load(f64x8, taps, 8), load(f64x8, taps, 16)
-    a1, a2 = load(f64x8, taps, 24), load(f64x8, taps, 32)
-    s1, s2 = load(f64x8, state, 0), load(f64x8, state, 8)
-    y = splat(f64x8, 0.0)
-    lanes = load(f64x8, _LANES, 0)
+    b0, b1, b2 = _taken(kind, taps, 0), _taken(kind, taps, 8), _taken(kind, taps, 16)
+    a1, a2 = _taken(kind, taps, 24), _taken(kind, taps, 32)
+    s1, s2 = _taken(kind, state, 0), _taken(kind, state, 8)
+    y = splat(kind, 0.0)
+    lanes = _taken(kind, _LANES, 0)
     for t in range(frames + 7):
         sample = np.float64(row[t]) if t < frames else 0.0
-        x = _advance(y, sample)
+        x = _advance(kind, y, sample)
         y = multiply_add(b0, x, s1)
         on = (lanes > np.float64(t - frames)) & (lanes <= np.float64(t))
         s1 = select(on, multiply_add(a1, y, multiply_add(b1, x, s2)), s1)
         s2 = select(on, multiply_add(a2, y, b2 * x), s2)
         if t >= 7:
             row[t - 7] = np.float32(lane(y, 7))
-    store(state, 0, s1)
-    store(state, 8, s2)
+    store(state, 0, convert(f64x8, s1))
+    store(state, 8, convert(f64x8, s2))

@@ -25,7 +25,7 @@ from zerocross.dsp.state import State, check_channels, check_frames, check_taps
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros, layout
 
-__all__ = ["FADING_IIR", "FadingIIR", "fading_iir", "make_fading_iir"]
+__all__ = ["FADING_IIR", "FadingIIR", "fading_iir", "fading_iir_by", "make_fading_iir"]
 
 _IIR_SIZE = IIR.itemsize
 
@@ -179,11 +179,11 @@ def _begin_fade(state: Any) -> None:
 
 
 @kernel
-def _filter_all(state: Any, which: Any, rows: Any, frames: Any) -> None:
-    """Filter all channels by the one filter, or each by its own."""
+def _filter_all(run: Any, state: Any, which: Any, rows: Any, frames: Any) -> None:
+    """Filter all channels by the one filter, or each by its own; a kernel runs them."""
     span = rows.shape[0] // state.count
     for k in range(state.count):
-        iir(_filter_at(state, which, k), rows[k * span : (k + 1) * span], frames)
+        run(_filter_at(state, which, k), rows[k * span : (k + 1) * span], frames)
 
 
 @kernel
@@ -216,6 +216,12 @@ def fading_iir(state: Any, rows: Any, frames: Any) -> None:
     Real-time: safe. Any split into blocks gives the same bits.
 
     """
+    fading_iir_by(iir, state, rows, frames)
+
+
+@kernel
+def fading_iir_by(run: Any, state: Any, rows: Any, frames: Any) -> None:
+    """Do `fading_iir` with filters that a kernel runs: `iir`, or `iir_in_float32`. Real-time: safe."""
     if state.fading == 0 and state.version != state.seen and _take_posted(state, 1 - state.heard):
         _begin_fade(state)
     fading = min(frames, state.fading)
@@ -232,4 +238,4 @@ def fading_iir(state: Any, rows: Any, frames: Any) -> None:
                 _end_fade(state, rows, other, fading)
             which, chosen, count = state.heard, rows[:, fading:], frames - fading
         if count > 0:
-            _filter_all(state, which, chosen, count)
+            _filter_all(run, state, which, chosen, count)

@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import kernel
-from zerocross.dsp.biquad import BANDS_IN_GROUP, CASCADE, TAPS_OF_GROUP, cascade, design_cascade
+from zerocross.dsp.biquad import (
+    BANDS_IN_GROUP,
+    CASCADE,
+    TAPS_OF_GROUP,
+    cascade,
+    cascade_in_float32,
+    design_cascade,
+)
 from zerocross.dsp.parallel import (
     MEMORY_OF_EIGHT,
     PARALLEL,
@@ -32,6 +39,7 @@ __all__ = [
     "design_iir",
     "form_of",
     "iir",
+    "iir_in_float32",
     "make_iir",
     "memory_for",
     "place_iir",
@@ -180,3 +188,9 @@ def iir(state: Any, rows: Any, frames: Any) -> None:
         parallel(state.parallel, rows, frames)
     else:
         cascade(state.cascade, rows, frames)
+
+
+@kernel
+def iir_in_float32(state: Any, rows: Any, frames: Any) -> None:
+    """Do `iir` in float32, for coefficients in the form of a cascade only. Real-time: safe."""
+    cascade_in_float32(state.cascade, rows, frames)

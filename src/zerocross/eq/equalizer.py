@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross import units
-from zerocross.compiler import entry, float32_rows, record_at
+from zerocross.compiler import entry, float32_rows, kernel, record_at
 from zerocross.dsp.decibels import db_to_gain
-from zerocross.dsp.fading_iir import FADING_IIR, fading_iir, make_fading_iir
-from zerocross.dsp.iir import FORMS, IIR, design_iir, form_of, iir, make_iir
+from zerocross.dsp.fading_iir import FADING_IIR, fading_iir_by, make_fading_iir
+from zerocross.dsp.iir import FORMS, IIR, design_iir, form_of, iir, iir_in_float32, make_iir
 from zerocross.eq.design import design_band, frequency_response
 from zerocross.eq.desk import Desk
 from zerocross.eq.graphic import GRAPHIC_HZ, gains_for, graphic_q
@@ -46,7 +46,7 @@ Band = tuple[str, float, float, float]
 
 @processor
 class Equalizer:
-    """Bands in float64, all of them heard.
+    """Bands, all of them heard; in float64, unless float32 is asked for.
 
     They run in the form that is quicker (`dsp.iir`), and are changed without a click
     (`dsp.fading_iir`).
@@ -64,6 +64,9 @@ class Equalizer:
         How they run; what has no parallel form is a cascade all the same.
     room : int
         For how many bands there is room while it plays (`set_bands`); more than ``bands`` has pass.
+    precision : {"float64", "float32"}
+        What the bands are computed in. In float32 they are a cascade, which takes about half of the time;
+        its noise is loud where bands are low and narrow (docs/eq.md), so it is for others only.
 
     """
 
@@ -77,10 +80,19 @@ class Equalizer:
         definition: str = "rbj",
         engine: str = "auto",
         room: int = 0,
+        precision: str = "float64",
     ) -> None:
         if not isinstance(engine, str) or engine not in FORMS:
             raise UsageError(f"engine={shown(engine)}: give 'auto', 'cascade' or 'parallel'")
-        self._engine = engine
+        if not isinstance(precision, str) or precision not in ("float64", "float32"):
+            raise UsageError(f"precision={shown(precision)}: give 'float64' or 'float32'")
+        if precision == "float32":
+            if engine == "parallel":
+                raise UsageError(f"engine={shown(engine)} is in float64; give 'cascade' or 'auto'")
+            if type(self) not in (Equalizer, EqualizerInFloat32):
+                raise UsageError(f"precision='float32' is for Equalizer, not {type(self).__name__}")
+            self.__class__ = EqualizerInFloat32  # whose code is its own
+        self._engine = "cascade" if isinstance(self, EqualizerInFloat32) else engine
         if isinstance(bands, int):
             bands = checked_whole("bands", bands, 0, _MOST_BANDS)
             spread = np.geomspace(_DEFAULT_HZ[0], _DEFAULT_HZ[-1], max(1, bands))
@@ -348,11 +360,12 @@ class Equalizer:
             )
         taps = self._taps(rate)
         step = 2 if self.is_linked else 1
+        run_whole = _filter_in_float32 if isinstance(self, EqualizerInFloat32) else _filter_whole
 
         def run(first: int) -> None:
             part = rows[first : first + step]
             made = make_iir(taps[0 if self.is_linked else first], len(part), _BLOCK)
-            _filter_whole(made.address, part.ctypes.data, *part.shape, self.preamp_db)
+            run_whole(made.address, part.ctypes.data, *part.shape, self.preamp_db)
 
         with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             list(pool.map(run, range(0, len(rows), step)))
@@ -405,11 +418,28 @@ class Equalizer:
         self.filters = self._filters.address
 
     def process(self, block: Any) -> None:
-        gain = np.float32(db_to_gain(self.preamp_db))
-        for c in range(block.channels):
-            for i in range(block.frames):
-                block.output[c, i] = gain * block.input[c, i]
-        fading_iir(record_at(self.filters, FADING_IIR), block.output, block.frames)
+        _process_by(iir, self, block)
+
+
+@kernel
+def _process_by(run: Any, equalizer: Any, block: Any) -> None:
+    """Apply the preamp, and filter by `iir` or `iir_in_float32`."""
+    gain = np.float32(db_to_gain(equalizer.preamp_db))
+    for c in range(block.channels):
+        for i in range(block.frames):
+            block.output[c, i] = gain * block.input[c, i]
+    fading_iir_by(run, record_at(equalizer.filters, FADING_IIR), block.output, block.frames)
+
+
+@kernel
+def _process_in_float32(equalizer: Any, block: Any) -> None:
+    _process_by(iir_in_float32, equalizer, block)
+
+
+class EqualizerInFloat32(Equalizer):
+    """What ``Equalizer(precision="float32")`` gives: only the code differs."""
+
+    _kernel = _written = _process_in_float32
 
 
 def _checked_bands(bands: Any) -> list[Band]:
@@ -435,7 +465,17 @@ def _checked_bands(bands: Any) -> list[Band]:
 
 @entry("int64", "int64", "int64", "int64", "float64")
 def _filter_whole(filters: int, rows: int, channels: int, frames: int, gain_db: float) -> None:
-    """Apply a gain to whole rows and filter them, a block at a time."""
+    _filter_by(iir, filters, rows, channels, frames, gain_db)
+
+
+@entry("int64", "int64", "int64", "int64", "float64")
+def _filter_in_float32(filters: int, rows: int, channels: int, frames: int, gain_db: float) -> None:
+    _filter_by(iir_in_float32, filters, rows, channels, frames, gain_db)
+
+
+@kernel
+def _filter_by(run: Any, filters: Any, rows: Any, channels: Any, frames: Any, gain_db: Any) -> None:
+    """Apply a gain to whole rows and filter them by a kernel, a block at a time."""
     gain = np.float32(db_to_gain(gain_db))
     done = 0
     while done < frames:
@@ -444,5 +484,5 @@ def _filter_whole(filters: int, rows: int, channels: int, frames: int, gain_db: 
         for c in range(channels):
             for i in range(count):
                 part[c, i] *= gain
-        iir(record_at(filters, IIR), part, count)
+        run(record_at(filters, IIR), part, count)
         done += count

@@ -5,7 +5,7 @@
  */
 
 import { makeContext, makeNode } from "./engine.js";
-import { BufferSource, ElementSource } from "./sources.js";
+import { BufferSource, ElementSource, KeyHolder } from "./sources.js";
 import { readTags } from "./tags.js";
 
 /**
@@ -59,6 +59,7 @@ export class Player extends EventTarget {
     /** @type {number[]} numbers of the tracks that were heard, for the way back */
     this._heard = [];
     this._rest = 0;
+    this._keys = new KeyHolder();
   }
 
   // --- the audio --------------------------------------------------------------------------------
@@ -436,6 +437,7 @@ export class Player extends EventTarget {
   /** @param {boolean} plays */
   _state(plays) {
     this.isPlaying = plays;
+    this._keys.hold(plays);
     this.dispatchEvent(new Event("state"));
   }
 

@@ -1,6 +1,36 @@
 // @ts-check
 /** What is heard of a track: all of it decoded, to the sample; or an element that plays while it is read. */
 
+const SILENCE_HZ = 8000, SILENCE_S = 10, HEAD = 44;
+
+/** @returns {Blob} a WAV of silence, of 8 bits */
+function silence() {
+  const count = SILENCE_HZ * SILENCE_S;
+  const bytes = new Uint8Array(HEAD + count).fill(128, HEAD), view = new DataView(bytes.buffer);
+  const write = (/** @type {number} */ at, /** @type {string} */ word) => bytes.set([...word].map((each) => each.charCodeAt(0)), at);
+  write(0, "RIFF");
+  view.setUint32(4, HEAD - 8 + count, true);
+  write(8, "WAVEfmt ");
+  [[16, 16], [24, SILENCE_HZ], [28, SILENCE_HZ], [40, count]].forEach(([at, value]) => view.setUint32(at, value, true));
+  [[20, 1], [22, 1], [32, 1], [34, 8]].forEach(([at, value]) => view.setUint16(at, value, true));
+  write(36, "data");
+  return new Blob([bytes], { type: "audio/wav" });
+}
+
+/** Plays silence while decoded tracks play: browsers give the media keys to pages in which an element plays. */
+export class KeyHolder {
+  constructor() {
+    this._element = new Audio(URL.createObjectURL(silence()));
+    this._element.loop = true;
+  }
+
+  /** @param {boolean} isHeld */
+  hold(isHeld) {
+    if (isHeld) this._element.play().catch(() => null); // without it the keys are not ours, and all else goes on
+    else this._element.pause();
+  }
+}
+
 /** A track that is decoded. */
 export class BufferSource {
   /** @param {AudioNode} to @param {AudioBuffer} buffer @param {() => void} ended called once, at its end alone */

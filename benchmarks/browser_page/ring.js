@@ -1,0 +1,2 @@
+/** Quanta in shared memory. */
+export const RING = 64;

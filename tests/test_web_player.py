@@ -1,0 +1,448 @@
+"""The player's page in Chromium: its queue, its equaliser, what is heard of both, and what is remembered."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+
+import mutagen.flac
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import music, need, need_module, wait_for
+from test_web_page import EXPORT, Made, browser, shows  # noqa: F401  # a fixture
+from zerocross.eq import Equalizer, read_preset
+from zerocross.graph.program import run_program_over
+from zerocross.web import PageServer, player_page
+from zerocross.web.player_page import build, player_chain
+
+RATE = 48_000
+FRAMES = 30_000
+PRESET = """Preamp: -4.5 dB
+Filter 1: ON LSC Fc 105 Hz Gain 6.0 dB Q 0.70
+Filter 2: ON PK Fc 1250 Hz Gain -3.2 dB Q 1.41
+Filter 3: ON PK Fc 8800 Hz Gain 4.1 dB Q 2.00
+Filter 4: ON HSC Fc 10000 Hz Gain -2.5 dB Q 0.70
+Loudness: on
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    need_module("ziglang")
+    made = tmp_path_factory.mktemp("player") / "page"
+    build(made, [RATE])
+    return made
+
+
+@pytest.fixture(scope="module")
+def url(folder):
+    server = PageServer(folder)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield server.url
+    server.stop()
+    thread.join()
+
+
+@pytest.fixture
+def page(browser, url):  # noqa: F811
+    """The page; nothing is told to the console."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    made = context.new_page()
+    complaints = []
+    made.on("console", lambda each: complaints.append(each.text) if each.type == "error" else None)
+    made.on("pageerror", lambda each: complaints.append(str(each)))
+    made.goto(url)
+    made.wait_for_selector(".bands tr", state="attached")
+    yield made
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def album(tmp_path):
+    """Three files with tags; the first of two seconds, the others of one."""
+    folder = tmp_path / "An Album"
+    folder.mkdir()
+    for k, (name, seconds) in enumerate([("2 two", 1), ("10 ten", 1), ("1 one", 2)]):
+        path = folder / f"{name}.flac"
+        soundfile.write(path, 0.3 * music(seconds * RATE, seed=k), RATE)
+        tags = mutagen.flac.FLAC(path)
+        tags.update({"title": name.split()[1].title(), "artist": "Somebody", "album": "An Album"})
+        tags.save()
+    (folder / "cover.txt").write_text("no audio")
+    return folder
+
+
+def names(page):
+    return page.locator("#tracks .words").all_inner_texts()
+
+
+def current(page):
+    return page.locator("#tracks [aria-current=true] .words").all_inner_texts()
+
+
+# --- building -------------------------------------------------------------------------------------
+
+
+def test_what_a_wheel_carries_is_copied(tmp_path, monkeypatch):
+    carried = tmp_path / "carried"
+    carried.mkdir()
+    (carried / "index.html").write_text("the page")
+    monkeypatch.setattr(player_page, "CARRIED", carried)
+    build(tmp_path / "page")
+    assert (tmp_path / "page" / "index.html").read_text() == "the page"
+    made = []
+    monkeypatch.setattr(
+        EXPORT, "web_chain", lambda _, rate, *__, **___: made.append(rate) or Made(rate)
+    )
+    build(tmp_path / "other", [96_000])
+    assert made == [96_000], "for other rates it is compiled"
+
+
+def test_without_one_it_is_compiled(tmp_path, monkeypatch):
+    monkeypatch.setattr(player_page, "CARRIED", tmp_path / "none")
+    monkeypatch.setattr(EXPORT, "web_chain", lambda _, rate, *__, **___: Made(rate))
+    paths = build(tmp_path / "page")
+    about = json.loads((tmp_path / "page" / "about.json").read_text())
+    assert about["rates"] == [44_100, 48_000] and about["title"] == "Zerocross"
+    assert {path.name for path in paths} == {*about["files"], "about.json"}
+    assert {"index.html", "sw.js", "manifest.webmanifest"} <= set(about["files"])
+
+
+# --- the queue ------------------------------------------------------------------------------------
+
+
+@pytest.mark.thorough
+def test_a_folder_is_played_in_order_with_its_tags(page, album):
+    page.set_input_files("#folder", album)
+    shows(page, "name", "One")
+    wait_for(lambda: names(page) == ["One — Somebody", "Two — Somebody", "Ten — Somebody"])
+    assert page.inner_text("#artist") == "Somebody — An Album"
+    assert page.title() == "One · Zerocross"
+    wait_for(lambda: page.locator("#tracks .soft").all_inner_texts() == ["0:02", "0:01", "0:01"])
+    shows(page, "name", "Two")
+    shows(page, "name", "Ten")
+    shows(page, "play", "Play")
+    assert page.inner_text("#told") == ""
+
+
+@pytest.mark.thorough
+def test_the_queue_is_changed_by_keys(page, album):
+    page.set_input_files("#folder", album)
+    wait_for(lambda: current(page) == ["One — Somebody"])
+    page.click("#play")
+    page.focus("#tracks .track >> nth=0")
+    page.keyboard.press("Alt+ArrowDown")
+    assert names(page) == ["Two — Somebody", "One — Somebody", "Ten — Somebody"]
+    page.keyboard.press("Alt+ArrowDown")
+    page.keyboard.press("Alt+ArrowDown")
+    assert names(page)[2] == "One — Somebody"
+    assert page.evaluate("document.activeElement.textContent").startswith("One"), "it stays in hand"
+    page.keyboard.press("p")
+    assert current(page) == ["Ten — Somebody"]
+    page.keyboard.press("n")
+    assert current(page) == ["One — Somebody"]
+    page.keyboard.press("Delete")
+    assert names(page) == ["Two — Somebody", "Ten — Somebody"]
+    page.click("#clear")
+    assert names(page) == [] and page.is_disabled("#play")
+    assert page.title() == "Zerocross"
+
+
+@pytest.mark.thorough
+def test_what_plays_is_removed_and_the_next_one_goes_on(page, album):
+    page.set_input_files("#folder", album)
+    wait_for(lambda: current(page) == ["One — Somebody"])
+    page.click("#tracks .remove >> nth=0")
+    wait_for(lambda: current(page) == ["Two — Somebody"])
+    assert page.inner_text("#play") == "Pause"
+
+
+@pytest.mark.thorough
+def test_one_is_repeated_and_all_are_shuffled_once(page, album):
+    page.select_option("#repeat", "one")
+    page.set_input_files("#folder", album)
+    wait_for(lambda: current(page) == ["One — Somebody"])
+    page.evaluate(
+        "const s = document.getElementById('seek'); s.value = 1.8; s.dispatchEvent(new Event('change'))"
+    )
+    shows(page, "time", "0:00")
+    assert current(page) == ["One — Somebody"]
+    page.select_option("#repeat", "off")
+    page.check("#shuffle")
+    heard = [current(page)[0]]
+    for _ in range(2):
+        page.locator("h1").click()
+        page.keyboard.press("n")
+        heard.append(current(page)[0])
+    assert sorted(heard) == sorted(names(page)), "each once"
+
+
+@pytest.mark.thorough
+def test_a_playlist_says_what_and_in_which_order(page, album):
+    (album / "list.m3u").write_text("#EXTM3U\n10 ten.flac\nnowhere.flac\n./1 one.flac\n")
+    page.set_input_files("#folder", album)
+    wait_for(lambda: names(page) == ["Ten — Somebody", "One — Somebody"])
+
+
+@pytest.mark.thorough
+def test_what_is_no_audio_is_left_out_and_the_rest_plays(page, album, tmp_path):
+    bad = tmp_path / "0 bad.flac"
+    bad.write_bytes(b"fLaC" + bytes(1000))
+    page.set_input_files("#file", [bad, album / "1 one.flac"])
+    shows(page, "name", "One")
+    shows(page, "told", "0 bad.flac is no audio that this browser can decode.")
+    assert page.inner_text("#play") == "Pause"
+
+
+# --- what is heard --------------------------------------------------------------------------------
+
+OFFLINE = """
+async ([rate, channels, bands, preamp]) => {
+  const { about, makeNode } = await import("/engine.js");
+  const context = new OfflineAudioContext(2, channels[0].length, rate);
+  const buffer = new AudioBuffer({ length: channels[0].length, numberOfChannels: 2, sampleRate: rate });
+  channels.forEach((each, c) => buffer.copyToChannel(Float32Array.from(each), c));
+  const chain = await about(), node = await makeNode(context, chain);
+  chain.parts.forEach((part, k) => {
+    for (const [name, value] of Object.entries(part.off ?? {})) {
+      node.port.postMessage({ kind: "set", name: `${k}.${name}`, value });
+    }
+  });
+  node.port.postMessage({ kind: "set", name: "0.preamp_db", value: preamp });
+  node.port.postMessage({ kind: "bands", part: 0, bands });
+  await new Promise((done) => setTimeout(done, 100));
+  const source = new AudioBufferSourceNode(context, { buffer });
+  source.connect(node).connect(context.destination);
+  source.start();
+  const made = await context.startRendering();
+  return [0, 1].map((c) => Array.from(made.getChannelData(c)));
+}
+"""
+
+
+def natively(signal, bands, preamp_db):
+    """Return what the same chain gives here, in a browser's blocks."""
+    chain = player_chain()
+    equaliser, compressor, reverb, _ = chain.processors()
+    rows = np.ascontiguousarray(signal.T)
+    with chain.rendering(RATE, 2) as program:
+        compressor.ratio, compressor.makeup_db, reverb.mix = 1.0, 0.0, 0.0
+        equaliser.preamp_db = preamp_db
+        equaliser.set_bands(bands)
+        for at in range(0, rows.shape[1], 128):
+            place = rows.ctypes.data + 4 * at
+            count = min(128, rows.shape[1] - at)
+            run_program_over(program.record.address, place, place, rows.shape[1], count)
+    return rows
+
+
+@pytest.mark.thorough
+def test_a_preset_is_heard_as_it_is_here(page, tmp_path):
+    path = tmp_path / "a preset.txt"
+    path.write_text(PRESET)
+    signal, preset = 0.5 * music(FRAMES), read_preset(path)
+    settings = preset.settings()
+    page.set_input_files(".import", path)
+    wait_for(lambda: page.locator(".bands tr").count() == 4)
+    found = page.evaluate("() => JSON.parse(localStorage.getItem('zerocross Zerocross')).equaliser")
+    assert [tuple(band) for band in found["bands"]] == [tuple(b) for b in settings.bands]
+    assert found["preampDb"] == settings.preamp_db == -4.5
+    told = page.inner_text(".imported")
+    assert told.startswith("a preset.txt is heard.") and "1 line" in told
+    assert "line 6" in page.inner_text(".skipped")
+    heard = np.array(
+        page.evaluate(OFFLINE, [RATE, signal.T.tolist(), found["bands"], found["preampDb"]])
+    )
+    here = natively(signal, settings.bands, settings.preamp_db)
+    assert np.abs(heard - here).max() < 1e-6
+    assert np.abs(here - signal.T).max() > 0.05
+
+
+GAPLESS = """
+async ([first, second]) => {
+  const { about } = await import("/engine.js");
+  const { Player } = await import("/player.js");
+  const bytes = (text) => Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+  const player = new Player(await about());
+  await player.prepare();
+  player.node.port.postMessage({ kind: "bypass", value: true });
+  player.setReplayGain("off");
+  const recorder = player.context.createScriptProcessor(16384, 1, 1);
+  const pieces = [];
+  recorder.onaudioprocess = ({ inputBuffer }) => pieces.push(...inputBuffer.getChannelData(0));
+  player.node.connect(recorder).connect(player.context.destination);
+  player.add([new File([bytes(first)], "1.wav"), new File([bytes(second)], "2.wav")]);
+  player.track = player.queue[0];
+  await player._decodeAhead();
+  const over = new Promise((done) => player.addEventListener("state", () => player.isPlaying || done()));
+  await player.play(player.queue[0], 0);
+  await over;
+  await new Promise((done) => setTimeout(done, 800));
+  await player.context.close();
+  return pieces;
+}
+"""
+
+
+@pytest.mark.thorough
+def test_two_files_are_heard_as_one(page, tmp_path):
+    import base64
+
+    whole = (0.4 * np.sin(2 * np.pi * 441.3 * np.arange(2 * RATE) / RATE)).astype(np.float32)
+    texts = []
+    for k, part in enumerate([whole[: RATE + 17], whole[RATE + 17 :]]):
+        path = tmp_path / f"{k}.wav"
+        soundfile.write(path, part, RATE, "FLOAT")
+        texts.append(base64.b64encode(path.read_bytes()).decode())
+    found = np.array(page.evaluate(GAPLESS, texts))
+    begin = int(np.flatnonzero(np.abs(found) > 1e-4)[0]) - 1  # the first sample of a sine is 0
+    heard = found[max(0, begin) :][: len(whole)]
+    assert np.abs(heard - whole[: len(heard)]).max() < 1e-4 and len(heard) > 1.9 * RATE
+
+
+# --- the equaliser --------------------------------------------------------------------------------
+
+
+def handle(page, k):
+    return page.locator(".handle").nth(k)
+
+
+def bands(page):
+    stored = page.evaluate(
+        "() => JSON.parse(localStorage.getItem('zerocross Zerocross')).equaliser"
+    )
+    return [tuple(band) for band in stored["bands"]]
+
+
+@pytest.mark.thorough
+def test_bands_are_changed_by_keys_and_as_numbers(page):
+    assert page.locator(".handle").count() == 10
+    handle(page, 5).focus()
+    for key in ("ArrowUp", "ArrowUp", "Shift+ArrowUp", "ArrowRight", "+"):
+        page.keyboard.press(key)
+    kind, hz, q, gain = bands(page)[5]
+    assert (kind, gain) == ("peaking", pytest.approx(1.1))
+    assert hz == pytest.approx(1000 * 2 ** (1 / 12)) and q == pytest.approx(1.41 * 1.1)
+    assert handle(page, 5).get_attribute("aria-valuetext") == "1.06 kHz, +1.1 dB, Q 1.55"
+    page.keyboard.press("Delete")
+    assert len(bands(page)) == page.locator(".handle").count() == 9
+    page.click("#equaliser details summary")
+    page.fill(".bands tr:nth-child(1) .gain", "99")
+    page.keyboard.press("Tab")
+    assert bands(page)[0][3] == 24.0 and page.input_value(".bands tr:nth-child(1) .gain") == "24"
+    page.select_option(".bands tr:nth-child(1) select", "lowpass")
+    assert page.is_disabled(".bands tr:nth-child(1) .gain")
+    page.click(".flat")
+    assert {band[3] for band in bands(page)} == {0.0}
+
+
+@pytest.mark.thorough
+def test_a_handle_is_dragged_and_nothing_gets_louder(page):
+    box = page.locator(".curve").bounding_box()
+    place = handle(page, 4).bounding_box()
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 6, steps=5)
+    page.mouse.up()
+    _, hz, _, gain = bands(page)[4]
+    assert hz == pytest.approx(np.sqrt(20 * 20_000), rel=0.01) and gain == pytest.approx(
+        12.0, abs=0.2
+    )
+    made = Equalizer(bands(page), preamp_db="auto")
+    told = float(page.inner_text(".preamp-words").split()[0])
+    assert told == pytest.approx(made.preamp_db, abs=0.15)
+
+
+@pytest.mark.thorough
+def test_what_is_set_is_remembered(page, album):
+    handle(page, 2).focus()
+    page.keyboard.press("ArrowUp")
+    page.select_option("#mode", "scope")
+    page.select_option("#repeat", "all")
+    page.focus("#volume")
+    page.keyboard.press("Home")
+    before = bands(page)
+    page.reload()
+    page.wait_for_selector(".bands tr", state="attached")
+    assert bands(page) == before and before[2][3] == 0.5
+    assert handle(page, 2).get_attribute("aria-valuenow") == "0.5"
+    chosen = [page.input_value(f"#{name}") for name in ("mode", "repeat", "volume")]
+    assert chosen == ["scope", "all", "0"]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    "rubbish", ["{", "[]", "null", '{"equaliser": {"bands": [[1]]}, "volume": "x"}']
+)
+def test_rubbish_that_is_remembered_is_left_out(page, rubbish):
+    page.evaluate("text => localStorage.setItem('zerocross Zerocross', text)", rubbish)
+    page.reload()
+    page.wait_for_selector(".bands tr", state="attached")
+    assert page.locator(".handle").count() == 10 and page.inner_text("#told") == ""
+
+
+# --- pictures -------------------------------------------------------------------------------------
+
+COLOURS = """
+() => {
+  const canvas = document.getElementById("spectrum");
+  if (!canvas.width) return 0;
+  const data = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+  const paper = data[data.length - 1];
+  return data.filter((each) => each !== paper).length;
+}
+"""
+MODES = ["bars", "mirrored", "line", "octaves", "waterfall", "scope", "goniometer", "meters"]
+
+
+@pytest.mark.thorough
+def test_every_picture_moves(page, album):
+    assert page.locator("#mode option").evaluate_all("all => all.map(each => each.value)") == MODES
+    page.select_option("#repeat", "all")
+    page.set_input_files("#folder", album)
+    shows(page, "play", "Pause")
+    for mode in MODES:
+        page.select_option("#mode", mode)
+        wait_for(lambda: page.evaluate(COLOURS) > 200, what=mode)
+        seen = {page.evaluate(COLOURS) for _ in range(12) if not page.wait_for_timeout(60)}
+        assert len(seen) > 2, mode
+
+
+@pytest.mark.thorough
+def test_the_engine_tells_of_itself(page, album):
+    page.set_input_files("#folder", album)
+    shows(page, "play", "Pause")
+    page.click("#engine summary")
+    wait_for(lambda: "running" in page.inner_text("#facts"))
+    facts = dict(
+        zip(
+            page.locator("#facts dt").all_inner_texts(),
+            page.locator("#facts dd").all_inner_texts(),
+            strict=True,
+        )
+    )
+    assert facts["Sample rate"] == f"{RATE} Hz" and facts["What is shown"] == "in shared memory"
+    assert facts["Latency of the chain"] == "5.0 ms" and int(facts["Quanta"]) > 10
+    assert "128 frames, 2.7 ms" in facts["Quantum"]
+
+
+# --- what is measured of it -----------------------------------------------------------------------
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(600)
+def test_the_page_is_measured_in_short():
+    need_module("ziglang")
+    need("chromium")
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "browser", "--short"], capture_output=True, text=True
+    )
+    assert told.returncode in {0, 1}, told.stderr  # 1: a bar is not met on this machine
+    for words in ("first sound of a FLAC of 4 minutes: median", "p99", "worker, 8 quanta behind"):
+        assert words in " ".join(told.stdout.split()), told.stdout
