@@ -309,11 +309,12 @@ export class Player extends EventTarget {
   async _failed(track, error) {
     if (track !== this.track) return;
     const isAudio = !["EncodingError", "NotReadableError", "NotSupportedError"].includes(error.name);
-    const isSecond = track.buffer === null && !isAudio; // elements fail where decoders do not: at some places of some files
+    // Elements fail where decoders do not: at some places of some files.
+    const isSecond = this._source instanceof ElementSource && !isAudio;
     this._drop();
     const mine = this._calls;
     if (isSecond) {
-      await this._decode(track);
+      if (!track.buffer) await this._decode(track);
       if (mine !== this._calls) return;
       if (track.buffer) {
         this.play(track, this._position);
