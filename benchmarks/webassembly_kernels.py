@@ -26,7 +26,7 @@ from zerocross.dsp.gain import gain
 from zerocross.dsp.state import State
 from zerocross.lab.harness import Absent, Bar, Case, Contestant
 from zerocross.memory import aligned_zeros, layout
-from zerocross.web.image import image_of
+from zerocross.web.image import Reached
 
 #: What a kernel is given: samples, where the result goes, a plan or a factor.
 TASK = layout(setup=["samples", "count", "result", "plan"], control=[("factor", "f8")])
@@ -103,13 +103,12 @@ class _Kernel:
     def files(self, folder: Path, name: str) -> dict[str, dict[str, Any]]:
         """Write modules and memory; returns by target what Node is told of them."""
         task = self.task
-        places = [task.address, *(array.ctypes.data for array in task.arrays.values())]
-        image = image_of(task, (task,), {}, places)
+        reached = Reached(task, (task,), {})
+        whole = {key: reached.place(array.ctypes.data) for key, array in task.arrays.items()}
         header = {"channels": 1, "mostFrames": 0, "parts": [], "input": 0, "output": 0}
-        program = image.places[task.address]
+        program = reached.place(task.address)
         path = folder / f"{name}.zci"
-        path.write_bytes(image.pack({**header, "program": program}))
-        whole = {key: image.places[array.ctypes.data] for key, array in task.arrays.items()}
+        path.write_bytes(reached.image().pack({**header, "program": program}))
         factor = program + TASK.fields["factor"][1]  # type: ignore[index]
         told = {"image": str(path), "places": {**whole, "factor": factor}, "kernel": name}
         made = {}
