@@ -503,7 +503,7 @@ def test_four_threads_never_hold_the_same_buffer(buffers):
 
 
 def test_a_pool_without_its_exchange_is_caught():
-    assert any(work_together(_work_without_exchange, 3, 200_000)[0] > 0 for _ in range(20))
+    assert any(work_together(_work_without_exchange, 3, 200_000)[0] > 0 for _ in range(100))
 
 
 @pytest.mark.soak

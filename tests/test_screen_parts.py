@@ -303,6 +303,16 @@ def test_the_line_of_time_shows_where_the_track_is():
     assert 2.0 <= line.steps_a_second <= 10.0
 
 
+def test_the_line_of_time_behind_a_dialog_has_the_new_themes_colours():
+    line = Progress(FakePlayer(), "default", "16")
+    line.resize(40, 1)
+    line.frame()
+    before = line.cells.inks[0].copy()
+    line.use_theme("light", "16")  # nothing is painted while a dialog stands above
+    assert (line.cells.inks[0][1:5] != before[1:5]).all()
+    assert len(set(line.cells.inks[0].tolist())) == len(set(before.tolist())) == 2
+
+
 def test_the_line_of_time_in_ascii():
     player, shown = FakePlayer(), Emulator(30, 1)
     line = Progress(player, "light", "monochrome", unicode=False)

@@ -50,6 +50,7 @@ class Progress:
         self.left = self.top = 0
         self._glyphs = [ord(letter) for letter in (_FULL + _HALF + _REST if unicode else _PLAIN)]
         self._shown: tuple[object, ...] = ()
+        self._painted: tuple[str, str, int] | None = None
         self.bar = range(0)
         self.use_theme(theme, depth)
         self.ask_again()
@@ -63,6 +64,8 @@ class Progress:
             for each in (palette.trace, palette.axes, palette.labels, palette.warning)
         )
         self._shown = ()
+        if self._painted:  # what stands behind a dialog has these colours, too
+            self._paint(*self._painted)
 
     def ask_again(self) -> None:
         """Ask the player where it is next time, for something has happened."""
@@ -71,7 +74,7 @@ class Progress:
     def resize(self, columns: int, rows: int) -> None:
         """Have another size."""
         self.cells.resize(columns, rows)
-        self._shown = ()
+        self._shown, self._painted = (), None
 
     def forget(self) -> None:
         """Send all of it with the next frame."""
@@ -99,7 +102,8 @@ class Progress:
             return memoryview(b"")
         self._shown = state
         self.bar = range(len(words), len(words) + room)
-        self._paint(words, ends, halves)
+        self._painted = words, ends, halves
+        self._paint(*self._painted)
         if loop and length:
             self._paint_loop(loop, length)
         return self.cells.emit(self.left, self.top)
