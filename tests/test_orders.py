@@ -28,6 +28,7 @@ from zerocross.engine.feeding import add_feed
 from zerocross.engine.intake import take_frames, take_input
 from zerocross.engine.recorder import follow_tap
 from zerocross.eq import Equalizer
+from zerocross.eq.desk import design_bands
 from zerocross.graph.program import run_block
 from zerocross.lab.timer import BareTimer, _run_timer
 from zerocross.memory.pool import pool_take
@@ -127,6 +128,11 @@ ORDERS = {
     "frames_to_next": (1, 0, ""),
     # what others read while it runs
     "_end_piece": (1, 1, ""),  # count, after the piece's energy
+    "design_bands": (
+        0,
+        2,
+        "release",
+    ),  # writing, then its fence, before the coefficients; version after
     "_take_posted": (2, 0, "acquire"),  # version before the coefficients, writing after them
     "_run_timer": (2, 0, ""),  # stop: a loop's condition is there twice
 }
@@ -168,6 +174,7 @@ ENTRIES = {
     "pool_take": pool_take,
     "loudness": _measure,
     "equaliser": _equaliser_entry,
+    "design_bands": design_bands,
     "timer": _timer_entry,
     "wait_for_signal": wait_for_signal,
     "show_frames": show_frames,

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zerocross.compiler import entry, float64_array, float64_rows, kernel, record_at, store_release
+from zerocross.compiler import (
+    entry,
+    fence_release,
+    float64_array,
+    float64_rows,
+    kernel,
+    record_at,
+    store_release,
+)
 from zerocross.dsp.biquad import BANDS_IN_GROUP, TAPS_OF_GROUP
 from zerocross.dsp.fading_iir import FADING_IIR, FadingIIR
 from zerocross.dsp.iir import HEAD
@@ -87,6 +95,7 @@ def design_bands(address: int) -> None:
     filters = record_at(desk.filters, FADING_IIR)
     number = filters.version + 1
     store_release(filters, "writing", number)
+    fence_release()  # who reads what is written from here on knows that it is being written
     size = filters.size
     taps = float64_array(filters.pending + 8 * (number & 1) * filters.count * size, size)
     taps[0], taps[1] = 0.0, desk.room  # a cascade
