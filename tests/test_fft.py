@@ -101,6 +101,7 @@ def test_every_size_equals_numpy(level):
         assert error(fft(z, level), np.fft.fft(z.astype(np.complex128))) < 3e-7, size
         x = z.real
         assert error(rfft(x, level), np.fft.rfft(x.astype(np.float64))) < 3e-7, size
+        assert np.array_equal(rfft(x, level), rfft(x, "scalar")), "the same bits of every width"
 
 
 @pytest.mark.parametrize("level", LEVELS)

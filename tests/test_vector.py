@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -15,10 +17,18 @@ from zerocross.compiler import (
     target,
 )
 from zerocross.compiler.primitives.vector import (
+    EVEN,
+    ODD,
+    REVERSED,
+    ZIP4_HIGH,
+    ZIP4_LOW,
+    ZIP_HIGH,
+    ZIP_LOW,
     Vector,
     absolute,
     bit_cast,
     convert,
+    f32_native,
     f32x4,
     f32x8,
     f32x16,
@@ -32,6 +42,7 @@ from zerocross.compiler.primitives.vector import (
     i32x8,
     i32x16,
     lane,
+    lanes_of,
     load,
     load_aligned,
     load_first,
@@ -259,6 +270,56 @@ def test_small_kinds(level):
     y = np.zeros(16)
     _small_kinds.at(level)(y.ctypes.data)
     assert y[:11].tolist() == [1.5] * 2 + [2.5] * 4 + [7.0] * 4 + [-24.0]
+
+
+# --- as wide as the registers ---------------------------------------------------------------------
+
+WIDTHS = {"scalar": 4, "sse4.1": 4, "avx2": 8, "avx512": 16, "neon": 4}
+ORDERS = (EVEN, ODD, REVERSED, ZIP_LOW, ZIP_HIGH, ZIP4_LOW, ZIP4_HIGH)
+
+
+@entry("int64", "int64")
+def _native(x, y):
+    lanes = lanes_of(f32_native)
+    a, b = load(f32_native, float32_array(x, 32), 0), load(f32_native, float32_array(x, 32), lanes)
+    out = float32_array(y, 7 * lanes)
+    store(out, 0, shuffle(a, b, EVEN))
+    store(out, lanes, shuffle(a, b, ODD))
+    store(out, 2 * lanes, shuffle(a, b, REVERSED))
+    store(out, 3 * lanes, shuffle(a, b, ZIP_LOW))
+    store(out, 4 * lanes, shuffle(a, b, ZIP_HIGH))
+    store(out, 5 * lanes, shuffle(a, b, ZIP4_LOW))
+    store(out, 6 * lanes, shuffle(a, b, ZIP4_HIGH))
+    return lanes
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_kind_as_wide_as_the_registers(level):
+    x, y = np.arange(32, dtype=np.float32), np.full(113, -9.0, np.float32)
+    lanes = _native.at(level)(x.ctypes.data, y.ctypes.data)
+    assert lanes == WIDTHS[level]
+    a, b = (Vector(f32_native.with_lanes(lanes), x[k : k + lanes]) for k in (0, lanes))
+    for k, order in enumerate(ORDERS):
+        wanted = shuffle(a, b, order).lanes
+        assert np.array_equal(y[k * lanes : (k + 1) * lanes], wanted), order
+    assert (y[7 * lanes :] == -9.0).all()
+
+
+def test_orders_of_lanes_by_hand():
+    assert f32_native.lanes == 16, "the widest there are, where nothing is compiled"
+    assert (EVEN(4), ODD(4), REVERSED(4)) == ((0, 2, 4, 6), (1, 3, 5, 7), (3, 2, 1, 0))
+    assert (ZIP_LOW(4), ZIP_HIGH(4)) == ((0, 4, 1, 5), (2, 6, 3, 7))
+    assert (ZIP4_LOW(4), ZIP4_HIGH(4)) == ((0, 1, 2, 3), (4, 5, 6, 7)), "one block of each"
+    assert ZIP4_LOW(8) == (0, 1, 2, 3, 8, 9, 10, 11)
+    assert ZIP4_HIGH(8) == (4, 5, 6, 7, 12, 13, 14, 15)
+
+
+@pytest.mark.parametrize("name", list(target.LEVELS))
+def test_no_vector_is_wider_than_the_registers(name):
+    """By the final IR: kernels of native width keep to it, tails and all."""
+    ir = _gain.emit(target.level(name)).ir
+    widths = {int(n) for n in re.findall(r"<(\d+) x float>", ir)}
+    assert not widths if name == "scalar" else max(widths) <= WIDTHS[name], widths
 
 
 # --- levels -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ There the results differ by roundings; those of the scalar level, which cannot, 
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import struct
@@ -34,9 +35,7 @@ from test_biquad import _cascade_in_float32, filtered
 from zerocross import Chain, RealtimeError, UsageError, processor
 from zerocross.compiler import target
 from zerocross.compiler.wasm import CODE, make_module
-from zerocross.effects import (
-    Gain,
-)
+from zerocross.effects import Compressor, Gain, Limiter, Reverb
 from zerocross.eq import Equalizer
 from zerocross.errors import TargetError
 from zerocross.graph.program import run_block, run_program_over
@@ -260,9 +259,13 @@ def test_one_has_vectors_and_the_other_has_none():
 
 
 @pytest.mark.thorough
-def test_the_modules_of_a_usual_chain_are_small(node):
-    made = web_chain(CHAINS["all"](), RATE)
-    assert all(len(module) <= 60_000 for module in made.modules.values())
+def test_the_module_of_a_usual_chain_is_small():
+    """With meter, tap and spectra of five scales, and what designs bands and draws their curve."""
+    equalizer = Equalizer(parity.BANDS, room=32, engine="cascade")
+    chain = Chain(equalizer, Gain(), Compressor(), Reverb(), Limiter())
+    module = web_chain(chain, RATE, bands=96, targets=("wasm-simd",)).modules["wasm-simd"]
+    assert len(module) <= 60_000
+    assert len(gzip.compress(module, 9)) <= 25_000
 
 
 # --- images ---------------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ class Entry:
         """Return the mode in which it is compiled for a target."""
         if self.checked:
             return "checked"
-        return "portable" if chosen.vectors else "scalar"
+        return chosen.mode
 
     def emit(
         self, chosen: target.Target, look: Callable[[str, CompilationMode], None] | None = None

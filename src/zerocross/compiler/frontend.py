@@ -159,7 +159,7 @@ def portable_ir(
     argument_types : list of str
         Numba's names of the argument types, such as ``"int64"``.
     mode : str
-        ``portable``, or ``scalar`` to take explicit vectors apart.
+        ``portable``, for narrower registers, or ``scalar`` to take explicit vectors apart.
 
     Returns
     -------

@@ -110,8 +110,7 @@ class Kernel(functools.partial[R], Callee):
         from zerocross.compiler import frontend, ir_passes, linker
         from zerocross.compiler.target import emit
 
-        mode: CompilationMode = "portable" if target.vectors else "scalar"
-        ir, symbol, _ = frontend.portable_ir(self, list(argument_types), mode)
+        ir, symbol, _ = frontend.portable_ir(self, list(argument_types), target.mode)
         ir = linker.link_functions(ir, target)
         return emit(ir_passes.closed_world(ir, symbol), target)
 

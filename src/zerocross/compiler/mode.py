@@ -5,6 +5,9 @@ host
 portable
     Unoptimised LLVM IR, the starting point from which `compiler.entry` makes machine code
     for any target.
+portable256, portable128
+    The same for targets whose vector registers are no wider: what a kernel's vectors are that are
+    as wide as the registers (`f32_native`).
 scalar
     The same with explicit vectors split into single lanes: the `scalar` level.
 lines
@@ -37,13 +40,17 @@ __all__ = [
     "compiler_off",
     "compiling_as",
     "current_mode",
+    "register_bits",
     "require_compiler",
 ]
 
 #: The first version of Numba that compiles our kernels, and the first that was not tried.
 NUMBA = (0, 63), (0, 69)
 
-CompilationMode = Literal["host", "portable", "scalar", "lines", "checked"]
+CompilationMode = Literal[
+    "host", "portable", "portable256", "portable128", "scalar", "lines", "checked"
+]
+_REGISTER_BITS = {"portable256": 256, "portable128": 128, "scalar": 128}
 
 current_mode: ContextVar[CompilationMode] = ContextVar("current_mode", default="host")
 
@@ -56,6 +63,11 @@ def compiling_as(mode: CompilationMode) -> Iterator[None]:
         yield
     finally:
         current_mode.reset(token)
+
+
+def register_bits() -> int:
+    """Return how wide a vector register is in the current mode; the widest there are in others."""
+    return _REGISTER_BITS.get(current_mode.get(), 512)
 
 
 def compiler_off() -> bool:

@@ -21,6 +21,7 @@ import re
 from typing import Any
 
 from zerocross.compiler import shipped
+from zerocross.compiler.mode import CompilationMode
 from zerocross.errors import TargetError
 
 __all__ = [
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 
+_MODES: dict[int, CompilationMode] = {512: "portable", 256: "portable256", 128: "portable128"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Target:
     """What to compile for.
@@ -56,6 +60,8 @@ class Target:
         Comma-separated features, each with ``+`` or ``-``.
     vectors : bool
         Whether there are any.
+    register_bits : int
+        How wide they are.
     shared : bool
         Whether the code is for a shared library: it may lie anywhere.
 
@@ -66,6 +72,7 @@ class Target:
     cpu: str
     features: str
     vectors: bool = True
+    register_bits: int = 128
     shared: bool = False
 
     @property
@@ -79,9 +86,15 @@ class Target:
         return self.vectors or self.architecture != "x86_64"
 
     @property
+    def mode(self) -> CompilationMode:
+        """The mode in which kernels are compiled for it."""
+        return _MODES[self.register_bits] if self.vectors else "scalar"
+
+    @property
     def key(self) -> str:
         """Everything about the target that changes the code."""
-        return f"{self.triple}/{self.cpu}/{self.features}/{self.vectors}/{self.shared}"
+        kinds = f"{self.vectors}/{self.register_bits}/{self.shared}"
+        return f"{self.triple}/{self.cpu}/{self.features}/{kinds}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +133,8 @@ def llvm_version() -> str:
     return f"{llvm().llvm_version_info} {llvmlite.__version__}"
 
 
+#: How wide the vector registers of a level are, where it is not 128 bits.
+_REGISTER_BITS = {"avx2": 256, "avx512": 512}
 #: Levels by name: architecture, LLVM's CPU, features, and what a host must have for it.
 LEVELS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "scalar": ("", "", "", ()),
@@ -195,18 +210,20 @@ def level(name: str, triple: str = "") -> Target:
         return Target(name, triple, base, "", vectors=False)
     if architecture != mine:
         triple = f"{architecture}-unknown-linux-gnu"
-    return Target(name, triple, cpu, features)
+    return Target(name, triple, cpu, features, register_bits=_REGISTER_BITS.get(name, 128))
 
 
 @functools.cache
 def host() -> Target:
     """Return the best level of this machine, tuned for its own CPU."""
     binding = llvm()
+    best = available()[-1]
     return Target(
-        name=available()[-1],
+        name=best,
         triple=binding.get_process_triple(),
         cpu=binding.get_host_cpu_name(),
         features=binding.get_host_cpu_features().flatten(),
+        register_bits=_REGISTER_BITS.get(best, 128),
     )
 
 

@@ -73,7 +73,7 @@ end:
 
 
 def make_module(
-    entries: Mapping[str, Entry], chosen: target.Target, seldom: Collection[str] = ()
+    entries: Mapping[str, Entry], chosen: target.Target, small: Collection[str] = ()
 ) -> bytes:
     """Compile entries and link them.
 
@@ -83,7 +83,7 @@ def make_module(
         By the names that are exported. They were proven before.
     chosen : Target
         One of `target.WEB`.
-    seldom : collection of str
+    small : collection of str
         Entries that are made small rather than fast.
 
     Returns
@@ -101,7 +101,7 @@ def make_module(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = [folder / "code.o", folder / "memory.o"]
-        files[0].write_bytes(_together(entries, chosen, seldom))
+        files[0].write_bytes(_together(entries, chosen, small))
         files[1].write_bytes(target.object_code(_MEMORY, chosen))
         for k, (exported, one) in enumerate(entries.items()):
             files.append(folder / f"{k}.o")
@@ -124,11 +124,9 @@ def make_module(
         return output.read_bytes()
 
 
-def _together(
-    entries: Mapping[str, Entry], chosen: target.Target, seldom: Collection[str]
-) -> bytes:
+def _together(entries: Mapping[str, Entry], chosen: target.Target, small: Collection[str]) -> bytes:
     """Return the object code of entries as one module: what they share is there once. Kept in the cache."""
-    small = [name + CODE for name in seldom]
+    small = [name + CODE for name in small]
     named = [one.known_as(exported + CODE) for exported, one in entries.items()]
     key = _key(named, chosen, small)
     stored = cache.load(key)

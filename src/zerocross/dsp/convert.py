@@ -13,6 +13,8 @@ import numpy as np
 
 from zerocross.compiler import entry, float32_array, int16_array, int32_array, kernel, uint8_array
 from zerocross.compiler.primitives.vector import (
+    ZIP_HIGH,
+    ZIP_LOW,
     VectorKind,
     convert,
     f32x4,
@@ -32,7 +34,7 @@ from zerocross.compiler.primitives.vector import (
     store,
     store_first,
 )
-from zerocross.dsp.interleave import ZIP_HIGH, ZIP_LOW, interleave
+from zerocross.dsp.interleave import interleave
 
 __all__ = [
     "FORMAT_F32",

@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import float32_array, float64_array, kernel
-from zerocross.compiler.primitives.vector import f32x16, load, shuffle, splat, store
+from zerocross.compiler.primitives.vector import (
+    REVERSED,
+    f32_native,
+    lanes_of,
+    load,
+    shuffle,
+    splat,
+    store,
+)
 from zerocross.dsp.fft_passes import any_fft, first_pass_real, passes_after_first, small_fft
 from zerocross.dsp.fft_plan import SMALL
 
@@ -24,8 +32,6 @@ __all__ = [
     "real_fft",
     "wide_fft",
 ]
-
-_REVERSE = tuple(range(15, -1, -1))
 
 
 @kernel
@@ -106,22 +112,23 @@ def _split(zr: Any, zi: Any, yr: Any, yi: Any, half: Any, turns: Any) -> None:
     yr[half], yi[half] = zr[0] - zi[0], np.float32(0.0)
     k = 1
     if half >= 2 * SMALL:
-        h = splat(f32x16, np.float32(0.5))
-        while k + 16 <= middle:
-            j = half - k - 15
-            ar, ai = load(f32x16, zr, k), load(f32x16, zi, k)
-            rr, ri = load(f32x16, zr, j), load(f32x16, zi, j)
-            br, bi = shuffle(rr, rr, _REVERSE), shuffle(ri, ri, _REVERSE)
+        lanes = lanes_of(f32_native)
+        h = splat(f32_native, np.float32(0.5))
+        while k + lanes <= middle:
+            j = half - k - (lanes - 1)
+            ar, ai = load(f32_native, zr, k), load(f32_native, zi, k)
+            rr, ri = load(f32_native, zr, j), load(f32_native, zi, j)
+            br, bi = shuffle(rr, rr, REVERSED), shuffle(ri, ri, REVERSED)
             er, ei = (ar + br) * h, (ai - bi) * h
             dr, di = (ai + bi) * h, (br - ar) * h
-            cr, ci = load(f32x16, wr, k), load(f32x16, wi, k)
+            cr, ci = load(f32_native, wr, k), load(f32_native, wi, k)
             tr, ti = dr * cr - di * ci, dr * ci + di * cr
             store(yr, k, er + tr)
             store(yi, k, ei + ti)
             ur, ui = er - tr, ti - ei
-            store(yr, j, shuffle(ur, ur, _REVERSE))
-            store(yi, j, shuffle(ui, ui, _REVERSE))
-            k += 16
+            store(yr, j, shuffle(ur, ur, REVERSED))
+            store(yi, j, shuffle(ui, ui, REVERSED))
+            k += lanes
     _split_from(k, zr, zi, yr, yi, half, turns)
 
 

@@ -5,8 +5,9 @@ The method is Stockham's (no bit reversal), radix 4, on separate real and imagin
 With stride s, every pass computes from ``x[q + s * (p + m * k)]``, k = 0...3, the values
 ``y[q + s * (4 * p + k)]``. From the third pass on s is at least 16 and a vector runs along
 q. In the first pass (s = 1) it runs along p, and four vectors of results are interleaved
-before they are stored; in the second (s = 4) it holds four p of four q, and results are
-transposed in blocks of four.
+before they are stored; in the second (s = 4) it runs along four q and then along p, and
+results are interleaved in blocks of four. Vectors are as wide as the target's registers: a step
+has eight of them and six twiddle factors at a time. Results are the same bits of every width.
 """
 
 from __future__ import annotations
@@ -14,16 +15,26 @@ from __future__ import annotations
 from typing import Any
 
 from zerocross.compiler import kernel
-from zerocross.compiler.primitives.vector import f32x16, load, shuffle, splat, store
+from zerocross.compiler.primitives.vector import (
+    EVEN,
+    ODD,
+    ZIP4_HIGH,
+    ZIP4_LOW,
+    ZIP_HIGH,
+    ZIP_LOW,
+    f32_native,
+    lanes_of,
+    load,
+    shuffle,
+    splat,
+    store,
+)
 from zerocross.dsp.fft_plan import SMALL
-from zerocross.dsp.interleave import EVEN, ODD, ZIP_HIGH, ZIP_LOW
 
 __all__ = ["any_fft", "first_pass_real", "passes_after_first", "small_fft"]
 
-_BLOCKS_LOW = (0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
-_BLOCKS_HIGH = (8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
-_HALVES_LOW = (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
-_HALVES_HIGH = (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+#: Lanes of a row of the tables of the first two passes (`fft_plan`).
+_ROW = 16
 
 
 # --- butterflies ----------------------------------------------------------------------------
@@ -41,14 +52,14 @@ def _butterfly(ar: Any, ai: Any, br: Any, bi: Any, cr: Any, ci: Any, dr: Any, di
 def _butterfly_at(xr: Any, xi: Any, i: Any, quarter: Any) -> Any:
     """Load four vectors, a quarter of the size apart, and return their butterfly."""
     return _butterfly(
-        load(f32x16, xr, i),
-        load(f32x16, xi, i),
-        load(f32x16, xr, i + quarter),
-        load(f32x16, xi, i + quarter),
-        load(f32x16, xr, i + 2 * quarter),
-        load(f32x16, xi, i + 2 * quarter),
-        load(f32x16, xr, i + 3 * quarter),
-        load(f32x16, xi, i + 3 * quarter),
+        load(f32_native, xr, i),
+        load(f32_native, xi, i),
+        load(f32_native, xr, i + quarter),
+        load(f32_native, xi, i + quarter),
+        load(f32_native, xr, i + 2 * quarter),
+        load(f32_native, xi, i + 2 * quarter),
+        load(f32_native, xr, i + 3 * quarter),
+        load(f32_native, xi, i + 3 * quarter),
     )
 
 
@@ -67,30 +78,34 @@ def _store_interleaved(y: Any, at: Any, y0: Any, y1: Any, y2: Any, y3: Any) -> N
     """Store ``y0[0] y1[0] y2[0] y3[0] y0[1] ...``."""
     a, b = shuffle(y0, y2, ZIP_LOW), shuffle(y0, y2, ZIP_HIGH)
     c, d = shuffle(y1, y3, ZIP_LOW), shuffle(y1, y3, ZIP_HIGH)
+    lanes = lanes_of(f32_native)
     store(y, at, shuffle(a, c, ZIP_LOW))
-    store(y, at + 16, shuffle(a, c, ZIP_HIGH))
-    store(y, at + 32, shuffle(b, d, ZIP_LOW))
-    store(y, at + 48, shuffle(b, d, ZIP_HIGH))
+    store(y, at + lanes, shuffle(a, c, ZIP_HIGH))
+    store(y, at + 2 * lanes, shuffle(b, d, ZIP_LOW))
+    store(y, at + 3 * lanes, shuffle(b, d, ZIP_HIGH))
 
 
 @kernel
 def _store_blocks(y: Any, at: Any, y0: Any, y1: Any, y2: Any, y3: Any) -> None:
     """Store the first four lanes of each, then the next four, and so on."""
-    a, b = shuffle(y0, y1, _BLOCKS_LOW), shuffle(y0, y1, _BLOCKS_HIGH)
-    c, d = shuffle(y2, y3, _BLOCKS_LOW), shuffle(y2, y3, _BLOCKS_HIGH)
-    store(y, at, shuffle(a, c, _HALVES_LOW))
-    store(y, at + 16, shuffle(a, c, _HALVES_HIGH))
-    store(y, at + 32, shuffle(b, d, _HALVES_LOW))
-    store(y, at + 48, shuffle(b, d, _HALVES_HIGH))
+    a, b = shuffle(y0, y2, ZIP4_LOW), shuffle(y0, y2, ZIP4_HIGH)
+    c, d = shuffle(y1, y3, ZIP4_LOW), shuffle(y1, y3, ZIP4_HIGH)
+    lanes = lanes_of(f32_native)
+    store(y, at, shuffle(a, c, ZIP4_LOW))
+    store(y, at + lanes, shuffle(a, c, ZIP4_HIGH))
+    store(y, at + 2 * lanes, shuffle(b, d, ZIP4_LOW))
+    store(y, at + 3 * lanes, shuffle(b, d, ZIP4_HIGH))
 
 
 @kernel
 def _turned(
-    r0: Any, i0: Any, r1: Any, i1: Any, r2: Any, i2: Any, r3: Any, i3: Any, w: Any, t: Any
+    r0: Any, i0: Any, r1: Any, i1: Any, r2: Any, i2: Any, r3: Any, i3: Any, w: Any, p: Any
 ) -> Any:
-    """Apply six vectors of twiddle factors to the last three outputs."""
-    a, b, c = load(f32x16, w, t), load(f32x16, w, t + 16), load(f32x16, w, t + 32)
-    d, e, f = load(f32x16, w, t + 48), load(f32x16, w, t + 64), load(f32x16, w, t + 80)
+    """Apply six vectors of twiddle factors to the last three outputs: of p, in rows of six tables."""
+    t = 6 * (p - p % _ROW) + p % _ROW
+    a, b = load(f32_native, w, t), load(f32_native, w, t + _ROW)
+    c, d = load(f32_native, w, t + 2 * _ROW), load(f32_native, w, t + 3 * _ROW)
+    e, f = load(f32_native, w, t + 4 * _ROW), load(f32_native, w, t + 5 * _ROW)
     return (
         r0,
         i0,
@@ -110,22 +125,27 @@ def _turned(
 def _first_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
     """Stride 1: vectors along p, results interleaved."""
     m = size // 4
-    for p in range(0, m, 16):
+    for p in range(0, m, lanes_of(f32_native)):
         r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly_at(xr, xi, p, m)
-        r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, 6 * p)
+        r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, p)
         _store_interleaved(yr, 4 * p, r0, r1, r2, r3)
         _store_interleaved(yi, 4 * p, i0, i1, i2, i3)
+
+
+@kernel
+def _two(x: Any, i: Any) -> Any:
+    return load(f32_native, x, i), load(f32_native, x, i + lanes_of(f32_native))
 
 
 @kernel
 def first_pass_real(x: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
     """Do the first pass on pairs of real samples: even ones real, odd ones imaginary."""
     m = size // 4
-    for p in range(0, m, 16):
-        a, b = load(f32x16, x, 2 * p), load(f32x16, x, 2 * p + 16)
-        c, d = load(f32x16, x, 2 * (p + m)), load(f32x16, x, 2 * (p + m) + 16)
-        e, f = load(f32x16, x, 2 * (p + 2 * m)), load(f32x16, x, 2 * (p + 2 * m) + 16)
-        g, h = load(f32x16, x, 2 * (p + 3 * m)), load(f32x16, x, 2 * (p + 3 * m) + 16)
+    for p in range(0, m, lanes_of(f32_native)):
+        a, b = _two(x, 2 * p)
+        c, d = _two(x, 2 * (p + m))
+        e, f = _two(x, 2 * (p + 2 * m))
+        g, h = _two(x, 2 * (p + 3 * m))
         r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly(
             shuffle(a, b, EVEN),
             shuffle(a, b, ODD),
@@ -136,18 +156,18 @@ def first_pass_real(x: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
             shuffle(g, h, EVEN),
             shuffle(g, h, ODD),
         )
-        r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, 6 * p)
+        r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, p)
         _store_interleaved(yr, 4 * p, r0, r1, r2, r3)
         _store_interleaved(yi, 4 * p, i0, i1, i2, i3)
 
 
 @kernel
 def _second_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
-    """Stride 4: vectors of four p by four q, results transposed in blocks."""
+    """Stride 4: vectors of four q by some p, results interleaved in blocks."""
     m = size // 4
-    for j in range(0, m, 16):
+    for j in range(0, m, lanes_of(f32_native)):
         r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly_at(xr, xi, j, m)
-        r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, 6 * j)
+        r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, j)
         _store_blocks(yr, 4 * j, r0, r1, r2, r3)
         _store_blocks(yi, 4 * j, i0, i1, i2, i3)
 
@@ -157,10 +177,10 @@ def _later_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, s: Any, w: Any) -
     """Strides from 16: vectors along q, one set of twiddle factors for each p."""
     quarter = size // 4
     for p in range(quarter // s):
-        ar, ai = splat(f32x16, w[6 * p]), splat(f32x16, w[6 * p + 1])
-        br, bi = splat(f32x16, w[6 * p + 2]), splat(f32x16, w[6 * p + 3])
-        cr, ci = splat(f32x16, w[6 * p + 4]), splat(f32x16, w[6 * p + 5])
-        for q in range(0, s, 16):
+        ar, ai = splat(f32_native, w[6 * p]), splat(f32_native, w[6 * p + 1])
+        br, bi = splat(f32_native, w[6 * p + 2]), splat(f32_native, w[6 * p + 3])
+        cr, ci = splat(f32_native, w[6 * p + 4]), splat(f32_native, w[6 * p + 5])
+        for q in range(0, s, lanes_of(f32_native)):
             i = q + s * p
             r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly_at(xr, xi, i, quarter)
             o = q + s * 4 * p
@@ -178,7 +198,7 @@ def _later_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, s: Any, w: Any) -
 def _last_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any) -> None:
     """Do the pass of length 4, whose twiddle factors are all 1."""
     quarter = size // 4
-    for i in range(0, quarter, 16):
+    for i in range(0, quarter, lanes_of(f32_native)):
         r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly_at(xr, xi, i, quarter)
         store(yr, i, r0)
         store(yi, i, i0)
@@ -194,9 +214,9 @@ def _last_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any) -> None:
 def _last_pass_of_two(xr: Any, xi: Any, yr: Any, yi: Any, size: Any) -> None:
     """Do the pass of length 2 that sizes of an odd power of two end with."""
     half = size // 2
-    for i in range(0, half, 16):
-        ar, br = load(f32x16, xr, i), load(f32x16, xr, i + half)
-        ai, bi = load(f32x16, xi, i), load(f32x16, xi, i + half)
+    for i in range(0, half, lanes_of(f32_native)):
+        ar, br = load(f32_native, xr, i), load(f32_native, xr, i + half)
+        ai, bi = load(f32_native, xi, i), load(f32_native, xi, i + half)
         store(yr, i, ar + br)
         store(yr, i + half, ar - br)
         store(yi, i, ai + bi)

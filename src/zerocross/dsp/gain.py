@@ -9,7 +9,15 @@ import numpy as np
 from zerocross.compiler import kernel
 from zerocross.compiler.primitives.assembly import scale_blocks_avx
 from zerocross.compiler.primitives.pointer import array_address
-from zerocross.compiler.primitives.vector import f32x16, load, load_first, splat, store, store_first
+from zerocross.compiler.primitives.vector import (
+    f32_native,
+    lanes_of,
+    load,
+    load_first,
+    splat,
+    store,
+    store_first,
+)
 
 __all__ = ["gain", "gain_assembly"]
 
@@ -30,20 +38,21 @@ def gain(x: Any, factor: Any) -> None:
     Real-time: safe.
 
     """
-    g = splat(f32x16, np.float32(factor))
-    whole = x.size - x.size % 64
-    for i in range(0, whole, 64):
-        a = load(f32x16, x, i) * g
-        b = load(f32x16, x, i + 16) * g
-        c = load(f32x16, x, i + 32) * g
-        d = load(f32x16, x, i + 48) * g
+    g = splat(f32_native, np.float32(factor))
+    lanes = lanes_of(f32_native)
+    whole = x.size - x.size % (4 * lanes)
+    for i in range(0, whole, 4 * lanes):
+        a = load(f32_native, x, i) * g
+        b = load(f32_native, x, i + lanes) * g
+        c = load(f32_native, x, i + 2 * lanes) * g
+        d = load(f32_native, x, i + 3 * lanes) * g
         store(x, i, a)
-        store(x, i + 16, b)
-        store(x, i + 32, c)
-        store(x, i + 48, d)
-    for i in range(whole, x.size, 16):
+        store(x, i + lanes, b)
+        store(x, i + 2 * lanes, c)
+        store(x, i + 3 * lanes, d)
+    for i in range(whole, x.size, lanes):
         left = x.size - i
-        store_first(x, i, load_first(f32x16, x, i, left) * g, left)
+        store_first(x, i, load_first(f32_native, x, i, left) * g, left)
 
 
 @kernel

@@ -9,13 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from zerocross.compiler import kernel
-from zerocross.compiler.primitives.vector import f32x16, load, shuffle, store
+from zerocross.compiler.primitives.vector import ZIP_HIGH, ZIP_LOW, f32x16, load, shuffle, store
 
 __all__ = [
-    "EVEN",
-    "ODD",
-    "ZIP_HIGH",
-    "ZIP_LOW",
     "deinterleave",
     "deinterleave_channel",
     "deinterleave_into",
@@ -23,12 +19,6 @@ __all__ = [
     "interleave_channel",
     "interleave_from",
 ]
-
-#: For `shuffle`: the lanes of two vectors of 16 in turns, first half and second half; and back.
-ZIP_LOW = (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-ZIP_HIGH = (8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-EVEN = tuple(range(0, 32, 2))
-ODD = tuple(range(1, 32, 2))
 
 
 @kernel

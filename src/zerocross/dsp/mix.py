@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from zerocross.compiler import kernel
 from zerocross.compiler.primitives.vector import (
-    f32x16,
+    f32_native,
+    lanes_of,
     load_first,
     multiply_add,
     splat,
@@ -107,10 +108,12 @@ def accumulate(target: Any, source: Any, gain: Any) -> None:
     Real-time: safe.
 
     """
-    g = splat(f32x16, np.float32(gain))
-    for i in range(0, target.size, 16):
+    g = splat(f32_native, np.float32(gain))
+    for i in range(0, target.size, lanes_of(f32_native)):
         left = target.size - i
-        total = multiply_add(
-            load_first(f32x16, source, i, left), g, load_first(f32x16, target, i, left)
+        new, so_far = (
+            load_first(f32_native, source, i, left),
+            load_first(f32_native, target, i, left),
         )
+        total = multiply_add(new, g, so_far)
         store_first(target, i, total, left)

@@ -12,8 +12,11 @@ from zerocross.compiler import kernel
 from zerocross.compiler.primitives.vector import (
     bit_cast,
     convert,
+    f32,
+    f32_native,
     f32x16,
-    i32x16,
+    i32,
+    lanes_of,
     load,
     load_first,
     maximum,
@@ -44,16 +47,16 @@ _C1, _C3, _C5, _C7, _C9 = (np.float32(2.0 / _LN2 / k) for k in (1, 3, 5, 7, 9))
 def _vector_db(power: Any) -> Any:
     """Return ``10 * log10`` of positive, normal float32 lanes, within 2e-6 dB and rounding."""
     # Split into 2**exponent * m with m in [sqrt(1/2), sqrt(2)).
-    bits = bit_cast(i32x16, power)
+    bits = bit_cast(i32, power)
     shifted = bits - 0x3F3504F3
-    exponent = convert(f32x16, shifted >> 23)
-    m = bit_cast(f32x16, bits - ((shifted >> 23) << 23))
+    exponent = convert(f32, shifted >> 23)
+    m = bit_cast(f32, bits - ((shifted >> 23) << 23))
     t = (m - np.float32(1.0)) / (m + np.float32(1.0))
     t2 = t * t
-    series = multiply_add(t2, splat(f32x16, _C9), splat(f32x16, _C7))
-    series = multiply_add(t2, series, splat(f32x16, _C5))
-    series = multiply_add(t2, series, splat(f32x16, _C3))
-    series = multiply_add(t2, series, splat(f32x16, _C1))
+    series = multiply_add(t2, splat(f32_native, _C9), splat(f32_native, _C7))
+    series = multiply_add(t2, series, splat(f32_native, _C5))
+    series = multiply_add(t2, series, splat(f32_native, _C3))
+    series = multiply_add(t2, series, splat(f32_native, _C1))
     return multiply_add(t, series, exponent) * _DB_OF_OCTAVE
 
 
@@ -73,9 +76,9 @@ def power_to_db(power: Any, out: Any) -> None:
     Real-time: safe.
 
     """
-    for i in range(0, power.size, 16):
+    for i in range(0, power.size, lanes_of(f32_native)):
         left = power.size - i
-        value = maximum(load_first(f32x16, power, i, left), splat(f32x16, _FLOOR))
+        value = maximum(load_first(f32_native, power, i, left), splat(f32_native, _FLOOR))
         store_first(out, i, _vector_db(value), left)
 
 
@@ -168,9 +171,9 @@ def power_spectrum(re: Any, im: Any, scale: Any, out: Any) -> None:
 
     """
     factor = np.float32(scale)
-    for i in range(0, re.size, 16):
+    for i in range(0, re.size, lanes_of(f32_native)):
         left = re.size - i
-        a, b = load_first(f32x16, re, i, left), load_first(f32x16, im, i, left)
+        a, b = load_first(f32_native, re, i, left), load_first(f32_native, im, i, left)
         store_first(out, i, multiply_add(a, a, b * b) * factor, left)
 
 
@@ -178,7 +181,7 @@ def power_spectrum(re: Any, im: Any, scale: Any, out: Any) -> None:
 def magnitude_spectrum(re: Any, im: Any, scale: Any, out: Any) -> None:
     """Write ``scale * sqrt(re**2 + im**2)``; parameters as `power_spectrum`. Real-time: safe."""
     factor = np.float32(scale)
-    for i in range(0, re.size, 16):
+    for i in range(0, re.size, lanes_of(f32_native)):
         left = re.size - i
-        a, b = load_first(f32x16, re, i, left), load_first(f32x16, im, i, left)
+        a, b = load_first(f32_native, re, i, left), load_first(f32_native, im, i, left)
         store_first(out, i, square_root(multiply_add(a, a, b * b)) * factor, left)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.compiler import kernel
-from zerocross.compiler.primitives.vector import f32x16, load_first, store_first
+from zerocross.compiler.primitives.vector import f32_native, lanes_of, load_first, store_first
 from zerocross.errors import UsageError
 from zerocross.memory import aligned_zeros
 
@@ -88,8 +88,7 @@ def apply_window(x: Any, window: Any, out: Any) -> None:
     Real-time: safe.
 
     """
-    for i in range(0, x.size, 16):
+    for i in range(0, x.size, lanes_of(f32_native)):
         left = x.size - i
-        store_first(
-            out, i, load_first(f32x16, x, i, left) * load_first(f32x16, window, i, left), left
-        )
+        a, b = load_first(f32_native, x, i, left), load_first(f32_native, window, i, left)
+        store_first(out, i, a * b, left)

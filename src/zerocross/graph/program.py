@@ -39,10 +39,12 @@ from zerocross.compiler import (
     record_at,
     store_release,
 )
+from zerocross.compiler.primitives.vector import f32_native, lanes_of, load_first, splat, sum_lanes
 from zerocross.dsp.crossfade import smooth_step
 from zerocross.graph.block import BLOCK, MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.event import HEAD, QUEUE, frames_to_next, take_due
 from zerocross.memory import aligned_zeros, layout
+from zerocross.memory.copy import copy_samples
 
 __all__ = [
     "CLOCK",
@@ -135,8 +137,7 @@ def run_program_over(
         result = run_program(program, rows, count)
         if program.step_count > 0 or source != target:
             for c in range(program.channels):
-                for i in range(count):
-                    wanted[c, i] = result[c, i]
+                copy_samples(wanted[c], result[c], count)
         done += count
     return done
 
@@ -181,8 +182,7 @@ def _take_in(program: Any, rows: Any, frames: Any) -> None:
     """Copy what comes in to the first buffer: its rows lie as steps expect them."""
     first = _buffer(program, 0, 0, program.channels)
     for c in range(program.channels):
-        for i in range(frames):
-            first[c, i] = rows[c, i]
+        copy_samples(first[c], rows[c], frames)
 
 
 @kernel
@@ -286,12 +286,14 @@ def _run_pieces(program: Any, step: Any, node: Any, frames: Any) -> Any:
 
 @kernel
 def _is_finite(rows: Any, frames: Any) -> Any:
-    bad = 0
+    """Return whether all frames are numbers: what is none, less itself, is not 0."""
+    rest = splat(f32_native, np.float32(0.0))
     for c in range(rows.shape[0]):
         row = rows[c]
-        for i in range(frames):
-            bad += row[i] - row[i] != np.float32(0.0)
-    return bad == 0
+        for i in range(0, frames, lanes_of(f32_native)):
+            x = load_first(f32_native, row, i, frames - i)
+            rest = rest + (x - x)
+    return sum_lanes(rest) == np.float32(0.0)
 
 
 @kernel

@@ -1,11 +1,18 @@
-"""Copying samples, sixteen at a time."""
+"""Copying samples, four registers at a time."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from zerocross.compiler import kernel
-from zerocross.compiler.primitives.vector import f32x16, load, load_first, store, store_first
+from zerocross.compiler.primitives.vector import (
+    f32_native,
+    lanes_of,
+    load,
+    load_first,
+    store,
+    store_first,
+)
 
 __all__ = ["copy_samples"]
 
@@ -16,16 +23,17 @@ def copy_samples(target: Any, source: Any, samples: Any) -> None:
 
     Explicit vectors, because a plain loop has to check at run time whether the arrays overlap.
     """
-    whole = samples - samples % 64
-    for i in range(0, whole, 64):
-        a = load(f32x16, source, i)
-        b = load(f32x16, source, i + 16)
-        c = load(f32x16, source, i + 32)
-        d = load(f32x16, source, i + 48)
+    lanes = lanes_of(f32_native)
+    whole = samples - samples % (4 * lanes)
+    for i in range(0, whole, 4 * lanes):
+        a = load(f32_native, source, i)
+        b = load(f32_native, source, i + lanes)
+        c = load(f32_native, source, i + 2 * lanes)
+        d = load(f32_native, source, i + 3 * lanes)
         store(target, i, a)
-        store(target, i + 16, b)
-        store(target, i + 32, c)
-        store(target, i + 48, d)
-    for i in range(whole, samples, 16):
+        store(target, i + lanes, b)
+        store(target, i + 2 * lanes, c)
+        store(target, i + 3 * lanes, d)
+    for i in range(whole, samples, lanes):
         left = samples - i
-        store_first(target, i, load_first(f32x16, source, i, left), left)
+        store_first(target, i, load_first(f32_native, source, i, left), left)

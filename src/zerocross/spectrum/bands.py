@@ -17,6 +17,7 @@ from zerocross.memory import aligned_zeros
 __all__ = [
     "PER",
     "SCALES",
+    "TOGETHER",
     "Bands",
     "Weights",
     "design_scale",
@@ -29,6 +30,8 @@ _REFERENCE_HZ = 1000.0
 _LOW_BARK, _HIGH_BARK = 2.0, 20.1
 #: Of tones in a window, less is rounding; and so near a bin is on it, in turns of radians.
 _LEAST_SHARE, _NEAR = 1e-6, 1e-9
+#: Bins that are added up at a time.
+TOGETHER = 16
 #: What the level of a band can be of.
 PER = ("bin", "band")
 
@@ -152,6 +155,7 @@ class Weights:
     ----------
     bins, starts, counts : ndarray, shape (bands,), int64
     weights : ndarray, float32
+        Each band's begin at a multiple of `TOGETHER`; behind them are zeros up to the next one's.
 
     """
 
@@ -219,9 +223,11 @@ def design_weights(
         rows.append(overlap / seen)
         bins.append(first)
     counts = np.array([len(row) for row in rows], np.int64)
-    flat = aligned_zeros(int(counts.sum()))
-    flat[:] = np.concatenate(rows) * np.repeat(np.broadcast_to(shares, len(bands)), counts)
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    ends = np.cumsum(-(-counts // TOGETHER) * TOGETHER)
+    starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+    flat = aligned_zeros(int(ends[-1]))
+    for start, row, share in zip(starts, rows, np.broadcast_to(shares, len(bands)), strict=True):
+        flat[start : start + len(row)] = row * share
     return Weights(np.array(bins, np.int64), starts, counts, flat)
 
 

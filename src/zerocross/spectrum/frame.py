@@ -19,13 +19,14 @@ from zerocross.compiler import (
     kernel,
     record_at,
 )
-from zerocross.compiler.primitives.vector import f32x16, load_first, multiply_add, splat, sum_lanes
+from zerocross.compiler.primitives.vector import f32x16, load, multiply_add, splat, sum_lanes
 from zerocross.dsp.fft import real_fft
 from zerocross.dsp.fft_plan import REAL_FFT
 from zerocross.dsp.spectra import power_spectrum, power_to_db
 from zerocross.dsp.window import apply_window
 from zerocross.memory import layout
 from zerocross.spectrum.analyser import mix_window
+from zerocross.spectrum.bands import TOGETHER
 from zerocross.sync.tap import TAP
 
 __all__ = [
@@ -84,20 +85,19 @@ SPECTRUM = layout(
 
 @kernel
 def _add_up(power: Any, t: Any, out: Any) -> None:
-    """Add bins up to bands: to what another transform has of them."""
+    """Add bins up to bands: to what another transform has of them.
+
+    By whole vectors: weights are 0 behind a band's own, and behind all bins are zeros.
+    """
     bins, starts = int64_array(t.bins, t.bands), int64_array(t.starts, t.bands)
     counts = int64_array(t.counts, t.bands)
     weights = float32_array(t.weights, t.weight_count)
     for b in range(t.bands):
         first, start, count = bins[b], starts[b], counts[b]
         sums = splat(f32x16, np.float32(0.0))
-        for k in range(0, count, 16):
-            left = count - k
-            sums = multiply_add(
-                load_first(f32x16, weights, start + k, left),
-                load_first(f32x16, power, first + k, left),
-                sums,
-            )
+        for k in range(0, count, TOGETHER):
+            w, p = load(f32x16, weights, start + k), load(f32x16, power, first + k)
+            sums = multiply_add(w, p, sums)
         out[t.first_band + b] += sum_lanes(sums)
 
 

@@ -16,7 +16,7 @@ from zerocross.dsp.fft_plan import make_real_fft
 from zerocross.dsp.window import design_window
 from zerocross.errors import UsageError
 from zerocross.memory import Record, aligned_zeros
-from zerocross.spectrum.bands import Bands, Weights, design_scale, design_weights
+from zerocross.spectrum.bands import TOGETHER, Bands, Weights, design_scale, design_weights
 from zerocross.spectrum.frame import (
     FLOOR_DB,
     SPECTRUM,
@@ -182,7 +182,7 @@ class Spectrum:
         weights: Weights = design_weights(
             bands, size, self.sample_rate, window, per, shares[first : last + 1]
         )
-        bins = aligned_zeros((3, size // 2 + 1))
+        bins = aligned_zeros((3, size // 2 + 1 + TOGETHER))
         self._kept += [plan, shape, weights, bins]
         place["size"], place["first_band"], place["bands"] = size, first, len(bands)
         place["plan"], place["window"] = plan.address, shape.ctypes.data

@@ -102,22 +102,25 @@ INVERSE_PI = (
 )
 
 
-def _windows() -> Any:
-    """Return 26 bits of 1 / pi from each bit on.
-
-    Item ``p`` is what 1 / pi has of the weights from ``2 ** (53 - p)`` to ``2 ** (28 - p)``, times
-    ``2 ** p``.
-    """
+def _stretches() -> Any:
+    """Return 64 bits of 1 / pi from every 32nd on, behind `_ZEROS` bits before the point."""
+    bits = 48 * len(INVERSE_PI)
     whole = 0
     for word in INVERSE_PI:
         whole = whole << 48 | int(word)
-    bits = 48 * len(INVERSE_PI)
+    behind = 64
+    whole <<= behind
     return np.array(
-        [(whole >> bits + 28 - p & 2**26 - 1) * 2.0**28 for p in range(bits + 29)], np.float64
-    )
+        [(whole >> bits + _ZEROS - 32 * k & 2**64 - 1) for k in range(1 + (bits + 28) // 32)],
+        np.uint64,
+    ).view(np.int64)
 
 
-_WINDOWS = _windows()
+#: Before the point, of 1 / pi.
+_ZEROS = 54
+_STRETCHES = _stretches()
+#: The bits of 2.0 ** 52: a smaller whole number beside them is its sum with it.
+_WHOLE = 0x4330000000000000
 #: What the windows that follow one another at a distance of 26 are multiplied by.
 _STEP = 2.0**-26
 
@@ -126,6 +129,17 @@ _STEP = 2.0**-26
 def _below_four(x: Any) -> Any:
     """Return what is left of a number less the nearest multiple of 4."""
     return x - ((x + _MAGIC_FOURS) - _MAGIC_FOURS)
+
+
+@kernel
+def _window(first: Any) -> Any:
+    """Return 26 bits of 1 / pi from a bit on, which is 0 for those from the weight of ``2 ** 53`` on.
+
+    They have the weights from ``2 ** (53 - first)`` to ``2 ** (28 - first)``, times ``2 ** first``. A
+    table of all of them would take 10 kB in every program that has a sine.
+    """
+    bits = gather(_STRETCHES, first >> 5) >> (38 - (first & 31))
+    return (bit_cast(f64, (bits & 0x3FFFFFF) | _WHOLE) - 2.0**52) * 2.0**28
 
 
 @kernel
@@ -154,10 +168,10 @@ def huge_f32(x: Any, doubling: int, half: float) -> Any:
     first = convert(i64, select(exponent < 0, 0, exponent) + 28)
     # The mantissa, from 1 to 2, with the sign.
     m = convert(f64, bit_cast(f32, (bits & ~0x7F800000) | 0x3F800000)) * 2.0**-28
-    top = _below_four(m * gather(_WINDOWS, first)) + half
-    sum_ = top + (m * _STEP) * gather(_WINDOWS, first + 26)
-    below = (m * _STEP**2) * gather(_WINDOWS, first + 52)
-    below = below + (m * _STEP**3) * gather(_WINDOWS, first + 78)
+    top = _below_four(m * _window(first)) + half
+    sum_ = top + (m * _STEP) * _window(first + 26)
+    below = (m * _STEP**2) * _window(first + 52)
+    below = below + (m * _STEP**3) * _window(first + 78)
     magic = sum_ + MAGIC
     return (sum_ - (magic - MAGIC)) + below, bit_cast(i64, magic)
 
@@ -196,11 +210,11 @@ def huge_f64(x: Any) -> Any:
     # window nothing is left but whole turns.
     a = bit_cast(f64, bit_cast(i64, m) & ~0x7FFFFFF)
     b = m - a
-    window_1 = gather(_WINDOWS, first + 26) * _STEP
-    window_2 = gather(_WINDOWS, first + 52) * _STEP**2
-    window_3 = gather(_WINDOWS, first + 78) * _STEP**3
-    window_4 = gather(_WINDOWS, first + 104) * _STEP**4
-    top = _below_four(b * gather(_WINDOWS, first)) + _below_four(a * window_1)
+    window_1 = _window(first + 26) * _STEP
+    window_2 = _window(first + 52) * _STEP**2
+    window_3 = _window(first + 78) * _STEP**3
+    window_4 = _window(first + 104) * _STEP**4
+    top = _below_four(b * _window(first)) + _below_four(a * window_1)
     # Multiples of 2^-50 all, so exact.
     top = _below_four(top) + _below_four(_below_four(b * window_1) + _below_four(a * window_2))
     top = _below_four(top)
@@ -211,8 +225,8 @@ def huge_f64(x: Any) -> Any:
     high, low_2 = _add(high, a * window_3)
     high, low_3 = _add(high, b * window_3)
     high, low_4 = _add(high, a * window_4)
-    last = m * (gather(_WINDOWS, first + 130) * _STEP**5)
-    last = b * window_4 + (last + m * (gather(_WINDOWS, first + 156) * _STEP**6))
+    last = m * (_window(first + 130) * _STEP**5)
+    last = b * window_4 + (last + m * (_window(first + 156) * _STEP**6))
     low = ((low_1 + low_2) + (low_3 + low_4)) + last
     high, low = _add(high, low)
     rest, low = _times_pi(high, low)

@@ -25,6 +25,10 @@ Kinds without lanes (``f32``, ``f64``, ``i32``, ``i64``) mean as many as the vec
 or `bit_cast` is given, so that one kernel serves vectors of every width; of a single lane too, which
 is a scalar in compiled code.
 
+``f32_native`` has as many lanes as a vector register of the target: 4, 8 or 16 (`lanes_of`). It is for
+kernels that keep many vectors at a time, which would not fit in the registers of narrow targets, and in
+which lanes do not meet: results are the same bits of every width.
+
 Outside compiled code every function works on `Vector`, a stand-in made of a NumPy array: the
 oracle, and the way kernels run with the compiler off.
 
@@ -39,9 +43,18 @@ import numpy as np
 
 from zerocross.compiler.primitives.primitive import primitive
 from zerocross.compiler.primitives.vector_value import (
+    EVEN,
+    ODD,
+    REVERSED,
+    ZIP4_HIGH,
+    ZIP4_LOW,
+    ZIP_HIGH,
+    ZIP_LOW,
+    LaneOrder,
     Vector,
     VectorKind,
     f32,
+    f32_native,
     f32x4,
     f32x8,
     f32x16,
@@ -59,6 +72,14 @@ from zerocross.compiler.primitives.vector_value import (
 )
 
 __all__ = [
+    "EVEN",
+    "ODD",
+    "REVERSED",
+    "ZIP4_HIGH",
+    "ZIP4_LOW",
+    "ZIP_HIGH",
+    "ZIP_LOW",
+    "LaneOrder",
     "Vector",
     "VectorKind",
     "absolute",
@@ -66,6 +87,7 @@ __all__ = [
     "bit_cast",
     "convert",
     "f32",
+    "f32_native",
     "f32x4",
     "f32x8",
     "f32x16",
@@ -83,6 +105,7 @@ __all__ = [
     "i32x16",
     "i64",
     "lane",
+    "lanes_of",
     "load",
     "load_aligned",
     "load_first",
@@ -194,11 +217,20 @@ def with_lane(value: Any, index: int, item: Any) -> Any:
 
 
 @primitive
-def shuffle(a: Any, b: Any, indices: tuple[int, ...]) -> Any:
+def lanes_of(kind: VectorKind) -> int:
+    """Return the number of lanes of a kind: a constant."""
+    return kind.lanes
+
+
+@primitive
+def shuffle(a: Any, b: Any, indices: tuple[int, ...] | LaneOrder) -> Any:
     """Return lanes picked from two vectors: 0 is the first of `a`, ``lanes`` the first of `b`.
 
-    The indices are a constant tuple with as many entries as the result has lanes.
+    The indices are a constant tuple with as many entries as the result has lanes, or an order such as
+    `ZIP_LOW`, which is there for every width.
     """
+    if isinstance(indices, LaneOrder):
+        indices = indices(a.kind.lanes)
     picked = np.concatenate([a.lanes, b.lanes])[list(indices)]
     return Vector(a.kind.with_lanes(len(indices)), picked)
 

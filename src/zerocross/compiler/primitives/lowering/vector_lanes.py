@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -16,6 +16,7 @@ from zerocross.compiler.primitives.lowering.vector_types import (
     I1,
     I32,
     KindType,
+    OrderType,
     VectorType,
     from_lanes,
     get_lane,
@@ -73,7 +74,21 @@ def with_lane(_context: Any, value: Any, index: Any, item: Any) -> Any:
     return value(value, types.int64, value.item), lower
 
 
-def _literal_indices(indices: Any) -> list[int] | None:
+@lowers(stubs.lanes_of)
+@intrinsic
+def lanes_of(_context: Any, kind: Any) -> Any:
+    if not isinstance(kind, KindType):
+        return None
+
+    def lower(context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:
+        return context.get_constant(types.int64, kind.vector.lanes)
+
+    return types.int64(kind), lower
+
+
+def _literal_indices(indices: Any, lanes: int) -> Sequence[int] | None:
+    if isinstance(indices, OrderType):
+        return indices.order(lanes)
     if not isinstance(indices, types.BaseTuple):
         return None
     values = [getattr(item, "literal_value", None) for item in indices.types]
@@ -83,8 +98,10 @@ def _literal_indices(indices: Any) -> list[int] | None:
 @lowers(stubs.shuffle)
 @intrinsic(prefer_literal=True)
 def shuffle(_context: Any, a: Any, b: Any, indices: Any) -> Any:
-    picked = _literal_indices(indices)
-    if not (isinstance(a, VectorType) and a == b and picked):
+    if not (isinstance(a, VectorType) and a == b):
+        return None
+    picked = _literal_indices(indices, a.lanes)
+    if not picked:
         return None
     result = a.of(a.item, len(picked))
 

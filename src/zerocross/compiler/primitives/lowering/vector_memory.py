@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -9,6 +10,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
+from zerocross.compiler.mode import register_bits
 from zerocross.compiler.primitives import vector as stubs
 from zerocross.compiler.primitives.lowering.function_call import call_function
 from zerocross.compiler.primitives.lowering.vector_types import (
@@ -25,6 +27,8 @@ from zerocross.compiler.primitives.lowering.vector_types import (
     suffix_of,
 )
 from zerocross.compiler.primitives.primitive import lowers
+
+_WITHOUT_MASKS = 128
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -118,6 +122,50 @@ lowers(stubs.store_aligned)(_make_store(aligned=True))
 lowers(stubs.store_streaming)(_make_store(aligned=True, streaming=True))
 
 
+def _masks() -> bool:
+    """Return whether the target loads and stores by masks; SSE and WebAssembly do not."""
+    return register_bits() > _WITHOUT_MASKS
+
+
+def _whole_or_lanes(
+    builder: Any, lanes: int, count: Any, whole: Callable[[], Any], one: Callable[[Any, Any], Any]
+) -> Any:
+    """Do something with all lanes at once, or in a loop with the first ones.
+
+    ``one`` gets a lane's number and the vector that came of those before it, at first zeros; where
+    ``whole`` makes no vector, None.
+    """
+    wide = ir.IntType(64)
+    before = builder.block
+    at_once, check, body, end = (
+        builder.append_basic_block(name) for name in ("whole", "check", "lane", "done")
+    )
+    enough = builder.icmp_signed(">=", count, ir.Constant(wide, lanes))
+    builder.cbranch(enough, at_once, check)
+    builder.position_at_end(at_once)
+    made = whole()
+    is_vector = isinstance(made.type, ir.VectorType)
+    builder.branch(end)
+    builder.position_at_end(check)
+    number = builder.phi(wide)
+    number.add_incoming(ir.Constant(wide, 0), before)
+    so_far = builder.phi(made.type) if is_vector else None
+    builder.cbranch(builder.icmp_signed("<", number, count), body, end)
+    builder.position_at_end(body)
+    next_one = one(number, so_far)
+    number.add_incoming(builder.add(number, ir.Constant(wide, 1)), body)
+    builder.branch(check)
+    builder.position_at_end(end)
+    if so_far is None:
+        return None
+    so_far.add_incoming(ir.Constant(made.type, [0] * lanes), before)
+    so_far.add_incoming(next_one, body)
+    out = builder.phi(made.type)
+    out.add_incoming(made, at_once)
+    out.add_incoming(so_far, check)
+    return out
+
+
 def _when_below(builder: Any, index: int, count: Any) -> Any:
     return builder.icmp_signed("<", ir.Constant(ir.IntType(64), index), count)
 
@@ -134,7 +182,7 @@ def _first_mask(builder: Any, lanes: int, count: Any) -> Any:
 def load_first(_context: Any, kind: Any, array: Any, index: Any, count: Any) -> Any:
     if not (isinstance(kind, KindType) and _is_array_of(array, kind.vector)):
         return None
-    vector = kind.vector
+    vector, masks = kind.vector, _masks()
 
     def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         if _by_lanes(array, vector):
@@ -142,6 +190,17 @@ def load_first(_context: Any, kind: Any, array: Any, index: Any, count: Any) -> 
             return from_lanes(builder, vector, _load_lanes(builder, vector, at, args[3]))
         start = _pointer(context, builder, array, args[1], args[2])
         kind_ir = llvm_type(vector)
+        if not masks:
+            whole = builder.bitcast(start, kind_ir.as_pointer())
+            return _whole_or_lanes(
+                builder,
+                vector.lanes,
+                args[3],
+                lambda: builder.load(whole, align=item_bytes(vector)),
+                lambda i, made: builder.insert_element(
+                    made, builder.load(builder.gep(start, [i])), builder.trunc(i, I32)
+                ),
+            )
         mask = _first_mask(builder, vector.lanes, args[3])
         pointer = builder.bitcast(start, kind_ir.as_pointer())
         align = ir.Constant(I32, item_bytes(vector))
@@ -167,6 +226,7 @@ def _load_lanes(builder: Any, vector: VectorType, at: Any, count: Any) -> list[A
 def store_first(_context: Any, array: Any, index: Any, value: Any, count: Any) -> Any:
     if not (isinstance(value, VectorType) and _is_array_of(array, value)):
         return None
+    masks = _masks()
 
     def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         if _by_lanes(array, value):
@@ -177,6 +237,19 @@ def store_first(_context: Any, array: Any, index: Any, value: Any, count: Any) -
             return context.get_dummy_value()
         start = _pointer(context, builder, array, args[0], args[1])
         kind_ir = llvm_type(value)
+        if not masks:
+            whole = builder.bitcast(start, kind_ir.as_pointer())
+            _whole_or_lanes(
+                builder,
+                value.lanes,
+                args[3],
+                lambda: builder.store(args[2], whole, align=item_bytes(value)),
+                lambda i, _: builder.store(
+                    builder.extract_element(args[2], builder.trunc(i, I32)),
+                    builder.gep(start, [i]),
+                ),
+            )
+            return context.get_dummy_value()
         mask = _first_mask(builder, value.lanes, args[3])
         pointer = builder.bitcast(start, kind_ir.as_pointer())
         align = ir.Constant(I32, item_bytes(value))

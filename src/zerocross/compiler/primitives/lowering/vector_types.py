@@ -18,7 +18,7 @@ from numba.extending import register_model, typeof_impl
 from numba.np.numpy_support import from_dtype
 
 from zerocross.compiler.mode import current_mode
-from zerocross.compiler.primitives.vector_value import VectorKind
+from zerocross.compiler.primitives.vector_value import LaneOrder, VectorKind
 
 I32, I1 = ir.IntType(32), ir.IntType(1)
 
@@ -55,6 +55,14 @@ class KindType(types.Type):
         return self.vector if self.vector.lanes else other.of(self.vector.item)
 
 
+class OrderType(types.Type):
+    """The type of a `LaneOrder` in a kernel."""
+
+    def __init__(self, order: LaneOrder) -> None:
+        self.order = order
+        super().__init__(f"order({order.content})")
+
+
 @register_model(VectorType)
 class VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
@@ -62,6 +70,7 @@ class VectorModel(models.PrimitiveModel):
 
 
 register_model(KindType)(models.OpaqueModel)
+register_model(OrderType)(models.OpaqueModel)
 
 
 def llvm_item(item: Any) -> Any:
@@ -87,8 +96,14 @@ def _typeof_kind(value: VectorKind, _context: Any) -> KindType:
     return KindType(from_dtype(value.dtype), value.lanes, scalar)
 
 
+@typeof_impl.register(LaneOrder)
+def _typeof_order(value: LaneOrder, _context: Any) -> OrderType:
+    return OrderType(value)
+
+
 @lower_constant(KindType)
-def _lower_kind(context: Any, _builder: Any, _type: Any, _value: Any) -> Any:
+@lower_constant(OrderType)
+def _lower_nothing(context: Any, _builder: Any, _type: Any, _value: Any) -> Any:
     return context.get_dummy_value()
 
 
