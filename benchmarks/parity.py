@@ -419,9 +419,10 @@ def differing(first: int, count: int) -> list[int]:
                 if (name, rate) not in modules:
                     modules[name, rate] = web_chain(make(), rate).modules
                 made = WebChain(modules[name, rate], web_chain(make(), rate, targets=()).image)
+                wanted = natively(make(), *task, rate)
                 for level in target.WEB:
                     jobs.add(made, level, *task)
-                    here.append((seed, natively(make(), *task, rate)))
+                    here.append((seed, wanted))
             for (seed, wanted), there in zip(here, jobs.run(), strict=True):
                 if wanted.tobytes() != np.ascontiguousarray(there).tobytes():
                     found.append(seed)
