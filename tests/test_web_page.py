@@ -339,8 +339,9 @@ def test_each_rate_has_its_own_code(tmp_path, monkeypatch):
             assert about["modules"][str(rate)] == {"wasm": name}
             assert (tmp_path / name).read_bytes() == b"code at %d" % rate
         codes = {each.name for each in tmp_path.iterdir() if each.suffix in {".wasm", ".zci"}}
-        images = {f"chain-{rate}.zci" for rate in rates}
-        assert codes == images | {each["wasm"] for each in about["modules"].values()}
+        images = {f"{name}-{rate}.zci" for rate in rates for name in ("chain", "loudness")}
+        parts = [*about["modules"].values(), *about["loudness"].values()]
+        assert codes == images | {each["wasm"] for each in parts}
         assert set(about["files"]) == {each.name for each in tmp_path.iterdir()} - {"about.json"}
         versions.append(about["version"])
     assert versions[0] != versions[1] == versions[2]

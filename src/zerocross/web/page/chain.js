@@ -11,7 +11,8 @@
  * @typedef {[kind: string, hz: number, q: number, gainDb: number]} Band
  * @typedef {{at: number, count: number, room: number, wanted: number, hz: number, curve: number, points: number,
  *   kinds: string[], bands: Band[]}} Desk where an equaliser's bands are changed
- * @typedef {{name: string, params: Param[], desk?: Desk, off?: Record<string, number>}} Part
+ * @typedef {{at: number, figures: number, names: string[]}} Reading of a meter of loudness
+ * @typedef {{name: string, params: Param[], desk?: Desk, loudness?: Reading, off?: Record<string, number>}} Part
  * @typedef {{name: string, at: number, heights: number, peaks: number, hz: number[], rangeDb: number | null}} Display
  * @typedef {{at: number, waves: number, waveFrames: number, meter: {peak: number, power: number},
  *   displays: Display[]}} Look what is shown of what comes out
@@ -59,7 +60,8 @@ function check(header, there) {
     ranges.every(([at, count]) => at >= 0 && count >= 0 && at + count <= size) &&
     pointers.every((at) => numbers(at, 1)) &&
     code.every(([at]) => numbers(at, 1)) &&
-    parts.every(({ params, desk }) => params.every((each) => numbers(each.at, 1)) && (!desk ||
+    parts.every(({ params, desk, loudness }) => params.every((each) => numbers(each.at, 1)) &&
+      (!loudness || (numbers(loudness.at, 1) && numbers(loudness.figures, loudness.names.length))) && (!desk ||
       (numbers(desk.at, 1) && numbers(desk.count, 1) && numbers(desk.wanted, 4 * desk.room) &&
         numbers(desk.hz, desk.points) && numbers(desk.curve, desk.points)))) &&
     holds(input, plane) && holds(output, plane) && holds(program, 8) &&
@@ -70,12 +72,16 @@ function check(header, there) {
   if (!isWhole) throw new Error("it is cut off, or its header is not its own");
 }
 
+/** @param {Header} header @returns {Reading | undefined} of its first meter of loudness */
+const readingOf = ({ parts }) => parts.find((each) => each.loudness)?.loudness;
+
 /** What a page is shown of a chain: floats that go from the audio thread to the page, and where each stands. */
 export class Shown {
   /** @param {Header} header @returns {number} floats that it takes */
-  static size({ channels, look }) {
+  static size(header) {
+    const { channels, look } = header;
     const bands = Math.max(0, ...(look?.displays ?? []).map((each) => each.hz.length));
-    return 8 + 2 * bands + channels * ((look?.waveFrames ?? 0) + 2);
+    return 8 + 2 * bands + channels * ((look?.waveFrames ?? 0) + 2) + (readingOf(header)?.names.length ?? 0);
   }
 
   /** @param {Header} header @param {ArrayBufferLike} buffer of `size` floats */
@@ -91,10 +97,12 @@ export class Shown {
     /** Of the display's bands. */
     this.heights = next(bands);
     this.peaks = next(bands);
-    this.waves = Array.from({ length: channels }, () => next(look?.waveFrames ?? 0));
+    this.waves = Array.from({ length: look ? channels : 0 }, () => next(look?.waveFrames ?? 0));
     /** Of each channel: the peak, and the mean square. */
     this.peak = next(channels);
     this.power = next(channels);
+    /** Of a meter of loudness, as its `names` say: LUFS, dBTP, dBFS, seconds. */
+    this.loudness = next(readingOf(header)?.names.length ?? 0);
   }
 
   /** Take over what a chain shows. @param {Chain} chain @param {number} display */
@@ -108,6 +116,7 @@ export class Shown {
     for (let c = 0; c < this.waves.length; c++) this.waves[c].set(chain.waves[c]);
     this.peak.set(chain.peak);
     this.power.set(chain.power);
+    this.loudness.set(chain.loudness);
   }
 }
 
@@ -151,6 +160,10 @@ export class Chain {
     /** Of each channel, as of the last `run`: the peak that falls, and the mean square of 300 ms. */
     this.peak = look ? doubles(look.meter.peak, header.channels) : new Float64Array();
     this.power = look ? doubles(look.meter.power, header.channels) : new Float64Array();
+    this._readLoudness = /** @type {(at: number, isAnew: number) => number} */ (made.loudness);
+    this._reading = readingOf(header);
+    /** Of the first meter of loudness, as of the last `readLoudness`: what its `names` say. */
+    this.loudness = this._reading ? doubles(this._reading.figures, this._reading.names.length) : new Float64Array();
     /** Of each part with an equaliser: its bands as numbers, and its curve. */
     this.desks = header.parts.map(({ desk }) => desk && {
       wanted: doubles(desk.wanted, 4 * desk.room), hz: doubles(desk.hz, desk.points),
@@ -222,6 +235,11 @@ export class Chain {
   look(display = 0) {
     const look = this.header.look;
     if (look) this._look(this._base + look.at, this.displays[display]?.at ?? 0);
+  }
+
+  /** Read the meter of loudness, where there is one. @param {boolean} isAnew whether it forgets what was measured */
+  readLoudness(isAnew = false) {
+    if (this._reading) this._readLoudness(this._base + this._reading.at, isAnew ? 1 : 0);
   }
 
   /**

@@ -6,7 +6,8 @@ import { about as fetchAbout, hasVectors } from "./engine.js";
 import { slider, time } from "./controls.js";
 import { Player } from "./player.js";
 import { inOrder, isAudio, isPlaylist, parsePlaylist } from "./playlist.js";
-import { MODES, Visual } from "./visual.js";
+import { LoudnessMeter } from "./loudness.js";
+import { MODES, Visual, levelWords } from "./visual.js";
 
 /** @param {string} id @returns {any} */
 const element = (id) => document.getElementById(id);
@@ -26,6 +27,8 @@ let player;
 let equaliser = null;
 /** @type {Visual} */
 let visual;
+/** @type {LoudnessMeter} */
+let meter;
 let isDrawing = false;
 let isSought = false; // while the thumb is held
 let display = 0;
@@ -257,7 +260,7 @@ function draw(ms) {
   if (node?.header.look) {
     const shown = node.shown;
     const drawn = node.header.look.displays[shown.counts[0]] ?? node.header.look.displays[0];
-    visual.draw({ shown, display: drawn, rate: node.header.sampleRate }, ms);
+    visual.draw({ shown, display: drawn, rate: node.header.sampleRate, loudness: meter.loudness }, ms);
     equaliser?.show(shown.heights, drawn.hz);
   }
   const isSilent = node ? node.shown.peak.every((peak) => peak < 1e-4) : true;
@@ -281,6 +284,34 @@ function setMode(mode) {
   remember();
   chooseDisplay();
   if (!isDrawing) draw(performance.now());
+}
+
+// --- loudness -------------------------------------------------------------------------------------
+
+/** Measure, or do so no more. @param {boolean} isOn */
+async function measure(isOn) {
+  element("measures").checked = isOn;
+  element("loudness").hidden = !isOn;
+  stored.isMeasured = isOn;
+  remember();
+  showLoudness();
+  try {
+    await meter.measure(isOn ? player.node : null);
+  } catch (error) {
+    tell(/** @type {Error} */ (error).message);
+  }
+  showLoudness();
+}
+
+function showLoudness() {
+  const { loudness } = meter;
+  const words = (/** @type {number | undefined} */ level, /** @type {string} */ unit) => `${levelWords(level ?? -Infinity)} ${unit}`;
+  element("momentary").textContent = words(loudness?.momentary, "LUFS");
+  element("short-term").textContent = words(loudness?.short_term, "LUFS");
+  element("integrated").textContent = words(loudness?.integrated, "LUFS");
+  element("true-peak").textContent = words(loudness?.true_peak, "dBTP");
+  element("measured").textContent = `${time(loudness?.seconds ?? 0)} measured, behind the effects; anew with each track and seek`;
+  if (!isDrawing && visual.mode === "meters") draw(performance.now());
 }
 
 // --- the engine -----------------------------------------------------------------------------------
@@ -470,6 +501,8 @@ function key(event) {
       const names = Object.keys(MODES);
       setMode(names[(names.indexOf(visual.mode) + 1) % names.length]);
     },
+    l: () => { measure(!element("measures").checked); },
+    r: () => meter.begin(),
   };
   if (!does[event.key] || typed && event.key.length > 1 && takesArrows || (event.key === " " && takesSpace)) return;
   if (event.key.startsWith("Arrow") && takesArrows) return;
@@ -535,6 +568,8 @@ function listen() {
     remember();
     player.setReplayGain(stored.replayGain);
   });
+  element("measures").addEventListener("change", () => measure(element("measures").checked));
+  element("anew").addEventListener("click", () => meter.begin());
   element("engine").addEventListener("toggle", showFacts);
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -556,15 +591,21 @@ function listen() {
   });
   player.addEventListener("tags", (event) => showTags(/** @type {CustomEvent} */ (event).detail));
   player.addEventListener("track", showTrack);
-  player.addEventListener("state", show);
+  player.addEventListener("state", () => {
+    meter.hold(!player.isPlaying);
+    show();
+  });
+  player.addEventListener("anew", () => meter.begin());
   player.addEventListener("ready", () => {
     showEqualiser();
     setAll();
+    measure(element("measures").checked);
   });
   player.addEventListener("problem", (event) => tell(/** @type {CustomEvent} */ (event).detail));
   setInterval(() => {
     lookAtClocks();
     if (player.isPlaying) show();
+    if (element("measures").checked) showLoudness();
     showFacts();
   }, LOOK_MS);
 }
@@ -618,6 +659,9 @@ async function main() {
   element("title").textContent = about.title;
   player = new Player(about);
   visual = new Visual(element("spectrum"));
+  meter = new LoudnessMeter(about);
+  element("measures").checked = Boolean(stored.isMeasured);
+  element("loudness").hidden = !stored.isMeasured;
   for (const [name, words] of Object.entries(MODES)) element("mode").add(new Option(words, name));
   for (const [name, words] of Object.entries(SCALES)) element("scale").add(new Option(words, name));
   element("scale").value = stored.scale in SCALES ? stored.scale : "logarithmic";

@@ -23,7 +23,7 @@ const MOST_GAIN = 10 ** (24 / 20);
 
 /**
  * Events: "queue" (tracks or their order are others), "tags" (of the track that is its `detail`), "track" (another one
- * plays), "state" (plays or does not), "ready" (there is a chain), "problem" (its `detail` is a sentence).
+ * plays), "state" (plays or does not), "anew" (it is heard from another place on), "ready" (there is a chain), "problem" (its `detail` is a sentence).
  */
 export class Player extends EventTarget {
   /** @param {import("./engine.js").About} about */
@@ -273,6 +273,7 @@ export class Player extends EventTarget {
     if (track === this._chosen) this._chosen = null;
     this._state(true);
     if (isOther) this.dispatchEvent(new Event("track"));
+    if (isOther || from === 0) this._anew();
     try {
       await this._wake();
       if (mine !== this._calls) return;
@@ -377,6 +378,7 @@ export class Player extends EventTarget {
     if (this.isPlaying && to >= this.duration) this._goOn();
     else if (this.isPlaying) this.play(this.track, to);
     else this._position = to;
+    this._anew();
     this.dispatchEvent(new Event("state"));
   }
 
@@ -423,6 +425,7 @@ export class Player extends EventTarget {
       [this.track, this._source, this._gain] = [next.track, next.source, next.gain];
       if (this.track === this._chosen) this._chosen = null;
       this.dispatchEvent(new Event("track"));
+      this._anew();
       this._decodeAhead();
       return;
     }
@@ -488,6 +491,10 @@ export class Player extends EventTarget {
   }
 
   // --- news -------------------------------------------------------------------------------------
+
+  _anew() {
+    this.dispatchEvent(new Event("anew"));
+  }
 
   /** @param {boolean} plays */
   _state(plays) {

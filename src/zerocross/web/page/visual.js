@@ -1,7 +1,10 @@
 // @ts-check
 /** What is heard, as pictures: each mode draws on a canvas what the worklet has shown. */
 
-/** @typedef {{shown: import("./chain.js").Shown, display: import("./chain.js").Display, rate: number}} Heard */
+/**
+ * @typedef {{shown: import("./chain.js").Shown, display: import("./chain.js").Display, rate: number,
+ *   loudness: import("./loudness.js").Loudness | null}} Heard
+ */
 /**
  * @typedef {{pen: CanvasRenderingContext2D, width: number, height: number, accent: string, ink: string, soft: string,
  *   paper: string, scale: number}} Paper
@@ -215,15 +218,20 @@ function drawOctaves(paper, { shown, display }) {
   }
 }
 
+/** @param {number} level in dB or LUFS @returns {string} */
+export const levelWords = (level) => level < -99 ? "−∞" : level.toFixed(1).replace("-", "−");
+
 /** @param {Paper} paper @param {Heard} heard */
-function drawMeters({ pen, width, height, accent, ink, soft }, { shown }) {
-  const side = 24, end = 100, wide = width - side - end, high = Math.min(48, height / 4);
+function drawMeters({ pen, width, height, accent, ink, soft }, { shown, loudness }) {
+  const side = 24, end = 100, wide = width - side - end, rows = shown.peak.length + (loudness ? 1.5 : 0);
+  const gap = 10, high = Math.min(48, height / 4, (height - 32) / rows - gap);
+  const begin = (height - (loudness ? 24 : 0) - rows * (high + gap)) / 2;
   const db = (/** @type {number} */ value) => 20 * Math.log10(Math.max(1e-10, value));
   const share = (/** @type {number} */ level) => Math.min(1, Math.max(0, 1 + level / METER_DB));
   pen.font = "13px system-ui, sans-serif";
   pen.textBaseline = "middle";
   Array.from(shown.peak, (peak, c) => {
-    const y = height / 2 + (c - shown.peak.length / 2) * (high + 10), rms = Math.sqrt(shown.power[c]);
+    const y = begin + c * (high + gap), rms = Math.sqrt(shown.power[c]);
     pen.fillStyle = soft;
     pen.fillText("LR"[c] ?? String(c + 1), 6, y + high / 2);
     pen.globalAlpha = 0.35;
@@ -232,9 +240,18 @@ function drawMeters({ pen, width, height, accent, ink, soft }, { shown }) {
     pen.globalAlpha = 1;
     pen.fillRect(side, y + high / 4, wide * share(db(rms)), high / 2);
     pen.fillStyle = ink;
-    const words = (/** @type {number} */ level) => level < -99 ? "−∞" : level.toFixed(1).replace("-", "−");
-    pen.fillText(`peak ${words(db(peak))}`, side + wide + 8, y + high / 3);
-    pen.fillText(`RMS ${words(db(rms))}`, side + wide + 8, y + high * 2 / 3 + 2);
+    pen.fillText(`peak ${levelWords(db(peak))}`, side + wide + 8, y + high / 3);
+    pen.fillText(`RMS ${levelWords(db(rms))}`, side + wide + 8, y + high * 2 / 3 + 2);
+  });
+  const three = loudness ? [loudness.momentary, loudness.short_term, loudness.integrated] : [];
+  three.forEach((level, k) => {
+    const step = (high * 1.5 + gap) / 3, y = begin + shown.peak.length * (high + gap) + k * step;
+    pen.fillStyle = soft;
+    pen.fillText("MSI"[k], 6, y + step / 2);
+    pen.fillStyle = accent;
+    pen.fillRect(side, y + 2, wide * share(level), step - 4);
+    pen.fillStyle = ink;
+    pen.fillText(`${levelWords(level)} LUFS`, side + wide + 8, y + step / 2);
   });
   pen.fillStyle = soft;
   for (let level = 0; level >= -METER_DB; level -= 12) {

@@ -26,7 +26,8 @@ class ChainProcessor extends AudioWorkletProcessor {
     this._isBypassed = false;
     this._dry = 0; // how much of what comes in is heard in place of what comes out
     this._isOver = false;
-    this._every = header.look ? Math.floor(sampleRate / SHOWN) : Infinity;
+    this._isHeld = false;
+    this._every = header.look || this._chain.loudness.length ? Math.floor(sampleRate / SHOWN) : Infinity;
     this._since = 0;
     this._quanta = this._slow = this._missed = this._longest = 0;
     this._shared = shared ? new Shown(header, shared) : null;
@@ -39,6 +40,8 @@ class ChainProcessor extends AudioWorkletProcessor {
       else if (data.kind === "bands") this._chain.setBands(data.part, data.bands);
       else if (data.kind === "look") this._display = data.display;
       else if (data.kind === "bypass") this._isBypassed = data.value;
+      else if (data.kind === "anew") this._chain.readLoudness(true);
+      else if (data.kind === "hold") this._isHeld = data.value;
       else if (data.kind === "end") this._isOver = true;
     };
   }
@@ -48,6 +51,7 @@ class ChainProcessor extends AudioWorkletProcessor {
    * @param {Float32Array[][]} outputs
    */
   process([input], [output]) {
+    if (this._isHeld) return !this._isOver; // what is silent now is not measured
     const chain = this._chain;
     const frames = output[0].length; // of any quantum
     const step = Math.min(frames, chain.header.mostFrames);
@@ -69,6 +73,7 @@ class ChainProcessor extends AudioWorkletProcessor {
   _show(frames) {
     const chain = this._chain;
     chain.look(this._display);
+    chain.readLoudness();
     const to = this._shared ?? this._pool.pop();
     if (!to) {
       this._missed++;
