@@ -477,7 +477,17 @@ COLOURS = """
   return data.filter((each) => each !== paper).length;
 }
 """
-MODES = ["bars", "mirrored", "line", "octaves", "waterfall", "scope", "goniometer", "meters"]
+MODES = [
+    "bars",
+    "mirrored",
+    "stereo",
+    "line",
+    "octaves",
+    "waterfall",
+    "scope",
+    "goniometer",
+    "meters",
+]
 
 
 @pytest.mark.thorough
@@ -491,6 +501,33 @@ def test_every_picture_moves(page, album):
         wait_for(lambda: page.evaluate(COLOURS) > 200, what=mode)
         seen = {page.evaluate(COLOURS) for _ in range(12) if not page.wait_for_timeout(60)}
         assert len(seen) > 2, mode
+
+
+SIDES = """
+() => {
+  const canvas = document.getElementById("spectrum"), { width, height } = canvas;
+  if (!width) return [0, 0];
+  const data = canvas.getContext("2d").getImageData(0, height >> 1, width, height >> 1).data;
+  const sides = [0, 0];
+  for (let k = 0; k < data.length; k += 4) {
+    const x = (k >> 2) % width;
+    if (data[k + 2] - data[k] > 60) sides[x < width / 2 ? 0 : 1]++;
+  }
+  return sides;
+}
+"""
+
+
+@pytest.mark.thorough
+def test_what_only_the_left_has_is_on_the_left(page, tmp_path):
+    signal = np.stack([music(5 * RATE, 1)[:, 0], np.zeros(5 * RATE)], axis=1)
+    soundfile.write(tmp_path / "left.wav", signal, RATE)
+    page.select_option("#mode", "stereo")
+    page.set_input_files("#file", tmp_path / "left.wav")
+    wait_for(lambda: page.evaluate(SIDES)[0] > 200, what="bars")
+    assert page.evaluate(SIDES)[1] == 0
+    page.select_option("#mode", "bars")
+    wait_for(lambda: min(page.evaluate(SIDES)) > 200, what="both again")
 
 
 @pytest.mark.thorough

@@ -261,7 +261,8 @@ function draw(ms) {
     const shown = node.shown;
     const drawn = node.header.look.displays[shown.counts[0]] ?? node.header.look.displays[0];
     visual.draw({ shown, display: drawn, rate: node.header.sampleRate, loudness: meter.loudness }, ms);
-    equaliser?.show(shown.heights, drawn.hz);
+    const heights = shown.counts[6] ? shown.heights.map((each, k) => Math.max(each, shown.rightHeights[k])) : shown.heights;
+    equaliser?.show(heights, drawn.hz);
   }
   const isSilent = node ? node.shown.peak.every((peak) => peak < 1e-4) : true;
   isDrawing = (player.isPlaying || !isSilent) && player.context?.state === "running" && !STILL.matches;
@@ -272,7 +273,7 @@ function chooseDisplay() {
   const displays = player.node?.header.look?.displays ?? [];
   const wanted = visual.mode === "octaves" ? "octave" : element("scale").value;
   display = Math.max(0, displays.findIndex((each) => each.name === wanted));
-  player.node?.port.postMessage({ kind: "look", display });
+  player.node?.port.postMessage({ kind: "look", display, isStereo: visual.mode === "stereo" });
   element("scale").disabled = ["octaves", "scope", "goniometer", "meters"].includes(visual.mode);
 }
 

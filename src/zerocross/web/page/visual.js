@@ -12,7 +12,7 @@
 
 /** Modes by name, as they are shown to people. */
 export const MODES = {
-  bars: "Bars", mirrored: "Mirrored bars", line: "Line", octaves: "Octaves (dBFS)", waterfall: "Waterfall",
+  bars: "Bars", mirrored: "Mirrored bars", stereo: "Stereo bars", line: "Line", octaves: "Octaves (dBFS)", waterfall: "Waterfall",
   scope: "Oscilloscope", goniometer: "Goniometer", meters: "Meters",
 };
 const SCALE_MOST = 1.1, LEAST_PEAK = 0.01, METER_DB = 60;
@@ -49,7 +49,7 @@ export class Visual {
       paper.pen.fillRect(0, 0, paper.width, paper.height);
     }
     const modes = /** @type {Record<string, (paper: Paper, heard: Heard, ms: number) => void>} */ ({
-      bars: drawBars, mirrored: drawMirrored, line: drawLine, octaves: drawOctaves, meters: drawMeters,
+      bars: drawBars, mirrored: drawMirrored, stereo: drawStereo, line: drawLine, octaves: drawOctaves, meters: drawMeters,
       waterfall: (to, what, at) => this._waterfall(to, what, at),
       scope: (to, what) => this._scope(to, what),
       goniometer: (to, what) => this._goniometer(to, what),
@@ -168,6 +168,26 @@ function drawMirrored({ pen, width, height, accent }, { shown, display }) {
     const high = Math.max(1, height * shown.heights[k]);
     pen.fillRect(k * step, (height - high) / 2, Math.max(1, step - 1), high);
   }
+}
+
+/** Left and right: low bands in the middle, high ones at the edges. @param {Paper} paper @param {Heard} heard */
+function drawStereo({ pen, width, height, accent, ink, soft }, { shown, display }) {
+  const count = display.hz.length, step = width / 2 / count, wide = Math.max(1, step - 1), middle = width / 2;
+  const sides = [[-1, shown.heights, shown.peaks], [1, shown.rightHeights, shown.rightPeaks]];
+  for (const [side, heights, peaks] of /** @type {[number, Float32Array, Float32Array][]} */ (sides)) {
+    for (let k = 0; k < count; k++) {
+      const x = side < 0 ? middle - (k + 1) * step : middle + k * step;
+      pen.fillStyle = accent;
+      pen.fillRect(x, height * (1 - heights[k]), wide, height * heights[k]);
+      pen.fillStyle = ink;
+      if (peaks[k] > 0.01) pen.fillRect(x, height * (1 - peaks[k]), wide, 1.5);
+    }
+  }
+  pen.font = "13px system-ui, sans-serif";
+  pen.textBaseline = "top";
+  pen.fillStyle = soft;
+  pen.fillText("L", 6, 6);
+  pen.fillText("R", width - 16, 6);
 }
 
 /** @param {Paper} paper @param {Heard} heard */

@@ -23,6 +23,7 @@ class ChainProcessor extends AudioWorkletProcessor {
     this._chain = new Chain(module, image);
     const header = this._chain.header;
     this._display = 0;
+    this._isStereo = false;
     this._isBypassed = false;
     this._dry = 0; // how much of what comes in is heard in place of what comes out
     this._isOver = false;
@@ -38,7 +39,7 @@ class ChainProcessor extends AudioWorkletProcessor {
       if (data instanceof ArrayBuffer) this._pool.push(new Shown(header, data));
       else if (data.kind === "set") this._chain.set(data.name, data.value);
       else if (data.kind === "bands") this._chain.setBands(data.part, data.bands);
-      else if (data.kind === "look") this._display = data.display;
+      else if (data.kind === "look") [this._display, this._isStereo] = [data.display, Boolean(data.isStereo)];
       else if (data.kind === "bypass") this._isBypassed = data.value;
       else if (data.kind === "anew") this._chain.readLoudness(true);
       else if (data.kind === "hold") this._isHeld = data.value;
@@ -72,14 +73,14 @@ class ChainProcessor extends AudioWorkletProcessor {
   /** Show the page what came out; where all buffers are on their way it misses one. @param {number} frames */
   _show(frames) {
     const chain = this._chain;
-    chain.look(this._display);
+    chain.look(this._display, this._isStereo);
     chain.readLoudness();
     const to = this._shared ?? this._pool.pop();
     if (!to) {
       this._missed++;
       return;
     }
-    to.take(chain, this._display);
+    to.take(chain, this._display, this._isStereo);
     to.counts[1] = frames;
     to.counts[2] = this._quanta;
     to.counts[3] = this._slow;
