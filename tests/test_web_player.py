@@ -168,6 +168,88 @@ def test_the_queue_is_changed_by_keys(page, album):
     assert page.title() == "Zerocross"
 
 
+ONE, TWO, TEN = (f"{each} — Somebody" for each in ("One", "Two", "Ten"))
+
+
+def middle(page, selector):
+    box = page.locator(selector).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+@pytest.mark.thorough
+def test_tracks_are_dragged_by_the_mouse_and_put_by_presses(page, album):
+    page.set_input_files("#folder", album)
+    wait_for(lambda: names(page) == [ONE, TWO, TEN])
+    page.click("#play")
+    page.mouse.move(*middle(page, "#tracks .track >> nth=2"))
+    page.mouse.down()
+    page.mouse.move(*middle(page, "#tracks .track >> nth=1"), steps=3)
+    assert page.locator("#tracks .dragged").count() == 1
+    x, y = middle(page, "#tracks .track >> nth=0")
+    page.mouse.move(x, y - 5, steps=3)
+    assert page.locator("#tracks .before").count() == 1
+    page.mouse.up()
+    assert names(page) == [TEN, ONE, TWO]
+    assert page.inner_text("#play") == "Play" and current(page) == [ONE], "it was no click"
+    page.mouse.down()
+    page.mouse.move(x, y + 60, steps=3)
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert names(page) == [TEN, ONE, TWO]
+    page.click("#tracks .grip >> nth=0")
+    assert page.get_attribute("#tracks .grip >> nth=0", "aria-pressed") == "true"
+    page.click("#tracks .grip >> nth=2")
+    assert names(page) == [ONE, TWO, TEN]
+    page.click("#tracks .track >> nth=1")
+    wait_for(lambda: current(page) == [TWO])
+
+
+@pytest.mark.thorough
+def test_a_finger_drags_a_track_by_its_grip(page, album):
+    page.set_input_files("#folder", album)
+    wait_for(lambda: names(page) == [ONE, TWO, TEN])
+    touch = page.context.new_cdp_session(page)
+    x, last = middle(page, "#tracks .grip >> nth=0")
+    _, to = middle(page, "#tracks .grip >> nth=2")
+
+    def send(kind, *points):
+        points = [{"x": x, "y": y} for y in points]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", last)
+    for y in np.linspace(last, to + 10, 5):
+        send("touchMove", y)
+    send("touchEnd")
+    wait_for(lambda: names(page) == [TWO, TEN, ONE])
+
+
+@pytest.mark.thorough
+def test_what_was_removed_is_brought_back(page, album):
+    page.set_input_files("#folder", album)
+    wait_for(lambda: names(page) == [ONE, TWO, TEN])
+    page.click("#play")
+    assert page.is_hidden("#undo")
+    page.click("#tracks .remove >> nth=1")
+    assert page.inner_text("#removed").startswith("Two was removed.")
+    page.click("#undo")
+    assert names(page) == [ONE, TWO, TEN] and page.is_hidden("#undo")
+    assert page.evaluate("document.activeElement.textContent").startswith("Two")
+    page.keyboard.press("Delete")
+    page.click("#clear")
+    assert page.inner_text("#removed").startswith("2 tracks were removed.")
+    page.keyboard.press("Control+z")
+    assert names(page) == [ONE, TEN] and current(page) == [ONE]
+    page.keyboard.press("u")
+    page.keyboard.press("u")
+    assert names(page) == [ONE, TWO, TEN]
+    page.keyboard.press("n")
+    page.click("#play")
+    shows(page, "play", "Pause")
+    page.click("#clear")
+    page.keyboard.press("u")
+    wait_for(lambda: page.inner_text("#play") == "Pause" and current(page) == [TWO])
+
+
 @pytest.mark.thorough
 def test_what_plays_is_removed_and_the_next_one_goes_on(page, album):
     page.set_input_files("#folder", album)

@@ -7,6 +7,7 @@ import { slider, time } from "./controls.js";
 import { Player } from "./player.js";
 import { inOrder, isAudio, isPlaylist, parsePlaylist } from "./playlist.js";
 import { LoudnessMeter } from "./loudness.js";
+import { Reorder } from "./reorder.js";
 import { MODES, Visual, levelWords } from "./visual.js";
 
 /** @param {string} id @returns {any} */
@@ -135,7 +136,7 @@ function showQueue() {
 function row(track) {
   const item = document.createElement("li");
   const button = document.createElement("button");
-  const remove = document.createElement("button");
+  const remove = document.createElement("button"), grip = document.createElement("span");
   button.type = remove.type = "button";
   button.className = "track";
   button.dataset.number = remove.dataset.number = String(track.number);
@@ -152,7 +153,12 @@ function row(track) {
   remove.className = "remove";
   remove.textContent = "✕";
   remove.addEventListener("click", () => player.remove(track));
-  item.append(button, remove);
+  grip.className = "grip";
+  grip.textContent = "⠿";
+  grip.setAttribute("role", "button"); // not in the way of the keyboard, which has keys of its own
+  grip.setAttribute("aria-pressed", "false");
+  grip.tabIndex = -1;
+  item.append(grip, button, remove);
   fill(button, track);
   return item;
 }
@@ -168,6 +174,22 @@ function fill(button, track) {
   button.setAttribute("title", track.problem);
   button.replaceChildren(words, length);
   button.nextElementSibling?.setAttribute("aria-label", `Remove ${title}`);
+  button.previousElementSibling?.setAttribute("aria-label", `Move ${title}`);
+}
+
+/** Tell what was removed, with a way back. @param {import("./player.js").Track[]} tracks */
+function showRemoved(tracks) {
+  const [first] = tracks;
+  const words = tracks.length > 1 ? `${tracks.length} tracks were removed.` : first ? `${first.title || first.name} was removed.` : "";
+  element("removed").firstElementChild.textContent = words;
+  element("undo").hidden = !words;
+}
+
+function undo() {
+  const back = player.undo();
+  const [first] = back;
+  if (!first) return;
+  element("tracks").querySelector(`.track[data-number="${first.number}"]`)?.focus();
 }
 
 /** @param {number} to @param {boolean} isKept for the next time */
@@ -477,6 +499,10 @@ function showEqualiser() {
 /** @param {KeyboardEvent} event */
 function key(event) {
   const on = /** @type {HTMLElement} */ (event.target);
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key === "z" && !on.matches("input[type=number]")) {
+    event.preventDefault();
+    undo();
+  }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const kind = on.tagName === "INPUT" ? /** @type {HTMLInputElement} */ (on).type : "";
   const typed = kind !== "" && !["checkbox", "file"].includes(kind);
@@ -504,6 +530,7 @@ function key(event) {
     },
     l: () => { measure(!element("measures").checked); },
     r: () => meter.begin(),
+    u: undo,
   };
   if (!does[event.key] || typed && event.key.length > 1 && takesArrows || (event.key === " " && takesSpace)) return;
   if (event.key.startsWith("Arrow") && takesArrows) return;
@@ -569,6 +596,8 @@ function listen() {
     remember();
     player.setReplayGain(stored.replayGain);
   });
+  new Reorder(element("tracks"), (from, to) => player.move(player.queue[from], to - from));
+  element("undo").addEventListener("click", undo);
   element("measures").addEventListener("change", () => measure(element("measures").checked));
   element("anew").addEventListener("click", () => meter.begin());
   element("engine").addEventListener("toggle", showFacts);
@@ -590,6 +619,7 @@ function listen() {
     showQueue();
     show();
   });
+  player.addEventListener("removed", (event) => showRemoved(/** @type {CustomEvent} */ (event).detail));
   player.addEventListener("tags", (event) => showTags(/** @type {CustomEvent} */ (event).detail));
   player.addEventListener("track", showTrack);
   player.addEventListener("state", () => {
