@@ -246,7 +246,7 @@ def test_a_file_of_the_page_that_is_damaged_is_named(browser, folder, song, tmp_
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("width", [200, 320, 1200])
 def test_it_fits_the_screen(browser, url, scheme, width):
     page = browser.new_page(viewport={"width": width, "height": 700}, color_scheme=scheme)
     page.goto(url)

@@ -225,6 +225,7 @@ function drawOctaves(paper, { shown, display }) {
     pen.fillRect(side, y, width - side, 0.5);
     pen.globalAlpha = 1;
   }
+  let free = 0; // of words, to the right
   for (let k = 0; k < count; k++) {
     const x = side + k * step;
     pen.fillStyle = accent;
@@ -234,7 +235,10 @@ function drawOctaves(paper, { shown, display }) {
     const hz = display.hz[k];
     const octave = [31.5, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16_000].find((each) => Math.abs(hz / each - 1) < 0.03);
     pen.fillStyle = soft;
-    if (octave) pen.fillText(octave >= 1000 ? `${octave / 1000}k` : String(octave), x, high + foot / 2);
+    if (!octave || x < free) continue;
+    const words = octave >= 1000 ? `${octave / 1000}k` : String(octave);
+    free = x + pen.measureText(words).width + 6;
+    pen.fillText(words, x, high + foot / 2);
   }
 }
 
