@@ -17,6 +17,7 @@ from conftest import music, need_library
 from zerocross import Chain, Player, SourceError, UsageError, render
 from zerocross.cli.main import run
 from zerocross.dsp.bs1770 import design_k_weighting
+from zerocross.dsp.gating import FIGURES, make_reading, read_loudness
 from zerocross.dsp.r128 import Loudness
 from zerocross.effects import LoudnessMeter
 from zerocross.loudness.files import measure, measure_albums
@@ -529,3 +530,50 @@ def test_peaks_alone_are_those_of_all_that_is_measured():
     assert alone.true_peak_dbtp == both.true_peak_dbtp > -60
     assert alone.sample_peak_dbfs == both.sample_peak_dbfs
     assert alone.momentary_lufs == -math.inf
+
+
+# --- read by compiled code ------------------------------------------------------------------------
+
+
+def test_what_compiled_code_reads_is_what_numpy_reads():
+    random = np.random.default_rng(3)
+    meter = Loudness(8_000)
+    reading = make_reading(meter.record)
+
+    def read(is_anew=0):
+        read_loudness(reading.address, is_anew)
+        return dict(zip(FIGURES, reading.arrays["figures"].tolist(), strict=True))
+
+    assert set(read().values()) == {-math.inf, 0.0}
+    for k in range(120):
+        level = 0.0 if k % 17 == 3 else 10 ** random.uniform(-4.5, -0.5)
+        meter.push(level * random.standard_normal((2, random.integers(1, 8_000))))
+        found = read()
+        wanted = {
+            "momentary": meter.momentary_lufs,
+            "short_term": meter.short_term_lufs,
+            "integrated": meter.integrated_lufs,
+            "momentary_max": meter.momentary_max_lufs,
+            "true_peak": meter.true_peak_dbtp,
+            "sample_peak": meter.sample_peak_dbfs,
+        }
+        for name, value in wanted.items():
+            assert found[name] == pytest.approx(value, abs=1e-9), name
+    assert found["seconds"] == meter.record.load("count") / 10 > 40
+    assert set(read(1).values()) == {-math.inf, 0.0}
+    meter.push(stereo((-23.0, 5), rate=8_000))
+    assert read()["integrated"] == pytest.approx(-23.0, abs=0.1) and read()["seconds"] == 5.0
+
+
+def test_a_long_measurement_is_read_by_pieces():
+    meter = Loudness(8_000)
+    reading, count = make_reading(meter.record), 20_000
+    pieces = meter.record.arrays["pieces"]
+    pieces[:count] = 10 ** np.random.default_rng(4).uniform(-8, -1, count)
+    meter.record["count"] = count
+    integrated = FIGURES.index("integrated")
+    found = []
+    for _ in range(3):
+        read_loudness(reading.address, 0)
+        found.append(reading.arrays["figures"][integrated])
+    assert found == [-math.inf, -math.inf, pytest.approx(meter.integrated_lufs, abs=1e-9)]

@@ -215,7 +215,7 @@ def test_what_is_shown_is_what_the_display_shows_here(jobs, tmp_path, level):
         for count in blocks:
             place = rows.ctypes.data + 4 * at
             run_program_over(program.record.address, place, place, rows.shape[1], count)
-            look(seen.record.address, display.record.address)
+            look(seen.record.address, display.record.address, 0)
             here.append([display.heights[0].copy(), display.peaks[0].copy()])
             at += count
     assert np.max(here) > 0.8 and len(np.unique(found)) > 1000

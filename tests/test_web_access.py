@@ -67,6 +67,7 @@ def opened(chromium, url):
 
 def played(page, songs):
     """Let three files play, everything that can be opened open."""
+    page.check("#measures")
     page.set_input_files("#file", songs)
     wait_for(lambda: page.inner_text("#play") == "Pause", 20.0, what="playing")
     wait_for(lambda: page.locator("#tracks li").count() == len(songs), what="the queue")
@@ -116,6 +117,15 @@ FOCUSED = f"""
   }};
 }}
 """
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("width", [200, 320])
+def test_nothing_scrolls_sideways_however_narrow_it_is(opened, songs, width):
+    page = opened(width)
+    played(page, songs)
+    page.click("#tracks .remove >> nth=0")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.thorough

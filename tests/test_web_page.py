@@ -246,7 +246,7 @@ def test_a_file_of_the_page_that_is_damaged_is_named(browser, folder, song, tmp_
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("width", [200, 320, 1200])
 def test_it_fits_the_screen(browser, url, scheme, width):
     page = browser.new_page(viewport={"width": width, "height": 700}, color_scheme=scheme)
     page.goto(url)
@@ -339,8 +339,9 @@ def test_each_rate_has_its_own_code(tmp_path, monkeypatch):
             assert about["modules"][str(rate)] == {"wasm": name}
             assert (tmp_path / name).read_bytes() == b"code at %d" % rate
         codes = {each.name for each in tmp_path.iterdir() if each.suffix in {".wasm", ".zci"}}
-        images = {f"chain-{rate}.zci" for rate in rates}
-        assert codes == images | {each["wasm"] for each in about["modules"].values()}
+        images = {f"{name}-{rate}.zci" for rate in rates for name in ("chain", "loudness")}
+        parts = [*about["modules"].values(), *about["loudness"].values()]
+        assert codes == images | {each["wasm"] for each in parts}
         assert set(about["files"]) == {each.name for each in tmp_path.iterdir()} - {"about.json"}
         versions.append(about["version"])
     assert versions[0] != versions[1] == versions[2]

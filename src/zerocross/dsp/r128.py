@@ -20,11 +20,21 @@ from zerocross.dsp.true_peak import REACH, TRUE_PEAK, true_peak
 from zerocross.errors import UsageError
 from zerocross.units import checked_flag, gain_to_db
 
-__all__ = ["Loudness", "gated_lufs", "loudness_range"]
+__all__ = [
+    "ABSOLUTE_GATE",
+    "MOMENTARY",
+    "OFFSET",
+    "RELATIVE_GATE",
+    "SHORT",
+    "Loudness",
+    "gated_lufs",
+    "loudness_range",
+]
 
-_OFFSET = -0.691
-_MOMENTARY, _SHORT = 4, 30
-_ABSOLUTE_GATE, _RELATIVE_GATE, _RANGE_GATE = -70.0, -10.0, -20.0
+OFFSET = -0.691
+#: In pieces of 100 ms.
+MOMENTARY, SHORT = 4, 30
+ABSOLUTE_GATE, RELATIVE_GATE, _RANGE_GATE = -70.0, -10.0, -20.0
 
 
 @entry("int64", "int64", "int64", "int64")
@@ -116,12 +126,12 @@ class Loudness:
     @property
     def momentary_energies(self) -> npt.NDArray[np.float64]:
         """The weighted mean squares of every 400 ms, a tenth of a second apart, oldest first."""
-        return self._windows(_MOMENTARY)
+        return self._windows(MOMENTARY)
 
     @property
     def short_term_energies(self) -> npt.NDArray[np.float64]:
         """The same of every 3 s."""
-        return self._windows(_SHORT)
+        return self._windows(SHORT)
 
     @property
     def momentary_lufs(self) -> float:
@@ -131,8 +141,8 @@ class Loudness:
     @property
     def short_term_lufs(self) -> float:
         """Of the last 3 seconds."""
-        energies = self._energies()[-_SHORT:]
-        return float(_lufs(energies.mean())) if len(energies) == _SHORT else -math.inf
+        energies = self._energies()[-SHORT:]
+        return float(_lufs(energies.mean())) if len(energies) == SHORT else -math.inf
 
     @property
     def integrated_lufs(self) -> float:
@@ -157,7 +167,7 @@ class Loudness:
     @property
     def short_term_max_lufs(self) -> float:
         """The highest short-term loudness so far, every 100 ms."""
-        return float(_lufs(self._windows(_SHORT)).max(initial=-math.inf))
+        return float(_lufs(self._windows(SHORT)).max(initial=-math.inf))
 
     @property
     def true_peak_dbtp(self) -> float:
@@ -182,16 +192,16 @@ def gated_lufs(blocks: npt.NDArray[np.float64]) -> float:
 
     Of several files they are put together, and gated as those of one measurement.
     """
-    loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
+    loud = blocks[_lufs(blocks) > ABSOLUTE_GATE]
     if len(loud) == 0:
         return -math.inf
-    gate = float(_lufs(loud.mean())) + _RELATIVE_GATE
+    gate = float(_lufs(loud.mean())) + RELATIVE_GATE
     return float(_lufs(loud[_lufs(loud) > gate].mean()))
 
 
 def loudness_range(blocks: npt.NDArray[np.float64]) -> float:
     """Return the loudness range of the energies of 3 s, of one file or of several together."""
-    loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
+    loud = blocks[_lufs(blocks) > ABSOLUTE_GATE]
     if len(loud) == 0:
         return 0.0
     gate = float(_lufs(loud.mean())) + _RANGE_GATE
@@ -202,4 +212,4 @@ def loudness_range(blocks: npt.NDArray[np.float64]) -> float:
 
 def _lufs(energy: Any) -> Any:
     with np.errstate(divide="ignore"):
-        return _OFFSET + 10 * np.log10(energy)
+        return OFFSET + 10 * np.log10(energy)

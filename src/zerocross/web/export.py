@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zerocross.effects import LoudnessMeter
 from zerocross.errors import UsageError
 from zerocross.files import PathLike, printable
 from zerocross.units import checked_whole
@@ -92,16 +93,30 @@ def export(
         if off and part["name"] in off:
             part["off"] = off[part["name"]]
     names = _module_names(modules)
+    metered, meters = _metered(chosen)
+    files |= metered
     for rate, code in modules.items():
         files |= {names[rate][name]: data for name, data in code.items()}
     digest = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
     about = {"title": title, "version": digest, "rates": chosen, "parts": parts}
-    about |= {"modules": names, "files": sorted(files)}
+    about |= {"modules": names, "loudness": meters, "files": sorted(files)}
     files[_ABOUT] = json.dumps(about, indent=1).encode()
     return written(output, files)
 
 
-def _module_names(modules: dict[int, dict[str, bytes]]) -> dict[int, dict[str, str]]:
+def _metered(rates: Sequence[int]) -> tuple[dict[str, bytes], dict[int, dict[str, str]]]:
+    """Return the files of a meter of loudness, and its modules' names: a chain apart, which runs while it is asked for."""
+    made = {rate: web_chain(LoudnessMeter(), rate, _CHANNELS) for rate in rates}
+    files = {f"loudness-{rate}.zci": each.image for rate, each in made.items()}
+    names = _module_names({rate: each.modules for rate, each in made.items()}, "loudness-")
+    for rate, each in made.items():
+        files |= {names[rate][name]: code for name, code in each.modules.items()}
+    return files, names
+
+
+def _module_names(
+    modules: dict[int, dict[str, bytes]], before: str = ""
+) -> dict[int, dict[str, str]]:
     """Return names of files for modules: one for all rates where it is the same, else one for each.
 
     The sizes of a processor's own arrays are in its code.
@@ -109,9 +124,9 @@ def _module_names(modules: dict[int, dict[str, bytes]]) -> dict[int, dict[str, s
     first = next(iter(modules.values()))
     return {
         rate: {
-            name: f"{name}.wasm"
+            name: f"{before}{name}.wasm"
             if all(each[name] == first[name] for each in modules.values())
-            else f"{name}-{rate}.wasm"
+            else f"{before}{name}-{rate}.wasm"
             for name in code
         }
         for rate, code in modules.items()
@@ -183,7 +198,7 @@ def _written(output: Path, files: dict[str, bytes]) -> list[Path]:
         for each, data in files.items():
             (Path(name) / each).write_bytes(data)
         made = [(Path(name) / each).replace(output / each) for each in sorted(files)]
-    for old in [*output.glob("chain-*.zci"), *output.glob("wasm*.wasm")]:
+    for old in [*output.glob("*.zci"), *output.glob("*wasm*.wasm")]:
         if old.name not in files:  # of a rate that it had before
             old.unlink(missing_ok=True)
     return made

@@ -11,6 +11,8 @@ from zerocross.effects import Meter, TapPoint
 from zerocross.memory import Record, aligned_zeros, layout
 from zerocross.spectrum import Display, Spectrum
 from zerocross.spectrum.display import DISPLAY, follow_display
+from zerocross.spectrum.frame import SPECTRUM
+from zerocross.spectrum.spectrum import design_mix
 from zerocross.sync.tap import TAP, Tap, tap_window
 
 __all__ = ["SCALES", "Look", "look"]
@@ -24,16 +26,25 @@ _OCTAVES_DB = 72.0
 #: Frames that are shown as waves.
 _WAVES = 1024
 
-LOOK = layout(setup=["tap", "waves", "wave_frames"])
+#: What is looked at, and the gains of a display's one row or two.
+LOOK = layout(setup=["tap", "waves", "wave_frames", "mono", "stereo"])
 
 
-@entry("int64", "int64")
-def look(address: int, display_address: int) -> int:
-    """Move a display on to what its tap has seen so far, and copy the last frames."""
+@entry("int64", "int64", "int64")
+def look(address: int, display_address: int, is_stereo: int) -> int:
+    """Move a display on to what its tap has seen so far, and copy the last frames.
+
+    Of stereo it has left and right as rows, else one of both.
+    """
     shown = record_at(address, LOOK)
     tap = record_at(shown.tap, TAP)
     if display_address != 0:
-        follow_display(record_at(display_address, DISPLAY), tap.write)
+        display = record_at(display_address, DISPLAY)
+        spectrum = record_at(display.spectrum, SPECTRUM)
+        rows = 2 if is_stereo != 0 else 1
+        display.rows = spectrum.rows = rows
+        spectrum.gains = shown.stereo if is_stereo != 0 else shown.mono
+        follow_display(display, tap.write)
     waves = float32_rows(shown.waves, tap.channels, shown.wave_frames)
     for c in range(tap.channels):
         last = tap_window(tap, c, tap.write - shown.wave_frames, shown.wave_frames)
@@ -73,7 +84,10 @@ class Look:
         self.displays = {scale: self._display(tap, scale, sample_rate) for scale in SCALES}
         self._waves = aligned_zeros((tap.channels, _WAVES))
         self.record = Record(LOOK)
+        self._gains = [design_mix(mix, tap.channels) for mix in ("mono", "stereo")]
+        mono, stereo = (each.ctypes.data for each in self._gains)
         self.record.fill(tap=tap.record.address, waves=self._waves.ctypes.data, wave_frames=_WAVES)
+        self.record.fill(mono=mono, stereo=stereo)
 
     def _display(self, tap: Tap, scale: str, sample_rate: float) -> Display:
         spectrum = Spectrum(
@@ -83,6 +97,7 @@ class Look:
             fft_size=_SIZES[0],
             long_fft_size=_SIZES[1],
             per="band" if scale == "octave" else "bin",
+            mix="stereo",
             decay_s=0.0,
             sample_rate=round(sample_rate),
             channels=tap.channels,

@@ -8,7 +8,8 @@ from typing import Any
 
 from zerocross.compiler import Entry, target
 from zerocross.compiler.wasm import make_module
-from zerocross.effects import Gain
+from zerocross.dsp.gating import FIGURES, make_reading, read_loudness
+from zerocross.effects import Gain, LoudnessMeter
 from zerocross.eq import KINDS, Equalizer
 from zerocross.eq.desk import design_bands, draw_curve
 from zerocross.errors import UsageError
@@ -89,20 +90,27 @@ def web_chain(
         behind = seen.parts if seen else ()
         own = [part for part in program.processors if part not in behind]
         desks = [part.desk() if isinstance(part, Equalizer) else None for part in own]
+        readings = [
+            make_reading(part.loudness.record) if isinstance(part, LoudnessMeter) else None
+            for part in own
+        ]
         for number, part in enumerate(program.processors):
             name = names.setdefault(part.entry.address, f"part{number}")
             entries[name] = part.entry
         if any(desks):
             entries |= {"design": design_bands, "curve": draw_curve}
+        if any(each is not None for each in readings):
+            entries |= {"loudness": read_loudness}
         planes = aligned_zeros((2, channels, MAX_BLOCK))
         if seen:
             seen.prepare(sample_rate)
             entries |= seen.entries
-        reached = Reached(program.record, (program, planes, desks, seen), names)
+        reached = Reached(program.record, (program, planes, desks, readings, seen), names)
         parts = [
             _about(part, reached.place)
             | ({"desk": _about_desk(desk, reached.place)} if desk else {})
-            for part, desk in zip(own, desks, strict=True)
+            | ({"loudness": _about_reading(reading, reached.place)} if reading is not None else {})
+            for part, desk, reading in zip(own, desks, readings, strict=True)
         ]
         about = {
             "sampleRate": sample_rate,
@@ -165,4 +173,13 @@ def _about_desk(desk: Any, found: Callable[[int], int]) -> dict[str, Any]:
         "points": len(desk.hz),
         "kinds": kinds,
         "bands": [[kinds[int(row[0])], *row[1:].tolist()] for row in desk.wanted[:count]],
+    }
+
+
+def _about_reading(reading: Any, found: Callable[[int], int]) -> dict[str, Any]:
+    """Return what a page has to know of a meter of loudness."""
+    return {
+        "at": found(reading.address),
+        "figures": found(reading.arrays["figures"].ctypes.data),
+        "names": list(FIGURES),
     }

@@ -11,7 +11,8 @@
  * @typedef {[kind: string, hz: number, q: number, gainDb: number]} Band
  * @typedef {{at: number, count: number, room: number, wanted: number, hz: number, curve: number, points: number,
  *   kinds: string[], bands: Band[]}} Desk where an equaliser's bands are changed
- * @typedef {{name: string, params: Param[], desk?: Desk, off?: Record<string, number>}} Part
+ * @typedef {{at: number, figures: number, names: string[]}} Reading of a meter of loudness
+ * @typedef {{name: string, params: Param[], desk?: Desk, loudness?: Reading, off?: Record<string, number>}} Part
  * @typedef {{name: string, at: number, heights: number, peaks: number, hz: number[], rangeDb: number | null}} Display
  * @typedef {{at: number, waves: number, waveFrames: number, meter: {peak: number, power: number},
  *   displays: Display[]}} Look what is shown of what comes out
@@ -59,23 +60,28 @@ function check(header, there) {
     ranges.every(([at, count]) => at >= 0 && count >= 0 && at + count <= size) &&
     pointers.every((at) => numbers(at, 1)) &&
     code.every(([at]) => numbers(at, 1)) &&
-    parts.every(({ params, desk }) => params.every((each) => numbers(each.at, 1)) && (!desk ||
+    parts.every(({ params, desk, loudness }) => params.every((each) => numbers(each.at, 1)) &&
+      (!loudness || (numbers(loudness.at, 1) && numbers(loudness.figures, loudness.names.length))) && (!desk ||
       (numbers(desk.at, 1) && numbers(desk.count, 1) && numbers(desk.wanted, 4 * desk.room) &&
         numbers(desk.hz, desk.points) && numbers(desk.curve, desk.points)))) &&
     holds(input, plane) && holds(output, plane) && holds(program, 8) &&
     (!look || (holds(look.at, 8) && holds(look.waves, 4 * channels * look.waveFrames) &&
       numbers(look.meter.peak, channels) && numbers(look.meter.power, channels) &&
       look.displays.every(({ at, heights, peaks, hz }) =>
-        holds(at, 8) && numbers(heights, hz.length) && numbers(peaks, hz.length))));
+        holds(at, 8) && numbers(heights, 2 * hz.length) && numbers(peaks, 2 * hz.length))));
   if (!isWhole) throw new Error("it is cut off, or its header is not its own");
 }
+
+/** @param {Header} header @returns {Reading | undefined} of its first meter of loudness */
+const readingOf = ({ parts }) => parts.find((each) => each.loudness)?.loudness;
 
 /** What a page is shown of a chain: floats that go from the audio thread to the page, and where each stands. */
 export class Shown {
   /** @param {Header} header @returns {number} floats that it takes */
-  static size({ channels, look }) {
+  static size(header) {
+    const { channels, look } = header;
     const bands = Math.max(0, ...(look?.displays ?? []).map((each) => each.hz.length));
-    return 8 + 2 * bands + channels * ((look?.waveFrames ?? 0) + 2);
+    return 8 + 4 * bands + channels * ((look?.waveFrames ?? 0) + 2) + (readingOf(header)?.names.length ?? 0);
   }
 
   /** @param {Header} header @param {ArrayBufferLike} buffer of `size` floats */
@@ -86,28 +92,37 @@ export class Shown {
     const next = (/** @type {number} */ count) => new Float32Array(buffer, 4 * (at += count) - 4 * count, count);
     /** All of it. */
     this.floats = new Float32Array(buffer);
-    /** The display's number, frames in a quantum, quanta, slow ones, times that nothing could be shown, ms of the longest. */
+    /** The display's number, frames in a quantum, quanta, slow ones, times that nothing could be shown, ms of the longest, whether it is stereo. */
     this.counts = next(8);
     /** Of the display's bands. */
     this.heights = next(bands);
     this.peaks = next(bands);
-    this.waves = Array.from({ length: channels }, () => next(look?.waveFrames ?? 0));
+    /** The same of the right, where it is stereo: then those are of the left. */
+    this.rightHeights = next(bands);
+    this.rightPeaks = next(bands);
+    this.waves = Array.from({ length: look ? channels : 0 }, () => next(look?.waveFrames ?? 0));
     /** Of each channel: the peak, and the mean square. */
     this.peak = next(channels);
     this.power = next(channels);
+    /** Of a meter of loudness, as its `names` say: LUFS, dBTP, dBFS, seconds. */
+    this.loudness = next(readingOf(header)?.names.length ?? 0);
   }
 
-  /** Take over what a chain shows. @param {Chain} chain @param {number} display */
-  take(chain, display) {
-    const { heights, peaks } = chain.displays[display] ?? {};
+  /** Take over what a chain shows. @param {Chain} chain @param {number} display @param {boolean} isStereo */
+  take(chain, display, isStereo) {
+    const shown = chain.displays[display];
     this.counts[0] = display;
-    if (heights && peaks) {
-      this.heights.set(heights);
-      this.peaks.set(peaks);
+    this.counts[6] = isStereo ? 1 : 0;
+    if (shown) {
+      this.heights.set(shown.heights);
+      this.peaks.set(shown.peaks);
+      this.rightHeights.set(shown.rightHeights);
+      this.rightPeaks.set(shown.rightPeaks);
     }
     for (let c = 0; c < this.waves.length; c++) this.waves[c].set(chain.waves[c]);
     this.peak.set(chain.peak);
     this.power.set(chain.power);
+    this.loudness.set(chain.loudness);
   }
 }
 
@@ -136,21 +151,26 @@ export class Chain {
     this.output = this._planes(base + header.output, this._row);
     this._words = new Float64Array(this.memory.buffer);
     this._whole = new Int32Array(this.memory.buffer);
-    this._look = /** @type {(at: number, display: number) => number} */ (made.look);
+    this._look = /** @type {(at: number, display: number, isStereo: number) => number} */ (made.look);
     this._design = /** @type {(at: number) => number} */ (made.design);
     this._curve = /** @type {(at: number) => number} */ (made.curve);
     const look = header.look;
     const doubles = (/** @type {number} */ at, /** @type {number} */ count) =>
       new Float64Array(this.memory.buffer, base + at, count);
-    /** What `look` shows: of each display heights from 0 to 1, and where held peaks stand. */
-    this.displays = (look?.displays ?? []).map(({ at, hz, heights, peaks }) => ({
-      at: base + at, heights: doubles(heights, hz.length), peaks: doubles(peaks, hz.length),
+    /** What `look` shows: of each display heights from 0 to 1, and where held peaks stand; of stereo the left's, and the right's. */
+    this.displays = (look?.displays ?? []).map(({ at, hz: { length }, heights, peaks }) => ({
+      at: base + at, heights: doubles(heights, length), peaks: doubles(peaks, length),
+      rightHeights: doubles(heights + 8 * length, length), rightPeaks: doubles(peaks + 8 * length, length),
     }));
     /** The last frames, a plane a channel, as of the last `look`. */
     this.waves = look ? this._planes(base + look.waves, look.waveFrames) : [];
     /** Of each channel, as of the last `run`: the peak that falls, and the mean square of 300 ms. */
     this.peak = look ? doubles(look.meter.peak, header.channels) : new Float64Array();
     this.power = look ? doubles(look.meter.power, header.channels) : new Float64Array();
+    this._readLoudness = /** @type {(at: number, isAnew: number) => number} */ (made.loudness);
+    this._reading = readingOf(header);
+    /** Of the first meter of loudness, as of the last `readLoudness`: what its `names` say. */
+    this.loudness = this._reading ? doubles(this._reading.figures, this._reading.names.length) : new Float64Array();
     /** Of each part with an equaliser: its bands as numbers, and its curve. */
     this.desks = header.parts.map(({ desk }) => desk && {
       wanted: doubles(desk.wanted, 4 * desk.room), hz: doubles(desk.hz, desk.points),
@@ -218,10 +238,16 @@ export class Chain {
   /**
    * Move what is shown on to what came out so far.
    * @param {number} display which of `displays`; -1 for the waves alone
+   * @param {boolean} isStereo whether it shows left and right
    */
-  look(display = 0) {
+  look(display = 0, isStereo = false) {
     const look = this.header.look;
-    if (look) this._look(this._base + look.at, this.displays[display]?.at ?? 0);
+    if (look) this._look(this._base + look.at, this.displays[display]?.at ?? 0, isStereo ? 1 : 0);
+  }
+
+  /** Read the meter of loudness, where there is one. @param {boolean} isAnew whether it forgets what was measured */
+  readLoudness(isAnew = false) {
+    if (this._reading) this._readLoudness(this._base + this._reading.at, isAnew ? 1 : 0);
   }
 
   /**

@@ -15,7 +15,8 @@ export function hasVectors() {
 
 /**
  * @typedef {{title: string, version: string, rates: number[], files: string[], parts: import("./chain.js").Part[],
- *   modules: Record<string, Record<string, string>>}} About what was exported: files of modules by rate and by what they need
+ *   modules: Modules, loudness: Modules}} About what was exported
+ * @typedef {Record<string, Record<string, string>>} Modules files by rate and by what they need
  */
 
 /**
@@ -70,11 +71,31 @@ export function makeContext(rates) {
  * @returns {Promise<ChainNode>}
  */
 export async function makeNode(context, { version, modules }) {
+  return made(context, version, modules, "chain");
+}
+
+/**
+ * @param {BaseAudioContext} context
+ * @param {{version: string, loudness: Modules}} about
+ * @returns {Promise<ChainNode>} a meter of loudness, which lets everything pass
+ */
+export async function makeMeter(context, { version, loudness }) {
+  return made(context, version, loudness, "loudness");
+}
+
+/**
+ * @param {BaseAudioContext} context
+ * @param {string} version
+ * @param {Modules} modules
+ * @param {string} images what they are called, before the rate
+ * @returns {Promise<ChainNode>}
+ */
+async function made(context, version, modules, images) {
   checkWorklets(context);
   const rate = context.sampleRate;
   const file = modules?.[rate]?.[hasVectors() ? "wasm-simd" : "wasm"];
   if (!file) throw new Error(`about.json has no code for ${rate} Hz: export the page again`);
-  const names = { code: file, image: `chain-${rate}.zci` };
+  const names = { code: file, image: `${images}-${rate}.zci` };
   const [code, image] = await Promise.all([
     fetched(names.code, version).then((found) => found.arrayBuffer()),
     fetched(names.image, version).then((found) => found.arrayBuffer()),

@@ -6,7 +6,9 @@ import { about as fetchAbout, hasVectors } from "./engine.js";
 import { slider, time } from "./controls.js";
 import { Player } from "./player.js";
 import { inOrder, isAudio, isPlaylist, parsePlaylist } from "./playlist.js";
-import { MODES, Visual } from "./visual.js";
+import { LoudnessMeter } from "./loudness.js";
+import { Reorder } from "./reorder.js";
+import { MODES, Visual, levelWords } from "./visual.js";
 
 /** @param {string} id @returns {any} */
 const element = (id) => document.getElementById(id);
@@ -26,6 +28,8 @@ let player;
 let equaliser = null;
 /** @type {Visual} */
 let visual;
+/** @type {LoudnessMeter} */
+let meter;
 let isDrawing = false;
 let isSought = false; // while the thumb is held
 let display = 0;
@@ -132,7 +136,7 @@ function showQueue() {
 function row(track) {
   const item = document.createElement("li");
   const button = document.createElement("button");
-  const remove = document.createElement("button");
+  const remove = document.createElement("button"), grip = document.createElement("span");
   button.type = remove.type = "button";
   button.className = "track";
   button.dataset.number = remove.dataset.number = String(track.number);
@@ -149,7 +153,12 @@ function row(track) {
   remove.className = "remove";
   remove.textContent = "✕";
   remove.addEventListener("click", () => player.remove(track));
-  item.append(button, remove);
+  grip.className = "grip";
+  grip.textContent = "⠿";
+  grip.setAttribute("role", "button"); // not in the way of the keyboard, which has keys of its own
+  grip.setAttribute("aria-pressed", "false");
+  grip.tabIndex = -1;
+  item.append(grip, button, remove);
   fill(button, track);
   return item;
 }
@@ -165,6 +174,22 @@ function fill(button, track) {
   button.setAttribute("title", track.problem);
   button.replaceChildren(words, length);
   button.nextElementSibling?.setAttribute("aria-label", `Remove ${title}`);
+  button.previousElementSibling?.setAttribute("aria-label", `Move ${title}`);
+}
+
+/** Tell what was removed, with a way back. @param {import("./player.js").Track[]} tracks */
+function showRemoved(tracks) {
+  const [first] = tracks;
+  const words = tracks.length > 1 ? `${tracks.length} tracks were removed.` : first ? `${first.title || first.name} was removed.` : "";
+  element("removed").firstElementChild.textContent = words;
+  element("undo").hidden = !words;
+}
+
+function undo() {
+  const back = player.undo();
+  const [first] = back;
+  if (!first) return;
+  element("tracks").querySelector(`.track[data-number="${first.number}"]`)?.focus();
 }
 
 /** @param {number} to @param {boolean} isKept for the next time */
@@ -257,8 +282,9 @@ function draw(ms) {
   if (node?.header.look) {
     const shown = node.shown;
     const drawn = node.header.look.displays[shown.counts[0]] ?? node.header.look.displays[0];
-    visual.draw({ shown, display: drawn, rate: node.header.sampleRate }, ms);
-    equaliser?.show(shown.heights, drawn.hz);
+    visual.draw({ shown, display: drawn, rate: node.header.sampleRate, loudness: meter.loudness }, ms);
+    const heights = shown.counts[6] ? shown.heights.map((each, k) => Math.max(each, shown.rightHeights[k])) : shown.heights;
+    equaliser?.show(heights, drawn.hz);
   }
   const isSilent = node ? node.shown.peak.every((peak) => peak < 1e-4) : true;
   isDrawing = (player.isPlaying || !isSilent) && player.context?.state === "running" && !STILL.matches;
@@ -269,7 +295,7 @@ function chooseDisplay() {
   const displays = player.node?.header.look?.displays ?? [];
   const wanted = visual.mode === "octaves" ? "octave" : element("scale").value;
   display = Math.max(0, displays.findIndex((each) => each.name === wanted));
-  player.node?.port.postMessage({ kind: "look", display });
+  player.node?.port.postMessage({ kind: "look", display, isStereo: visual.mode === "stereo" });
   element("scale").disabled = ["octaves", "scope", "goniometer", "meters"].includes(visual.mode);
 }
 
@@ -281,6 +307,34 @@ function setMode(mode) {
   remember();
   chooseDisplay();
   if (!isDrawing) draw(performance.now());
+}
+
+// --- loudness -------------------------------------------------------------------------------------
+
+/** Measure, or do so no more. @param {boolean} isOn */
+async function measure(isOn) {
+  element("measures").checked = isOn;
+  element("loudness").hidden = !isOn;
+  stored.isMeasured = isOn;
+  remember();
+  showLoudness();
+  try {
+    await meter.measure(isOn ? player.node : null);
+  } catch (error) {
+    tell(/** @type {Error} */ (error).message);
+  }
+  showLoudness();
+}
+
+function showLoudness() {
+  const { loudness } = meter;
+  const words = (/** @type {number | undefined} */ level, /** @type {string} */ unit) => `${levelWords(level ?? -Infinity)} ${unit}`;
+  element("momentary").textContent = words(loudness?.momentary, "LUFS");
+  element("short-term").textContent = words(loudness?.short_term, "LUFS");
+  element("integrated").textContent = words(loudness?.integrated, "LUFS");
+  element("true-peak").textContent = words(loudness?.true_peak, "dBTP");
+  element("measured").textContent = `${time(loudness?.seconds ?? 0)} measured, behind the effects; anew with each track and seek`;
+  if (!isDrawing && visual.mode === "meters") draw(performance.now());
 }
 
 // --- the engine -----------------------------------------------------------------------------------
@@ -445,6 +499,10 @@ function showEqualiser() {
 /** @param {KeyboardEvent} event */
 function key(event) {
   const on = /** @type {HTMLElement} */ (event.target);
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key === "z" && !on.matches("input[type=number]")) {
+    event.preventDefault();
+    undo();
+  }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const kind = on.tagName === "INPUT" ? /** @type {HTMLInputElement} */ (on).type : "";
   const typed = kind !== "" && !["checkbox", "file"].includes(kind);
@@ -470,6 +528,9 @@ function key(event) {
       const names = Object.keys(MODES);
       setMode(names[(names.indexOf(visual.mode) + 1) % names.length]);
     },
+    l: () => { measure(!element("measures").checked); },
+    r: () => meter.begin(),
+    u: undo,
   };
   if (!does[event.key] || typed && event.key.length > 1 && takesArrows || (event.key === " " && takesSpace)) return;
   if (event.key.startsWith("Arrow") && takesArrows) return;
@@ -535,6 +596,10 @@ function listen() {
     remember();
     player.setReplayGain(stored.replayGain);
   });
+  new Reorder(element("tracks"), (from, to) => player.move(player.queue[from], to - from));
+  element("undo").addEventListener("click", undo);
+  element("measures").addEventListener("change", () => measure(element("measures").checked));
+  element("anew").addEventListener("click", () => meter.begin());
   element("engine").addEventListener("toggle", showFacts);
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -554,17 +619,24 @@ function listen() {
     showQueue();
     show();
   });
+  player.addEventListener("removed", (event) => showRemoved(/** @type {CustomEvent} */ (event).detail));
   player.addEventListener("tags", (event) => showTags(/** @type {CustomEvent} */ (event).detail));
   player.addEventListener("track", showTrack);
-  player.addEventListener("state", show);
+  player.addEventListener("state", () => {
+    meter.hold(!player.isPlaying);
+    show();
+  });
+  player.addEventListener("anew", () => meter.begin());
   player.addEventListener("ready", () => {
     showEqualiser();
     setAll();
+    measure(element("measures").checked);
   });
   player.addEventListener("problem", (event) => tell(/** @type {CustomEvent} */ (event).detail));
   setInterval(() => {
     lookAtClocks();
     if (player.isPlaying) show();
+    if (element("measures").checked) showLoudness();
     showFacts();
   }, LOOK_MS);
 }
@@ -618,6 +690,9 @@ async function main() {
   element("title").textContent = about.title;
   player = new Player(about);
   visual = new Visual(element("spectrum"));
+  meter = new LoudnessMeter(about);
+  element("measures").checked = Boolean(stored.isMeasured);
+  element("loudness").hidden = !stored.isMeasured;
   for (const [name, words] of Object.entries(MODES)) element("mode").add(new Option(words, name));
   for (const [name, words] of Object.entries(SCALES)) element("scale").add(new Option(words, name));
   element("scale").value = stored.scale in SCALES ? stored.scale : "logarithmic";

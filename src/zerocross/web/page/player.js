@@ -10,7 +10,9 @@ import { readTags } from "./tags.js";
 
 /**
  * @typedef {{number: number, file: File, name: string, title: string, artist: string, album: string, durationS: number,
- *   cover: Blob | null, gains: import("./tags_fields.js").ReplayGain, buffer: AudioBuffer | null, problem: string}} Track
+ *   cover: Blob | null, gains: import("./tags_fields.js").ReplayGain, buffer: AudioBuffer | null, problem: string,
+ *   isRead: boolean}} Track
+ * @typedef {{tracks: {track: Track, at: number}[], current: Track | null, position: number, wasPlaying: boolean}} Removal
  */
 
 /** Longer ones are not decoded whole: a minute of stereo takes 23 MB. */
@@ -19,11 +21,13 @@ const MOST_DECODED_S = 600, MOST_DECODED_BYTES = 256 * 2 ** 20;
 const RING_MS = 10_000;
 /** A track that is further in than this begins anew when the one before it is asked for. */
 const AGAIN_S = 3;
+/** Removals that can be taken back. */
+const MOST_REMOVALS = 100;
 const MOST_GAIN = 10 ** (24 / 20);
 
 /**
- * Events: "queue" (tracks or their order are others), "tags" (of the track that is its `detail`), "track" (another one
- * plays), "state" (plays or does not), "ready" (there is a chain), "problem" (its `detail` is a sentence).
+ * Events: "queue" (tracks or their order are others), "removed" (its `detail` are tracks, or none once they are back), "tags" (of the track that is its `detail`), "track" (another one
+ * plays), "state" (plays or does not), "anew" (it is heard from another place on), "ready" (there is a chain), "problem" (its `detail` is a sentence).
  */
 export class Player extends EventTarget {
   /** @param {import("./engine.js").About} about */
@@ -60,6 +64,8 @@ export class Player extends EventTarget {
     this._heard = [];
     this._rest = 0;
     this._keys = new KeyHolder();
+    /** @type {Removal[]} the last one last */
+    this._removals = [];
   }
 
   // --- the audio --------------------------------------------------------------------------------
@@ -142,7 +148,7 @@ export class Player extends EventTarget {
   add(files) {
     const made = files.map((file) => /** @type {Track} */ ({
       number: this._numbers++, file, name: file.name, title: "", artist: "", album: "", durationS: NaN,
-      cover: null, gains: {}, buffer: null, problem: "",
+      cover: null, gains: {}, buffer: null, problem: "", isRead: false,
     }));
     this.queue.push(...made);
     this._changed();
@@ -153,7 +159,8 @@ export class Player extends EventTarget {
   /** @param {Track[]} tracks */
   async _readTags(tracks) {
     for (const track of tracks) {
-      if (!this.queue.includes(track)) continue;
+      if (!this.queue.includes(track) || track.isRead) continue;
+      track.isRead = true;
       const tags = await readTags(track.file).catch(() => /** @type {import("./tags.js").Tags} */ ({}));
       track.title = tags.title ?? "";
       track.artist = tags.artist ?? "";
@@ -178,6 +185,7 @@ export class Player extends EventTarget {
   remove(track) {
     const at = this.queue.indexOf(track);
     if (at < 0) return;
+    this._keepRemoval([{ track, at }]);
     const follows = this.queue[at + 1] ?? null;
     this.queue.splice(at, 1);
     if (track === this.track) {
@@ -196,6 +204,7 @@ export class Player extends EventTarget {
   }
 
   clear() {
+    if (this.queue.length) this._keepRemoval(this.queue.map((track, at) => ({ track, at })));
     this._drop();
     this.queue = [];
     this.track = null;
@@ -204,6 +213,32 @@ export class Player extends EventTarget {
     this._state(false);
     this.dispatchEvent(new Event("track"));
     this._changed();
+  }
+
+  /** Keep what goes, for `undo`. @param {{track: Track, at: number}[]} tracks */
+  _keepRemoval(tracks) {
+    this._removals.push({ tracks, current: this.track, position: this.position, wasPlaying: this.isPlaying });
+    this._removals.splice(0, this._removals.length - MOST_REMOVALS);
+    for (const { track } of tracks) track.buffer = null;
+    this.dispatchEvent(new CustomEvent("removed", { detail: tracks.map(({ track }) => track) }));
+  }
+
+  /** Take the last removal back; what played goes on where nothing plays now. @returns {Track[]} what is back */
+  undo() {
+    const last = this._removals.pop();
+    if (!last) return [];
+    for (const { track, at } of last.tracks) this.queue.splice(Math.min(at, this.queue.length), 0, track);
+    const back = last.tracks.map(({ track }) => track);
+    if (last.current && !this.isPlaying && back.includes(last.current)) {
+      this._drop();
+      [this.track, this._position] = [last.current, last.position];
+      this.dispatchEvent(new Event("track"));
+      if (last.wasPlaying) this.play();
+    }
+    this._changed();
+    this._readTags(back);
+    this.dispatchEvent(new CustomEvent("removed", { detail: [] }));
+    return back;
   }
 
   /** @param {Track} track @param {number} by places down, or up if negative */
@@ -273,6 +308,7 @@ export class Player extends EventTarget {
     if (track === this._chosen) this._chosen = null;
     this._state(true);
     if (isOther) this.dispatchEvent(new Event("track"));
+    if (isOther || from === 0) this._anew();
     try {
       await this._wake();
       if (mine !== this._calls) return;
@@ -377,6 +413,7 @@ export class Player extends EventTarget {
     if (this.isPlaying && to >= this.duration) this._goOn();
     else if (this.isPlaying) this.play(this.track, to);
     else this._position = to;
+    this._anew();
     this.dispatchEvent(new Event("state"));
   }
 
@@ -423,6 +460,7 @@ export class Player extends EventTarget {
       [this.track, this._source, this._gain] = [next.track, next.source, next.gain];
       if (this.track === this._chosen) this._chosen = null;
       this.dispatchEvent(new Event("track"));
+      this._anew();
       this._decodeAhead();
       return;
     }
@@ -488,6 +526,10 @@ export class Player extends EventTarget {
   }
 
   // --- news -------------------------------------------------------------------------------------
+
+  _anew() {
+    this.dispatchEvent(new Event("anew"));
+  }
 
   /** @param {boolean} plays */
   _state(plays) {

@@ -1,7 +1,10 @@
 // @ts-check
 /** What is heard, as pictures: each mode draws on a canvas what the worklet has shown. */
 
-/** @typedef {{shown: import("./chain.js").Shown, display: import("./chain.js").Display, rate: number}} Heard */
+/**
+ * @typedef {{shown: import("./chain.js").Shown, display: import("./chain.js").Display, rate: number,
+ *   loudness: import("./loudness.js").Loudness | null}} Heard
+ */
 /**
  * @typedef {{pen: CanvasRenderingContext2D, width: number, height: number, accent: string, ink: string, soft: string,
  *   paper: string, scale: number}} Paper
@@ -9,7 +12,7 @@
 
 /** Modes by name, as they are shown to people. */
 export const MODES = {
-  bars: "Bars", mirrored: "Mirrored bars", line: "Line", octaves: "Octaves (dBFS)", waterfall: "Waterfall",
+  bars: "Bars", mirrored: "Mirrored bars", stereo: "Stereo bars", line: "Line", octaves: "Octaves (dBFS)", waterfall: "Waterfall",
   scope: "Oscilloscope", goniometer: "Goniometer", meters: "Meters",
 };
 const SCALE_MOST = 1.1, LEAST_PEAK = 0.01, METER_DB = 60;
@@ -46,7 +49,7 @@ export class Visual {
       paper.pen.fillRect(0, 0, paper.width, paper.height);
     }
     const modes = /** @type {Record<string, (paper: Paper, heard: Heard, ms: number) => void>} */ ({
-      bars: drawBars, mirrored: drawMirrored, line: drawLine, octaves: drawOctaves, meters: drawMeters,
+      bars: drawBars, mirrored: drawMirrored, stereo: drawStereo, line: drawLine, octaves: drawOctaves, meters: drawMeters,
       waterfall: (to, what, at) => this._waterfall(to, what, at),
       scope: (to, what) => this._scope(to, what),
       goniometer: (to, what) => this._goniometer(to, what),
@@ -167,6 +170,26 @@ function drawMirrored({ pen, width, height, accent }, { shown, display }) {
   }
 }
 
+/** Left and right: low bands in the middle, high ones at the edges. @param {Paper} paper @param {Heard} heard */
+function drawStereo({ pen, width, height, accent, ink, soft }, { shown, display }) {
+  const count = display.hz.length, step = width / 2 / count, wide = Math.max(1, step - 1), middle = width / 2;
+  const sides = [[-1, shown.heights, shown.peaks], [1, shown.rightHeights, shown.rightPeaks]];
+  for (const [side, heights, peaks] of /** @type {[number, Float32Array, Float32Array][]} */ (sides)) {
+    for (let k = 0; k < count; k++) {
+      const x = side < 0 ? middle - (k + 1) * step : middle + k * step;
+      pen.fillStyle = accent;
+      pen.fillRect(x, height * (1 - heights[k]), wide, height * heights[k]);
+      pen.fillStyle = ink;
+      if (peaks[k] > 0.01) pen.fillRect(x, height * (1 - peaks[k]), wide, 1.5);
+    }
+  }
+  pen.font = "13px system-ui, sans-serif";
+  pen.textBaseline = "top";
+  pen.fillStyle = soft;
+  pen.fillText("L", 6, 6);
+  pen.fillText("R", width - 16, 6);
+}
+
 /** @param {Paper} paper @param {Heard} heard */
 function drawLine({ pen, width, height, accent }, { shown, display }) {
   const count = display.hz.length;
@@ -202,6 +225,7 @@ function drawOctaves(paper, { shown, display }) {
     pen.fillRect(side, y, width - side, 0.5);
     pen.globalAlpha = 1;
   }
+  let free = 0; // of words, to the right
   for (let k = 0; k < count; k++) {
     const x = side + k * step;
     pen.fillStyle = accent;
@@ -211,19 +235,27 @@ function drawOctaves(paper, { shown, display }) {
     const hz = display.hz[k];
     const octave = [31.5, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16_000].find((each) => Math.abs(hz / each - 1) < 0.03);
     pen.fillStyle = soft;
-    if (octave) pen.fillText(octave >= 1000 ? `${octave / 1000}k` : String(octave), x, high + foot / 2);
+    if (!octave || x < free) continue;
+    const words = octave >= 1000 ? `${octave / 1000}k` : String(octave);
+    free = x + pen.measureText(words).width + 6;
+    pen.fillText(words, x, high + foot / 2);
   }
 }
 
+/** @param {number} level in dB or LUFS @returns {string} */
+export const levelWords = (level) => level < -99 ? "−∞" : level.toFixed(1).replace("-", "−");
+
 /** @param {Paper} paper @param {Heard} heard */
-function drawMeters({ pen, width, height, accent, ink, soft }, { shown }) {
-  const side = 24, end = 100, wide = width - side - end, high = Math.min(48, height / 4);
+function drawMeters({ pen, width, height, accent, ink, soft }, { shown, loudness }) {
+  const side = 24, end = 100, wide = width - side - end, rows = shown.peak.length + (loudness ? 1.5 : 0);
+  const gap = 10, high = Math.min(48, height / 4, (height - 32) / rows - gap);
+  const begin = (height - (loudness ? 24 : 0) - rows * (high + gap)) / 2;
   const db = (/** @type {number} */ value) => 20 * Math.log10(Math.max(1e-10, value));
   const share = (/** @type {number} */ level) => Math.min(1, Math.max(0, 1 + level / METER_DB));
   pen.font = "13px system-ui, sans-serif";
   pen.textBaseline = "middle";
   Array.from(shown.peak, (peak, c) => {
-    const y = height / 2 + (c - shown.peak.length / 2) * (high + 10), rms = Math.sqrt(shown.power[c]);
+    const y = begin + c * (high + gap), rms = Math.sqrt(shown.power[c]);
     pen.fillStyle = soft;
     pen.fillText("LR"[c] ?? String(c + 1), 6, y + high / 2);
     pen.globalAlpha = 0.35;
@@ -232,9 +264,18 @@ function drawMeters({ pen, width, height, accent, ink, soft }, { shown }) {
     pen.globalAlpha = 1;
     pen.fillRect(side, y + high / 4, wide * share(db(rms)), high / 2);
     pen.fillStyle = ink;
-    const words = (/** @type {number} */ level) => level < -99 ? "−∞" : level.toFixed(1).replace("-", "−");
-    pen.fillText(`peak ${words(db(peak))}`, side + wide + 8, y + high / 3);
-    pen.fillText(`RMS ${words(db(rms))}`, side + wide + 8, y + high * 2 / 3 + 2);
+    pen.fillText(`peak ${levelWords(db(peak))}`, side + wide + 8, y + high / 3);
+    pen.fillText(`RMS ${levelWords(db(rms))}`, side + wide + 8, y + high * 2 / 3 + 2);
+  });
+  const three = loudness ? [loudness.momentary, loudness.short_term, loudness.integrated] : [];
+  three.forEach((level, k) => {
+    const step = (high * 1.5 + gap) / 3, y = begin + shown.peak.length * (high + gap) + k * step;
+    pen.fillStyle = soft;
+    pen.fillText("MSI"[k], 6, y + step / 2);
+    pen.fillStyle = accent;
+    pen.fillRect(side, y + 2, wide * share(level), step - 4);
+    pen.fillStyle = ink;
+    pen.fillText(`${levelWords(level)} LUFS`, side + wide + 8, y + step / 2);
   });
   pen.fillStyle = soft;
   for (let level = 0; level >= -METER_DB; level -= 12) {

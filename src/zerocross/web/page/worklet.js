@@ -23,10 +23,12 @@ class ChainProcessor extends AudioWorkletProcessor {
     this._chain = new Chain(module, image);
     const header = this._chain.header;
     this._display = 0;
+    this._isStereo = false;
     this._isBypassed = false;
     this._dry = 0; // how much of what comes in is heard in place of what comes out
     this._isOver = false;
-    this._every = header.look ? Math.floor(sampleRate / SHOWN) : Infinity;
+    this._isHeld = false;
+    this._every = header.look || this._chain.loudness.length ? Math.floor(sampleRate / SHOWN) : Infinity;
     this._since = 0;
     this._quanta = this._slow = this._missed = this._longest = 0;
     this._shared = shared ? new Shown(header, shared) : null;
@@ -37,8 +39,10 @@ class ChainProcessor extends AudioWorkletProcessor {
       if (data instanceof ArrayBuffer) this._pool.push(new Shown(header, data));
       else if (data.kind === "set") this._chain.set(data.name, data.value);
       else if (data.kind === "bands") this._chain.setBands(data.part, data.bands);
-      else if (data.kind === "look") this._display = data.display;
+      else if (data.kind === "look") [this._display, this._isStereo] = [data.display, Boolean(data.isStereo)];
       else if (data.kind === "bypass") this._isBypassed = data.value;
+      else if (data.kind === "anew") this._chain.readLoudness(true);
+      else if (data.kind === "hold") this._isHeld = data.value;
       else if (data.kind === "end") this._isOver = true;
     };
   }
@@ -48,6 +52,7 @@ class ChainProcessor extends AudioWorkletProcessor {
    * @param {Float32Array[][]} outputs
    */
   process([input], [output]) {
+    if (this._isHeld) return !this._isOver; // what is silent now is not measured
     const chain = this._chain;
     const frames = output[0].length; // of any quantum
     const step = Math.min(frames, chain.header.mostFrames);
@@ -68,13 +73,14 @@ class ChainProcessor extends AudioWorkletProcessor {
   /** Show the page what came out; where all buffers are on their way it misses one. @param {number} frames */
   _show(frames) {
     const chain = this._chain;
-    chain.look(this._display);
+    chain.look(this._display, this._isStereo);
+    chain.readLoudness();
     const to = this._shared ?? this._pool.pop();
     if (!to) {
       this._missed++;
       return;
     }
-    to.take(chain, this._display);
+    to.take(chain, this._display, this._isStereo);
     to.counts[1] = frames;
     to.counts[2] = this._quanta;
     to.counts[3] = this._slow;
