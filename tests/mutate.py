@@ -53,6 +53,7 @@ _MEMORY_BYTES = 24 << 30
 #: For a memory order `test_orders` comes before them.
 TESTS: dict[str, tuple[str, ...]] = {
     "compiler/wasm.py": ("test_web",),
+    "gpu/*": ("test_gpu",),
     "web/image.py": ("test_web",),
     "web/module.py": ("test_web",),
     "web/player_page.py": ("test_web_player",),

@@ -29,7 +29,7 @@ FLOORS = [
     {"graph"},
     {"engine"},
     {"eq", "effects", "spectrum", "loudness"},
-    {"pipeline", "player", "demo"},
+    {"pipeline", "player", "demo", "gpu"},
     {"offline", "remote", "settings", "web"},
     {"terminal"},
     {"lab"},

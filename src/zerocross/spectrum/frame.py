@@ -34,6 +34,7 @@ __all__ = [
     "NO_FRAME_BEFORE_S",
     "SPECTRUM",
     "TRANSFORM",
+    "add_window",
     "next_spectrum",
     "spectrum_frame",
     "spectrum_of_tap",
@@ -102,6 +103,24 @@ def _add_up(power: Any, t: Any, out: Any) -> None:
 
 
 @kernel
+def add_window(t: Any, samples: Any, work: Any, out: Any) -> None:
+    """Add the power in bands of a window of samples, which ``work`` may be; a `TRANSFORM` says how.
+
+    Real-time: safe.
+    """
+    apply_window(samples, float32_array(t.window, t.size), work)
+    half = t.size // 2 + 1
+    re, im, power = (
+        float32_array(t.re, half),
+        float32_array(t.im, half),
+        float32_array(t.power, half),
+    )
+    real_fft(record_at(t.plan, REAL_FFT), work, re, im)
+    power_spectrum(re, im, 1.0, power)
+    _add_up(power, t, out)
+
+
+@kernel
 def _follow(s: Any, row: Any, dt: Any) -> None:
     """Move levels and peaks on by a time: the same whatever the pieces it comes in."""
     now, levels = float32_rows(s.now, s.rows, s.bands), float64_rows(s.levels, s.rows, s.bands)
@@ -140,16 +159,7 @@ def spectrum_of_tap(s: Any, tap: Any, end: Any, dt: Any) -> Any:
             t = record_at(s.transforms + number * _SIZE, TRANSFORM)
             samples = float32_array(s.samples, t.size)
             intact = mix_window(tap, max(0, end - t.back), gains[row], samples) and intact
-            apply_window(samples, float32_array(t.window, t.size), samples)
-            half = t.size // 2 + 1
-            re, im, power = (
-                float32_array(t.re, half),
-                float32_array(t.im, half),
-                float32_array(t.power, half),
-            )
-            real_fft(record_at(t.plan, REAL_FFT), samples, re, im)
-            power_spectrum(re, im, 1.0, power)
-            _add_up(power, t, mine)
+            add_window(t, samples, samples, mine)
         power_to_db(mine, mine)
         _follow(s, row, dt)
     return intact

@@ -1,0 +1,11 @@
+"""Spectra on the graphics card (WebGPU), where they stay until they are asked for. Extra ``[gpu]``.
+
+`Card` is a card or software that stands in for one; `BandSpectra` makes levels of bands of many windows at once.
+"""
+
+from __future__ import annotations
+
+from zerocross.gpu.card import Card
+from zerocross.gpu.spectra import BandSpectra, Levels
+
+__all__ = ["BandSpectra", "Card", "Levels"]

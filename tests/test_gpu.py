@@ -1,0 +1,147 @@
+"""Spectra on a card: on Mesa's software Vulkan, against NumPy in float64 and the compiled `Spectrum`."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from conftest import ON_CI, need_module
+from zerocross.dsp.window import design_window
+from zerocross.errors import DeviceError, DeviceNotFound, MissingDependency, UsageError
+from zerocross.gpu import BandSpectra, Card
+from zerocross.gpu.spectra import SIZES
+from zerocross.spectrum import Spectrum
+from zerocross.spectrum.bands import design_weights
+
+RATE = 48_000
+
+
+@pytest.fixture(scope="module")
+def card():
+    need_module("wgpu")
+    try:
+        return Card(software=True)
+    except DeviceNotFound as error:
+        if ON_CI:
+            raise
+        pytest.skip(str(error))
+
+
+def noise(samples, seed=1):
+    return (np.random.default_rng(seed).standard_normal(samples) * 0.2).astype(np.float32)
+
+
+def by_numpy(x, made, window="hann", per="bin"):
+    """Return levels of all windows, in float64."""
+    shape = design_window(window, made.size).astype(float)
+    weights = design_weights(made.bands, made.size, RATE, window, per)
+    found = []
+    for k in range(made.windows_in(x.size)):
+        part = x[k * made.hop :][: made.size].astype(float) * shape * (2 / shape.sum())
+        power = np.abs(np.fft.rfft(part)) ** 2
+        found.append(
+            [
+                weights.weights[start : start + count].astype(float) @ power[bin_ : bin_ + count]
+                for start, bin_, count in zip(
+                    weights.starts, weights.bins, weights.counts, strict=True
+                )
+            ]
+        )
+    return np.sqrt(np.array(found))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_amplitudes_are_those_of_numpy(card, size):
+    made = BandSpectra(card, RATE, bands=30, fft_size=size, hop=777)
+    x = noise(size + 20 * 777 + 5)
+    levels = made.of(x).read()
+    assert levels.shape == (21, 30)
+    wanted = by_numpy(x, made)
+    assert np.abs(10 ** (levels / 20) - wanted).max() < 1e-6, "of full scale"
+    assert wanted.min() > 1e-4, "there was something in every band"
+
+
+@pytest.mark.parametrize(
+    ("scale", "window", "per"), [("mel", "hamming", "band"), ("octave", "flat_top", "bin")]
+)
+def test_other_scales_and_windows(card, scale, window, per):
+    made = BandSpectra(card, RATE, bands=24, scale=scale, window=window, per=per, hop=1000)
+    x = noise(12_000, 2)
+    assert np.abs(10 ** (made.of(x).read() / 20) - by_numpy(x, made, window, per)).max() < 1e-6
+
+
+def test_levels_are_those_of_the_compiled_spectrum(card):
+    made = BandSpectra(card, RATE, bands=48, hop=512)
+    here = Spectrum(bands=48, sample_rate=RATE, channels=1, mix="mono", decay_s=0.0)
+    x = noise(30_000, 3)
+    levels = made.of(x).read()
+    for k in (0, 7, len(levels) - 1):
+        here.reset()
+        here.push(x[None, k * 512 : k * 512 + 2048])
+        assert levels[k] == pytest.approx(here.update()[0], abs=1e-4), k
+
+
+def test_a_full_scale_sine_reads_zero_and_silence_the_floor(card):
+    t = np.arange(RATE) / RATE
+    made = BandSpectra(card, RATE, bands=32, fft_size=4096)
+    centre = made.bands.centres[20]
+    x = np.sin(2 * np.pi * centre * t).astype(np.float32)
+    assert made.of(x).read()[:, 20] == pytest.approx(0.0, abs=0.1)
+    assert made.of(np.zeros(8192, np.float32)).read() == pytest.approx(-200.0, abs=1e-3)
+
+
+def test_more_windows_than_fit_in_a_row_and_batches(card):
+    x = noise(33_500, 4)
+    made = BandSpectra(card, RATE, bands=8, fft_size=256, hop=1)
+    levels = made.of(x).read()
+    assert levels.shape == (33_245, 8)
+    part = BandSpectra(card, RATE, bands=8, fft_size=256, hop=1).of(x[33_000:]).read()
+    assert np.array_equal(levels[33_000:], part)
+    assert np.array_equal(np.concatenate(list(made.in_batches(x, 10_000))), levels)
+    assert list(made.in_batches(x[:255])) == []
+
+
+def test_nothing_comes_back_until_it_is_asked_for(card, monkeypatch):
+    made, x = BandSpectra(card, RATE), noise(50_000)
+    wanted = made.of(x).read()
+    reads = []
+    monkeypatch.setattr(Card, "read", lambda *given: reads.append(given))
+    resident = card.upload(x)
+    levels = made.of(resident)
+    assert reads == []
+    monkeypatch.undo()
+    assert np.array_equal(levels.read(), wanted)
+    assert np.array_equal(made.of(resident, 20_000).read(), wanted[: made.windows_in(20_000)])
+
+
+def test_bad_input_has_one_line(card):
+    for given, words in (
+        ({"fft_size": 1000}, "FFT of 1000 points; take one of 256"),
+        ({"hop": 0}, "hop"),
+        ({"bands": 513}, "bands"),
+        ({"fft_size": 256, "bands": 200}, "take fewer, or a longer one"),
+        ({"window": "x"}, "no window 'x'"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            BandSpectra(card, RATE, **given)
+    made = BandSpectra(card, RATE)
+    with pytest.raises(UsageError, match="2047 samples; a window has 2048"):
+        made.of(np.zeros(2047, np.float32))
+    with pytest.raises(UsageError, match="one channel"):
+        made.of(np.zeros((2, 5000), np.float32))
+    with pytest.raises(DeviceError, match="take fewer at a time"):
+        card.memory(1 << 40)
+
+
+def test_without_wgpu_or_a_card_it_says_what_to_do(monkeypatch):
+    need_module("wgpu")
+    import wgpu
+
+    monkeypatch.setattr(wgpu.gpu, "enumerate_adapters_sync", list)
+    with pytest.raises(DeviceNotFound, match="mesa-vulkan-drivers"):
+        Card()
+    monkeypatch.setitem(sys.modules, "wgpu", None)
+    with pytest.raises(MissingDependency, match=r"pip install 'zerocross\[gpu\]'"):
+        Card()
