@@ -164,7 +164,7 @@ class Shell:
         try:
             with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:
                 return file.read().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # the latter while it is read
             return ""
 
     def rest(self):
