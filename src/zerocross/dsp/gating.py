@@ -38,7 +38,7 @@ READING = layout(
     setup=["loudness", "peaks"],
     audio=[
         *("seen", "loud", ("loud_energy", "f8"), "at", "end"),
-        *(("gate", "f8"), "kept", ("kept_energy", "f8"), ("integrated", "f8"), "figures"),
+        *(("gate", "f8"), "kept", ("kept_energy", "f8"), ("passed", "f8"), "figures"),
     ],
 )
 
@@ -84,7 +84,7 @@ def _gate(r: Any, pieces: Any, count: Any) -> None:
     r.at = max(r.at, last)
     if r.at >= r.end:
         r.at = r.end
-        r.integrated = r.kept_energy / max(1, r.kept)
+        r.passed = r.kept_energy / max(1, r.kept)
 
 
 @kernel
@@ -98,7 +98,7 @@ def _forget(r: Any, m: Any) -> None:
         p = record_at(r.peaks, TRUE_PEAK)
         p.true_peak = p.sample_peak = 0.0
     r.seen = r.loud = r.at = r.end = r.kept = 0
-    r.loud_energy = r.kept_energy = r.integrated = 0.0
+    r.loud_energy = r.kept_energy = r.passed = 0.0
 
 
 @entry("int64", "int64")
@@ -117,7 +117,7 @@ def read_loudness(address: int, is_anew: int) -> None:
     found = float64_array(r.figures, len(FIGURES))
     found[0] = _lufs(m.momentary)
     found[1] = _lufs(_mean(pieces, count - 1, SHORT)) if count >= SHORT else -math.inf
-    found[2] = _lufs(r.integrated)
+    found[2] = _lufs(r.passed)
     found[3] = _lufs(m.momentary_max)
     found[4] = found[5] = -math.inf
     if r.peaks != 0:
