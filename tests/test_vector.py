@@ -322,6 +322,36 @@ def test_no_vector_is_wider_than_the_registers(name):
     assert not widths if name == "scalar" else max(widths) <= WIDTHS[name], widths
 
 
+def _twice(x):
+    return 2.0 * x
+
+
+def _first_two(x):
+    return sum_lanes(load_first(f32x4, x, 0, 2))
+
+
+def _as_wide(x):
+    return sum_lanes(splat(f32_native, np.float32(1.0)))
+
+
+def _calls_it(x):
+    return _as_wide_kernel(x)
+
+
+_as_wide_kernel = kernel(_as_wide)
+
+
+@pytest.mark.parametrize(
+    ("function", "modes"), [(_twice, 1), (_first_two, 3), (_as_wide, 3), (_calls_it, 3)]
+)
+def test_only_what_depends_on_the_width_is_compiled_for_each(function, modes):
+    made = kernel(function)
+    kind = "float64" if function is _twice else "float32[::1]"
+    codes = [made.compile(target.level(n), kind).ir for n in ("sse4.1", "avx2", "avx512")]
+    assert len(made.dispatchers()) == modes
+    assert len(codes) == 3
+
+
 # --- levels -----------------------------------------------------------------------------------
 
 

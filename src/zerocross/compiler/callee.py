@@ -13,7 +13,16 @@ __all__ = ["METHODS", "Callee", "HasContent", "give_method"]
 
 
 class HasContent:
-    """Something that kernels may name, and that says what of it goes into their code."""
+    """Something that kernels may name, and that says what of it goes into their code.
+
+    Attributes
+    ----------
+    by_width : bool
+        Whether code that names it is another for another width of the target's registers.
+
+    """
+
+    by_width = False
 
     @property
     def content(self) -> Any:

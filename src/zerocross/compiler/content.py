@@ -52,11 +52,14 @@ class Content:
         Equal for what gives equal code; with something opaque, within this process only.
     opaque : tuple
         What could not be hashed. Held, so that its identity is not given to another object.
+    by_width : bool
+        Whether the code may be another for another width of the target's registers.
 
     """
 
     digest: bytes
     opaque: tuple[Any, ...]
+    by_width: bool = False
 
 
 _known: ContextVar[dict[int, tuple[Any, Content]] | None] = ContextVar("known", default=None)
@@ -82,7 +85,8 @@ def content_of(function: Callable[..., Any]) -> Content:
         reader.function(function)
     except RecursionError:
         reader.unknown(function)
-    content = Content(reader.digest(), tuple(reader.opaque))
+    by_width = reader.by_width or bool(reader.opaque)
+    content = Content(reader.digest(), tuple(reader.opaque), by_width)
     if known is not None:
         known[id(function)] = function, content
     return content
@@ -103,6 +107,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.opaque: list[Any] = []
+        self.by_width = False
         self._hash = hashlib.sha256()
         self._seen: dict[int, tuple[int, Any]] = {}
 
@@ -271,6 +276,7 @@ def _read_scalar(reader: _Reader, scalar: Any) -> None:
 
 def _read_with_content(reader: _Reader, value: HasContent) -> None:
     content = value.content
+    reader.by_width |= value.by_width
     if content is None:
         reader.unknown(value)
     else:

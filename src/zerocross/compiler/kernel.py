@@ -13,7 +13,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zerocross.compiler.callee import Callee
-from zerocross.compiler.mode import CompilationMode, check_numba, compiler_off, current_mode
+from zerocross.compiler.mode import (
+    BY_WIDTH,
+    CompilationMode,
+    check_numba,
+    compiler_off,
+    current_mode,
+)
 from zerocross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +77,8 @@ class Kernel(functools.partial[R], Callee):
 
         mode = mode or current_mode.get()
         content = content_of(self.function)
+        if mode in BY_WIDTH and not content.by_width:
+            mode = "portable"
         found = self._dispatchers.get(mode)
         if found is None or found[0].digest != content.digest:
             check_numba()

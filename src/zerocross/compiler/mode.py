@@ -34,6 +34,7 @@ from typing import Literal
 from zerocross.errors import CompileError
 
 __all__ = [
+    "BY_WIDTH",
     "NUMBA",
     "CompilationMode",
     "check_numba",
@@ -51,6 +52,8 @@ CompilationMode = Literal[
     "host", "portable", "portable256", "portable128", "scalar", "lines", "checked"
 ]
 _REGISTER_BITS = {"portable256": 256, "portable128": 128, "scalar": 128}
+#: Modes that make of most kernels what ``portable`` makes of them.
+BY_WIDTH: tuple[CompilationMode, ...] = ("portable256", "portable128")
 
 current_mode: ContextVar[CompilationMode] = ContextVar("current_mode", default="host")
 

@@ -188,6 +188,10 @@ def store_first(array: Any, index: int, value: Any, count: int) -> None:
     array[index : index + count] = value.lanes[:count]
 
 
+#: Masks, or loops.
+load_first.by_width = store_first.by_width = True
+
+
 @primitive
 def prefetch(array: Any, index: int) -> None:
     """Ask for the cache line of an item ahead of its use; a wish, never a fault."""

@@ -64,6 +64,10 @@ class VectorKind(HasContent):
         return self.name, self.dtype, self._lanes
 
     @property
+    def by_width(self) -> bool:  # type: ignore[override]
+        return self._lanes is None
+
+    @property
     def lanes(self) -> int:
         """How many; of a native kind in the current mode."""
         if self._lanes is None:
