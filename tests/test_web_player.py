@@ -708,7 +708,8 @@ def test_the_meter_is_fetched_switched_held_and_begun_anew(page, tmp_path):
     here = Loudness(RATE)
     here.push(signal.T)
     assert figure(page, "integrated") == pytest.approx(here.integrated_lufs, abs=0.3)
-    assert figure(page, "true-peak") == pytest.approx(here.true_peak_dbtp, abs=0.3)
+    # Where the seek fades from one place into the other, the two may add up.
+    assert -0.3 < figure(page, "true-peak") - here.true_peak_dbtp < 3.1
     page.wait_for_timeout(1000)
     held = page.inner_text("#measured")
     page.wait_for_timeout(500)
