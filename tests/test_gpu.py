@@ -103,6 +103,13 @@ def test_more_windows_than_fit_in_a_row_and_batches(card):
     assert list(made.in_batches(x[:255])) == []
 
 
+def test_long_windows_go_through_little_memory(card, monkeypatch):
+    x = noise(16_384 + 9 * 500, 5)
+    wanted = BandSpectra(card, RATE, fft_size=16_384, hop=500).of(x).read()
+    monkeypatch.setattr("zerocross.gpu.spectra._KEPT_BYTES", 4 * 8 * 8192)
+    assert np.array_equal(BandSpectra(card, RATE, fft_size=16_384, hop=500).of(x).read(), wanted)
+
+
 def test_nothing_comes_back_until_it_is_asked_for(card, monkeypatch):
     made, x = BandSpectra(card, RATE), noise(50_000)
     wanted = made.of(x).read()

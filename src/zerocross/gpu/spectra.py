@@ -11,80 +11,23 @@ import numpy.typing as npt
 from zerocross.dsp.window import design_window
 from zerocross.errors import UsageError
 from zerocross.gpu.card import Card
+from zerocross.gpu.shaders import LEVELS, QUARTER, WHOLE
 from zerocross.gpu.transform import passes, threads_for, turns, twiddles
 from zerocross.spectrum.bands import TOGETHER, design_scale, design_weights
 from zerocross.units import checked_whole
 
 __all__ = ["SIZES", "BandSpectra", "Levels"]
 
-#: Samples of a window: what fits into a workgroup's memory on most cards.
-SIZES = (256, 512, 1024, 2048, 4096, 8192)
+#: Samples of a window.
+SIZES = (256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)
+#: Longer ones do not fit into a workgroup's memory.
+_WHOLE_UP_TO = 8192
+#: Of longer ones, so many bytes of bins are kept at a time.
+_KEPT_BYTES = 1 << 26
 #: Workgroups in one dimension, at most.
 _IN_A_ROW = 32_768
 #: Nothing is softer: -200 dB.
 _FLOOR = 1e-20
-
-_SOURCE = """
-struct Range {{ first: u32, hop: u32, windows: u32, unused: u32 }}
-@group(0) @binding(0) var<uniform> range: Range;
-@group(0) @binding(1) var<storage, read> samples: array<f32>;
-@group(0) @binding(2) var<storage, read> shape: array<f32>;
-@group(0) @binding(3) var<storage, read> roots: array<vec2f>;
-@group(0) @binding(4) var<storage, read> turns: array<vec2f>;
-@group(0) @binding(5) var<storage, read> pieces: array<vec2u>;
-@group(0) @binding(6) var<storage, read> weights: array<f32>;
-@group(0) @binding(7) var<storage, read> ends: array<u32>;
-@group(0) @binding(8) var<storage, read_write> levels: array<f32>;
-var<workgroup> z: array<vec2f, {points}>;
-
-fn times(a: vec2f, b: vec2f) -> vec2f {{
-  return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-}}
-
-@compute @workgroup_size({threads})
-fn main(@builtin(workgroup_id) place: vec3u, @builtin(local_invocation_index) me: u32) {{
-  let number = place.x + place.y * {in_a_row}u;
-  if (number >= range.windows) {{ return; }}
-  let start = range.first + number * range.hop;
-  for (var i = me; i < {points}u; i += {threads}u) {{
-    let at = start + 2u * i;
-    z[i] = vec2f(samples[at] * shape[2u * i], samples[at + 1u] * shape[2u * i + 1u]);
-  }}
-  workgroupBarrier();
-{passes}
-  // Powers: of bin k in z[k].x; that of the last one in z[0].y.
-  for (var k = me; k <= {middle}u; k += {threads}u) {{
-    if (k == 0u) {{
-      let first = z[0].x + z[0].y; let last = z[0].x - z[0].y;
-      z[0] = vec2f(first * first, last * last);
-    }} else {{
-      let a = z[k]; let b = z[{points}u - k];
-      let e = 0.5 * vec2f(a.x + b.x, a.y - b.y);
-      let t = times(0.5 * vec2f(a.y + b.y, b.x - a.x), turns[k]);
-      let low = e + t; let high = e - t;
-      z[{points}u - k].x = dot(high, high);
-      z[k].x = dot(low, low);
-    }}
-  }}
-  workgroupBarrier();
-  // Sums of sixteen bins, each in z[its number + 1].y.
-  for (var k = me; k < {pieces}u; k += {threads}u) {{
-    let bin = pieces[k].x; let count = pieces[k].y;
-    var sum = 0.0;
-    for (var i = 0u; i < count; i++) {{
-      let at = bin + i;
-      sum += weights[{together}u * k + i] * select(z[at % {points}u].x, z[0].y, at == {points}u);
-    }}
-    z[k + 1u].y = sum;
-  }}
-  workgroupBarrier();
-  for (var band = me; band < {bands}u; band += {threads}u) {{
-    var sum = 0.0;
-    for (var k = ends[band]; k < ends[band + 1u]; k++) {{ sum += z[k + 1u].y; }}
-    levels[number * {bands}u + band] = {scale} * log2(max(sum, {floor}));
-  }}
-}}
-"""
 
 
 class Levels:
@@ -123,7 +66,7 @@ class BandSpectra:
     scale, fraction, low_hz, high_hz, window, per
         As for `spectrum.Spectrum`, whose levels these are: dBFS, a full-scale sine reads 0.
     fft_size : int
-        A power of two from 256 to 8192.
+        A power of two from 256 to 32768.
     hop : int
         Samples from a window to the next, from 1 on.
 
@@ -155,46 +98,52 @@ class BandSpectra:
     ) -> None:
         if fft_size not in SIZES:
             raise UsageError(f"FFT of {fft_size} points; take one of {', '.join(map(str, SIZES))}")
-        if 4 * fft_size > card.limits["max-compute-workgroup-storage-size"]:
-            raise UsageError(f"FFT of {fft_size} points; {card.name} takes fewer")
         self.card, self.size = card, fft_size
         self.hop = checked_whole("hop", hop, 1, 1 << 24)
         checked_whole("bands", bands, 1, 512)
         self.bands = design_scale(scale, bands, low_hz, min(high_hz, 0.499 * sample_rate), fraction)
         weights = design_weights(self.bands, fft_size, sample_rate, window, per)
         shape = design_window(window, fft_size).astype(np.float64)
-        pieces = -(-weights.counts // TOGETHER)
-        within = np.concatenate([np.arange(n) * TOGETHER for n in pieces])
-        left = np.repeat(weights.counts, pieces) - within
-        bins = np.repeat(weights.bins, pieces) + within
-        points = fft_size // 2
-        if pieces.sum() >= points:
+        counts = -(-weights.counts // TOGETHER)
+        within = np.concatenate([np.arange(n) * TOGETHER for n in counts])
+        left = np.repeat(weights.counts, counts) - within
+        bins = np.repeat(weights.bins, counts) + within
+        points, whole = fft_size // 2, fft_size <= _WHOLE_UP_TO
+        if counts.sum() >= points:
             raise UsageError(
                 f"{len(self.bands)} bands of an FFT of {fft_size} points; take fewer, or a longer one"
             )
-        self._program = card.program(
-            _SOURCE.format(
-                points=points,
-                threads=threads_for(points),
-                in_a_row=_IN_A_ROW,
-                passes=passes(points),
-                middle=points // 2,
-                pieces=int(pieces.sum()),
-                together=TOGETHER,
-                bands=len(self.bands),
-                scale=10.0 * np.log10(2.0),
-                floor=_FLOOR,
-            )
-        )
+        at_once = points if whole else points // 4
+        if 8 * at_once > card.limits["max-compute-workgroup-storage-size"]:
+            raise UsageError(f"FFT of {fft_size} points; {card.name} takes shorter ones")
+        names = {
+            "points": points,
+            "quarter": points // 4,
+            "threads": threads_for(at_once),
+            "in_a_row": _IN_A_ROW,
+            "passes": passes(at_once),
+            "middle": points // 2,
+            "pieces": int(counts.sum()),
+            "together": TOGETHER,
+            "bands": len(self.bands),
+            "scale": 10.0 * np.log10(2.0),
+            "floor": _FLOOR,
+        }
+        sources = (WHOLE,) if whole else (QUARTER, LEVELS)
+        self._programs = [card.program(source.format(**names)) for source in sources]
+        self._shape = card.upload((shape * (2.0 / shape.sum())).astype(np.float32))
+        self._roots = [card.upload(twiddles(at_once))]
+        if not whole:
+            self._roots.append(card.upload(twiddles(points)))
         tables = (
-            (shape * (2.0 / shape.sum())).astype(np.float32),
-            twiddles(points),
             turns(fft_size),
             np.stack([bins, np.minimum(left, TOGETHER)], axis=1).astype(np.uint32),
             weights.weights,
-            np.concatenate([[0], np.cumsum(pieces)]).astype(np.uint32),
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32),
         )
         self._tables = [card.upload(each) for each in tables]
+        self._most = (1 << 30) if whole else max(1, _KEPT_BYTES // (8 * points))
+        self._bins = None if whole else card.memory(8 * points * self._most)
 
     def windows_in(self, samples: int) -> int:
         """Return how many whole windows so many samples have."""
@@ -236,15 +185,23 @@ class BandSpectra:
         """Make levels of windows of samples that are on the card, from a sample on, into a buffer there."""
         import wgpu
 
-        range_ = np.array([first, self.hop, windows, 0], np.uint32)
-        uniform = self.card.device.create_buffer_with_data(
-            data=range_, usage=wgpu.BufferUsage.UNIFORM
-        )
-        group = self._program.bind([uniform, samples, *self._tables, levels])
-        encoder = self.card.device.create_command_encoder()
-        rows = -(-windows // _IN_A_ROW)
-        self._program.run(encoder, group, (min(windows, _IN_A_ROW), rows, 1))
-        self.card.device.queue.submit([encoder.finish()])
+        device = self.card.device
+        for done in range(0, windows, self._most):
+            count = min(self._most, windows - done)
+            numbers = np.array([first + done * self.hop, self.hop, count, done], np.uint32)
+            which = device.create_buffer_with_data(data=numbers, usage=wgpu.BufferUsage.UNIFORM)
+            given = [[which, samples, self._shape, *self._roots, *self._tables, levels]]
+            if self._bins is not None:
+                given = [
+                    [which, samples, self._shape, *self._roots, self._bins],
+                    [which, self._bins, *self._tables, levels],
+                ]
+            encoder = device.create_command_encoder()
+            for number, (program, buffers) in enumerate(zip(self._programs, given, strict=True)):
+                quarters = 4 if number < len(given) - 1 else 1
+                place = (min(count, _IN_A_ROW), -(-count // _IN_A_ROW), quarters)
+                program.run(encoder, program.bind(buffers), place)
+            device.queue.submit([encoder.finish()])
 
     def in_batches(
         self, samples: npt.NDArray[np.float32], windows: int = 16_384
