@@ -10,7 +10,7 @@ import pytest
 from conftest import ON_CI, need_module
 from zerocross.dsp.window import design_window
 from zerocross.errors import DeviceError, DeviceNotFound, MissingDependency, UsageError
-from zerocross.gpu import BandSpectra, Card
+from zerocross.gpu import BandSpectra, Card, Following
 from zerocross.gpu.spectra import SIZES
 from zerocross.spectrum import Spectrum
 from zerocross.spectrum.bands import design_weights
@@ -108,6 +108,32 @@ def test_long_windows_go_through_little_memory(card, monkeypatch):
     wanted = BandSpectra(card, RATE, fft_size=16_384, hop=500).of(x).read()
     monkeypatch.setattr("zerocross.gpu.spectra._KEPT_BYTES", 4 * 8 * 8192)
     assert np.array_equal(BandSpectra(card, RATE, fft_size=16_384, hop=500).of(x).read(), wanted)
+
+
+def test_levels_and_peaks_move_as_those_of_the_compiled_spectrum(card):
+    times = {"attack_s": 0.01, "decay_s": 0.15, "peak_hold_s": 0.1, "peak_fall_db_s": 40.0}
+    made = BandSpectra(card, RATE, bands=48, hop=480)
+    here = Spectrum(bands=48, sample_rate=RATE, channels=1, mix="mono", **times)
+    x = noise(RATE, 6) * np.repeat([1.0, 0.01, 0.3], RATE // 3).astype(np.float32)
+    followed = Following(made, **times)
+    found = []
+    for k in range(0, 96, 12):  # in pieces: what is known stays
+        levels, peaks = followed.follow(made.of(x[480 * k : 480 * (k + 11) + 2048]))
+        found.append([levels.read(), peaks.read()])
+    levels, peaks = np.concatenate(found, axis=1)
+    for k in range(len(levels)):
+        new = x[None, :2048] if k == 0 else x[None, 480 * (k - 1) + 2048 : 480 * k + 2048]
+        here.push(new)
+        assert levels[k] == pytest.approx(here.update()[0], abs=0.01), k
+        assert peaks[k] == pytest.approx(here.peaks[0], abs=0.01), k
+    assert np.ptp(peaks[:, 20]) > 10 and (peaks >= levels).all()
+    followed.reset()
+    silent = made.of(np.zeros(2048, np.float32))
+    assert followed.follow(silent)[1].read() == pytest.approx(-200.0, abs=1e-3)
+    with pytest.raises(UsageError, match="not negative"):
+        Following(made, attack_s=-1.0)
+    with pytest.raises(UsageError, match="levels of 48 bands, not of 8"):
+        Following(BandSpectra(card, RATE, bands=8)).follow(silent)
 
 
 def test_nothing_comes_back_until_it_is_asked_for(card, monkeypatch):

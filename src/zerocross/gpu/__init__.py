@@ -1,11 +1,13 @@
 """Spectra on the graphics card (WebGPU), where they stay until they are asked for. Extra ``[gpu]``.
 
-`Card` is a card or software that stands in for one; `BandSpectra` makes levels of bands of many windows at once.
+`Card` is a card or software that stands in for one; `BandSpectra` makes levels of bands of many windows at once,
+`Following` lets them rise and fall.
 """
 
 from __future__ import annotations
 
 from zerocross.gpu.card import Card
+from zerocross.gpu.following import Following
 from zerocross.gpu.spectra import BandSpectra, Levels
 
-__all__ = ["BandSpectra", "Card", "Levels"]
+__all__ = ["BandSpectra", "Card", "Following", "Levels"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LEVELS", "QUARTER", "WHOLE"]
+__all__ = ["FOLLOW", "LEVELS", "QUARTER", "WHOLE"]
 
 _HEAD = """
 struct Range {{ first: u32, hop: u32, windows: u32, row: u32 }}
@@ -158,3 +158,39 @@ fn main(@builtin(workgroup_id) place: vec3u, @builtin(local_invocation_index) me
 }}
 """
 )
+#: Levels that rise and fall, and their peaks: a band a thread, window after window, as `spectrum.frame` has it.
+FOLLOW = """
+struct Pace { rise: f32, sink: f32, step: f32, hold: f32, fall: f32, windows: u32, bands: u32, fresh: u32 }
+@group(0) @binding(0) var<uniform> pace: Pace;
+@group(0) @binding(1) var<storage, read> now: array<f32>;
+@group(0) @binding(2) var<storage, read_write> state: array<vec3f>;
+@group(0) @binding(3) var<storage, read_write> levels: array<f32>;
+@group(0) @binding(4) var<storage, read_write> peaks: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) place: vec3u) {
+  let band = place.x;
+  if (band >= pace.bands) { return; }
+  var level = state[band].x; var peak = state[band].y; var age = state[band].z;
+  for (var i = 0u; i < pace.windows; i++) {
+    let at = i * pace.bands + band;
+    let wanted = max(now[at], -200.0);
+    if (pace.fresh == 1u && i == 0u) {
+      level = wanted; peak = wanted; age = 0.0;
+    } else {
+      level += (wanted - level) * select(pace.sink, pace.rise, wanted > level);
+      if (level >= peak) {
+        peak = level; age = 0.0;
+      } else {
+        age += pace.step;
+        if (age > pace.hold) {
+          peak = max(level, peak - pace.fall * min(pace.step, age - pace.hold));
+        }
+      }
+    }
+    levels[at] = level;
+    peaks[at] = peak;
+  }
+  state[band] = vec3f(level, peak, age);
+}
+"""

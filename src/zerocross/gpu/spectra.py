@@ -98,7 +98,7 @@ class BandSpectra:
     ) -> None:
         if fft_size not in SIZES:
             raise UsageError(f"FFT of {fft_size} points; take one of {', '.join(map(str, SIZES))}")
-        self.card, self.size = card, fft_size
+        self.card, self.size, self.sample_rate = card, fft_size, sample_rate
         self.hop = checked_whole("hop", hop, 1, 1 << 24)
         checked_whole("bands", bands, 1, 512)
         self.bands = design_scale(scale, bands, low_hz, min(high_hz, 0.499 * sample_rate), fraction)
