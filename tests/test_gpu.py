@@ -10,7 +10,7 @@ import pytest
 from conftest import ON_CI, need_module
 from zerocross.dsp.window import design_window
 from zerocross.errors import DeviceError, DeviceNotFound, MissingDependency, UsageError
-from zerocross.gpu import BandSpectra, Card, Following
+from zerocross.gpu import BandSpectra, Canvas, Card, Following, Levels
 from zerocross.gpu.spectra import SIZES
 from zerocross.spectrum import Spectrum
 from zerocross.spectrum.bands import design_weights
@@ -147,6 +147,97 @@ def test_nothing_comes_back_until_it_is_asked_for(card, monkeypatch):
     monkeypatch.undo()
     assert np.array_equal(levels.read(), wanted)
     assert np.array_equal(made.of(resident, 20_000).read(), wanted[: made.windows_in(20_000)])
+
+
+def on_card(card, values):
+    """Return levels that are known."""
+    made = Levels(card, *values.shape)
+    card.device.queue.write_buffer(made.buffer, 0, np.ascontiguousarray(values, np.float32))
+    return made
+
+
+def test_bars_are_as_high_as_their_levels_and_peaks_stand_above(card):
+    width, height, bands = 320, 200, 16
+    db = np.linspace(-75.0, -5.0, bands, dtype=np.float32)[None]
+    canvas = Canvas(card, width, height, low_db=-80.0)
+    canvas.draw("bars", on_card(card, db), on_card(card, db + 4.0))
+    picture = canvas.read()
+    assert picture.shape == (height, width, 4) and (picture[..., 3] == 255).all()
+    for band in range(bands):
+        column = picture[:, band * 20 + 8, :3]
+        white = np.flatnonzero((column == 255).all(axis=1))
+        lit = (column.max(axis=1) > 0).sum() - white.size
+        assert lit == pytest.approx((db[0, band] + 80) / 80 * height, abs=1.01), band
+        assert 1 <= white.size <= 2
+        assert height - white.mean() == pytest.approx((db[0, band] + 84) / 80 * height, abs=1.6)
+        assert not picture[:, band * 20 + 19, :3].any(), "a gap between bars"
+    canvas.draw("bars", on_card(card, db))
+    assert not (canvas.read()[..., :3] == 255).all(axis=2).any(), "no peaks, none drawn"
+
+
+def test_a_line_goes_through_its_levels(card):
+    db = np.array([[-90.0, -90.0], [-70.0, -10.0]], np.float32).repeat(8, axis=1)
+    canvas = Canvas(card, 160, 120, low_db=-80.0)
+    canvas.draw("line", on_card(card, db))
+    picture = canvas.read()[..., 2].astype(int)
+    for x, level in ((20, -70.0), (60, -70.0), (100, -10.0), (140, -10.0)):
+        bright = np.flatnonzero(picture[:, x] > 150)
+        assert bright.size and 120 - bright.mean() == pytest.approx(
+            (level + 80) / 80 * 120, abs=1.6
+        )
+    canvas.draw("line", on_card(card, db), window=0)
+    assert canvas.read()[:-3, :, 2].max() == 0, "the first window has nothing above the floor"
+
+
+def test_a_spectrogram_has_time_to_the_right_and_pitch_upwards(card):
+    windows, bands = 40, 30
+    db = np.full((windows, bands), -90.0, np.float32)
+    for k in range(windows):
+        db[k, k * bands // windows] = 0.0
+    db[5, 20] = -45.0
+    canvas = Canvas(card, 4 * windows, 4 * bands, low_db=-90.0)
+    canvas.draw("spectrogram", on_card(card, db))
+    light = canvas.read()[..., :3].astype(int).sum(axis=2)[::-1]
+    tiles = light.reshape(bands, 4, windows, 4).transpose(2, 0, 1, 3)
+    assert (tiles == tiles[..., :1, :1]).all(), "a tile for each"
+    assert np.array_equal(tiles[..., 0, 0].argmax(axis=1), np.arange(windows) * bands // windows)
+    assert 0 < tiles[5, 20, 0, 0] < tiles[0, 0, 0, 0] and tiles[3, 25, 0, 0] == 0
+    steps = on_card(card, np.linspace(-90, 0, 64, dtype=np.float32)[:, None])
+    canvas.draw("spectrogram", steps)
+    assert (np.diff(canvas.read()[0, :, :3].astype(int).sum(axis=1)) >= 0).all(), "ever lighter"
+
+
+def test_a_picture_of_a_sine_and_nothing_read_back(card, monkeypatch):
+    x = np.sin(np.arange(48_000) * 2 * np.pi * 1000 / RATE).astype(np.float32)
+    made = BandSpectra(card, RATE, bands=60, fft_size=4096, hop=480)
+    canvas = Canvas(card, 60, 100, low_db=-60.0)
+    monkeypatch.setattr(Card, "read", None)
+    monkeypatch.setattr(Canvas, "read", None)
+    levels, peaks = Following(made).follow(made.of(x))
+    canvas.draw("bars", levels, peaks)
+    monkeypatch.undo()
+    heights = (canvas.read()[..., 2] > 50).sum(axis=0)
+    assert made.bands.centres[heights.argmax()] == pytest.approx(1000, rel=0.08)
+    assert heights.max() >= 97 and heights[:20].max() == 0
+
+
+def test_bad_pictures_have_one_line(card):
+    levels = on_card(card, np.zeros((3, 8), np.float32))
+    canvas = Canvas(card, 10, 10)
+    for call, words in (
+        (lambda: canvas.draw("pie", levels), "no picture 'pie'; there are bars, line, spectrogram"),
+        (lambda: canvas.draw("bars", levels, window=3), "window 3 of 3"),
+        (lambda: canvas.draw("bars", levels, window=-4), "window -4 of 3"),
+        (
+            lambda: canvas.draw("bars", levels, on_card(card, np.zeros((3, 9)))),
+            "other windows or bands",
+        ),
+        (lambda: Canvas(card, 0, 10), "width"),
+        (lambda: Canvas(card, 10, 9000), "height"),
+        (lambda: Canvas(card, 10, 10, 0.0, -10.0), "give two that rise"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            call()
 
 
 def test_bad_input_has_one_line(card):
