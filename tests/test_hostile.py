@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 import unicodedata
 from pathlib import Path
@@ -34,6 +35,9 @@ from zerocross.cli.options import LENGTH, TIME, VOLUME
 from zerocross.eq.presets import parse_preset, read_preset
 from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.files import check_output, printable, read_small, written_aside
+from zerocross.sources import decoder_notes
+from zerocross.sources.decoder_notes import silence_decoder
+from zerocross.sources.links import address_of
 from zerocross.sources.opening import read_audio
 from zerocross.sources.playlists import expand_paths as expand
 
@@ -825,6 +829,32 @@ def test_the_decoder_says_nothing_on_standard_error_and_others_still_do(tmp_path
     first, second, third = done.stderr.splitlines()
     assert first.startswith("from C: ")
     assert (second, third) == ("from a descriptor", "from Python")
+
+
+def test_threads_that_open_their_first_file_together_change_the_decoder_once(monkeypatch):
+    """Where they did not wait for each other, one made the page read-only that another was to write."""
+    inside, most = [], []
+
+    def change(_libc, name):
+        inside.append(name)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        return True
+
+    monkeypatch.setattr(decoder_notes, "_silence", change)
+    decoder_notes._silence_all.cache_clear()
+    address = address_of("sf_open")
+    threads = [threading.Thread(target=silence_decoder, args=(address,)) for _ in range(8)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        monkeypatch.undo()
+        decoder_notes._silence_all.cache_clear()
+    assert most == [1, 1]  # each library once
 
 
 # --- other processes ----------------------------------------------------------------------------

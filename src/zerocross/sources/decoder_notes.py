@@ -18,7 +18,10 @@ import functools
 import mmap
 import struct
 import sys
+import threading
 from typing import Any
+
+from zerocross.closing import free_in_forks
 
 __all__ = ["silence_decoder"]
 
@@ -28,6 +31,8 @@ _DT_STRTAB, _DT_SYMTAB, _DT_RELA, _DT_RELASZ = 5, 6, 7, 8
 _ADDRESS_RELOCATIONS = {6, 1025}
 _RELOCATION, _SYMBOL_BYTES = struct.Struct("<QQq"), 24
 _PROT_READ, _PROT_READ_WRITE = 1, 3
+# Two threads that change one page would take the other's leave to write away.
+_lock = free_in_forks(threading.Lock())
 
 
 class _Found(ctypes.Structure):
@@ -57,7 +62,6 @@ class _NoFunctions(ctypes.Structure):
     _fields_ = [(name, ctypes.c_void_p) for name in ("read", "write", "seek", "close")]
 
 
-@functools.cache
 def silence_decoder(function: int) -> bool:
     """Give the libraries that decode a ``stderr`` that drops everything.
 
@@ -73,9 +77,15 @@ def silence_decoder(function: int) -> bool:
 
     Notes
     -----
-    Not real-time safe; called by the control thread before a file is opened for the first time.
+    Not real-time safe; called before a file is opened, on any thread. The first call does it.
 
     """
+    with _lock:
+        return _silence_all(function)
+
+
+@functools.cache
+def _silence_all(function: int) -> bool:
     if not sys.platform.startswith("linux") or ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     if sys.byteorder != "little":
