@@ -895,8 +895,14 @@ def test_there_is_no_timer_where_nothing_happens(make_file):
     path, _ = make_file()
 
     async def steps(pilot, app):
-        loop = asyncio.get_running_loop()
-        await until(pilot, lambda: not [h for h in loop._scheduled if "_tick" in repr(h)])
-        assert app.query_one(Timeline)._timer is None
+        loop, line = asyncio.get_running_loop(), app.query_one(Timeline)
+
+        def is_still():
+            return not line._timer and not [h for h in loop._scheduled if "_tick" in repr(h)]
+
+        await until(pilot, is_still)
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+            assert is_still()
 
     drive(steps, path)

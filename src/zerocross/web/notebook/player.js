@@ -202,7 +202,11 @@ class Sound {
     if (!context || !laid) return;
     if (this._position >= this.duration) this._position = 0;
     const mine = new AudioBufferSourceNode(context, { buffer: laid.song });
-    mine.onended = () => this._source === mine && this.pause();
+    mine.onended = () => {
+      if (this._source !== mine) return;
+      this._position = this.duration; // the clock may be some quanta behind
+      this.pause();
+    };
     mine.connect(laid.node);
     this._source = mine;
     this._startedAt = context.currentTime;
