@@ -264,7 +264,13 @@ def test_one_has_vectors_and_the_other_has_none():
 
 
 @pytest.mark.thorough
-def test_the_module_of_a_usual_chain_is_small():
+def test_the_modules_of_a_usual_chain_are_small(node):
+    made = web_chain(CHAINS["all"](), RATE)
+    assert all(len(module) <= 60_000 for module in made.modules.values())
+
+
+@pytest.mark.thorough
+def test_the_module_of_the_players_chain_is_small():
     """With meter, tap and spectra of five scales, and what designs bands and draws their curve."""
     equalizer = Equalizer(parity.BANDS, room=32, engine="cascade")
     chain = Chain(equalizer, Gain(), Compressor(), Reverb(), Limiter())

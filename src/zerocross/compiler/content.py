@@ -59,7 +59,7 @@ class Content:
 
     digest: bytes
     opaque: tuple[Any, ...]
-    by_width: bool = False
+    by_width: bool
 
 
 _known: ContextVar[dict[int, tuple[Any, Content]] | None] = ContextVar("known", default=None)
@@ -85,8 +85,7 @@ def content_of(function: Callable[..., Any]) -> Content:
         reader.function(function)
     except RecursionError:
         reader.unknown(function)
-    by_width = reader.by_width or bool(reader.opaque)
-    content = Content(reader.digest(), tuple(reader.opaque), by_width)
+    content = reader.content()
     if known is not None:
         known[id(function)] = function, content
     return content
@@ -99,7 +98,7 @@ def content_of_value(value: Any) -> Content:
         reader.value(value)
     except RecursionError:
         reader.unknown(value)
-    return Content(reader.digest(), tuple(reader.opaque))
+    return reader.content()
 
 
 class _Reader:
@@ -113,6 +112,10 @@ class _Reader:
 
     def digest(self) -> bytes:
         return self._hash.digest()
+
+    def content(self) -> Content:
+        by_width = self.by_width or bool(self.opaque)
+        return Content(self.digest(), tuple(self.opaque), by_width)
 
     def put(self, kind: str, data: bytes = b"") -> None:
         self._hash.update(f"{kind} {len(data)} ".encode() + data)

@@ -77,7 +77,7 @@ class Kernel(functools.partial[R], Callee):
 
         mode = mode or current_mode.get()
         content = content_of(self.function)
-        if mode in BY_WIDTH and not content.by_width:
+        if mode in BY_WIDTH.values() and not content.by_width:
             mode = "portable"
         found = self._dispatchers.get(mode)
         if found is None or found[0].digest != content.digest:

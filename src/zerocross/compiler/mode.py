@@ -51,9 +51,9 @@ NUMBA = (0, 63), (0, 69)
 CompilationMode = Literal[
     "host", "portable", "portable256", "portable128", "scalar", "lines", "checked"
 ]
-_REGISTER_BITS = {"portable256": 256, "portable128": 128, "scalar": 128}
-#: Modes that make of most kernels what ``portable`` makes of them.
-BY_WIDTH: tuple[CompilationMode, ...] = ("portable256", "portable128")
+#: By how wide vector registers are. What does not depend on that is made in the first mode for all.
+BY_WIDTH: dict[int, CompilationMode] = {512: "portable", 256: "portable256", 128: "portable128"}
+_REGISTER_BITS = {mode: bits for bits, mode in BY_WIDTH.items()} | {"scalar": 128}
 
 current_mode: ContextVar[CompilationMode] = ContextVar("current_mode", default="host")
 

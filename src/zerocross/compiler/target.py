@@ -21,7 +21,7 @@ import re
 from typing import Any
 
 from zerocross.compiler import shipped
-from zerocross.compiler.mode import CompilationMode
+from zerocross.compiler.mode import BY_WIDTH, CompilationMode
 from zerocross.errors import TargetError
 
 __all__ = [
@@ -39,9 +39,6 @@ __all__ = [
     "object_code",
     "optimise",
 ]
-
-
-_MODES: dict[int, CompilationMode] = {512: "portable", 256: "portable256", 128: "portable128"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +85,7 @@ class Target:
     @property
     def mode(self) -> CompilationMode:
         """The mode in which kernels are compiled for it."""
-        return _MODES[self.register_bits] if self.vectors else "scalar"
+        return BY_WIDTH[self.register_bits] if self.vectors else "scalar"
 
     @property
     def key(self) -> str:

@@ -29,13 +29,9 @@ from zerocross.compiler.primitives.vector import (
     splat,
     store,
 )
-from zerocross.dsp.fft_plan import SMALL
+from zerocross.dsp.fft_plan import ROW, SMALL
 
 __all__ = ["any_fft", "first_pass_real", "passes_after_first", "small_fft"]
-
-#: Lanes of a row of the tables of the first two passes (`fft_plan`).
-_ROW = 16
-
 
 # --- butterflies ----------------------------------------------------------------------------
 
@@ -74,27 +70,17 @@ def _turn_im(xr: Any, xi: Any, wr: Any, wi: Any) -> Any:
 
 
 @kernel
-def _store_interleaved(y: Any, at: Any, y0: Any, y1: Any, y2: Any, y3: Any) -> None:
-    """Store ``y0[0] y1[0] y2[0] y3[0] y0[1] ...``."""
-    a, b = shuffle(y0, y2, ZIP_LOW), shuffle(y0, y2, ZIP_HIGH)
-    c, d = shuffle(y1, y3, ZIP_LOW), shuffle(y1, y3, ZIP_HIGH)
+def _store_interleaved(
+    y: Any, at: Any, y0: Any, y1: Any, y2: Any, y3: Any, low: Any, high: Any
+) -> None:
+    """Store the first lane of each, or the first four, then the next, as two orders have it."""
+    a, b = shuffle(y0, y2, low), shuffle(y0, y2, high)
+    c, d = shuffle(y1, y3, low), shuffle(y1, y3, high)
     lanes = lanes_of(f32_native)
-    store(y, at, shuffle(a, c, ZIP_LOW))
-    store(y, at + lanes, shuffle(a, c, ZIP_HIGH))
-    store(y, at + 2 * lanes, shuffle(b, d, ZIP_LOW))
-    store(y, at + 3 * lanes, shuffle(b, d, ZIP_HIGH))
-
-
-@kernel
-def _store_blocks(y: Any, at: Any, y0: Any, y1: Any, y2: Any, y3: Any) -> None:
-    """Store the first four lanes of each, then the next four, and so on."""
-    a, b = shuffle(y0, y2, ZIP4_LOW), shuffle(y0, y2, ZIP4_HIGH)
-    c, d = shuffle(y1, y3, ZIP4_LOW), shuffle(y1, y3, ZIP4_HIGH)
-    lanes = lanes_of(f32_native)
-    store(y, at, shuffle(a, c, ZIP4_LOW))
-    store(y, at + lanes, shuffle(a, c, ZIP4_HIGH))
-    store(y, at + 2 * lanes, shuffle(b, d, ZIP4_LOW))
-    store(y, at + 3 * lanes, shuffle(b, d, ZIP4_HIGH))
+    store(y, at, shuffle(a, c, low))
+    store(y, at + lanes, shuffle(a, c, high))
+    store(y, at + 2 * lanes, shuffle(b, d, low))
+    store(y, at + 3 * lanes, shuffle(b, d, high))
 
 
 @kernel
@@ -102,10 +88,10 @@ def _turned(
     r0: Any, i0: Any, r1: Any, i1: Any, r2: Any, i2: Any, r3: Any, i3: Any, w: Any, p: Any
 ) -> Any:
     """Apply six vectors of twiddle factors to the last three outputs: of p, in rows of six tables."""
-    t = 6 * (p - p % _ROW) + p % _ROW
-    a, b = load(f32_native, w, t), load(f32_native, w, t + _ROW)
-    c, d = load(f32_native, w, t + 2 * _ROW), load(f32_native, w, t + 3 * _ROW)
-    e, f = load(f32_native, w, t + 4 * _ROW), load(f32_native, w, t + 5 * _ROW)
+    t = 6 * (p - p % ROW) + p % ROW
+    a, b = load(f32_native, w, t), load(f32_native, w, t + ROW)
+    c, d = load(f32_native, w, t + 2 * ROW), load(f32_native, w, t + 3 * ROW)
+    e, f = load(f32_native, w, t + 4 * ROW), load(f32_native, w, t + 5 * ROW)
     return (
         r0,
         i0,
@@ -128,8 +114,8 @@ def _first_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
     for p in range(0, m, lanes_of(f32_native)):
         r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly_at(xr, xi, p, m)
         r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, p)
-        _store_interleaved(yr, 4 * p, r0, r1, r2, r3)
-        _store_interleaved(yi, 4 * p, i0, i1, i2, i3)
+        _store_interleaved(yr, 4 * p, r0, r1, r2, r3, ZIP_LOW, ZIP_HIGH)
+        _store_interleaved(yi, 4 * p, i0, i1, i2, i3, ZIP_LOW, ZIP_HIGH)
 
 
 @kernel
@@ -157,8 +143,8 @@ def first_pass_real(x: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
             shuffle(g, h, ODD),
         )
         r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, p)
-        _store_interleaved(yr, 4 * p, r0, r1, r2, r3)
-        _store_interleaved(yi, 4 * p, i0, i1, i2, i3)
+        _store_interleaved(yr, 4 * p, r0, r1, r2, r3, ZIP_LOW, ZIP_HIGH)
+        _store_interleaved(yi, 4 * p, i0, i1, i2, i3, ZIP_LOW, ZIP_HIGH)
 
 
 @kernel
@@ -168,8 +154,8 @@ def _second_pass(xr: Any, xi: Any, yr: Any, yi: Any, size: Any, w: Any) -> None:
     for j in range(0, m, lanes_of(f32_native)):
         r0, i0, r1, i1, r2, i2, r3, i3 = _butterfly_at(xr, xi, j, m)
         r0, i0, r1, i1, r2, i2, r3, i3 = _turned(r0, i0, r1, i1, r2, i2, r3, i3, w, j)
-        _store_blocks(yr, 4 * j, r0, r1, r2, r3)
-        _store_blocks(yi, 4 * j, i0, i1, i2, i3)
+        _store_interleaved(yr, 4 * j, r0, r1, r2, r3, ZIP4_LOW, ZIP4_HIGH)
+        _store_interleaved(yi, 4 * j, i0, i1, i2, i3, ZIP4_LOW, ZIP4_HIGH)
 
 
 @kernel

@@ -21,6 +21,7 @@ __all__ = [
     "MAX_SIZE",
     "MIN_SIZE",
     "REAL_FFT",
+    "ROW",
     "SMALL",
     "WIDE_FFT",
     "make_fft",
@@ -33,6 +34,8 @@ MIN_SIZE, MAX_SIZE = 16, 65_536
 
 #: Below this size the passes are plain loops.
 SMALL = 64
+#: Numbers in a row of the tables of the first two passes: a whole vector, or several.
+ROW = 16
 #: Sizes whose tables are kept.
 _MOST_TABLES = 8
 
@@ -72,7 +75,7 @@ def _pass_tables(size: int) -> list[npt.NDArray[np.float64]]:
         parts = np.stack([factors.real, factors.imag], axis=1).reshape(6, m)
         if size >= SMALL and stride < 16:  # whole vectors: 16 p, or 4 p four times each
             wide = np.repeat(parts, stride, axis=1)
-            tables.append(wide.reshape(6, -1, 16).transpose(1, 0, 2).ravel())
+            tables.append(wide.reshape(6, -1, ROW).transpose(1, 0, 2).ravel())
         else:
             tables.append(parts.T.ravel())
         length, stride = m, stride * 4

@@ -111,9 +111,6 @@ def accumulate(target: Any, source: Any, gain: Any) -> None:
     g = splat(f32_native, np.float32(gain))
     for i in range(0, target.size, lanes_of(f32_native)):
         left = target.size - i
-        new, so_far = (
-            load_first(f32_native, source, i, left),
-            load_first(f32_native, target, i, left),
-        )
-        total = multiply_add(new, g, so_far)
-        store_first(target, i, total, left)
+        new = load_first(f32_native, source, i, left)
+        so_far = load_first(f32_native, target, i, left)
+        store_first(target, i, multiply_add(new, g, so_far), left)

@@ -25,7 +25,7 @@ from zerocross.spectrum.frame import (
 )
 from zerocross.sync.tap import Tap
 
-__all__ = ["MIXES", "Spectrum", "design_mix"]
+__all__ = ["MIXES", "Spectrum", "mix_gains"]
 
 #: Rows of a spectrum by name, as gains of left and right.
 MIXES: dict[str, tuple[tuple[float, float], ...]] = {
@@ -136,7 +136,7 @@ class Spectrum:
         self._levels = aligned_zeros((rows, count), np.float64)
         self._peaks = aligned_zeros((rows, count), np.float64)
         self._ages = aligned_zeros((rows, count), np.float64)
-        self._gains = design_mix(mix, self.source.channels)
+        self._gains = mix_gains(mix, self.source.channels)
         self._samples = aligned_zeros(max(sizes))
         self._kept: list[Any] = []
         parts = self._divide(sizes)
@@ -263,7 +263,7 @@ def _window(kind: str, size: int) -> npt.NDArray[np.float32]:
     return shape
 
 
-def design_mix(mix: str, channels: int) -> npt.NDArray[np.float32]:
+def mix_gains(mix: str, channels: int) -> npt.NDArray[np.float32]:
     """Return gains, shape (rows, channels): odd channels count as left, even ones as right."""
     rows = aligned_zeros((len(MIXES[mix]), channels))
     if channels == 1:

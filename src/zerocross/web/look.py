@@ -12,7 +12,7 @@ from zerocross.memory import Record, aligned_zeros, layout
 from zerocross.spectrum import Display, Spectrum
 from zerocross.spectrum.display import DISPLAY, follow_display
 from zerocross.spectrum.frame import SPECTRUM
-from zerocross.spectrum.spectrum import design_mix
+from zerocross.spectrum.spectrum import mix_gains
 from zerocross.sync.tap import TAP, Tap, tap_window
 
 __all__ = ["SCALES", "Look", "look"]
@@ -84,7 +84,7 @@ class Look:
         self.displays = {scale: self._display(tap, scale, sample_rate) for scale in SCALES}
         self._waves = aligned_zeros((tap.channels, _WAVES))
         self.record = Record(LOOK)
-        self._gains = [design_mix(mix, tap.channels) for mix in ("mono", "stereo")]
+        self._gains = [mix_gains(mix, tap.channels) for mix in ("mono", "stereo")]
         mono, stereo = (each.ctypes.data for each in self._gains)
         self.record.fill(tap=tap.record.address, waves=self._waves.ctypes.data, wave_frames=_WAVES)
         self.record.fill(mono=mono, stereo=stereo)

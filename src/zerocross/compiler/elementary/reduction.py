@@ -102,22 +102,21 @@ INVERSE_PI = (
 )
 
 
+#: Bits of 1 / pi before the point from which on `_STRETCHES` begin: zeros.
+_ZEROS = 54
+
+
 def _stretches() -> Any:
-    """Return 64 bits of 1 / pi from every 32nd on, behind `_ZEROS` bits before the point."""
+    """Return 64 bits of 1 / pi from every 32nd on, as integers."""
     bits = 48 * len(INVERSE_PI)
     whole = 0
     for word in INVERSE_PI:
         whole = whole << 48 | int(word)
-    behind = 64
-    whole <<= behind
-    return np.array(
-        [(whole >> bits + _ZEROS - 32 * k & 2**64 - 1) for k in range(1 + (bits + 28) // 32)],
-        np.uint64,
-    ).view(np.int64)
+    # With as many zeros behind as a stretch has bits.
+    found = [(whole << 64) >> bits + _ZEROS - 32 * k & 2**64 - 1 for k in range(bits // 32 + 2)]
+    return np.array(found, np.uint64).view(np.int64)
 
 
-#: Before the point, of 1 / pi.
-_ZEROS = 54
 _STRETCHES = _stretches()
 #: The bits of 2.0 ** 52: a smaller whole number beside them is its sum with it.
 _WHOLE = 0x4330000000000000
