@@ -35,23 +35,17 @@ def _wgpu() -> Any:
 class Program:
     """A compute shader with its layout; made by `Card.program`."""
 
-    def __init__(self, device: Any, source: str, constants: Mapping[str, float]) -> None:
-        module = device.create_shader_module(code=source)
-        self._device = device
-        self._pipeline = device.create_compute_pipeline(
+    def __init__(self, card: Card, source: str, constants: Mapping[str, float]) -> None:
+        module = card.device.create_shader_module(code=source)
+        self._card = card
+        self._pipeline = card.device.create_compute_pipeline(
             layout="auto",
             compute={"module": module, "entry_point": "main", "constants": dict(constants)},
         )
 
-    def bind(self, buffers: Sequence[Any]) -> Any:
-        """Return a group of buffers, in the order of the shader's bindings."""
-        return self._device.create_bind_group(
-            layout=self._pipeline.get_bind_group_layout(0),
-            entries=[
-                {"binding": k, "resource": {"buffer": each, "offset": 0, "size": each.size}}
-                for k, each in enumerate(buffers)
-            ],
-        )
+    def bind(self, resources: Sequence[Any]) -> Any:
+        """Return a group of buffers and textures, in the order of the shader's bindings."""
+        return self._card.group(self._pipeline.get_bind_group_layout(0), resources)
 
     def run(self, encoder: Any, group: Any, counts: Sequence[int]) -> None:
         """Put a run over so many workgroups into a list of commands."""
@@ -111,7 +105,6 @@ class Card:
         self.device = adapter.request_device_sync(
             required_limits=limits, required_features=features
         )
-        self._mark: Any = None
         self.name: str = adapter.info["device"]
         self.is_software: bool = adapter.info["adapter_type"] == "CPU"
         self.limits: dict[str, int] = dict(self.device.limits)
@@ -150,12 +143,26 @@ class Card:
         size = np.dtype(dtype).itemsize * count
         return np.frombuffer(self.device.queue.read_buffer(buffer, 0, size), dtype).copy()
 
+    def uniform(self, values: bytes | npt.NDArray[Any]) -> Any:
+        """Return a few numbers in the card's memory, the same for all of a shader's threads."""
+        usage = _wgpu().BufferUsage.UNIFORM | _wgpu().BufferUsage.COPY_DST
+        return self.device.create_buffer_with_data(data=values, usage=usage)
+
+    def group(self, layout: Any, resources: Sequence[Any]) -> Any:
+        """Return buffers, views of textures and samplers as a shader takes them, in the order of its bindings."""
+        whole = [
+            {"buffer": each, "offset": 0, "size": each.size} if hasattr(each, "map_state") else each
+            for each in resources
+        ]
+        return self.device.create_bind_group(
+            layout=layout,
+            entries=[{"binding": k, "resource": each} for k, each in enumerate(whole)],
+        )
+
     def wait(self) -> None:
         """Wait until all that was asked of it is done."""
-        if self._mark is None:
-            self._mark = self.memory(16)
-        self.read(self._mark, np.uint32, 1)
+        self.device.queue.on_submitted_work_done_sync()
 
     def program(self, source: str, constants: Mapping[str, float] = {}) -> Program:
         """Return a compute shader, compiled."""
-        return Program(self.device, source, constants)
+        return Program(self, source, constants)

@@ -66,13 +66,11 @@ class Following:
 
     def follow(self, now: Levels) -> tuple[Levels, Levels]:
         """Return smoothed levels and peaks of the windows that come next, on the card."""
-        import wgpu
-
         if now.bands != self._bands:
             raise UsageError(f"levels of {now.bands} bands, not of {self._bands}")
         device = self._card.device
         data = struct.pack("<5f3I", *self._pace, now.windows, self._bands, self._is_fresh)
-        pace = device.create_buffer_with_data(data=data, usage=wgpu.BufferUsage.UNIFORM)
+        pace = self._card.uniform(data)
         out = tuple(Levels(self._card, now.windows, self._bands) for _ in range(2))
         buffers: list[Any] = [pace, now.buffer, self._state, *(each.buffer for each in out)]
         encoder = device.create_command_encoder()

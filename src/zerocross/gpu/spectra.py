@@ -183,13 +183,11 @@ class BandSpectra:
 
     def run(self, samples: Any, first: int, windows: int, levels: Any) -> None:
         """Make levels of windows of samples that are on the card, from a sample on, into a buffer there."""
-        import wgpu
-
         device = self.card.device
         for done in range(0, windows, self._most):
             count = min(self._most, windows - done)
             numbers = np.array([first + done * self.hop, self.hop, count, done], np.uint32)
-            which = device.create_buffer_with_data(data=numbers, usage=wgpu.BufferUsage.UNIFORM)
+            which = self.card.uniform(numbers)
             given = [[which, samples, self._shape, *self._roots, *self._tables, levels]]
             if self._bins is not None:
                 given = [
