@@ -39,7 +39,7 @@ from zerocross.sync.ring import RING, readable, ring_pop, ring_push, writable
 from zerocross.sync.signal import wait_for_signal
 from zerocross.sync.tap import tap_begin, tap_push
 from zerocross.terminal.visual.frames import show_frames
-from zerocross.terminal.visual.heard import heard_frame
+from zerocross.sync.heard import heard_frame
 
 pytestmark = pytest.mark.thorough
 

@@ -29,7 +29,7 @@ from zerocross.terminal.visual import (
 )
 from zerocross.terminal.visual.colours import colour_of, heat_of
 from zerocross.terminal.visual.frames import Frames
-from zerocross.terminal.visual.heard import HeardClock
+from zerocross.sync.heard import HeardClock
 from zerocross.terminal.visual.settings import Settings
 
 RATE = 48_000

@@ -40,6 +40,7 @@ _HOMES = {
     "loudness": "analysis",
     "spectrum": "analysis",
     "spectrogram": "analysis",
+    "viz": "viz",
     "web": "web",
 }
 

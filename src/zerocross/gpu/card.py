@@ -72,6 +72,8 @@ class Card:
         Whether a processor does its work.
     limits : dict of str to int
         WebGPU's, of the opened device.
+    adapter, device : wgpu.GPUAdapter, wgpu.GPUDevice
+        What wgpu has of it.
 
     Raises
     ------
@@ -99,7 +101,7 @@ class Card:
                 f"{what} was found; install its Vulkan driver, or Mesa's for software "
                 "(mesa-vulkan-drivers)"
             )
-        adapter = chosen[0]
+        self.adapter = adapter = chosen[0]
         limits = {name: adapter.limits[name] for name in _MORE}
         features = [name for name in ("timestamp-query",) if name in adapter.features]
         self.device = adapter.request_device_sync(
@@ -108,6 +110,7 @@ class Card:
         self.name: str = adapter.info["device"]
         self.is_software: bool = adapter.info["adapter_type"] == "CPU"
         self.limits: dict[str, int] = dict(self.device.limits)
+        self._mark = self.memory(16)
 
     def __repr__(self) -> str:
         return f"<Card {self.name}>"
@@ -161,7 +164,8 @@ class Card:
 
     def wait(self) -> None:
         """Wait until all that was asked of it is done."""
-        self.device.queue.on_submitted_work_done_sync()
+        # wgpu 0.32's own call for it fails: its callback has another signature than the library's.
+        self.read(self._mark, np.uint32, 1)
 
     def program(self, source: str, constants: Mapping[str, float] = {}) -> Program:
         """Return a compute shader, compiled."""

@@ -57,6 +57,7 @@ class Following:
         shares = [-math.expm1(-self._step_s / t) if t > 0 else 1.0 for t in (attack_s, decay_s)]
         self._pace = (*shares, self._step_s, peak_hold_s, peak_fall_db_s)
         self._program = self._card.program(FOLLOW)
+        self._numbers = self._card.uniform(bytes(32))
         self._state = self._card.upload(np.zeros(self._bands * _STATE_BYTES // 4, np.float32))
         self._is_fresh = True
 
@@ -68,13 +69,19 @@ class Following:
         """Return smoothed levels and peaks of the windows that come next, on the card."""
         if now.bands != self._bands:
             raise UsageError(f"levels of {now.bands} bands, not of {self._bands}")
-        device = self._card.device
-        data = struct.pack("<5f3I", *self._pace, now.windows, self._bands, self._is_fresh)
-        pace = self._card.uniform(data)
         out = tuple(Levels(self._card, now.windows, self._bands) for _ in range(2))
-        buffers: list[Any] = [pace, now.buffer, self._state, *(each.buffer for each in out)]
-        encoder = device.create_command_encoder()
-        self._program.run(encoder, self._program.bind(buffers), (-(-self._bands // 64), 1, 1))
-        device.queue.submit([encoder.finish()])
-        self._is_fresh = False
+        encoder = self._card.device.create_command_encoder()
+        self.encode(encoder, self.prepare(now.buffer, *(each.buffer for each in out)), now.windows)
+        self._card.device.queue.submit([encoder.finish()])
         return out[0], out[1]
+
+    def prepare(self, now: Any, levels: Any, peaks: Any) -> Any:
+        """Return a way from one buffer to two others that can be taken again and again."""
+        return self._program.bind([self._numbers, now, self._state, levels, peaks])
+
+    def encode(self, encoder: Any, prepared: Any, windows: int) -> None:
+        """Put the windows that come next into a list of commands, to be submitted before the next one is put."""
+        data = struct.pack("<5f3I", *self._pace, windows, self._bands, self._is_fresh)
+        self._card.device.queue.write_buffer(self._numbers, 0, data)
+        self._program.run(encoder, prepared, (-(-self._bands // 64), 1, 1))
+        self._is_fresh = False

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from zerocross.dsp.window import design_window
 from zerocross.errors import UsageError
-from zerocross.gpu.card import Card
+from zerocross.gpu.card import Card, Program
 from zerocross.gpu.shaders import LEVELS, QUARTER, WHOLE
 from zerocross.gpu.transform import passes, threads_for, turns, twiddles
 from zerocross.spectrum.bands import TOGETHER, design_scale, design_weights
 from zerocross.units import checked_whole
 
-__all__ = ["SIZES", "BandSpectra", "Levels"]
+__all__ = ["SIZES", "BandSpectra", "Levels", "Prepared"]
 
 #: Samples of a window.
 SIZES = (256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)
@@ -52,6 +52,28 @@ class Levels:
         return flat.reshape(self.windows, self.bands)
 
 
+class Prepared:
+    """A way from samples on a card to levels there; made by `BandSpectra.prepare`."""
+
+    def __init__(
+        self, spectra: BandSpectra, numbers: Any, steps: list[tuple[Program, list[Any]]]
+    ) -> None:
+        self._queue, self._hop, self._numbers = spectra.card.device.queue, spectra.hop, numbers
+        self._steps = [(program, program.bind(buffers)) for program, buffers in steps]
+
+    def encode(self, encoder: Any, first: int, windows: int, row: int = 0) -> None:
+        """Put windows from a sample on into a list of commands, to be submitted before the next one is put.
+
+        Their levels begin at a row of the buffer; at most `BandSpectra.at_once` of them.
+        """
+        numbers = np.array([first, self._hop, windows, row], np.uint32)
+        self._queue.write_buffer(self._numbers, 0, numbers)
+        for number, (program, group) in enumerate(self._steps):
+            quarters = 4 if number < len(self._steps) - 1 else 1
+            place = (min(windows, _IN_A_ROW), -(-windows // _IN_A_ROW), quarters)
+            program.run(encoder, group, place)
+
+
 class BandSpectra:
     """Levels of bands of many overlapping windows, all on a card.
 
@@ -74,6 +96,8 @@ class BandSpectra:
     ----------
     bands : Bands
         Edges and centres in Hz.
+    at_once : int
+        Windows that one list of commands may have.
 
     Raises
     ------
@@ -142,8 +166,8 @@ class BandSpectra:
             np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32),
         )
         self._tables = [card.upload(each) for each in tables]
-        self._most = (1 << 30) if whole else max(1, _KEPT_BYTES // (8 * points))
-        self._bins = None if whole else card.memory(8 * points * self._most)
+        self.at_once = (1 << 30) if whole else max(1, _KEPT_BYTES // (8 * points))
+        self._bins = None if whole else card.memory(8 * points * self.at_once)
 
     def windows_in(self, samples: int) -> int:
         """Return how many whole windows so many samples have."""
@@ -183,23 +207,24 @@ class BandSpectra:
 
     def run(self, samples: Any, first: int, windows: int, levels: Any) -> None:
         """Make levels of windows of samples that are on the card, from a sample on, into a buffer there."""
+        prepared = self.prepare(samples, levels)
         device = self.card.device
-        for done in range(0, windows, self._most):
-            count = min(self._most, windows - done)
-            numbers = np.array([first + done * self.hop, self.hop, count, done], np.uint32)
-            which = self.card.uniform(numbers)
-            given = [[which, samples, self._shape, *self._roots, *self._tables, levels]]
-            if self._bins is not None:
-                given = [
-                    [which, samples, self._shape, *self._roots, self._bins],
-                    [which, self._bins, *self._tables, levels],
-                ]
+        for done in range(0, windows, self.at_once):
             encoder = device.create_command_encoder()
-            for number, (program, buffers) in enumerate(zip(self._programs, given, strict=True)):
-                quarters = 4 if number < len(given) - 1 else 1
-                place = (min(count, _IN_A_ROW), -(-count // _IN_A_ROW), quarters)
-                program.run(encoder, program.bind(buffers), place)
+            count = min(self.at_once, windows - done)
+            prepared.encode(encoder, first + done * self.hop, count, done)
             device.queue.submit([encoder.finish()])
+
+    def prepare(self, samples: Any, levels: Any) -> Prepared:
+        """Return a way from one buffer to another that can be taken again and again."""
+        numbers = self.card.uniform(bytes(16))
+        given = [[numbers, samples, self._shape, *self._roots, *self._tables, levels]]
+        if self._bins is not None:
+            given = [
+                [numbers, samples, self._shape, *self._roots, self._bins],
+                [numbers, self._bins, *self._tables, levels],
+            ]
+        return Prepared(self, numbers, list(zip(self._programs, given, strict=True)))
 
     def in_batches(
         self, samples: npt.NDArray[np.float32], windows: int = 16_384

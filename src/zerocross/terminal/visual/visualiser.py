@@ -15,7 +15,7 @@ from zerocross.terminal.visual.colours import DEPTHS, PALETTES, Palette
 from zerocross.terminal.visual.frames import Frames
 from zerocross.terminal.visual.glyphs import Glyphs
 from zerocross.terminal.visual.goniometer import Goniometer
-from zerocross.terminal.visual.heard import HeardClock, heard_frame
+from zerocross.sync.heard import HeardClock, heard_frame
 from zerocross.terminal.visual.line import Line
 from zerocross.terminal.visual.meters import Meters
 from zerocross.terminal.visual.mode import Mode, Scene

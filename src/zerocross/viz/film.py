@@ -1,0 +1,311 @@
+"""Pictures and films of files: every frame is that of its moment, however long it takes to draw."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from zerocross.errors import MissingDependency, UsageError
+from zerocross.files import check_output, printable, written_aside
+from zerocross.gpu.axes import labels
+from zerocross.gpu.card import Card
+from zerocross.gpu.pictures import Canvas
+from zerocross.gpu.scenes import MODES
+from zerocross.gpu.spectra import BandSpectra
+from zerocross.offline import render
+from zerocross.units import checked_progress, checked_seconds, checked_whole
+from zerocross.viz.show import SHADER, Show
+
+if TYPE_CHECKING:
+    from zerocross.files import PathLike
+    from zerocross.sources.location import Playable
+
+__all__ = ["FILMS", "record_film", "save_picture"]
+
+#: By a film's ending: codecs of pictures and sound, what the first is told, and the sound's rate (None: its own).
+FILMS: dict[str, tuple[str, str, dict[str, str], int | None]] = {
+    ".mp4": ("libx264", "aac", {"preset": "veryfast", "crf": "20"}, None),
+    ".webm": (
+        "libvpx-vp9",
+        "libopus",
+        {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "30", "b": "0"},
+        48_000,
+    ),
+}
+#: Rates that AAC has; others are resampled to the nearest one.
+_AAC_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)
+_PIECE = 1024
+#: A whole file's picture has at most so many windows; the hop grows with the file.
+_MOST_WINDOWS = 1 << 14
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ImportError:
+        raise MissingDependency(
+            "films need PyAV: pip install 'zerocross[formats]'"
+        ) from None
+    return av
+
+
+@contextlib.contextmanager
+def _rendered(
+    inputs: Sequence[Playable], sample_rate: int | None, options: dict[str, Any]
+) -> Iterator[soundfile.SoundFile]:
+    """Yield what is heard of files, whole, in float32: it has been through effects and gains."""
+    with tempfile.TemporaryDirectory(prefix="zerocross-") as folder:
+        path = Path(folder) / "heard.wav"
+        done = render(inputs, path, bits="float", channels=2, sample_rate=sample_rate, **options)
+        if done.frames == 0:
+            raise UsageError(f"{printable(str(inputs[0]))}: there is nothing to be seen; give a longer file")
+        with soundfile.SoundFile(path) as file:
+            yield file
+
+
+def record_film(
+    inputs: Sequence[Playable],
+    output: PathLike,
+    *,
+    width: int = 1280,
+    height: int = 720,
+    fps: int = 60,
+    card: Card | None = None,
+    mode: str | None = None,
+    shader: str | None = None,
+    look: dict[str, Any] | None = None,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> int:
+    """Write a film of files: picture and sound, frame-exact, as fast as it can be drawn.
+
+    Parameters
+    ----------
+    inputs : sequence of path-like
+        Files and other sources, joined, as for `offline.render`.
+    output : path-like
+        Ends in ``.mp4`` (H.264 and AAC) or ``.webm`` (VP9 and Opus); written under another name first.
+    width, height : int
+        In pixels, 16 to 8192; even.
+    fps : int
+        Frames a second, 1 to 240.
+    card : Card or None
+        Where it is drawn; None for the best there is.
+    mode, shader : str or None
+        As for `Show`.
+    look : dict or None
+        Further parameters of `Show`.
+    progress : callable or None
+        Called with the share that is done, from 0 to 1.
+    **options
+        Of `offline.render`: ``effects``, ``volume``, ``start_s``, ``duration_s``, ``replaygain``, ``quality``.
+
+    Returns
+    -------
+    int
+        Frames of the film. Frame k shows what is heard until its middle, (k + 1/2) / fps seconds.
+
+    Raises
+    ------
+    SourceError
+        If no input can be played.
+    UsageError
+        For another ending, sizes that are not even, and what is out of range.
+    MissingDependency
+        Without PyAV.
+    DeviceNotFound
+        Without a card, and without software in place of one.
+
+    """
+    av, progress = _av(), checked_progress(progress)
+    check_film(output, width, height)
+    fps = checked_whole("fps", fps, 1, 240)
+    check_output(output, [i for i in inputs if isinstance(i, (str, os.PathLike))])
+    pictures, sound, how, rate = FILMS[Path(output).suffix.lower()]
+    card = card or Card()
+    with _rendered(inputs, rate, options) as heard, written_aside(output) as part:
+        if rate is None and heard.samplerate not in _AAC_RATES:
+            rate = min(_AAC_RATES, key=lambda r: abs(r - heard.samplerate))
+        show = Show(card, heard.samplerate, mode=mode, shader=shader, **(look or {}))
+        canvas = Canvas(card, width, height)
+        form = {".mp4": "mp4", ".webm": "webm"}[Path(output).suffix.lower()]
+        with av.open(str(part), "w", format=form) as film:
+            video = film.add_stream(pictures, rate=fps, options=how)
+            video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+            video.time_base = video.codec_context.time_base = Fraction(1, fps)
+            audio = film.add_stream(sound, rate=rate or heard.samplerate, layout="stereo")
+            audio.bit_rate = 192_000
+            count = -(-heard.frames * fps // heard.samplerate)
+            for k in range(count):
+                rows = _next_rows(heard, show, fps, k)
+                _draw(show, canvas, rows, k / fps, 1 / fps)
+                picture = av.VideoFrame.from_ndarray(canvas.read(), format="rgba")
+                picture.pts, picture.time_base = k, Fraction(1, fps)
+                film.mux(video.encode(picture))
+                progress(0.9 * (k + 1) / count)
+            film.mux(video.encode())
+            _write_sound(av, film, audio, heard)
+            progress(1.0)
+    return count
+
+
+def _next_rows(heard: soundfile.SoundFile, show: Show, fps: int, k: int) -> npt.NDArray[np.float32]:
+    """Return the frames until the middle of a picture; shape (channels, frames)."""
+    rate = heard.samplerate
+    start = 0 if k == 0 else round((k - 0.5) * rate / fps)
+    end = min(heard.frames, round((k + 0.5) * rate / fps))
+    heard.seek(min(start, heard.frames))
+    rows: npt.NDArray[np.float32] = heard.read(max(0, end - start), "float32", always_2d=True).T
+    return rows
+
+
+def _draw(
+    show: Show, canvas: Canvas, rows: npt.NDArray[np.float32], time_s: float, delta_s: float
+) -> None:
+    device = show.card.device
+    for start in range(0, rows.shape[1], 8192):
+        encoder = device.create_command_encoder()
+        show.feed(encoder, rows[:, start : start + 8192])
+        device.queue.submit([encoder.finish()])
+    encoder = device.create_command_encoder()
+    show.draw(encoder, canvas.view, (canvas.width, canvas.height), time_s, delta_s)
+    device.queue.submit([encoder.finish()])
+
+
+def _write_sound(av: Any, film: Any, audio: Any, heard: soundfile.SoundFile) -> None:
+    heard.seek(0)
+    resampler = av.AudioResampler(
+        format=audio.codec_context.format, layout="stereo", rate=audio.codec_context.sample_rate
+    )
+    at = 0
+    while len(piece := heard.read(_PIECE, "float32", always_2d=True)):
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece.T), "fltp", "stereo")
+        frame.sample_rate, frame.pts = heard.samplerate, at
+        frame.time_base = Fraction(1, heard.samplerate)
+        at += len(piece)
+        for each in resampler.resample(frame):
+            film.mux(audio.encode(each))
+    for each in resampler.resample(None):
+        film.mux(audio.encode(each))
+    film.mux(audio.encode())
+
+
+def check_film(output: PathLike, width: int, height: int) -> None:
+    """Raise UsageError for a film's name or size that cannot be."""
+    if Path(os.fsdecode(output)).suffix.lower() not in FILMS:
+        raise UsageError(f"{printable(output)}: the name must end in {' or '.join(FILMS)}")
+    for name, value in (("width", width), ("height", height)):
+        if checked_whole(name, value, 16, 8192, "pixels") % 2:
+            raise UsageError(f"{name}={value}: films have even sizes; give {value + 1}")
+
+
+def save_picture(
+    inputs: Sequence[Playable],
+    output: PathLike,
+    *,
+    at_s: float | None = None,
+    width: int = 1280,
+    height: int = 720,
+    card: Card | None = None,
+    mode: str | None = None,
+    shader: str | None = None,
+    look: dict[str, Any] | None = None,
+    **options: Any,
+) -> None:
+    """Write a picture of files as PNG.
+
+    Parameters
+    ----------
+    inputs : sequence of path-like
+        Files and other sources, joined.
+    output : path-like
+        Ends in ``.png``; written under another name first.
+    at_s : float or None
+        The moment, in seconds of what is heard. None for a spectrogram of the whole, and of other modes for the middle.
+    width, height : int
+        In pixels, 1 to 8192.
+    card, mode, shader, look, **options
+        As for `record_film`.
+
+    Raises
+    ------
+    SourceError
+        If no input can be played.
+    UsageError
+        For another ending, and for a moment after the end.
+    MissingDependency
+        Without Pillow.
+
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise MissingDependency("pictures need Pillow: pip install 'zerocross[gpu]'") from None
+    if Path(os.fsdecode(output)).suffix.lower() != ".png":
+        raise UsageError(f"{printable(output)}: the name must end in .png")
+    check_output(output, [i for i in inputs if isinstance(i, (str, os.PathLike))])
+    card = card or Card()
+    look = look or {}
+    with _rendered(inputs, None, options) as heard, written_aside(output) as part:
+        canvas = Canvas(card, width, height)
+        length = heard.frames / heard.samplerate
+        if at_s is None and mode == "spectrogram":
+            _draw_whole(card, canvas, heard, look)
+        else:
+            at = length / 2 if at_s is None else checked_seconds("at", at_s)
+            if at > length:
+                raise UsageError(f"at={at:g}: it has {length:.2f} s; give less")
+            show = Show(card, heard.samplerate, mode=mode, shader=shader, **look)
+            _play_until(show, canvas, heard, at)
+        Image.fromarray(canvas.read()).convert("RGB").save(part, format="PNG")
+
+
+def _play_until(show: Show, canvas: Canvas, heard: soundfile.SoundFile, at: float) -> None:
+    """Draw the frames of the last seconds before a moment: scenes have a past."""
+    fps, rate = 60, heard.samplerate
+    end = round(at * rate)
+    first = max(0, end - 11 * rate)
+    needs_frames = show.mode in (SHADER, *(m for m in MODES if MODES[m].is_fed_back))
+    for k in range(60 * 3 if needs_frames else 1):
+        count = 60 * 3 if needs_frames else 1
+        upto = end - round((count - 1 - k) * rate / fps)
+        if upto < first:
+            continue
+        heard.seek(first)
+        rows = heard.read(upto - first, "float32", always_2d=True).T
+        _draw(show, canvas, rows, upto / rate, 1 / fps)
+        first = upto
+
+
+def _draw_whole(card: Card, canvas: Canvas, heard: soundfile.SoundFile, look: dict[str, Any]) -> None:
+    """Draw the spectrogram of a whole file."""
+    rate, size = heard.samplerate, int(look.get("fft_size", 4096))
+    mono = heard.read(dtype="float32", always_2d=True).mean(axis=1)
+    mono = np.concatenate([np.zeros(size // 2, np.float32), mono, np.zeros(size, np.float32)])
+    hop = max(size // 16, -(-mono.size // _MOST_WINDOWS))
+    spectra = BandSpectra(card, rate, 480, look.get("scale", "logarithmic"), fft_size=size, hop=hop)
+    canvas.painter.low_db = look.get("low_db", -80.0)
+    canvas.painter.high_db = look.get("high_db", -10.0)
+    if look.get("has_labels", True):
+        canvas.painter.label(
+            labels(
+                "spectrogram",
+                canvas.width,
+                canvas.height,
+                spectra.bands,
+                canvas.painter.low_db,
+                canvas.painter.high_db,
+                heard.frames / rate,
+                0.0,
+            )
+        )
+    canvas.draw("spectrogram", spectra.of(mono))

@@ -1,0 +1,395 @@
+"""A window that shows what is heard: every frame is drawn and shown by the card, nothing comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from zerocross.errors import DeviceError, MissingDependency, UsageError, ZerocrossError
+from zerocross.gpu.card import Card
+from zerocross.sync.heard import HeardClock
+from zerocross.sync.tap import Tap
+from zerocross.terminal.keymap import ACTIONS, keys_of
+from zerocross.viz.show import SCALE_NAMES, Show
+
+if TYPE_CHECKING:
+    from zerocross.terminal.session import Session
+
+__all__ = ["Heard", "Window"]
+
+#: Keys of the window that have other names, or none, in a terminal.
+_KEYS = {
+    " ": "space",
+    "ArrowLeft": "left",
+    "ArrowRight": "right",
+    "ArrowUp": "up",
+    "ArrowDown": "down",
+    "PageUp": "pageup",
+    "PageDown": "pagedown",
+}
+#: Those of a terminal whose keys hold here, the first before the others.
+_SCOPES = ("visual", "playing", "everywhere")
+#: So long after a lost card another one is looked for.
+_AGAIN_S = 1.0
+_LOOK_EVERY_S = 0.1
+
+
+class Heard(Protocol):
+    """What can be shown: a player, or a stream."""
+
+    @property
+    def tap(self) -> Tap: ...  # noqa: D102
+    @property
+    def sample_rate(self) -> int: ...  # noqa: D102
+
+
+class Window:
+    """Shows what a player or a stream plays, timed to what is heard.
+
+    Parameters
+    ----------
+    source : Player or Stream
+        What is shown; anything with ``tap``, ``sample_rate`` and ``latency_frames`` or ``latency_s``.
+    session : Session or None
+        What keys do to the player; None for keys of the picture alone.
+    keys : mapping of str to str
+        The user's own, by the names of actions; as in the terminal.
+    size : (int, int)
+        Of the window, in pixels of the desktop.
+    fps : int
+        Frames a second, at most.
+    full_screen : bool
+        Whether it begins so.
+    software : bool
+        Whether it is drawn in software even where there is a card.
+    canvas : rendercanvas.BaseRenderCanvas or None
+        What to draw on; None for a window, or in a notebook for its widget.
+    tell : callable
+        Given lines for people: what is wrong with a shader, or that a card was lost.
+    **look
+        Of `Show`.
+
+    Attributes
+    ----------
+    canvas : rendercanvas.BaseRenderCanvas
+        In a notebook, what shows it.
+    frames, lost : int
+        Frames drawn; cards that were lost.
+
+    Raises
+    ------
+    MissingDependency
+        Without wgpu and rendercanvas.
+    DeviceNotFound
+        Without a card, and without software in place of one.
+    DeviceError
+        Without a display.
+
+    """
+
+    def __init__(
+        self,
+        source: Heard,
+        session: Session | None = None,
+        keys: Mapping[str, str] = {},
+        size: tuple[int, int] = (960, 540),
+        fps: int = 60,
+        full_screen: bool = False,
+        software: bool = False,
+        canvas: Any = None,
+        tell: Callable[[str], None] = lambda words: None,
+        **look: Any,
+    ) -> None:
+        self._source, self._session, self._tell = source, session, tell
+        self._software, self._look = software, look
+        self._actions = _actions(keys)
+        self.card = Card(software)
+        self.canvas = canvas or _window(size, fps)
+        self._context = self.canvas.get_wgpu_context()
+        self._pixels = self._configure()
+        self._show: Show | None = None
+        self._clock: HeardClock | None = None
+        self._tap: Tap | None = None
+        self._shown_of: Tap | None = None
+        self._drawn_s = self._began_s = time.monotonic()
+        self._was_told = ""
+        self._mouse = [0.0, 0.0, 0.0, 0.0]
+        self.frames = self.lost = 0
+        self.error: BaseException | None = None
+        self._checked = Show(self.card, 48_000, self._pixels, **look)  # complains now, not in a loop
+        self.canvas.add_event_handler(self._on_key, "key_down")
+        self.canvas.add_event_handler(
+            self._on_pointer, "pointer_down", "pointer_move", "pointer_up"
+        )
+        self.canvas.request_draw(self._draw)
+        if full_screen:
+            self.toggle_full_screen()
+
+    def _configure(self) -> str:
+        pixels = str(self._context.get_preferred_format(self.card.adapter)).removesuffix("-srgb")
+        self._context.configure(device=self.card.device, format=pixels)
+        return pixels
+
+    # --- frames -------------------------------------------------------------------------------------
+
+    def run(self, look: Callable[[], bool] = lambda: True) -> None:
+        """Show it until the window is closed, or ``look``, asked ten times a second, says no.
+
+        Raises what ``look`` raises, and what stopped the drawing. On the main thread.
+        """
+        asyncio.run(self._until_closed(look))
+        if self.error is not None:
+            raise self.error
+
+    async def _until_closed(self, look: Callable[[], bool]) -> None:
+        loop = self.canvas._rc_canvas_group.get_loop()
+        running = asyncio.ensure_future(loop.run_async())
+        try:
+            while not self.canvas.get_closed() and look():
+                await asyncio.sleep(_LOOK_EVERY_S)
+        finally:
+            self.close()
+            await asyncio.sleep(0)
+            loop.stop(force=True)
+            await running
+
+    def close(self) -> None:
+        """Close the window; twice is once."""
+        if not self.canvas.get_closed():
+            self.canvas.close()
+
+    def _draw(self) -> None:
+        try:
+            self._draw_frame()
+        except ZerocrossError as error:
+            self.error = error
+            self.close()
+        except Exception as error:  # noqa: BLE001  of the driver
+            self._find_another_card(error)
+
+    def _draw_frame(self) -> None:
+        now = time.monotonic()
+        show = self._show_now()
+        encoder = self.card.device.create_command_encoder()
+        if self._tap is not None and self._clock is not None:
+            self._clock.latency_frames = _latency_frames(self._source)
+            show.follow(encoder, self._tap, self._clock.frame(time.monotonic_ns()))
+        texture = self._context.get_current_texture()
+        size = texture.size[0], texture.size[1]
+        time_s, delta_s = now - self._began_s, min(0.25, now - self._drawn_s)
+        show.draw(encoder, texture.create_view(), size, time_s, delta_s, self._mouse_now(size))
+        self.card.device.queue.submit([encoder.finish()])
+        self._drawn_s = now
+        self.frames += 1
+        if show.told != self._was_told:
+            self._was_told = show.told
+            self._tell(show.told or "the shader is taken as it is saved now")
+
+    def _show_now(self) -> Show:
+        """Return what is shown, another one where the sound has another rate."""
+        try:
+            tap, rate = self._source.tap, self._source.sample_rate
+        except UsageError:  # nothing plays
+            tap, rate = None, self._checked.sample_rate
+        if self._show is None:
+            self._show = self._checked
+        if rate != self._show.sample_rate:
+            before = self._show
+            self._show = Show(self.card, rate, self._pixels, **self._look)
+            self._show.mode, self._show.has_peaks = before.mode, before.has_peaks
+            self._show.has_labels = before.has_labels
+        if tap is not self._tap:
+            self._tap = tap
+            self._clock = None if tap is None else HeardClock(tap, rate)
+            if tap is not None:
+                self._show.sound.reset()
+        return self._show
+
+    def _find_another_card(self, error: Exception) -> None:
+        """A card may be lost: its driver starts anew, or a laptop changes to its other one."""
+        self.lost += 1
+        self._tell(f"the graphics card was lost ({str(error).strip().splitlines()[0]}); starting anew")
+        if self.lost > 5 and time.monotonic() - self._began_s < 5 * _AGAIN_S:
+            self.error = DeviceError(f"{self.card.name}: cannot draw: {error}")
+            self.close()
+            return
+        time.sleep(_AGAIN_S)
+        try:
+            self.card = Card(self._software)
+            self._pixels = self._configure()
+            mode = self._show.mode if self._show else None
+            self._checked = Show(self.card, self._checked.sample_rate, self._pixels, **self._look)
+            self._checked.mode = mode or self._checked.mode
+            self._show = None
+        except ZerocrossError as found:
+            self.error = found
+            self.close()
+
+    # --- keys ---------------------------------------------------------------------------------------
+
+    def _on_key(self, event: dict[str, Any]) -> None:
+        name = _KEYS.get(event["key"], event["key"])
+        modifiers = event.get("modifiers", ())
+        if len(name) > 1:
+            name = name.lower()
+            if "Shift" in modifiers:
+                name = f"shift+{name}"
+        if "Control" in modifiers:
+            name = f"ctrl+{name.lower()}"
+        try:
+            self.press(name)
+        except ZerocrossError as error:
+            self._tell(f"error: {error}")
+
+    def press(self, key: str) -> None:
+        """Do what a key does, by its name in a terminal: ``space``, ``x``, ``shift+left``."""
+        if key == "escape" and self._is_full:
+            self.toggle_full_screen()
+            return
+        action = self._actions.get(key, "quit" if key == "escape" else "")
+        if action == "quit":
+            self.close()
+        elif action in _OF_PICTURE:
+            _OF_PICTURE[action](self)
+        elif self._session and action in _SAME:
+            self._session.act(_SAME[action])
+        elif self._session and action in self._session.knows and (said := self._session.act(action)):
+            self._tell(said)
+
+    def _on_pointer(self, event: dict[str, Any]) -> None:
+        ratio = self.canvas.get_pixel_ratio()
+        at = event["x"] * ratio, event["y"] * ratio
+        if event["event_type"] == "pointer_down":
+            self._mouse = [*at, *at]
+        elif event["event_type"] == "pointer_up":
+            self._mouse[2], self._mouse[3] = -abs(self._mouse[2]), -abs(self._mouse[3])
+        elif 1 in event.get("buttons", ()):
+            self._mouse[:2] = at
+
+    def _mouse_now(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        x, y, left, top = self._mouse
+        down = (size[1] - abs(top)) * (1 if top >= 0 else -1) if left or top else 0.0
+        return (x, size[1] - y if x or y else 0.0, left, down)
+
+    def turn(self, by: int) -> None:
+        """Show the mode so many further."""
+        self._tell(self._checked_show.turn(by))
+
+    @property
+    def _checked_show(self) -> Show:
+        return self._show or self._checked
+
+    def _next_scale(self) -> None:
+        show = self._checked_show
+        show.scale = SCALE_NAMES[(SCALE_NAMES.index(show.scale) + 1) % len(SCALE_NAMES)]
+        self._look["scale"] = show.scale
+        self._tell(f"{show.scale} scale")
+
+    def _change_range(self, by: float) -> None:
+        painter = self._checked_show.painter
+        painter.low_db = min(painter.high_db - 20.0, max(-190.0, painter.low_db - by))
+        self._tell(f"from {painter.low_db:g} to {painter.high_db:g} dB")
+
+    def _toggle_peaks(self) -> None:
+        self._checked_show.has_peaks = not self._checked_show.has_peaks
+
+    def _toggle_labels(self) -> None:
+        self._checked_show.has_labels = not self._checked_show.has_labels
+
+    # --- full screen --------------------------------------------------------------------------------
+
+    _is_full = False
+    _stood: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def toggle_full_screen(self) -> None:
+        """Take the whole screen, or give it back; where the window is GLFW's."""
+        window = getattr(self.canvas, "_window", None)
+        try:
+            import glfw
+        except ImportError:
+            window = None
+        if window is None or type(self.canvas).__module__ != "rendercanvas.glfw":
+            self._tell("full screen: only in a window of GLFW's (pip install glfw)")
+            return
+        monitor = glfw.get_primary_monitor()
+        if self._is_full or not monitor:
+            glfw.set_window_monitor(window, None, *self._stood, 0)
+            self._is_full = False
+            return
+        self._stood = (*glfw.get_window_pos(window), *glfw.get_window_size(window))
+        mode = glfw.get_video_mode(monitor)
+        glfw.set_window_monitor(
+            window, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate
+        )
+        self._is_full = True
+
+
+#: What keys do to the picture, by the names of the terminal's actions.
+_OF_PICTURE: dict[str, Callable[[Window], None]] = {
+    "mode": lambda w: w.turn(1),
+    "mode-back": lambda w: w.turn(-1),
+    "scale": Window._next_scale,
+    "peaks": Window._toggle_peaks,
+    "more-range": lambda w: w._change_range(10.0),
+    "less-range": lambda w: w._change_range(-10.0),
+    "full": Window.toggle_full_screen,
+    "labels": Window._toggle_labels,
+}
+#: Actions that have the name of their place in a terminal.
+_SAME = {"up-louder": "louder", "down-softer": "softer"}
+
+
+def _latency_frames(source: Any) -> int:
+    """Return how far what is heard is behind the tap."""
+    if hasattr(source, "latency_frames"):
+        return int(source.latency_frames)
+    return round(getattr(source, "latency_s", 0.0) * source.sample_rate)
+
+
+def _actions(own: Mapping[str, str]) -> dict[str, str]:
+    """Return the action of each key that does something here; the picture's before the player's."""
+    found = {"f11": "full", "g": "labels"}
+    for scope in _SCOPES:
+        for action in ACTIONS:
+            if action.scope == scope:
+                for key in keys_of(action, own):
+                    found.setdefault(key, action.name)
+    return found
+
+
+def _window(size: tuple[int, int], fps: int) -> Any:
+    """Return a window, or what a notebook shows."""
+    try:
+        # In a notebook its widget; else GLFW's: Qt has a loop of its own, and is given as ``canvas``.
+        if "ipykernel" in sys.modules:
+            from rendercanvas.jupyter import RenderCanvas
+        else:
+            from rendercanvas.glfw import RenderCanvas
+    except ImportError as error:
+        words = str(error).strip().splitlines()[0]
+        raise MissingDependency(
+            f"a window needs rendercanvas and glfw ({words}): pip install 'zerocross[gpu]'"
+        ) from None
+    if RenderCanvas.__module__ == "rendercanvas.glfw":
+        import glfw
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not (glfw.init() and glfw.get_primary_monitor()):
+                raise DeviceError(_NO_DISPLAY)
+    try:
+        return RenderCanvas(
+            size=size, title="Zerocross", update_mode="continuous", max_fps=fps, vsync=True
+        )
+    except (RuntimeError, OSError) as error:
+        raise DeviceError(f"{_NO_DISPLAY} ({error})") from None
+
+
+_NO_DISPLAY = (
+    "no display for a window: run it in a desktop, or write a file with --record film.mp4 or "
+    "-o picture.png"
+)
