@@ -4,7 +4,8 @@
 ``elementary-accuracy``, of elementary functions, and ``parity``, of chains in WebAssembly. ``python -m benchmarks start [--library FILE]`` measures
 whole processes: how soon there is sound, how soon an effect, and what playing costs. ``python -m benchmarks
 screen [--song FILE]`` measures the full screen, beside cava and cmus; ``python -m benchmarks browser`` the player's
-page in Chromium: first sound, a quantum's time, and a worker beside the worklet.
+page in Chromium: first sound, a quantum's time, and a worker beside the worklet; ``python -m benchmarks gpu
+[--windows N]`` from how many windows on a graphics card pays.
 """
 
 from __future__ import annotations
@@ -160,6 +161,9 @@ def main() -> int:
     )
     parser.add_argument("--song", default="", metavar="FILE", help="of screen: a minute or more")
     parser.add_argument(
+        "--windows", type=int, metavar="N", help="of gpu: so many at once, in place of a million"
+    )
+    parser.add_argument(
         "--only",
         nargs="+",
         metavar="PART",
@@ -181,6 +185,10 @@ def main() -> int:
         from benchmarks import browser
 
         return browser.main(*((2, 1.0, 1) if options.short else ()))
+    if options.pattern == "gpu":
+        from benchmarks import gpu
+
+        return gpu.main(options.windows, options.json, table)
     chosen = cases(options.pattern)
     if not chosen:
         print(f"no benchmark matches {options.pattern!r}", file=sys.stderr)

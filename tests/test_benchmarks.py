@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import pkgutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from conftest import need, wait_for
+from conftest import need, need_module, wait_for
 from zerocross.errors import UsageError
 from zerocross.graph.user_file import chain_of
 from zerocross.lab import harness
 from zerocross.lab.harness import Bar, Case, Contestant
+from zerocross.spectrum import Spectrum
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.__main__ import cases, cases_of  # noqa: E402
+from benchmarks.__main__ import cases, cases_of, main  # noqa: E402
+from benchmarks.gpu import batches, many, verdict  # noqa: E402
 from benchmarks.start import PARTS, cost, material, prepared, proc  # noqa: E402
 from benchmarks.start import rows as start_rows  # noqa: E402
 from benchmarks.start.programs import Program, running  # noqa: E402
@@ -339,3 +343,202 @@ def test_processes_are_measured_in_short_without_a_server(tmp_path):
     assert {part for part in PARTS if f"start: {part}" in done.stderr} == set(PARTS)
     bars = {row["contestant"]: row["bar"] for row in rows if row["unit"] == "s" and row["bar"]}
     assert bars["clone, empty cache"] == 5.0
+
+
+# --- a graphics card: python -m benchmarks gpu ----------------------------------------------------
+
+HERE = {1: 2e3, 4: 8e3, 16: 32e3, 64: 128e3}
+
+
+def gpu_rows(times, contestant="c"):
+    """Rows of the harness, whose times are of one window."""
+    return [
+        {"contestant": contestant, "size": f"{n} windows", "median_ns": ns / n}
+        for n, ns in times.items()
+    ]
+
+
+def test_times_of_batches_are_those_of_all_their_windows():
+    rows = gpu_rows(HERE, "here") + gpu_rows({1: 5.0}, "latency")
+    assert verdict.times_of(rows) == {"here": HERE, "latency": {1: 5.0}}
+
+
+@pytest.mark.parametrize(
+    ("card", "windows"),
+    [
+        (dict.fromkeys(HERE, 32e3), 16.0),  # as fast as the CPU at 16: it wins behind that
+        (dict.fromkeys(HERE, 16e3), 8.0),
+        ({n: 20e3 + 1e3 * n for n in HERE}, 21.66),  # 20, if it were measured there
+        (dict.fromkeys(HERE, 1e3), 1),
+        (dict.fromkeys(HERE, 200e3), None),
+        ({1: 9e3, 4: 1e3, 16: 1e3, 64: 200e3}, None),  # not from there on
+        ({1: 9e3, 4: 1e3, 16: 64e3, 64: 64e3}, 32.0),
+    ],
+)
+def test_from_how_many_windows_the_card_wins(card, windows):
+    assert verdict.crossover(HERE, card) == (windows and pytest.approx(windows, rel=1e-3))
+
+
+def test_the_verdict_is_in_words():
+    assert verdict.verdict(HERE, dict.fromkeys(HERE, 20e3)) == (
+        "for one window the CPU is 10 times faster; from 10 windows on the card wins, "
+        "and at 64 the card is 6.4 times faster"
+    )
+    assert verdict.verdict(HERE, dict.fromkeys(HERE, 200e3)) == (
+        "for one window the CPU is 100 times faster; at no batch up to 64 does the card win, "
+        "and at 64 the CPU is 1.6 times faster"
+    )
+    assert verdict.verdict(HERE, {1: 9e3, 4: 1e3, 16: 1e3, 64: 256e3}) == (
+        "for one window the CPU is 4.5 times faster; only at 4 and 16 does the card win, "
+        "and at 64 the CPU is 2.0 times faster"
+    )
+    assert verdict.verdict(HERE, dict.fromkeys(HERE, 1e3)) == (
+        "already for one window the card is 2.0 times faster, and at 64 the card is 128 times faster"
+    )
+
+
+def test_the_verdict_says_what_is_software():
+    times = {"here": HERE, "card, resident": dict.fromkeys(HERE, 20e3), "latency": {1: 5.0}}
+    (real,) = verdict.sentences("H1", False, times, "here")
+    assert real.startswith("card, resident (H1): for one window the CPU is 10 times")
+    (software,) = verdict.sentences("pipe", True, times, "here")
+    assert "(pipe, in software, where the card is the processor itself): for" in software
+
+
+def test_many_windows_are_in_pieces_that_fit():
+    assert list(many.pieces(10, 4 * (2048 + 3 * 256))) == [(0, 4), (4, 4), (8, 2)]
+    assert list(many.pieces(1_000_000, 1 << 40)) == [(0, 1_000_000)]
+
+
+def test_a_windows_traffic_is_a_share_of_the_memorys():
+    row = {"size": "1000 windows", "contestant": "zerocross", "median_ns": 10.0, "ratio": 1.0}
+    theirs = row | {"contestant": "them", "median_ns": 25.0, "ratio": 0.4}
+    copies = [{"median_ns": 1 / 100}, {"median_ns": 1 / 512}]
+    said, found = many.sentence([row, theirs], copies)
+    assert found["bytes_a_second"] == pytest.approx(128e9), "256 samples and 64 levels in 10 ns"
+    assert found["share_of_memory"] == pytest.approx(0.25), "of the faster copy's"
+    assert "100,000,000 windows a second" in said
+    assert "128.00 GB/s, 25.0 % of the 512.0 GB/s of a copy" in said
+    assert said.endswith("; them: 2.50 times our time.")
+    assert many.sentence([row], copies)[0].endswith("; beside nobody.")
+
+
+class Tensor(np.ndarray):
+    """What of PyTorch's tensors the peer calls, by NumPy."""
+
+    def unfold(self, axis, size, step):
+        return np.lib.stride_tricks.sliding_window_view(np.asarray(self), size, axis)[::step].view(
+            Tensor
+        )
+
+    def to(self, device):
+        assert device == "cpu"
+        return self
+
+    def cpu(self):
+        return self
+
+    def numpy(self):
+        return np.asarray(self)
+
+    def abs(self):
+        return np.abs(self)
+
+    def square_(self):
+        return np.square(self, out=self)
+
+    def clamp_min_(self, least):
+        return np.maximum(self, least, out=self)
+
+    def log10_(self):
+        return np.log10(self, out=self)
+
+    def mul_(self, factor):
+        return np.multiply(self, factor, out=self)
+
+
+def _torch():
+    fft = types.SimpleNamespace(rfft=lambda x: np.fft.rfft(x).view(Tensor))
+    cuda = types.SimpleNamespace(is_available=lambda: False)
+    return types.SimpleNamespace(
+        fft=fft,
+        cuda=cuda,
+        from_numpy=lambda x: x.view(Tensor),
+        empty=lambda shape, device: np.empty(shape, np.float32).view(Tensor),
+    )
+
+
+def _cupy():
+    device = types.SimpleNamespace(synchronize=lambda: None)
+    runtime = types.SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=OSError)
+    names = ["abs", "asarray", "empty", "fft", "lib", "log10", "maximum", "multiply", "square"]
+    return types.SimpleNamespace(
+        **{name: getattr(np, name) for name in names},
+        asnumpy=np.asarray,
+        cuda=types.SimpleNamespace(runtime=runtime, Device=lambda: device),
+    )
+
+
+def card_peer(monkeypatch, name, stand_in):
+    """Return the file of a peer, with a stand-in for what it imports."""
+    monkeypatch.setitem(sys.modules, name, stand_in)
+    monkeypatch.delitem(sys.modules, f"zerocross.lab.peers.{name}", raising=False)
+    peer = importlib.import_module(f"zerocross.lab.peers.{name}")
+    monkeypatch.delitem(sys.modules, f"zerocross.lab.peers.{name}")
+    return peer
+
+
+@pytest.mark.parametrize(
+    ("name", "stand_in", "more"), [("torch", _torch, {"device": "cpu"}), ("cupy", _cupy, {})]
+)
+def test_rivals_on_a_card_do_the_same_work(monkeypatch, name, stand_in, more):
+    peer = card_peer(monkeypatch, name, stand_in())
+    bands = Spectrum(bands=batches.BANDS, fft_size=batches.POINTS, sample_rate=batches.RATE).bands
+    x = batches.noise(11)
+    matrix = batches.matrix_of(bands)
+    made, read = peer.levels(x, batches.shape(), matrix, batches.HOP, 4, **more)
+    made.run(1)
+    assert (made.calls_in_one, read().dtype) == (11, np.float32)
+    many._close(read(), batches.by_numpy(x, 11, bands))
+    with pytest.raises(AssertionError, match="dB"):
+        many._close(read() + 0.01, batches.by_numpy(x, 11, bands))
+    ours = read().copy()
+    many._agree(made, read, lambda: ours)
+
+
+def test_rivals_without_a_card_are_left_out(monkeypatch):
+    peer = card_peer(monkeypatch, "torch", _torch())
+    with pytest.raises(harness.Absent, match="finds no card"):
+        peer.levels(batches.noise(1), batches.shape(), np.zeros((1025, 1)), batches.HOP, 4)
+
+
+def test_without_a_card_there_is_no_verdict(monkeypatch, capsys):
+    def absent():
+        raise harness.Absent("no card")
+
+    monkeypatch.setattr(batches, "the_card", absent)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "gpu"])
+    assert main() == 2
+    assert capsys.readouterr().err == "error: no card\n"
+
+
+@pytest.mark.thorough
+def test_a_card_is_measured(monkeypatch, tmp_path, capsys):
+    need_module("wgpu")
+    monkeypatch.setattr(batches, "BATCHES", (1, 3))
+    monkeypatch.setattr(harness, "ROUNDS", 2)
+    out = tmp_path / "card.json"
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "gpu", "--windows", "200", "--json", str(out)])
+    monkeypatch.setattr(many, "_PIECE_BYTES", 4 * (2048 + 150 * 256))
+    assert main() in (0, 1)
+    found = json.loads(out.read_text())
+    works = {(row["work"], row["size"]) for row in found["rows"]}
+    assert {(batches.WORK, "1 windows"), (batches.WORK, "3 windows")} < works
+    assert ("many windows (gpu)", "200 windows") in works
+    ways = {batches.RESIDENT, batches.UPLOADED, batches.THERE_AND_BACK}
+    assert set(found["from_windows"]) == ways
+    assert set(found["latency_ns"]) == {*ways, batches.LATENCY, batches.HERE}
+    assert found["latency_ns"][batches.LATENCY] > 0
+    assert 0 < found["many"]["share_of_memory"] < found["many"]["share_of_memory_without_caches"]
+    shown = capsys.readouterr().out
+    assert all(said in shown for said in found["verdict"])

@@ -32,6 +32,7 @@ class Peer:
 #: The files of this folder. Players need SciPy for what their callbacks in Python compute.
 PEERS = {
     "c": Peer(programs=("gcc",)),
+    "cupy": Peer(("cupy",)),
     "fftw": Peer(("pyfftw",)),
     "miniaudio": Peer(("miniaudio", "scipy")),
     "mkl": Peer(("mkl_fft",)),
@@ -42,6 +43,8 @@ PEERS = {
     "scipy": Peer(("scipy",)),
     "sounddevice": Peer(("sounddevice", "scipy")),
     "soxr": Peer(("soxr",)),
+    "torch": Peer(("torch",)),
+    "vkfft": Peer(("pyvkfft",)),
 }
 
 
