@@ -53,6 +53,9 @@ _MEMORY_BYTES = 24 << 30
 #: For a memory order `test_orders` comes before them.
 TESTS: dict[str, tuple[str, ...]] = {
     "compiler/wasm.py": ("test_web",),
+    "gpu/audio_texture.py": ("test_gpu_shaders",),
+    "gpu/shader_text.py": ("test_gpu_shaders",),
+    "gpu/user_shader.py": ("test_gpu_shaders",),
     "gpu/*": ("test_gpu",),
     "web/image.py": ("test_web",),
     "web/module.py": ("test_web",),
