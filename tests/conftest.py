@@ -177,6 +177,21 @@ def serving(folder):
 
 
 @pytest.fixture(scope="session")
+def card():
+    """Software in place of a graphics card: the same everywhere."""
+    need_module("wgpu")
+    from zerocross.errors import DeviceNotFound
+    from zerocross.gpu import Card
+
+    try:
+        return Card(software=True)
+    except DeviceNotFound as error:
+        if ON_CI:
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def player_page(tmp_path_factory):
     """The player's page, compiled from the sources."""
     need_module("ziglang")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -184,7 +185,7 @@ def viz(paths: tuple[str, ...], **options: Any) -> int:
             f"--low {options['low_db']:g} --high {options['high_db']:g}: give a range of 20 dB or more"
         )
     options["fft_size"] = int(options["fft_size"])
-    _without_other_drivers()
+    _quieten_drivers()
     if options["record"] or options["output"]:
         return _write(paths, options)
     if options["at_s"] is not None:
@@ -198,13 +199,19 @@ def viz(paths: tuple[str, ...], **options: Any) -> int:
     return _show_files(paths, options)
 
 
-def _without_other_drivers() -> None:
-    """Ask Vulkan's drivers alone: OpenGL's, and Mesa's choice of a card, say things of displays on standard error."""
+def _quieten_drivers() -> None:
+    """Keep off standard error what drivers and their libraries say; what matters of it is told in a line.
+
+    Vulkan's drivers alone are asked: OpenGL's, and Mesa's choice of a card, complain of displays.
+    """
     os.environ.setdefault("NODEVICE_SELECT", "1")
     with contextlib.suppress(ImportError):
+        import rendercanvas  # noqa: F401  both make loggers of their own kind
         from wgpu.backends.wgpu_native.extras import set_instance_extras
 
         set_instance_extras(backends=["Vulkan", "Metal", "DX12"])
+    for name in ("wgpu", "rendercanvas"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _look_of(options: dict[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class LiveSound:
     scale : str
         Of frequencies, as for `spectrum.Spectrum`.
     fft_size : int
-        256 to 32768 samples of a window; one ends 187 times a second.
+        256 to 32768 samples of a window; one ends 187 times a second, or twice in its length.
     decay_s : float
         Time constant with which levels fall.
     seconds : float
@@ -99,7 +99,7 @@ class LiveSound:
     ) -> None:
         self.card, self.sample_rate = card, checked_whole("sample_rate", sample_rate, 1000, 1 << 20)
         # 256 at 48 kHz: as often in a second at any rate.
-        hop = max(16, round(sample_rate / 187.5))
+        hop = min(max(16, round(sample_rate / 187.5)), fft_size // 2)
         self.spectra = BandSpectra(
             card,
             sample_rate,

@@ -212,13 +212,14 @@ class Window:
     def _find_another_card(self, error: Exception) -> None:
         """A card may be lost: its driver starts anew, or a laptop changes to its other one."""
         self.lost += 1
-        self._tell(f"the graphics card was lost ({str(error).strip().splitlines()[0]}); starting anew")
+        self._tell(f"the graphics card was lost ({_last_line(error)}); starting anew")
         if self.lost > 5 and time.monotonic() - self._began_s < 5 * _AGAIN_S:
-            self.error = DeviceError(f"{self.card.name}: cannot draw: {error}")
+            self.error = DeviceError(f"{self.card.name}: cannot draw: {_last_line(error)}")
             self.close()
             return
         time.sleep(_AGAIN_S)
         try:
+            self._context.unconfigure()  # it keeps a texture of the other card
             self.card = Card(self._software)
             self._pixels = self._configure()
             mode = self._show.mode if self._show else None
@@ -277,28 +278,29 @@ class Window:
 
     def turn(self, by: int) -> None:
         """Show the mode so many further."""
-        self._tell(self._checked_show.turn(by))
+        self._tell(self.show.turn(by))
 
     @property
-    def _checked_show(self) -> Show:
+    def show(self) -> Show:
+        """What draws; another one where the sound has another rate."""
         return self._show or self._checked
 
     def _next_scale(self) -> None:
-        show = self._checked_show
+        show = self.show
         show.scale = SCALE_NAMES[(SCALE_NAMES.index(show.scale) + 1) % len(SCALE_NAMES)]
         self._look["scale"] = show.scale
         self._tell(f"{show.scale} scale")
 
     def _change_range(self, by: float) -> None:
-        painter = self._checked_show.painter
+        painter = self.show.painter
         painter.low_db = min(painter.high_db - 20.0, max(-190.0, painter.low_db - by))
         self._tell(f"from {painter.low_db:g} to {painter.high_db:g} dB")
 
     def _toggle_peaks(self) -> None:
-        self._checked_show.has_peaks = not self._checked_show.has_peaks
+        self.show.has_peaks = not self.show.has_peaks
 
     def _toggle_labels(self) -> None:
-        self._checked_show.has_labels = not self._checked_show.has_labels
+        self.show.has_labels = not self.show.has_labels
 
     # --- full screen --------------------------------------------------------------------------------
 
@@ -341,6 +343,10 @@ _OF_PICTURE: dict[str, Callable[[Window], None]] = {
 }
 #: Actions that have the name of their place in a terminal.
 _SAME = {"up-louder": "louder", "down-softer": "softer"}
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
 def _latency_frames(source: Any) -> int:

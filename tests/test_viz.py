@@ -1,0 +1,574 @@
+"""The visualiser on a card: what is drawn, against models in NumPy; windows, pictures and films of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import music, need, need_module, wait_for
+from zerocross import Player
+from zerocross.errors import DeviceError, MissingDependency, UsageError
+from zerocross.gpu import BandSpectra, Canvas, Card, Following
+from zerocross.gpu.axes import labels
+from zerocross.gpu.live import LiveSound
+from zerocross.gpu.scenes import MODES
+from zerocross.sync import Tap
+from zerocross.viz import Show, Window, record_film, save_picture
+
+RATE = 48_000
+
+
+def stereo(frames, seed=1):
+    """Return noise under a sweep, another one left than right, as rows."""
+    rng = np.random.default_rng(seed)
+    sweep = np.sin(np.cumsum(np.linspace(0.005, 0.8, frames)))
+    return (np.array([0.5 * sweep, 0.3 * np.roll(sweep, 40)]) + 0.02 * rng.standard_normal((2, frames))).astype(
+        np.float32
+    )
+
+
+def submit(card, put):
+    encoder = card.device.create_command_encoder()
+    found = put(encoder)
+    card.device.queue.submit([encoder.finish()])
+    return found
+
+
+def feed(card, sound, rows, sizes=(800,)):
+    """Bring rows in pieces of some sizes, again and again."""
+    at = k = 0
+    while at < rows.shape[1]:
+        piece = rows[:, at : at + sizes[k % len(sizes)]]
+        submit(card, lambda encoder, piece=piece: sound.feed(encoder, piece))
+        at, k = at + piece.shape[1], k + 1
+
+
+# --- what is heard, on the card -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rate", "fft_size"), [(48_000, 4096), (44_100, 32_768), (96_000, 256)])
+def test_levels_of_pieces_are_those_of_the_whole(card, rate, fft_size):
+    """Any pieces: over the end of the ring, more of them than a window, and fewer than a hop."""
+    rows = stereo(150_000)
+    sound = LiveSound(card, rate, 60, fft_size=fft_size, seconds=5.0)
+    feed(card, sound, rows, (1, 7000, 801, 100, 16_384))
+    spectra = sound.spectra
+    mixed = (0.5 * (rows[0] + rows[1])).astype(np.float32)
+    padded = np.concatenate([np.zeros(fft_size - spectra.hop, np.float32), mixed])
+    levels, peaks = Following(spectra, 0.0, 0.12, 0.7, 18.0).follow(spectra.of(padded))
+    seen, whole = sound.seen, levels.read()
+    count = seen.row + 1
+    got = card.read(seen.levels, np.float32, count * 60).reshape(-1, 60)
+    assert np.array_equal(got, whole[-count:])
+    got = card.read(seen.peaks, np.float32, count * 60).reshape(-1, 60)
+    assert np.array_equal(got, peaks.read()[-count:])
+    history = card.read(seen.history, np.float32, seen.rows * 60).reshape(-1, 60)
+    history = np.roll(history, -seen.newest - 1, axis=0)
+    now = spectra.of(padded).read()[-seen.rows :]
+    assert len(now) > 100 and np.array_equal(history[-len(now) :], now)
+    assert (history[: len(history) - len(now)] == -200).all(), "before it was anything"
+
+
+def test_samples_are_there_mixed_and_apart(card):
+    rows = stereo(100_000)
+    sound = LiveSound(card, RATE)
+    feed(card, sound, rows, (4801,))
+    planes, end = sound.samples
+    found = card.read(planes, np.float32, planes.size // 4).reshape(3, -1)
+    for plane, wanted in zip(found, [0.5 * (rows[0] + rows[1]), *rows], strict=True):
+        assert np.abs(plane[end - 60_000 : end] - wanted[-60_000:]).max() < 1e-7
+    feed(card, sound, rows[:1, :5000])
+    planes, end = sound.samples
+    found = card.read(planes, np.float32, planes.size // 4).reshape(3, -1)
+    assert all(np.array_equal(plane[end - 5000 : end], rows[0, :5000]) for plane in found), "mono"
+    bad = rows[:, :100].copy()
+    bad[0, 3:6] = np.nan, np.inf, -np.inf
+    feed(card, sound, bad)
+    planes, end = sound.samples
+    assert np.isfinite(card.read(planes, np.float32, planes.size // 4)).all()
+
+
+def test_a_tap_is_followed_to_what_is_heard(card):
+    rows = stereo(140_000)
+    tap = Tap(65_536, 2)
+    sound = LiveSound(card, RATE)
+    tap.push(rows[:, :50_000])
+    assert submit(card, lambda e: sound.follow(e, tap, 30_000)) == 4096, "a window, to begin with"
+    assert submit(card, lambda e: sound.follow(e, tap, 30_000)) == 0
+    assert submit(card, lambda e: sound.follow(e, tap, 30_777)) == 777
+    planes, end = sound.samples
+    left = card.read(planes, np.float32, planes.size // 4).reshape(3, -1)[1]
+    assert np.array_equal(left[end - 4873 : end], rows[0, 30_777 - 4873 : 30_777])
+    for start in range(50_000, 140_000, 30_000):
+        tap.push(rows[:, start : start + 30_000])
+    assert submit(card, lambda e: sound.follow(e, tap, 139_000)) == 4096, "long not looked"
+    assert submit(card, lambda e: sound.follow(e, tap, 100_000)) == 4096, "back, in another track"
+
+
+def test_the_gain_of_waves_falls_at_once_and_comes_back(card):
+    sound = LiveSound(card, RATE)
+    assert sound.gain == 30
+    feed(card, sound, np.full((2, 480), 0.5, np.float32))
+    assert sound.gain == 2
+    feed(card, sound, np.full((2, RATE), 0.01, np.float32))
+    assert sound.gain == pytest.approx(3, rel=1e-3)
+
+
+# --- every scene ----------------------------------------------------------------------------------
+
+
+def shown(card, mode, width=240, height=120, seconds=1.5, fps=60, **look):
+    """Return a frame's pixels, red, green and blue, as numbers up to 1, and the show."""
+    show = Show(card, RATE, mode=mode, has_labels=False, **look)
+    canvas = Canvas(card, width, height)
+    rows = stereo(round(seconds * RATE))
+    for k in range(round(seconds * fps)):
+        piece = rows[:, round(k * RATE / fps) : round((k + 1) * RATE / fps)]
+        submit(card, lambda e, piece=piece: show.feed(e, piece))
+        submit(card, lambda e, k=k: show.draw(e, canvas.view, (width, height), k / fps, 1 / fps))
+    return canvas.read()[..., :3] / 255, show
+
+
+def share(db, show):
+    low, high = show.painter.low_db, show.painter.high_db
+    return np.clip((db - low) / (high - low), 0, 1)
+
+
+def levels_of(show):
+    seen = show.sound.seen
+    flat = show.card.read(seen.levels, np.float32, (seen.row + 1) * seen.bands)
+    return share(flat.reshape(-1, seen.bands)[-1], show)
+
+
+def test_bars_are_the_loudest_of_their_bands(card):
+    picture, show = shown(card, "bars")
+    levels = levels_of(show)
+    for bar in range(40):  # 6 pixels each, of 6 bands
+        column = picture[:, 6 * bar + 2]
+        lit = (column[:, 2] > 0.2) & ~(column == 1).all(axis=1)
+        assert lit.sum() == pytest.approx(120 * levels[6 * bar : 6 * bar + 6].max(), abs=1.01)
+    assert 0.2 < levels.max() and levels.min() < 0.5
+
+
+def test_a_line_is_where_the_levels_are(card):
+    picture, show = shown(card, "line")
+    levels = levels_of(show)
+    at = np.linspace(0.5, 239.5, 240) / 240 * show.sound.seen.bands - 0.5
+    wanted = np.interp(at, np.arange(len(levels)), levels) * 120
+    bright = picture[..., 1] > 0.6
+    steep = np.abs(np.gradient(wanted)) > 1
+    heights = [120 - np.flatnonzero(column).mean() - 0.5 if column.any() else 0 for column in bright.T]
+    assert np.abs(np.array(heights) - wanted)[~steep].max() < 2
+    assert steep.sum() < 150
+
+
+@pytest.mark.parametrize("mode", ["waterfall", "spectrogram"])
+def test_a_history_is_drawn_row_by_row(card, mode):
+    picture, show = shown(card, mode, 240, 96, seconds=2.0)
+    seen = show.sound.seen
+    history = card.read(seen.history, np.float32, seen.rows * seen.bands).reshape(-1, seen.bands)
+    history = share(np.roll(history, -seen.newest - 1, axis=0)[::-1], show)  # the newest first
+    if mode == "waterfall":
+        along, across = 96, 240
+    else:
+        along, across, picture = 240, 96, picture[::-1, ::-1].transpose(1, 0, 2)
+    rows = np.arange(along + 1, dtype=np.float32) * (np.float32(seen.rows) / np.float32(along))
+    for line in range(0, along, 7):
+        first = int(rows[line])
+        loudest = history[first : max(first + 1, int(rows[line + 1]))].max(axis=0)
+        wanted = loudest[((np.arange(across) + 0.5) * seen.bands / across).astype(int)]
+        light = picture[line].sum(axis=1)
+        # Ever lighter with the level: the order of pixels is that of levels.
+        order = np.argsort(wanted)
+        assert np.diff(light[order]).min() >= -0.05, line
+        assert (light[wanted == 0] == 0).all()
+    assert picture[: along // 7].max() > 0.5 and picture[along // 2 :].max() == 0, "2 of 10 seconds"
+
+
+def test_waves_are_where_their_samples_are(card):
+    picture, show = shown(card, "wave", 200, 200)
+    rows = stereo(round(1.5 * RATE))
+    half = round(0.06 * RATE) // 2
+    lit = picture.max(axis=2) > 0.35
+    for row, middle in zip(rows, (50, 150), strict=True):
+        wave = np.clip(0.45 * show.sound.gain * row[-half:], -0.48, 0.48)
+        at = np.linspace(0, 200, half)
+        for x in range(5, 195, 10):
+            found = np.flatnonzero(lit[middle - 50 : middle + 50, x]) + middle - 50
+            within = middle - 100 * wave[np.abs(at - x - 0.5) < 0.5]
+            around = middle - 100 * wave[np.abs(at - x - 0.5) < 3.0]
+            assert around.min() - 3 <= found.min() <= within.min() + 3
+            assert within.max() - 3 <= found.max() <= around.max() + 3
+
+
+def test_a_goniometer_has_mono_upright_and_sides_aslant(card):
+    tone = 0.5 * np.sin(np.arange(9600) * 0.05)
+    for rows, wanted in (
+        ([tone, tone], (0, 1)),
+        ([tone, -tone], (1, 0)),
+        ([tone, 0 * tone], (0.7071, -0.7071)),
+        ([0 * tone, tone], (0.7071, 0.7071)),
+    ):
+        show = Show(card, RATE, mode="goniometer", has_labels=False)
+        canvas = Canvas(card, 160, 120)
+        feed(card, show.sound, np.array(rows, np.float32))
+        submit(card, lambda e: show.draw(e, canvas.view, (160, 120), 0.0, 0.02))
+        y, x = np.nonzero(canvas.read()[..., 1] > 40)
+        place = np.stack([x - 79.5, 59.5 - y])
+        away = np.abs(place[0] * wanted[1] - place[1] * wanted[0])
+        assert away.max() < 3, "on a line through the middle"
+        reach = np.abs(place.T @ wanted).max()
+        full = np.sqrt(2) if abs(wanted[0]) in (0, 1) else 1
+        assert reach == pytest.approx(60 * 0.95 * min(1, full), abs=4)
+
+
+def test_a_tunnel_is_fed_back_and_fades(card):
+    first, _ = shown(card, "tunnel", seconds=0.1)
+    later, show = shown(card, "tunnel", seconds=1.5)
+    again, _ = shown(card, "tunnel", seconds=1.5)
+    assert np.array_equal(later, again), "nothing of it is by chance"
+    assert (later.max(axis=2) > 0.1).mean() > 1.5 * (first.max(axis=2) > 0.1).mean() > 0.01
+    assert np.isfinite(later).all() and later.max() <= 1
+    canvas = Canvas(card, 240, 120)
+    feed(card, show.sound, np.zeros((2, RATE), np.float32))
+    for k in range(300):
+        submit(card, lambda e, k=k: show.draw(e, canvas.view, (240, 120), k / 60, 1 / 60))
+    ring = (canvas.read()[..., :3].max(axis=2) > 40).mean()
+    assert ring < 0.25, "what was there has flown by"
+
+
+#: Of `shown`: how light it is, the share of pixels that are lit, and where their middle lies, from the top left.
+DESCRIBED = {
+    "bars": (0.188, 0.304, 0.56, 0.763),
+    "line": (0.071, 0.188, 0.618, 0.704),
+    "waterfall": (0.053, 0.155, 0.497, 0.072),
+    "spectrogram": (0.047, 0.149, 0.922, 0.493),
+    "wave": (0.697, 0.743, 0.499, 0.442),
+    "goniometer": (0.134, 0.151, 0.497, 0.502),
+    "tunnel": (0.267, 0.95, 0.491, 0.5),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_scene_is_as_it_was_described(card, mode):
+    picture, _ = shown(card, mode, 160, 90)
+    light = picture.mean(axis=2)
+    y, x = np.nonzero(light > 0.1)
+    found = (light.mean(), (light > 0.1).mean(), x.mean() / 160, y.mean() / 90)
+    assert found == pytest.approx(DESCRIBED[mode], abs=0.02)
+
+
+def test_nothing_comes_back_from_the_card(card, monkeypatch):
+    canvas = Canvas(card, 64, 36)
+    show = Show(card, RATE)
+    rows = stereo(4800)
+    came = []
+    for owner, name in ((type(card.device.queue), "read_buffer"), (type(card.device.queue), "read_texture")):
+        monkeypatch.setattr(owner, name, lambda *_, name=name, **__: came.append(name))
+    import wgpu
+
+    for name in ("map_async", "map_sync", "read_mapped"):
+        monkeypatch.setattr(wgpu.GPUBuffer, name, lambda *_, name=name, **__: came.append(name))
+    for mode in MODES:
+        show.mode = mode
+        for k in range(5):
+            submit(card, lambda e, k=k: show.feed(e, rows[:, 800 * k : 800 * k + 800]))
+            submit(card, lambda e: show.draw(e, canvas.view, (64, 36), 0.0, 0.02))
+    assert came == []
+    monkeypatch.undo()
+    assert canvas.read().any()
+
+
+def test_labels_stand_where_their_frequencies_are(card):
+    need_module("PIL")
+    spectra = BandSpectra(card, RATE, 240)
+    page = labels("line", 640, 360, spectra.bands, -80.0, -10.0, 10.0)
+    lines = np.flatnonzero((page[5:200, :, 3] > 0).all(axis=0))
+    for hz in (50, 100, 1000, 10_000):
+        at = np.interp(hz, spectra.bands.edges, np.arange(241)) / 240 * 640
+        assert np.abs(lines - at).min() <= 1, hz
+    assert labels("line", 100, 100, spectra.bands, -80.0, -10.0, 10.0) is None
+    assert labels("tunnel", 640, 360, spectra.bands, -80.0, -10.0, 10.0).max() == 0
+    plain, show = shown(card, "line", 320, 180, seconds=0.2)
+    show.has_labels = True
+    canvas = Canvas(card, 320, 180)
+    submit(card, lambda e: show.draw(e, canvas.view, (320, 180), 0.0, 0.02))
+    labelled = canvas.read()[..., :3] / 255
+    assert (labelled >= plain - 0.6).all() and (labelled != plain).any(axis=2).mean() > 0.02
+    show.has_labels = False
+    submit(card, lambda e: show.draw(e, canvas.view, (320, 180), 0.0, 0.02))
+    assert np.array_equal(canvas.read()[..., :3] / 255, plain)
+
+
+def test_a_show_says_what_it_cannot(card):
+    for given, words in (
+        ({"mode": "pie"}, "mode='pie': give one of bars"),
+        ({"mode": "shader"}, "give a shader's file"),
+        ({"scale": "pie"}, "scale='pie'"),
+        ({"seconds": 0.1}, "seconds"),
+        ({"fft_size": 1000}, "FFT of 1000"),
+        ({"low_db": 0.0}, "give two that rise"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            Show(card, RATE, **given)
+    show = Show(card, RATE)
+    assert [show.turn(1) for _ in MODES] == [*list(MODES)[1:], "bars"]
+    assert show.turn(-1) == "tunnel"
+    show.scale = "mel"
+    with pytest.raises(UsageError, match="scale"):
+        show.scale = "x"
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def click_at(path, seconds, length, rate=RATE):
+    """Write a file that is silent but for a burst of 50 ms."""
+    data = np.zeros((round(length * rate), 2), np.float32)
+    start = round(seconds * rate)
+    data[start : start + rate // 20] = 0.5 * np.random.default_rng(1).standard_normal((rate // 20, 1))
+    soundfile.write(path, data, rate, subtype="FLOAT")
+    return path
+
+
+@pytest.mark.parametrize(("ending", "rate"), [("mp4", 44_100), ("webm", 22_050)])
+def test_a_film_has_picture_and_sound_of_the_same_moment(card, tmp_path, ending, rate):
+    av = pytest.importorskip("av")
+    path, output = click_at(tmp_path / "a.wav", 1.0, 2.0, rate), tmp_path / f"a.{ending}"
+    shares = []
+    frames = record_film(
+        [path], output, width=128, height=72, fps=25, card=card, mode="bars",
+        look={"has_labels": False, "fft_size": 1024}, progress=shares.append,
+    )
+    assert frames == 50 and shares[-1] == 1 and shares == sorted(shares)
+    with av.open(str(output)) as film:
+        light = [frame.to_ndarray(format="rgb24").mean() for frame in film.decode(video=0)]
+    with av.open(str(output)) as film:
+        pieces = [(f.time, f.to_ndarray(), f.sample_rate) for f in film.decode(audio=0)]
+    assert len(light) == 50
+    lit = np.flatnonzero(np.array(light) > 5)
+    assert lit[0] in (25, 26), "frame 25 is at 1 s"
+    sounding = [at + np.flatnonzero(np.abs(data[0]) > 0.1)[0] / rate_
+                for at, data, rate_ in pieces if np.abs(data).max() > 0.1]
+    assert sounding[0] == pytest.approx(1.0, abs=0.03)
+
+
+def test_a_film_that_cannot_be_is_refused_before_anything_is_drawn(card, tmp_path, monkeypatch):
+    path = click_at(tmp_path / "a.wav", 0.1, 0.2)
+    for output, given, words in (
+        ("a.avi", {}, "must end in .mp4 or .webm"),
+        ("a.mp4", {"width": 127}, "even sizes; give 128"),
+        ("a.mp4", {"fps": 0}, "fps"),
+        ("a.mp4", {"mode": "pie"}, "mode='pie'"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            record_film([path], tmp_path / output, card=card, **given)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.wav"], "nothing half done"
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingDependency, match="formats"):
+        record_film([path], tmp_path / "a.mp4", card=card)
+
+
+def test_a_picture_of_a_moment_and_of_the_whole(card, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    path, output = click_at(tmp_path / "a.wav", 1.0, 3.0), tmp_path / "a.png"
+    look = {"has_labels": False}
+
+    def drawn(**given):
+        save_picture([path], output, width=120, height=60, card=card, look=look, **given)
+        with image.open(output) as picture:
+            assert picture.size == (120, 60)
+            return np.asarray(picture) / 255
+
+    whole = drawn(mode="spectrogram").max(axis=(0, 2))
+    lit = np.flatnonzero(whole > 0.3)
+    assert lit.min() == pytest.approx(40, abs=3) and lit.max() == pytest.approx(42, abs=4)
+    assert drawn(mode="line", at_s=1.04)[:50].max() > 0.5
+    assert drawn(mode="line", at_s=2.9)[:50].max() == 0
+    assert drawn(mode="tunnel", at_s=1.1).max() > 0.3
+    for given, words in (({"at_s": 4.0}, "it has 3.00 s; give less"), ({"at_s": -1.0}, "at")):
+        with pytest.raises(UsageError, match=words):
+            drawn(**given)
+    with pytest.raises(UsageError, match=r"must end in \.png"):
+        save_picture([path], tmp_path / "a.jpg", card=card)
+
+
+# --- windows --------------------------------------------------------------------------------------
+
+
+def offscreen(size=(64, 36)):
+    from rendercanvas.offscreen import OffscreenRenderCanvas
+
+    return OffscreenRenderCanvas(size=size)
+
+
+class Source:
+    """Stands for a player: a tap, and what it is behind."""
+
+    def __init__(self, rate=RATE):
+        self.tap, self.sample_rate, self.latency_frames = Tap(65_536, 2), rate, 0
+
+
+def test_a_window_shows_what_is_heard_and_follows_a_change_of_rate(card):
+    source, told = Source(), []
+    window = Window(source, canvas=offscreen(), software=True, tell=told.append, mode="bars", has_labels=False)
+    assert not np.asarray(window.canvas.draw())[..., :3].any(), "silence"
+    source.tap.push(stereo(20_000))
+    assert np.asarray(window.canvas.draw())[..., :3].any()
+    source.tap, source.sample_rate = Tap(65_536, 2), 44_100
+    window.canvas.draw()
+    assert window.show.sample_rate == 44_100 and window.frames == 3 and told == []
+    window.canvas.close()
+
+
+def test_keys_are_those_of_the_terminal(card, make_file):
+    path, _ = make_file(frames=96_000)
+    from zerocross.terminal.session import Session
+
+    told = []
+    with Player("null") as player:
+        player.play(path)
+        window = Window(
+            player, Session(player), {"mode": "z"}, canvas=offscreen(), software=True, tell=told.append
+        )
+
+        def key(name, *modifiers):
+            event = {"event_type": "key_down", "key": name, "modifiers": modifiers}
+            window.canvas.submit_event(event)
+            window.canvas._events.flush()
+
+        key("z")
+        key("X", "Shift")
+        key("X", "Shift")
+        key("f")
+        key("(")
+        assert told == ["line", "bars", "tunnel", "mel scale", "from -70 to -10 dB"]
+        key("k")
+        key("g")
+        assert not window.show.has_peaks and not window.show.has_labels
+        key(" ")
+        assert player.state == "paused"
+        key(" ")
+        assert player.state == "playing"
+        before = player.volume
+        key("-")
+        assert player.volume < before
+        key("ArrowUp")
+        assert player.volume == before
+        key("m")
+        assert player.mute
+        key("F11")
+        assert "full screen" in told[-1]
+        key("j")
+        key("Unidentified")
+        key("q")
+        assert window.canvas.get_closed()
+        assert player.state == "playing", "who made the window ends what plays"
+
+
+def test_a_lost_card_is_replaced(card, monkeypatch):
+    source, told = Source(), []
+    window = Window(source, canvas=offscreen(), software=True, tell=told.append, mode="line")
+    monkeypatch.setattr("zerocross.viz.window._AGAIN_S", 0.01)
+    source.tap.push(stereo(20_000))
+    window.canvas.draw()
+    window.card.device.destroy()
+    lost = window.card
+    for _ in range(5):
+        window.canvas.draw()
+    assert window.card is not lost and window.lost == 1 and "starting anew" in told[0]
+    assert window.show.mode == "line" and np.asarray(window.canvas.draw())[..., :3].any()
+    window.canvas.close()
+
+
+def test_without_a_display_it_says_what_to_do(card, monkeypatch):
+    need_module("glfw")
+    import glfw
+
+    monkeypatch.setattr(glfw, "init", lambda: False)
+    with pytest.raises(DeviceError, match=r"no display for a window: .* --record film.mp4"):
+        Window(Source(), software=True)
+    monkeypatch.setitem(sys.modules, "rendercanvas.glfw", None)
+    with pytest.raises(MissingDependency, match=r"zerocross\[gpu\]"):
+        Window(Source(), software=True)
+
+
+def test_the_command_writes_and_refuses(card, tmp_path, cli):
+    path = click_at(tmp_path / "a.wav", 0.5, 1.0)
+    common = ["viz", "--software", "--size", "64x36"]
+    done = cli(*common, path, "-o", tmp_path / "a.png", "--mode", "waterfall")
+    assert done.returncode == 0 and b"64 x 36, drawn by llvmpipe" in done.stdout
+    done = cli(*common, path, "--record", tmp_path / "a.mp4", "--fps", "10", "--mode", "tunnel")
+    assert done.returncode == 0 and b"1.00 s, 10 frames of 64 x 36" in done.stdout
+    for arguments, words in (
+        ([path, "-o", tmp_path / "a.png"], "exists already; give another name, or --force"),
+        ([path, "-o", tmp_path / "a.jpg"], "must end in .png"),
+        ([path, "--record", tmp_path / "a.gif"], "must end in .mp4 or .webm"),
+        ([path, "--record", "b.mp4", "-o", "b.png"], "give one of them"),
+        (["--record", tmp_path / "b.mp4"], "of a file: give one"),
+        ([path, "--at", "1"], "add -o picture.png"),
+        ([path, "--record", "b.mp4", "--at", "1"], "--start and --duration"),
+        ([path, "--input"], "give one of them"),
+        ([], "nothing to show"),
+        ([path, "--size", "3x3"], "such as 1280x720"),
+        ([path, "--low", "0"], "range of 20 dB"),
+        ([tmp_path / "none.wav"], "none.wav"),
+        ([path, "-o", tmp_path / "c.png", "--shader", tmp_path / "none.wgsl"], "none.wgsl"),
+    ):
+        done = cli(*common, *arguments)
+        lines = done.stderr.decode().strip().splitlines()
+        assert done.returncode in (1, 2) and len(lines) == 1 and words in lines[0], (arguments, lines)
+
+
+WINDOW = """
+import sys
+from zerocross import Player
+from zerocross.viz import Window
+import time
+
+with Player("null") as player:
+    player.play(sys.argv[1])
+    window = Window(player, size=(320, 180), software=True, mode="line")
+    began = time.monotonic()
+    window.run(lambda: time.monotonic() - began < 3 and player.state != "stopped")
+    print(window.frames, window.lost)
+"""
+
+
+@pytest.mark.thorough
+def test_a_real_window_on_a_display(make_file):
+    need("xvfb-run")
+    path, _ = make_file(frames=480_000)
+    command = ["xvfb-run", "-a", "-s", "-screen 0 800x600x24", sys.executable, "-c", WINDOW, path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    frames, lost = map(int, done.stdout.split())
+    assert frames > 10 and lost == 0
+
+
+@pytest.mark.thorough
+def test_the_command_opens_a_window_and_ctrl_c_ends_it(make_file):
+    need("xvfb-run")
+    path, _ = make_file(frames=480_000)
+    command = ["xvfb-run", "-a", sys.executable, "-m", "zerocross", "viz", path, "--device", "null", "--software"]
+    running = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(5)
+    assert running.poll() is None
+    inner = subprocess.run(["pgrep", "-s", str(running.pid), "-f", "zerocross viz"], capture_output=True, text=True, check=False)
+    for number in inner.stdout.split():
+        if b"xvfb-run" not in open(f"/proc/{number}/cmdline", "rb").read():
+            os.kill(int(number), signal.SIGINT)
+    out, err = running.communicate(timeout=20)
+    assert running.returncode == 130, (out, err)
+    assert "stopped" in err and "Traceback" not in err
+    done = subprocess.run([*command, "--duration", "1"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
