@@ -686,6 +686,7 @@ def test_every_command_is_in_the_help(cli):
         "spectrogram",
         "spectrum",
         "torture",
+        "viz",
         "web",
     }
     text = cli("--help").stdout.decode()

@@ -32,7 +32,7 @@ FLOORS = [
     {"pipeline", "player", "demo", "gpu"},
     {"offline", "remote", "settings", "web"},
     {"terminal"},
-    {"lab"},
+    {"lab", "viz"},
     {"__init__"},
     {"cli", "build"},
     {"__main__"},

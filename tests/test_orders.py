@@ -34,12 +34,12 @@ from zerocross.lab.timer import BareTimer, _run_timer
 from zerocross.memory.pool import pool_take
 from zerocross.memory.record import shared_load, shared_store
 from zerocross.sources.links import provide_libsndfile
+from zerocross.sync.heard import heard_frame
 from zerocross.sync.latest import latest_read
 from zerocross.sync.ring import RING, readable, ring_pop, ring_push, writable
 from zerocross.sync.signal import wait_for_signal
 from zerocross.sync.tap import tap_begin, tap_push
 from zerocross.terminal.visual.frames import show_frames
-from zerocross.sync.heard import heard_frame
 
 pytestmark = pytest.mark.thorough
 

@@ -18,6 +18,7 @@ from emulator import Emulator
 from zerocross.dsp.r128 import Loudness
 from zerocross.errors import UsageError
 from zerocross.spectrum import SCALES, Display, Spectrum
+from zerocross.sync.heard import HeardClock
 from zerocross.sync.tap import Tap
 from zerocross.terminal.visual import (
     DEPTHS,
@@ -29,7 +30,6 @@ from zerocross.terminal.visual import (
 )
 from zerocross.terminal.visual.colours import colour_of, heat_of
 from zerocross.terminal.visual.frames import Frames
-from zerocross.sync.heard import HeardClock
 from zerocross.terminal.visual.settings import Settings
 
 RATE = 48_000

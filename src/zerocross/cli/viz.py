@@ -43,21 +43,19 @@ MODES = ("bars", "line", "waterfall", "spectrogram", "wave", "goniometer", "tunn
 SCALES = ("linear", "logarithmic", "mel", "bark", "quadratic")
 
 
-class _Size(click.ParamType):
-    """A width and a height: ``1280x720``."""
-
-    name = "size"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", str(value).strip())
-        size = (int(found[1]), int(found[2])) if found else (0, 0)
-        if not found or not all(16 <= side <= 8192 for side in size):
-            self.fail(f"{value!r}: give a width and a height from 16 to 8192, such as 1280x720.")
-        return size
+def _size(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    """Read a width and a height."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", value.strip())
+    size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not all(16 <= side <= 8192 for side in size):
+        raise click.BadParameter(
+            f"{value!r}: give a width and a height from 16 to 8192, such as 1280x720."
+        )
+    return size
 
 
 @click.command(
@@ -127,7 +125,7 @@ class _Size(click.ParamType):
     click.option("--labels/--no-labels", default=True, help="Frequencies, levels and times."),
     click.option(
         "--size",
-        type=_Size(),
+        callback=_size,
         metavar="WxH",
         help="In pixels.  [default: 960x540, of files 1280x720]",
     ),
@@ -334,8 +332,8 @@ def _show_files(paths: tuple[str, ...], options: dict[str, Any]) -> int:
 
 
 def _show_input(options: dict[str, Any]) -> int:
+    from zerocross import Stream
     from zerocross.cli.warmup import warm_up
-    from zerocross.engine.live_stream import Stream
 
     warm_up()
     stream = Stream(

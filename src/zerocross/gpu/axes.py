@@ -68,7 +68,9 @@ def labels(
             "labels of pictures need Pillow: pip install 'zerocross[gpu]'"
         ) from None
     image = Image.new("RGBA", (width, height))
-    page = _Page(ImageDraw.Draw(image), ImageFont.load_default(max(10, height // 36)), width, height)
+    page = _Page(
+        ImageDraw.Draw(image), ImageFont.load_default(max(10, height // 36)), width, height
+    )
     if mode in ("bars", "line", "waterfall"):
         page.frequencies(bands, upright=False)
     if mode in ("bars", "line"):
@@ -97,7 +99,10 @@ class _Page:
         x += max(0.0, 2 - left) - max(0.0, right + 2 - self.width)
         y += max(0.0, 2 - top) - max(0.0, bottom + 2 - self.height)
         left, top, right, bottom = self._draw.textbbox((x, y), words, self._font, at)
-        if any(left < r + 4 and l < right + 4 and top < b and t < bottom for l, t, r, b in self._taken):
+        if any(
+            left < other[2] + 4 and other[0] < right + 4 and top < other[3] and other[1] < bottom
+            for other in self._taken
+        ):
             return
         self._taken.append((left, top, right, bottom))
         self._draw.rectangle((left - 2, top - 1, right + 1, bottom + 1), fill=_SHADE)
@@ -144,9 +149,7 @@ class _Page:
         middle, half = (self.width / 2, self.height / 2), 0.475 * min(self.width, self.height)
         slant = half * 0.7071
         for x, y in ((0, half), (half, 0), (slant, slant), (slant, -slant)):
-            self._draw.line(
-                (middle[0] - x, middle[1] - y, middle[0] + x, middle[1] + y), _LINE
-            )
+            self._draw.line((middle[0] - x, middle[1] - y, middle[0] + x, middle[1] + y), _LINE)
         self.note(middle[0] - slant, middle[1] - slant, "left", "rd")
         self.note(middle[0] + slant, middle[1] - slant, "right", "ld")
         self.note(middle[0], middle[1] - half, "mono", "ma")

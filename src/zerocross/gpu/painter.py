@@ -217,7 +217,10 @@ class Painter:
         if key not in self._groups:
             if len(self._groups) > 3:
                 self._groups.clear()
-            self._groups[key] = self._card.group(self._layout, given), given  # kept: ids stay theirs
+            self._groups[key] = (
+                self._card.group(self._layout, given),
+                given,
+            )  # kept: ids stay theirs
         return self._groups[key][0]
 
     def _pass(

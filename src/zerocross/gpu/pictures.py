@@ -84,7 +84,9 @@ class Canvas:
 
         """
         if checked_mode(mode) not in OF_LEVELS:
-            raise UsageError(f"{mode} is of samples, not of levels; there are {', '.join(OF_LEVELS)}")
+            raise UsageError(
+                f"{mode} is of samples, not of levels; there are {', '.join(OF_LEVELS)}"
+            )
         if peaks is not None and (peaks.windows, peaks.bands) != (levels.windows, levels.bands):
             raise UsageError("levels and peaks have other windows or bands")
         row = window + levels.windows if window < 0 else window

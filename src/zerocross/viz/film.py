@@ -42,20 +42,41 @@ FILMS: dict[str, tuple[str, str, dict[str, str], int | None]] = {
     ),
 }
 #: Rates that AAC has; others are resampled to the nearest one.
-_AAC_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)
+_AAC_RATES = (
+    8000,
+    11_025,
+    12_000,
+    16_000,
+    22_050,
+    24_000,
+    32_000,
+    44_100,
+    48_000,
+    64_000,
+    88_200,
+    96_000,
+)
 _PIECE = 1024
 #: A whole file's picture has at most so many windows; the hop grows with the file.
 _MOST_WINDOWS = 1 << 14
+#: Frames that are drawn before a moment's picture, of scenes that see their last one.
+_LED_TO = 180
 
 
 def _av() -> Any:
     try:
         import av
     except ImportError:
-        raise MissingDependency(
-            "films need PyAV: pip install 'zerocross[formats]'"
-        ) from None
+        raise MissingDependency("films need PyAV: pip install 'zerocross[formats]'") from None
     return av
+
+
+def _ending(output: PathLike) -> str:
+    return os.path.splitext(os.fsdecode(output))[1].lower()
+
+
+def _nothing(_share: float) -> None:
+    pass
 
 
 @contextlib.contextmanager
@@ -67,7 +88,9 @@ def _rendered(
         path = Path(folder) / "heard.wav"
         done = render(inputs, path, bits="float", channels=2, sample_rate=sample_rate, **options)
         if done.frames == 0:
-            raise UsageError(f"{printable(str(inputs[0]))}: there is nothing to be seen; give a longer file")
+            raise UsageError(
+                f"{printable(str(inputs[0]))}: there is nothing to be seen; give a longer file"
+            )
         with soundfile.SoundFile(path) as file:
             yield file
 
@@ -126,27 +149,26 @@ def record_film(
         Without a card, and without software in place of one.
 
     """
-    av, progress = _av(), checked_progress(progress)
+    av, progress = _av(), checked_progress(progress) or _nothing
     check_film(output, width, height)
     fps = checked_whole("fps", fps, 1, 240)
     check_output(output, [i for i in inputs if isinstance(i, (str, os.PathLike))])
-    pictures, sound, how, rate = FILMS[Path(output).suffix.lower()]
+    pictures, sound, how, rate = FILMS[_ending(output)]
     card = card or Card()
     with _rendered(inputs, rate, options) as heard, written_aside(output) as part:
         if rate is None and heard.samplerate not in _AAC_RATES:
             rate = min(_AAC_RATES, key=lambda r: abs(r - heard.samplerate))
         show = Show(card, heard.samplerate, mode=mode, shader=shader, **(look or {}))
         canvas = Canvas(card, width, height)
-        form = {".mp4": "mp4", ".webm": "webm"}[Path(output).suffix.lower()]
-        with av.open(str(part), "w", format=form) as film:
+        with av.open(str(part), "w", format=_ending(output)[1:]) as film:
             video = film.add_stream(pictures, rate=fps, options=how)
             video.width, video.height, video.pix_fmt = width, height, "yuv420p"
             video.time_base = video.codec_context.time_base = Fraction(1, fps)
             audio = film.add_stream(sound, rate=rate or heard.samplerate, layout="stereo")
             audio.bit_rate = 192_000
-            count = -(-heard.frames * fps // heard.samplerate)
+            count = -(-int(heard.frames) * fps // int(heard.samplerate))
             for k in range(count):
-                rows = _next_rows(heard, show, fps, k)
+                rows = _next_rows(heard, fps, k)
                 _draw(show, canvas, rows, k / fps, 1 / fps)
                 picture = av.VideoFrame.from_ndarray(canvas.read(), format="rgba")
                 picture.pts, picture.time_base = k, Fraction(1, fps)
@@ -158,7 +180,7 @@ def record_film(
     return count
 
 
-def _next_rows(heard: soundfile.SoundFile, show: Show, fps: int, k: int) -> npt.NDArray[np.float32]:
+def _next_rows(heard: soundfile.SoundFile, fps: int, k: int) -> npt.NDArray[np.float32]:
     """Return the frames until the middle of a picture; shape (channels, frames)."""
     rate = heard.samplerate
     start = 0 if k == 0 else round((k - 0.5) * rate / fps)
@@ -201,7 +223,7 @@ def _write_sound(av: Any, film: Any, audio: Any, heard: soundfile.SoundFile) -> 
 
 def check_film(output: PathLike, width: int, height: int) -> None:
     """Raise UsageError for a film's name or size that cannot be."""
-    if Path(os.fsdecode(output)).suffix.lower() not in FILMS:
+    if _ending(output) not in FILMS:
         raise UsageError(f"{printable(output)}: the name must end in {' or '.join(FILMS)}")
     for name, value in (("width", width), ("height", height)):
         if checked_whole(name, value, 16, 8192, "pixels") % 2:
@@ -250,7 +272,7 @@ def save_picture(
         from PIL import Image
     except ImportError:
         raise MissingDependency("pictures need Pillow: pip install 'zerocross[gpu]'") from None
-    if Path(os.fsdecode(output)).suffix.lower() != ".png":
+    if _ending(output) != ".png":
         raise UsageError(f"{printable(output)}: the name must end in .png")
     check_output(output, [i for i in inputs if isinstance(i, (str, os.PathLike))])
     card = card or Card()
@@ -270,23 +292,21 @@ def save_picture(
 
 
 def _play_until(show: Show, canvas: Canvas, heard: soundfile.SoundFile, at: float) -> None:
-    """Draw the frames of the last seconds before a moment: scenes have a past."""
-    fps, rate = 60, heard.samplerate
-    end = round(at * rate)
-    first = max(0, end - 11 * rate)
-    needs_frames = show.mode in (SHADER, *(m for m in MODES if MODES[m].is_fed_back))
-    for k in range(60 * 3 if needs_frames else 1):
-        count = 60 * 3 if needs_frames else 1
-        upto = end - round((count - 1 - k) * rate / fps)
-        if upto < first:
-            continue
-        heard.seek(first)
-        rows = heard.read(upto - first, "float32", always_2d=True).T
-        _draw(show, canvas, rows, upto / rate, 1 / fps)
-        first = upto
+    """Bring the last seconds before a moment; scenes that see their last frame draw some of it."""
+    rate, end = heard.samplerate, round(at * heard.samplerate)
+    is_led_to = show.mode == SHADER or MODES[show.mode].is_fed_back
+    before = max(0, end - round((show.seconds + 1.0) * rate))
+    for k in reversed(range(_LED_TO if is_led_to else 1)):
+        until = max(before, end - round(k * rate / 60))
+        heard.seek(before)
+        rows = heard.read(until - before, "float32", always_2d=True).T
+        _draw(show, canvas, rows, until / rate, 1 / 60)
+        before = until
 
 
-def _draw_whole(card: Card, canvas: Canvas, heard: soundfile.SoundFile, look: dict[str, Any]) -> None:
+def _draw_whole(
+    card: Card, canvas: Canvas, heard: soundfile.SoundFile, look: dict[str, Any]
+) -> None:
     """Draw the spectrogram of a whole file."""
     rate, size = heard.samplerate, int(look.get("fft_size", 4096))
     mono = heard.read(dtype="float32", always_2d=True).mean(axis=1)

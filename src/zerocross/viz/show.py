@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from zerocross.errors import UsageError
+from zerocross.gpu.audio_texture import AudioTexture
 from zerocross.gpu.axes import labels
 from zerocross.gpu.card import Card
 from zerocross.gpu.live import LiveSound
 from zerocross.gpu.painter import Painter
 from zerocross.gpu.scenes import MODES
+from zerocross.gpu.user_shader import UserShader
 from zerocross.spectrum import SCALES
 from zerocross.sync.tap import Tap
 from zerocross.units import checked_number
@@ -55,6 +57,8 @@ class Show:
     ----------
     has_peaks, has_labels : bool
         May be changed.
+    seconds : float
+        As given.
     told : str
         What is wrong with the user's shader as it was saved last, or nothing.
 
@@ -83,17 +87,14 @@ class Show:
     ) -> None:
         self.card, self.sample_rate = card, sample_rate
         self._fft_size = fft_size
-        self._seconds = checked_number("seconds", seconds, 0.5, 60.0, "s")
+        self.seconds = checked_number("seconds", seconds, 0.5, 60.0, "s")
         self.has_peaks, self.has_labels, self.told = True, has_labels, ""
         self._scale = _one_of("scale", scale, SCALE_NAMES)
         self.painter = Painter(card, pixels, low_db, high_db)
         self.sound = self._listen()
-        self._audio: Any = None
-        self._shader: Any = None
+        self._audio: AudioTexture | None = None
+        self._shader: UserShader | None = None
         if shader is not None:
-            from zerocross.gpu.audio_texture import AudioTexture
-            from zerocross.gpu.user_shader import UserShader
-
             self._audio = AudioTexture(card, sample_rate)
             self._shader = UserShader(card, shader, self._audio.view, pixels)
         self.modes = (*MODES, *([SHADER] if shader is not None else []))
@@ -108,7 +109,7 @@ class Show:
             _BANDS,
             self._scale,
             self._fft_size,
-            seconds=self._seconds,
+            seconds=self.seconds,
         )
 
     @property
@@ -197,11 +198,9 @@ class Show:
         if wanted == self._labelled:
             return
         self._labelled = wanted
-        bands, seconds = self.sound.spectra.bands, self._seconds
+        bands, seconds = self.sound.spectra.bands, self.seconds
         painter.label(
-            labels(
-                self._mode, *size, bands, painter.low_db, painter.high_db, seconds, first_s
-            )
+            labels(self._mode, *size, bands, painter.low_db, painter.high_db, seconds, first_s)
             if self.has_labels
             else None
         )

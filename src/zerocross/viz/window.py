@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from zerocross.errors import DeviceError, MissingDependency, UsageError, ZerocrossError
 from zerocross.gpu.card import Card
@@ -42,9 +42,9 @@ class Heard(Protocol):
     """What can be shown: a player, or a stream."""
 
     @property
-    def tap(self) -> Tap: ...  # noqa: D102
+    def tap(self) -> Tap: ...
     @property
-    def sample_rate(self) -> int: ...  # noqa: D102
+    def sample_rate(self) -> int: ...
 
 
 class Window:
@@ -101,7 +101,7 @@ class Window:
         full_screen: bool = False,
         software: bool = False,
         canvas: Any = None,
-        tell: Callable[[str], None] = lambda words: None,
+        tell: Callable[[str], None] = lambda _words: None,
         **look: Any,
     ) -> None:
         self._source, self._session, self._tell = source, session, tell
@@ -120,7 +120,9 @@ class Window:
         self._mouse = [0.0, 0.0, 0.0, 0.0]
         self.frames = self.lost = 0
         self.error: BaseException | None = None
-        self._checked = Show(self.card, 48_000, self._pixels, **look)  # complains now, not in a loop
+        self._checked = Show(
+            self.card, 48_000, self._pixels, **look
+        )  # complains now, not in a loop
         self.canvas.add_event_handler(self._on_key, "key_down")
         self.canvas.add_event_handler(
             self._on_pointer, "pointer_down", "pointer_move", "pointer_up"
@@ -150,7 +152,7 @@ class Window:
         running = asyncio.ensure_future(loop.run_async())
         try:
             while not self.canvas.get_closed() and look():
-                await asyncio.sleep(_LOOK_EVERY_S)
+                await asyncio.wait([running], timeout=_LOOK_EVERY_S)
         finally:
             self.close()
             await asyncio.sleep(0)
@@ -210,7 +212,7 @@ class Window:
         return self._show
 
     def _find_another_card(self, error: Exception) -> None:
-        """A card may be lost: its driver starts anew, or a laptop changes to its other one."""
+        """Go on with another card: a driver started anew, or a laptop changed to its other one."""
         self.lost += 1
         self._tell(f"the graphics card was lost ({_last_line(error)}); starting anew")
         if self.lost > 5 and time.monotonic() - self._began_s < 5 * _AGAIN_S:
@@ -258,7 +260,9 @@ class Window:
             _OF_PICTURE[action](self)
         elif self._session and action in _SAME:
             self._session.act(_SAME[action])
-        elif self._session and action in self._session.knows and (said := self._session.act(action)):
+        elif (
+            self._session and action in self._session.knows and (said := self._session.act(action))
+        ):
             self._tell(said)
 
     def _on_pointer(self, event: dict[str, Any]) -> None:
@@ -317,9 +321,9 @@ class Window:
         if window is None or type(self.canvas).__module__ != "rendercanvas.glfw":
             self._tell("full screen: only in a window of GLFW's (pip install glfw)")
             return
-        monitor = glfw.get_primary_monitor()
+        monitor, no_monitor = glfw.get_primary_monitor(), cast("Any", None)
         if self._is_full or not monitor:
-            glfw.set_window_monitor(window, None, *self._stood, 0)
+            glfw.set_window_monitor(window, no_monitor, *self._stood, 0)
             self._is_full = False
             return
         self._stood = (*glfw.get_window_pos(window), *glfw.get_window_size(window))
@@ -353,7 +357,7 @@ def _latency_frames(source: Any) -> int:
     """Return how far what is heard is behind the tap."""
     if hasattr(source, "latency_frames"):
         return int(source.latency_frames)
-    return round(getattr(source, "latency_s", 0.0) * source.sample_rate)
+    return int(getattr(source, "latency_s", 0.0) * source.sample_rate)
 
 
 def _actions(own: Mapping[str, str]) -> dict[str, str]:

@@ -25,14 +25,14 @@ from zerocross.compiler import (
     sleep_us,
 )
 from zerocross.memory import Record, layout
+from zerocross.sync.heard import HEARD, frame_heard
 from zerocross.sync.mutex import MUTEX, Mutex, give_mutex, take_mutex
 from zerocross.terminal.cells.emit import emit
 from zerocross.terminal.cells.pen import CELLS
-from zerocross.sync.heard import HEARD, frame_heard
 
 if TYPE_CHECKING:
-    from zerocross.terminal.cells import Cells
     from zerocross.sync.heard import HeardClock
+    from zerocross.terminal.cells import Cells
     from zerocross.terminal.visual.mode import Mode
 
 __all__ = ["Frames", "show_frames"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from zerocross.errors import UsageError
+from zerocross.sync.heard import HeardClock, heard_frame
 from zerocross.sync.tap import Tap
 from zerocross.terminal.cells import Cells
 from zerocross.terminal.visual import settings
@@ -15,7 +16,6 @@ from zerocross.terminal.visual.colours import DEPTHS, PALETTES, Palette
 from zerocross.terminal.visual.frames import Frames
 from zerocross.terminal.visual.glyphs import Glyphs
 from zerocross.terminal.visual.goniometer import Goniometer
-from zerocross.sync.heard import HeardClock, heard_frame
 from zerocross.terminal.visual.line import Line
 from zerocross.terminal.visual.meters import Meters
 from zerocross.terminal.visual.mode import Mode, Scene
