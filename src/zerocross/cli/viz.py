@@ -317,11 +317,11 @@ def _show_files(paths: tuple[str, ...], options: dict[str, Any]) -> int:
         options["replaygain"],
         quality=options["quality"],
     ) as player:
-        window = _window(player, Session(player, equalizer=equalizer), options)
         warm_up()
         player.events.subscribe(print_event_or_track)
         try:
             begin(player, entries, {**options, "loop": "all" if options["loop"] else "off"})
+            window = _window(player, Session(player, equalizer=equalizer), options)
             _run(window, lambda: player.state != "stopped")
         except SourceError:
             pass  # told as an event
@@ -355,7 +355,8 @@ def _run(window: Window, goes_on: Any) -> None:
         return bool(goes_on())
 
     try:
-        window.run(look)
+        with interrupt.handed_to(lambda _number: None):  # an exception would be lost in the loop
+            window.run(look)
     except KeyboardInterrupt:
         say("stopped", err=True)
 

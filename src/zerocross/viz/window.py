@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
 import warnings
@@ -36,6 +37,7 @@ _SCOPES = ("visual", "playing", "everywhere")
 #: So long after a lost card another one is looked for.
 _AGAIN_S = 1.0
 _LOOK_EVERY_S = 0.1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Heard(Protocol):
@@ -119,10 +121,12 @@ class Window:
         self._was_told = ""
         self._mouse = [0.0, 0.0, 0.0, 0.0]
         self.frames = self.lost = 0
+        self._is_closing = False
         self.error: BaseException | None = None
         self._checked = Show(
             self.card, 48_000, self._pixels, **look
         )  # complains now, not in a loop
+        self.canvas.add_event_handler(self._on_close, "close")
         self.canvas.add_event_handler(self._on_key, "key_down")
         self.canvas.add_event_handler(
             self._on_pointer, "pointer_down", "pointer_move", "pointer_up"
@@ -150,9 +154,15 @@ class Window:
     async def _until_closed(self, look: Callable[[], bool]) -> None:
         loop = self.canvas._rc_canvas_group.get_loop()
         running = asyncio.ensure_future(loop.run_async())
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         try:
             while not self.canvas.get_closed() and look():
                 await asyncio.wait([running], timeout=_LOOK_EVERY_S)
+                for number, handler in handlers.items():
+                    if (
+                        signal.getsignal(number) is not handler
+                    ):  # the loop has taken it, without telling
+                        signal.signal(number, handler)
         finally:
             self.close()
             await asyncio.sleep(0)
@@ -161,10 +171,16 @@ class Window:
 
     def close(self) -> None:
         """Close the window; twice is once."""
+        self._is_closing = True
         if not self.canvas.get_closed():
             self.canvas.close()
 
+    def _on_close(self, _event: dict[str, Any]) -> None:
+        self._is_closing = True
+
     def _draw(self) -> None:
+        if self._is_closing:  # a window that goes may be asked for a last frame, and has no surface
+            return
         try:
             self._draw_frame()
         except ZerocrossError as error:
