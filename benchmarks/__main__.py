@@ -5,7 +5,8 @@
 whole processes: how soon there is sound, how soon an effect, and what playing costs. ``python -m benchmarks
 screen [--song FILE]`` measures the full screen, beside cava and cmus; ``python -m benchmarks browser`` the player's
 page in Chromium: first sound, a quantum's time, and a worker beside the worklet; ``python -m benchmarks gpu
-[--windows N]`` from how many windows on a graphics card pays.
+[--windows N]`` from how many windows on a graphics card pays, ``python -m benchmarks viz [--song FILE]`` how fast it draws
+sound and what that costs.
 """
 
 from __future__ import annotations
@@ -159,7 +160,9 @@ def main() -> int:
     parser.add_argument(
         "--short", action="store_true", help="of start, screen, browser: once, without sound"
     )
-    parser.add_argument("--song", default="", metavar="FILE", help="of screen: a minute or more")
+    parser.add_argument(
+        "--song", default="", metavar="FILE", help="of screen and viz: a minute or more"
+    )
     parser.add_argument(
         "--windows", type=int, metavar="N", help="of gpu: so many at once, in place of a million"
     )
@@ -189,6 +192,10 @@ def main() -> int:
         from benchmarks import gpu
 
         return gpu.main(options.windows, options.json, table)
+    if options.pattern == "viz":
+        from benchmarks import viz
+
+        return viz.main(options.song)
     chosen = cases(options.pattern)
     if not chosen:
         print(f"no benchmark matches {options.pattern!r}", file=sys.stderr)

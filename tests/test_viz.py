@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -599,6 +600,15 @@ def test_a_shader_is_taken_anew_and_a_bad_one_is_told(card, tmp_path):
     window.canvas.close()
 
 
+def _interrupt(running):
+    """Press Ctrl-C in the program that runs on a virtual display."""
+    command = ["pgrep", "-s", str(running.pid), "-f", "zerocross viz"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    for number in found.stdout.split():
+        if b"xvfb-run" not in Path(f"/proc/{number}/cmdline").read_bytes():
+            os.kill(int(number), signal.SIGINT)
+
+
 WINDOW = """
 import sys
 from zerocross import Player
@@ -646,15 +656,7 @@ def test_the_command_opens_a_window_and_ctrl_c_ends_it(make_file):
     )
     time.sleep(5)
     assert running.poll() is None
-    inner = subprocess.run(
-        ["pgrep", "-s", str(running.pid), "-f", "zerocross viz"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    for number in inner.stdout.split():
-        if b"xvfb-run" not in Path(f"/proc/{number}/cmdline").read_bytes():
-            os.kill(int(number), signal.SIGINT)
+    _interrupt(running)
     out, err = running.communicate(timeout=20)
     assert running.returncode == 130, (out, err)
     assert "stopped" in err and "Traceback" not in err and "panicked" not in err
@@ -662,3 +664,46 @@ def test_the_command_opens_a_window_and_ctrl_c_ends_it(make_file):
         [*command, "--duration", "1"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+
+
+#: A software card's compiler does not come to an end with it.
+HANGS = """fn shader_main(at: vec2<f32>) -> vec4<f32> {
+  var a: array<f32, 4096>;
+  for (var i = 0u; i < 4096u; i++) { a[i] = at.x * f32(i); }
+  return vec4<f32>(a[u32(at.x * i_time) % 4096u], a[u32(at.y) % 4096u], 0.0, 1.0);
+}
+"""
+
+
+@pytest.mark.thorough
+def test_a_window_that_hangs_does_not_stop_the_sound_and_ctrl_c_ends_it(
+    make_file, tmp_path, home, cli
+):
+    need("xvfb-run")
+    path, _ = make_file(frames=48_000 * 60)
+    shader = tmp_path / "hangs.wgsl"
+    shader.write_text(HANGS)
+    command = ["xvfb-run", "-a", sys.executable, "-m", "zerocross", "viz", path, "--no-mpris"]
+    command += ["--device", "null", "--software", "--size", "320x180", "--shader", shader]
+    running = subprocess.Popen(
+        [*map(str, command)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+    def position():
+        done = cli("ctl", "status", "--json")
+        return json.loads(done.stdout)["position_s"] if done.returncode == 0 else 0.0
+
+    try:
+        wait_for(lambda: position() > 0.5, timeout_s=40, what="sound")
+        time.sleep(3)
+        before = position()
+        time.sleep(2)
+        assert position() > before + 1.5, "it plays on"
+    finally:
+        _interrupt(running)
+        out, err = running.communicate(timeout=20)
+    assert running.returncode == 130, (out, err)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -22,6 +23,7 @@ from zerocross.cli.options import (
     DEVICE,
     GAIN,
     LENGTH,
+    MPRIS,
     SHUFFLE,
     TIME,
     effects_of,
@@ -170,6 +172,7 @@ def _size(
     SHUFFLE,
     DEVICE,
     BLOCK_SIZE,
+    MPRIS,
     sound_options,
 )
 def viz(paths: tuple[str, ...], **options: Any) -> int:
@@ -303,6 +306,7 @@ def _show_files(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     from zerocross.cli.playing import print_event_or_track
     from zerocross.cli.warmup import warm_up
     from zerocross.player import Player
+    from zerocross.remote import Remote
     from zerocross.terminal.session import Session
 
     entries, problems = _expanded(paths)
@@ -322,7 +326,10 @@ def _show_files(paths: tuple[str, ...], options: dict[str, Any]) -> int:
         try:
             begin(player, entries, {**options, "loop": "all" if options["loop"] else "off"})
             window = _window(player, Session(player, equalizer=equalizer), options)
-            _run(window, lambda: player.state != "stopped")
+            ended: list[bool] = []
+            quit_player = functools.partial(ended.append, True)
+            with Remote(player, options["mpris"], quit_player=quit_player, equalizer=equalizer):
+                _run(window, lambda: player.state != "stopped" and not ended)
         except SourceError:
             pass  # told as an event
         finally:

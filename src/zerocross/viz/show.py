@@ -152,7 +152,6 @@ class Show:
         time_s: float,
         delta_s: float,
         mouse: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
-        first_s: float | None = None,
     ) -> None:
         """Put a frame into a list of commands, to be submitted before the next one is put.
 
@@ -168,8 +167,6 @@ class Show:
             When it is, in the sound, and how long after the frame before.
         mouse : (float, float, float, float)
             As Shadertoy's ``iMouse``.
-        first_s : float or None
-            The time at which a spectrogram begins; None for one whose end is now.
 
         """
         if self._mode == SHADER and self._shader and self._audio:
@@ -179,7 +176,7 @@ class Show:
                 encoder, view, *size, time_s, delta_s, self._frame, mouse, self.sample_rate
             )
         else:
-            self._label(size, first_s)
+            self._label(size)
             self.painter.gain = self.sound.gain
             seen = self.sound.seen
             seen.has_peaks = self.has_peaks
@@ -191,7 +188,7 @@ class Show:
         if told is not None:
             self.told = told
 
-    def _label(self, size: tuple[int, int], first_s: float | None) -> None:
+    def _label(self, size: tuple[int, int]) -> None:
         """Write the labels anew where something of them has changed."""
         painter = self.painter
         wanted = (self.has_labels, self._mode, size, self._scale, painter.low_db, painter.high_db)
@@ -200,7 +197,7 @@ class Show:
         self._labelled = wanted
         bands, seconds = self.sound.spectra.bands, self.seconds
         painter.label(
-            labels(self._mode, *size, bands, painter.low_db, painter.high_db, seconds, first_s)
+            labels(self._mode, *size, bands, painter.low_db, painter.high_db, seconds)
             if self.has_labels
             else None
         )
