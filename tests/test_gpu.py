@@ -52,6 +52,20 @@ def test_amplitudes_are_those_of_numpy(card, size):
     assert wanted.min() > 1e-4, "there was something in every band"
 
 
+def test_many_signals_together_are_those_alone(card, monkeypatch):
+    signals = [noise(n, n) for n in (5000, 100, 2048, 30_000, 0, 9000, 60_000, 4000)]
+    made = BandSpectra(card, RATE, bands=20, hop=700)
+    alone = [made.of(s).read() if s.size >= 2048 else np.zeros((0, 20)) for s in signals]
+    for most in (1 << 26, 100_000):  # with 100,000 bytes, some together, one alone in batches
+        monkeypatch.setattr("zerocross.gpu.spectra._TOGETHER_BYTES", most)
+        together = list(made.of_many(iter(signals)))
+        assert [t.shape for t in together] == [a.shape for a in alone]
+        assert all(map(np.array_equal, together, alone))
+    assert list(made.of_many([])) == []
+    with pytest.raises(UsageError, match="one channel"):
+        list(made.of_many([np.zeros((2, 4000), np.float32)]))
+
+
 @pytest.mark.parametrize(
     ("scale", "window", "per"), [("mel", "hamming", "band"), ("octave", "flat_top", "bin")]
 )

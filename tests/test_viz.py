@@ -707,3 +707,23 @@ def test_a_window_that_hangs_does_not_stop_the_sound_and_ctrl_c_ends_it(
         _interrupt(running)
         out, err = running.communicate(timeout=20)
     assert running.returncode == 130, (out, err)
+
+
+def test_the_mouse_is_shadertoys(card, tmp_path):
+    path = tmp_path / "mine.wgsl"
+    path.write_text(
+        "fn shader_main(at: vec2<f32>) -> vec4<f32> { return vec4<f32>(i_mouse.xy / 255.0, "
+        "f32(i_mouse.z > 0.0), 1.0); }"
+    )
+    window = Window(Source(), canvas=offscreen(), software=True, shader=str(path))
+
+    def point(kind, x, y, *buttons):
+        window.canvas.submit_event({"event_type": kind, "x": x, "y": y, "buttons": buttons})
+        window.canvas._events.flush()
+        return tuple(np.asarray(window.canvas.draw())[0, 0, :3])
+
+    assert point("pointer_move", 3, 3) == (0, 0, 0)
+    assert point("pointer_down", 10, 30, 1) == (10, 6, 255)
+    assert point("pointer_move", 20, 26, 1) == (20, 10, 255)
+    assert point("pointer_up", 20, 26) == (20, 10, 0)
+    window.canvas.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ SIZES = (256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)
 _WHOLE_UP_TO = 8192
 #: Of longer ones, so many bytes of bins are kept at a time.
 _KEPT_BYTES = 1 << 26
+#: Of many signals, so many bytes of samples go to the card at a time.
+_TOGETHER_BYTES = 1 << 26
 #: Workgroups in one dimension, at most.
 _IN_A_ROW = 32_768
 #: Nothing is softer: -200 dB.
@@ -238,3 +240,44 @@ class BandSpectra:
             start = first * self.hop
             end = min(array.size, start + (windows - 1) * self.hop + self.size)
             yield self.of(array[start:end]).read()
+
+    def of_many(
+        self, signals: Iterable[npt.NDArray[np.float32]]
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield levels of all whole windows of many signals, such as files: they go there, and come back, together.
+
+        Yields an array of shape (windows, bands) for each signal, in dBFS; without windows where it is too short.
+        """
+        kept: list[npt.NDArray[np.float32]] = []
+        for signal in signals:
+            array = np.asarray(signal, np.float32)
+            if array.ndim != 1:
+                raise UsageError(f"samples of one channel, not of shape {array.shape}")
+            if kept and 4 * (sum(each.size for each in kept) + array.size) > _TOGETHER_BYTES:
+                yield from self._of_some(kept)
+                kept = []
+            kept.append(array)
+        yield from self._of_some(kept)
+
+    def _of_some(self, signals: list[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
+        counts = [self.windows_in(each.size) for each in signals]
+        if any(4 * each.size > _TOGETHER_BYTES for each in signals):  # it is alone
+            yield np.concatenate([*self.in_batches(signals[0])])
+            return
+        rows = np.concatenate([[0], np.cumsum(counts)])
+        if rows[-1]:
+            levels = Levels(self.card, int(rows[-1]), len(self.bands))
+            buffer, first = self.card.upload(np.concatenate(signals)), 0
+            prepared = self.prepare(buffer, levels.buffer)
+            for signal, count, row in zip(signals, counts, rows[:-1], strict=True):
+                for done in range(0, count, self.at_once):
+                    encoder = self.card.device.create_command_encoder()
+                    some = min(self.at_once, count - done)
+                    prepared.encode(encoder, first + done * self.hop, some, int(row) + done)
+                    self.card.device.queue.submit([encoder.finish()])
+                first += signal.size
+            found = levels.read()
+        else:
+            found = np.zeros((0, len(self.bands)), np.float32)
+        for count, row in zip(counts, rows[:-1], strict=True):
+            yield found[row : row + count]

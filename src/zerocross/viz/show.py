@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -151,7 +152,7 @@ class Show:
         size: tuple[int, int],
         time_s: float,
         delta_s: float,
-        mouse: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
+        mouse: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
     ) -> None:
         """Put a frame into a list of commands, to be submitted before the next one is put.
 
@@ -165,7 +166,7 @@ class Show:
             Its width and height.
         time_s, delta_s : float
             When it is, in the sound, and how long after the frame before.
-        mouse : (float, float, float, float)
+        mouse : 4 floats
             As Shadertoy's ``iMouse``.
 
         """

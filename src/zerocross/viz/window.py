@@ -120,6 +120,8 @@ class Window:
         self._drawn_s = self._began_s = time.monotonic()
         self._was_told = ""
         self._mouse = [0.0, 0.0, 0.0, 0.0]
+        self._is_full = False
+        self._stood = (0, 0, 0, 0)
         self.frames = self.lost = 0
         self._is_closing = False
         self.error: BaseException | None = None
@@ -199,8 +201,9 @@ class Window:
         texture = self._context.get_current_texture()
         size = texture.size[0], texture.size[1]
         time_s, delta_s = now - self._began_s, min(0.25, now - self._drawn_s)
-        show.draw(encoder, texture.create_view(), size, time_s, delta_s, self._mouse_now(size))
+        show.draw(encoder, texture.create_view(), size, time_s, delta_s, self._mouse)
         self.card.device.queue.submit([encoder.finish()])
+        self._mouse[3] = -abs(self._mouse[3])  # it was pressed for one frame
         self._drawn_s = now
         self.frames += 1
         if show.told != self._was_told:
@@ -282,19 +285,15 @@ class Window:
             self._tell(said)
 
     def _on_pointer(self, event: dict[str, Any]) -> None:
-        ratio = self.canvas.get_pixel_ratio()
-        at = event["x"] * ratio, event["y"] * ratio
+        """Follow the button as Shadertoy's ``iMouse`` has it: where it was held last, and where it was pressed."""
+        ratio, height = self.canvas.get_pixel_ratio(), self.canvas.get_physical_size()[1]
+        at = [event["x"] * ratio, height - event["y"] * ratio]
         if event["event_type"] == "pointer_down":
             self._mouse = [*at, *at]
         elif event["event_type"] == "pointer_up":
-            self._mouse[2], self._mouse[3] = -abs(self._mouse[2]), -abs(self._mouse[3])
+            self._mouse[2] = -abs(self._mouse[2])
         elif 1 in event.get("buttons", ()):
             self._mouse[:2] = at
-
-    def _mouse_now(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
-        x, y, left, top = self._mouse
-        down = (size[1] - abs(top)) * (1 if top >= 0 else -1) if left or top else 0.0
-        return (x, size[1] - y if x or y else 0.0, left, down)
 
     def turn(self, by: int) -> None:
         """Show the mode so many further."""
@@ -323,9 +322,6 @@ class Window:
         self.show.has_labels = not self.show.has_labels
 
     # --- full screen --------------------------------------------------------------------------------
-
-    _is_full = False
-    _stood: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     def toggle_full_screen(self) -> None:
         """Take the whole screen, or give it back; where the window is GLFW's."""
