@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -211,6 +212,10 @@ def _quieten_drivers() -> None:
         from wgpu.backends.wgpu_native.extras import set_instance_extras
 
         set_instance_extras(backends=["Vulkan", "Metal", "DX12"])
+    with contextlib.suppress(ImportError):
+        import glfw
+
+        warnings.filterwarnings("ignore", category=glfw.GLFWError)
     for name in ("wgpu", "rendercanvas"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
