@@ -515,13 +515,17 @@ def test_random_calls_of_three_threads_end(seed):
             errors.append(error)
 
     with Stream(input=True, device="null", block_size=64, feed_s=0.1) as stream:
+        for rate in (RATE, 22_050, 16_000):  # compiled before it counts
+            stream.write(noise(RATE // 10), rate)
+        stream.drain()
+        stream.read(100)
         threads = [threading.Thread(target=work, args=(stream, n)) for n in range(3)]
         for thread in threads:
             thread.start()
         ended.wait(10.0)
         ended.set()
         for thread in threads:
-            thread.join(10.0)
+            thread.join(30.0)
             assert not thread.is_alive()
         assert not errors and stream.report()["faults"] == 0
 
