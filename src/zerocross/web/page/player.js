@@ -398,10 +398,11 @@ export class Player extends EventTarget {
     [this._source, this._gain] = [null, null];
     const late = context?.state === "running" ? FADE_S : 0;
     if (late && context && gain) {
-      this._over = context.currentTime + late;
+      const silent = context.currentTime + late;
+      this._over = silent + 1 / context.sampleRate; // browsers may round that to the next frame
       gain.gain.cancelScheduledValues(context.currentTime); // it may not be heard yet
       gain.gain.setTargetAtTime(0, context.currentTime, late / 4);
-      gain.gain.setValueAtTime(0, this._over);
+      gain.gain.setValueAtTime(0, silent);
     }
     source?.stop(late);
     setTimeout(() => {
