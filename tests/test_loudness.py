@@ -17,7 +17,7 @@ from conftest import music, need_library
 from zerocross import Chain, Player, SourceError, UsageError, render
 from zerocross.cli.main import run
 from zerocross.dsp.bs1770 import design_k_weighting
-from zerocross.dsp.gating import FIGURES, make_reading, read_loudness
+from zerocross.dsp.gating import BEGINS, FIGURES, GOES_ON, make_reading, read_loudness
 from zerocross.dsp.r128 import Loudness
 from zerocross.effects import LoudnessMeter
 from zerocross.loudness.files import measure, measure_albums
@@ -540,8 +540,8 @@ def test_what_compiled_code_reads_is_what_numpy_reads():
     meter = Loudness(8_000)
     reading = make_reading(meter.record)
 
-    def read(is_anew=0):
-        read_loudness(reading.address, is_anew)
+    def read(anew=0):
+        read_loudness(reading.address, anew)
         return dict(zip(FIGURES, reading.arrays["figures"].tolist(), strict=True))
 
     assert set(read().values()) == {-math.inf, 0.0}
@@ -560,9 +560,28 @@ def test_what_compiled_code_reads_is_what_numpy_reads():
         for name, value in wanted.items():
             assert found[name] == pytest.approx(value, abs=1e-9), name
     assert found["seconds"] == meter.record.load("count") / 10 > 40
-    assert set(read(1).values()) == {-math.inf, 0.0}
+    assert set(read(GOES_ON).values()) == {-math.inf, 0.0}
     meter.push(stereo((-23.0, 5), rate=8_000))
     assert read()["integrated"] == pytest.approx(-23.0, abs=0.1) and read()["seconds"] == 5.0
+
+
+def test_another_sound_is_read_as_if_silence_were_before_it():
+    loud, quiet = stereo((-1.0, 1), rate=8_000), stereo((-50.0, 2), rate=8_000)
+    found = []
+    for anew in (GOES_ON, BEGINS):
+        meter = Loudness(8_000)
+        reading = make_reading(meter.record)
+        meter.push(loud[:, :7_777])
+        read_loudness(reading.address, anew)
+        meter.push(quiet)
+        read_loudness(reading.address, 0)
+        found.append(reading.arrays["figures"].copy())
+    alone = Loudness(8_000)
+    alone.push(quiet)
+    reading = make_reading(alone.record)
+    read_loudness(reading.address, 0)
+    assert np.array_equal(found[1], reading.arrays["figures"])
+    assert found[0][FIGURES.index("true_peak")] > -45.0, "the filters remember what is loud"
 
 
 def test_a_long_measurement_is_read_by_pieces():

@@ -24,6 +24,7 @@ import soundfile
 from conftest import music, need, need_module, wait_for
 from test_web import natively
 from zerocross import UsageError
+from zerocross.errors import UserFileError
 from zerocross.graph.user_file import chain_of
 from zerocross.web import PageServer, export
 from zerocross.web.serve import HEADERS
@@ -365,6 +366,19 @@ def test_a_folder_that_cannot_be_written_is_told_and_left_as_it_is(tmp_path, mon
     with pytest.raises(UsageError, match="cannot be written: No space left"):
         export(lambda: None, tmp_path / "page", "t", [RATE])
     assert list((tmp_path / "page").iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["", "/proc/nothing/page"])
+def test_a_folder_that_cannot_be_is_refused_before_anything_is_compiled(folder):
+    made = []
+    with pytest.raises(UsageError, match=r"give another folder|give its name"):
+        export(lambda: made.append(1), folder, "t", [RATE])
+    assert made == []
+
+
+def test_what_is_no_text_is_told_to_be_no_python_file(song, tmp_path):
+    with pytest.raises(UserFileError, match="is no Python file; give one"):
+        export(lambda: chain_of(str(song)), tmp_path / "page", "t", [RATE])
 
 
 def command(*words):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import mutagen.flac
 import numpy as np
@@ -14,12 +18,15 @@ import soundfile
 
 from conftest import music, need, need_module, wait_for
 from test_web_page import EXPORT, Made, browser, shows  # noqa: F401  # a fixture
+from zerocross.dsp.channels import VORBIS_ORDERS, WAV_ORDERS
+from zerocross.dsp.mix import design_mix
 from zerocross.dsp.r128 import Loudness
 from zerocross.eq import Equalizer, read_preset
 from zerocross.graph.program import run_program_over
 from zerocross.web import PageServer, player_page
 from zerocross.web.player_page import build, player_chain
 
+DOCUMENT = Path(__file__).parents[1] / "docs" / "web.md"
 RATE = 48_000
 FRAMES = 30_000
 PRESET = """Preamp: -4.5 dB
@@ -126,6 +133,15 @@ def test_without_one_it_is_compiled(tmp_path, monkeypatch):
     assert about["rates"] == [44_100, 48_000] and about["title"] == "Zerocross"
     assert {path.name for path in paths} == {*about["files"], "about.json"}
     assert {"index.html", "sw.js", "manifest.webmanifest"} <= set(about["files"])
+
+
+@pytest.mark.thorough
+def test_the_meter_is_as_large_as_it_is_told(folder):
+    told = re.search(r"\((\d+) to (\d+) kB, .*; (\d+) kB compressed\)", DOCUMENT.read_text())
+    least, most, compressed = map(int, told.groups())
+    code = (folder / "loudness-wasm-simd.wasm").read_bytes()
+    assert least - 0.5 < len(code) / 1000 < most + 0.5
+    assert len(gzip.compress(code)) / 1000 == pytest.approx(compressed, abs=0.7)
 
 
 # --- the queue ------------------------------------------------------------------------------------
@@ -352,6 +368,31 @@ def test_what_is_no_audio_is_left_out_and_the_rest_plays(page, album, tmp_path):
     assert page.inner_text("#play") == "Pause"
 
 
+@pytest.mark.thorough
+def test_a_sample_that_a_decoder_cut_off_is_no_second(page):
+    words = "async ([seconds]) => (await import('/controls.js')).time(seconds)"
+    found = [page.evaluate(words, [each]) for each in (440_999 / 44_100, 9.98, 59.999, 0.0)]
+    assert found == ["0:10", "0:09", "1:00", "0:00"]
+
+
+@pytest.mark.thorough
+def test_a_length_that_a_header_lies_of_is_put_right(page, tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, 0.3 * music(RATE * 3 // 2), RATE)
+    data = bytearray(path.read_bytes())
+    data[21] |= 0x0F
+    data[22:26] = bytes([255] * 4)  # 36 bits of frames: 400 hours
+    path.write_bytes(data)
+    page.set_input_files("#file", path)
+    wait_for(lambda: page.inner_text("#length") not in {"0:00", "0:01"})
+    shows(page, "play", "Play")
+    shows(page, "length", "0:01")
+    assert page.locator("#tracks .soft").all_inner_texts() == ["0:01"]
+    page.click("#play")
+    page.wait_for_timeout(600)
+    assert page.inner_text("#length") == "0:01" and float(page.get_attribute("#seek", "max")) < 2
+
+
 # --- what is heard --------------------------------------------------------------------------------
 
 OFFLINE = """
@@ -445,8 +486,6 @@ async ([first, second]) => {
 
 @pytest.mark.thorough
 def test_two_files_are_heard_as_one(page, tmp_path):
-    import base64
-
     whole = (0.4 * np.sin(2 * np.pi * 441.3 * np.arange(2 * RATE) / RATE)).astype(np.float32)
     texts = []
     for k, part in enumerate([whole[: RATE + 17], whole[RATE + 17 :]]):
@@ -721,6 +760,117 @@ def test_the_meter_is_fetched_switched_held_and_begun_anew(page, tmp_path):
     assert page.is_checked("#measures") and page.is_visible("#integrated")
     page.uncheck("#measures")
     assert page.is_hidden("#loudness")
+
+
+def tones(tmp_path, **levels):
+    """Write files of tones; returns their paths. Levels are in dBFS, with seconds."""
+    paths = []
+    for name, parts in levels.items():
+        level = np.concatenate([np.full(int(RATE * s), 10 ** (db / 20)) for db, s in parts])
+        signal = level * np.sin(2 * np.pi * 307 * np.arange(len(level)) / RATE)
+        paths.append(tmp_path / f"{name}.wav")
+        soundfile.write(paths[-1], np.stack([signal, signal], axis=1), RATE, "FLOAT")
+    return paths
+
+
+def measured(page, seconds):
+    """Wait until so many seconds are measured; return integrated loudness and true peak."""
+    wait_for(lambda: page.inner_text("#measured").startswith(f"0:{seconds:02} "), 20.0)
+    return figure(page, "integrated"), figure(page, "true-peak")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("how", ["next", "click", "remove", "natural", "seek", "seek in a pause"])
+def test_nothing_loud_before_is_measured_with_what_is_quiet(page, tmp_path, how):
+    if how.startswith("seek"):
+        files = tones(tmp_path, one=[(-1, 8), (-50, 8)])
+    else:
+        files = tones(tmp_path, one=[(-1, 2)], two=[(-50, 8)])
+    page.check("#measures")
+    page.set_input_files("#file", files)
+    assert measured(page, 1)[1] == -1.0
+    if how == "next":
+        page.click("#next")
+    elif how == "click":
+        page.click("#tracks .track >> nth=1")
+    elif how == "remove":
+        page.click("#tracks .remove >> nth=0")
+    elif how == "natural":
+        shows(page, "name", "two.wav")
+    else:
+        if how == "seek in a pause":
+            page.click("#play")
+        page.focus("#seek")
+        page.evaluate("() => { seek.value = 10; seek.dispatchEvent(new Event('change')); }")
+        if how == "seek in a pause":
+            wait_for(lambda: figure(page, "true-peak") == -np.inf)
+            page.click("#play")
+    page.wait_for_timeout(500)
+    assert measured(page, 2) == (pytest.approx(-50.7, abs=1.0), -50.0)
+
+
+@pytest.mark.thorough
+def test_a_wave_that_is_cut_by_a_pause_has_no_peak_of_its_own(page, tmp_path):
+    page.check("#measures")
+    page.set_input_files("#file", tones(tmp_path, one=[(-1, 60)]))
+    for _ in range(2):
+        assert measured(page, 1)[1] == -1.0
+        for _ in range(6):
+            page.click("#play")
+            page.wait_for_timeout(150)
+        page.wait_for_timeout(300)
+        assert figure(page, "true-peak") == -1.0
+        page.uncheck("#measures")
+        page.check("#measures")  # it begins in the middle of one
+
+
+MIXED = """
+async ([rate, text]) => {
+  const { about, makeNode } = await import("/engine.js");
+  const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+  const buffer = await new OfflineAudioContext(2, 1, rate).decodeAudioData(bytes.buffer);
+  const context = new OfflineAudioContext(2, buffer.length, rate);
+  const node = await makeNode(context, await about());
+  node.port.postMessage({ kind: "bypass", value: true });
+  await new Promise((done) => setTimeout(done, 100));
+  const source = new AudioBufferSourceNode(context, { buffer });
+  source.connect(node).connect(context.destination);
+  source.start();
+  const made = await context.startRendering();
+  return [0, 1].map((c) => Array.from(made.getChannelData(c)));
+}
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", ["wav", "flac", "opus"])
+def test_channels_are_mixed_as_here(page, tmp_path, kind):
+    form = ("OPUS", None, "OGG") if kind == "opus" else ("PCM_16", None, kind)
+    orders = VORBIS_ORDERS if kind == "opus" else WAV_ORDERS
+    for channels in range(3, 9):
+        turns = np.arange(RATE // 4)[:, None] / RATE * 330 * np.arange(1, channels + 1)
+        signal = 0.1 * np.sin(2 * np.pi * turns)
+        path = tmp_path / f"{channels}.{kind}"
+        soundfile.write(path, signal, RATE, *form)
+        data = base64.b64encode(path.read_bytes()).decode()
+        found = np.array(page.evaluate(MIXED, [RATE, data]))[:, 2_000:10_000]
+        wanted = design_mix(orders[channels], 2) @ signal.T[:, 2_000:10_000]
+        off = np.abs(found - wanted).max()
+        assert off < (0.02 if kind == "opus" else 1e-4), f"{channels} channels: {off}"
+
+
+@pytest.mark.thorough
+def test_an_element_that_plays_a_centre_is_mixed_too(page, tmp_path):
+    for channels in (3, 5, 8):
+        signal = np.zeros((15 * RATE, channels))
+        signal[:, 2] = 10**-0.5 * np.sin(2 * np.pi * 307 * np.arange(len(signal)) / RATE)
+        soundfile.write(tmp_path / f"{channels}.wav", signal, RATE, "PCM_16")
+    page.check("#measures")
+    for channels in (3, 5, 8):
+        page.set_input_files("#file", tmp_path / f"{channels}.wav")
+        assert measured(page, 1)[1] == pytest.approx(-13.0, abs=0.1)
+        page.click("#clear")
+        wait_for(lambda: page.inner_text("#measured").startswith("0:00 ") or page.click("#anew"))
 
 
 # --- what is measured of it -----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // What an AudioWorklet has, and no library of TypeScript declares.
 
 declare const sampleRate: number;
+declare const currentFrame: number;
 
 declare class AudioWorkletProcessor {
   readonly port: MessagePort;

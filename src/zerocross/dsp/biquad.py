@@ -41,6 +41,7 @@ __all__ = [
     "cascade_in_float32",
     "design_cascade",
     "make_cascade",
+    "rest_cascade",
 ]
 
 #: Bands that run side by side.
@@ -128,6 +129,14 @@ def cascade(state: Any, rows: Any, frames: Any) -> None:
 
     """
     _filter_rows(f64x8, state, rows, frames)
+
+
+@kernel
+def rest_cascade(state: Any) -> None:
+    """Go back to rest, as if silence were before what comes. Real-time: safe."""
+    memory = float64_array(state.memory, state.channels * state.groups * MEMORY_OF_GROUP)
+    for i in range(memory.size):
+        memory[i] = 0.0
 
 
 @kernel

@@ -13,20 +13,24 @@ from typing import Any
 import numpy as np
 
 from zerocross.compiler import entry, float64_array, kernel, record_at
+from zerocross.dsp.biquad import CASCADE, rest_cascade
 from zerocross.dsp.bs1770 import LOUDNESS, MOST_PIECES, LoudnessState
 from zerocross.dsp.r128 import ABSOLUTE_GATE, MOMENTARY, OFFSET, RELATIVE_GATE, SHORT
 from zerocross.dsp.state import State
-from zerocross.dsp.true_peak import TRUE_PEAK
+from zerocross.dsp.true_peak import TRUE_PEAK, rest_true_peak
 from zerocross.memory import aligned_zeros, layout
 from zerocross.units import db_to_gain
 
-__all__ = ["FIGURES", "READING", "make_reading", "read_loudness"]
+__all__ = ["BEGINS", "FIGURES", "GOES_ON", "READING", "make_reading", "read_loudness"]
 
 #: What is read: LUFS, dBTP and dBFS, and how long was measured.
 FIGURES = (
     *("momentary", "short_term", "integrated", "momentary_max"),
     *("true_peak", "sample_peak", "seconds"),
 )
+#: How a measurement begins anew: with the sound that goes on, so that what the filters remember is its own;
+#: or with one that begins, as if silence were before it.
+GOES_ON, BEGINS = 1, 2
 #: Pieces that a call looks at again: all of 14 hours within a second, at 60 calls.
 _PASSED = 8192
 _SILENCE = db_to_gain(2 * (ABSOLUTE_GATE - OFFSET))
@@ -88,8 +92,8 @@ def _gate(r: Any, pieces: Any, count: Any) -> None:
 
 
 @kernel
-def _forget(r: Any, m: Any) -> None:
-    """Begin anew with the next frame; filters and delay lines go on, as the sound does."""
+def _forget(r: Any, m: Any, anew: Any) -> None:
+    """Begin anew with the next frame."""
     m.count = m.filled = 0
     for c in range(m.channels):
         m.sums[c] = 0.0
@@ -97,20 +101,26 @@ def _forget(r: Any, m: Any) -> None:
     if r.peaks != 0:
         p = record_at(r.peaks, TRUE_PEAK)
         p.true_peak = p.sample_peak = 0.0
+        if anew == BEGINS:
+            rest_true_peak(p)
+    if anew == BEGINS:
+        rest_cascade(record_at(m.filter, CASCADE))
     r.seen = r.loud = r.at = r.end = r.kept = 0
     r.loud_energy = r.kept_energy = r.passed = 0.0
 
 
 @entry("int64", "int64")
-def read_loudness(address: int, is_anew: int) -> None:
-    """Write the figures of a `READING`, on the thread that measures; of one that begins anew before, if asked to.
+def read_loudness(address: int, anew: int) -> None:
+    """Write the figures of a `READING`, on the thread that measures.
+
+    It begins anew before, if that is `GOES_ON` or `BEGINS`, and not if it is 0.
 
     Real-time: safe.
     """
     r = record_at(address, READING)
     m = record_at(r.loudness, LOUDNESS)
-    if is_anew != 0:
-        _forget(r, m)
+    if anew != 0:
+        _forget(r, m, anew)
     count = m.count
     pieces = float64_array(m.pieces, MOST_PIECES)
     _gate(r, pieces, count)

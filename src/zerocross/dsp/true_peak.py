@@ -38,7 +38,7 @@ from zerocross.dsp.window import kaiser_sinc
 from zerocross.memory import aligned_zeros, layout
 from zerocross.units import checked_whole
 
-__all__ = ["REACH", "TRUE_PEAK", "design_halfway", "make_true_peak", "true_peak"]
+__all__ = ["REACH", "TRUE_PEAK", "design_halfway", "make_true_peak", "rest_true_peak", "true_peak"]
 
 _MOST_TAPS = 24
 #: Filters by the lowest sample rate that they are for: taps on each side, Kaiser's beta. Each beta
@@ -253,6 +253,15 @@ def _take_row(state: Any, recent: Any, row: Any, frames: Any) -> None:
         _look_between(state, recent, start + done, min(frames - done, _GROUP))
     for i in range(0, _HISTORY, 16):
         store(recent, i, load(f32x16, recent, frames + i))
+
+
+@kernel
+def rest_true_peak(state: Any) -> None:
+    """Forget the last samples, as if silence were before what comes; peaks stay. Real-time: safe."""
+    recent = float32_rows(state.recent, state.channels, _HISTORY + _BLOCK + 64)
+    for c in range(state.channels):
+        for i in range(_HISTORY):
+            recent[c, i] = np.float32(0.0)
 
 
 @kernel

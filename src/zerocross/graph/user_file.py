@@ -32,6 +32,8 @@ def load_file(path: str) -> ModuleType:
         text = read_small(path, _MOST_BYTES, "Python file")
     except SourceError as error:
         raise UserFileError(str(error)) from None
+    if b"\0" in text:
+        raise UserFileError(f"{printable(path)} is no Python file; give one that defines a chain")
     module = ModuleType(f"zerocross_user_{next(_numbers)}")
     module.__file__ = path
     sys.modules[module.__name__] = module

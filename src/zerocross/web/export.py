@@ -139,13 +139,20 @@ def checked_folder(folder: PathLike) -> Path:
     Raises
     ------
     UsageError
-        For a file, and for a folder with other things in it.
+        For a file, for a folder with other things in it, and for one that cannot be made or written.
 
     """
+    if not os.fsdecode(folder):
+        raise UsageError("no folder: give its name, such as page")
     output = Path(os.fsdecode(folder))
     if output.exists() and not output.is_dir():
         raise UsageError(f"{printable(str(output))} is a file; give a folder")
     _check_free(output)
+    there = next(each for each in (output, *output.absolute().parents) if each.exists())
+    try:  # before a minute is spent: nothing else tells of all that can be in the way
+        tempfile.TemporaryDirectory(dir=there, prefix=_ASIDE).cleanup()
+    except OSError as error:
+        raise _unwritable(output, error) from None
     return output
 
 
@@ -186,9 +193,13 @@ def written(output: Path, files: dict[str, bytes]) -> list[Path]:
     try:
         return _written(output, files)
     except OSError as error:
-        raise UsageError(
-            f"{printable(str(output))} cannot be written: {error.strerror}; give another folder"
-        ) from None
+        raise _unwritable(output, error) from None
+
+
+def _unwritable(output: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{printable(str(output))} cannot be written: {error.strerror}; give another folder"
+    )
 
 
 def _written(output: Path, files: dict[str, bytes]) -> list[Path]:

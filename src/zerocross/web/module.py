@@ -8,7 +8,9 @@ from typing import Any
 
 from zerocross.compiler import Entry, target
 from zerocross.compiler.wasm import make_module
+from zerocross.dsp.channels import WAV_ORDERS
 from zerocross.dsp.gating import FIGURES, make_reading, read_loudness
+from zerocross.dsp.mix import design_mix
 from zerocross.effects import Gain, LoudnessMeter
 from zerocross.eq import KINDS, Equalizer
 from zerocross.eq.desk import design_bands, draw_curve
@@ -25,6 +27,9 @@ from zerocross.web.look import Look
 __all__ = ["WebChain", "web_chain"]
 
 _MOST_BANDS = 1024
+_STEREO = 2
+#: Channels of files that are mixed to stereo.
+_MIXED = range(3, 9)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +127,8 @@ def web_chain(
             "output": reached.place(planes[1].ctypes.data),
             "parts": parts,
         }
+        if channels == _STEREO:
+            about["mixes"] = {n: design_mix(WAV_ORDERS[n], _STEREO).tolist() for n in _MIXED}
         if seen:
             about["look"] = seen.about(reached.place)
         packed = reached.image().pack(about)

@@ -17,13 +17,16 @@
  * @typedef {{at: number, waves: number, waveFrames: number, meter: {peak: number, power: number},
  *   displays: Display[]}} Look what is shown of what comes out
  * @typedef {{sampleRate: number, channels: number, mostFrames: number, latency: number, program: number,
- *   input: number, output: number, size: number, parts: Part[], look?: Look,
+ *   input: number, output: number, size: number, parts: Part[], look?: Look, mixes?: Record<number, number[][]>,
  *   ranges: [number, number][], pointers: number[], code: [number, string][]}} Header
  */
 
 const PAGE = 65536;
 const MAGIC = 0x3149435a; // "ZCI1"
 const HEAD = 8;
+
+/** How a meter of loudness begins anew: with the sound that goes on, or with one that begins, as if silence were before it. */
+export const ANEW = { goesOn: 1, begins: 2 };
 
 /**
  * Take an image apart.
@@ -167,7 +170,7 @@ export class Chain {
     /** Of each channel, as of the last `run`: the peak that falls, and the mean square of 300 ms. */
     this.peak = look ? doubles(look.meter.peak, header.channels) : new Float64Array();
     this.power = look ? doubles(look.meter.power, header.channels) : new Float64Array();
-    this._readLoudness = /** @type {(at: number, isAnew: number) => number} */ (made.loudness);
+    this._readLoudness = /** @type {(at: number, anew: number) => number} */ (made.loudness);
     this._reading = readingOf(header);
     /** Of the first meter of loudness, as of the last `readLoudness`: what its `names` say. */
     this.loudness = this._reading ? doubles(this._reading.figures, this._reading.names.length) : new Float64Array();
@@ -245,9 +248,9 @@ export class Chain {
     if (look) this._look(this._base + look.at, this.displays[display]?.at ?? 0, isStereo ? 1 : 0);
   }
 
-  /** Read the meter of loudness, where there is one. @param {boolean} isAnew whether it forgets what was measured */
-  readLoudness(isAnew = false) {
-    if (this._reading) this._readLoudness(this._base + this._reading.at, isAnew ? 1 : 0);
+  /** Read the meter of loudness, where there is one. @param {number} anew one of `ANEW`, if it forgets what was measured */
+  readLoudness(anew = 0) {
+    if (this._reading) this._readLoudness(this._base + this._reading.at, anew);
   }
 
   /**

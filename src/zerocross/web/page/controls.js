@@ -3,7 +3,7 @@
 
 /** @param {number} seconds */
 export function time(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
+  const whole = Math.max(0, Math.floor(Math.round(100 * seconds) / 100)); // decoders cut a sample off
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 

@@ -136,7 +136,7 @@ export async function nodeOf(context, code, image, words) {
   return new ChainNode(context, { module, image, shared }, header, new Shown(header, shared ?? new ArrayBuffer(size)));
 }
 
-/** A chain in Web Audio: stereo in, stereo out. */
+/** A chain in Web Audio: stereo out; what has more channels is mixed in the worklet, with the gains of its header. */
 export class ChainNode extends AudioWorkletNode {
   /**
    * @param {BaseAudioContext} context
@@ -150,7 +150,7 @@ export class ChainNode extends AudioWorkletNode {
       numberOfOutputs: 1,
       outputChannelCount: [2],
       channelCount: 2,
-      channelCountMode: "explicit",
+      channelCountMode: "max",
       processorOptions,
     });
     /** The module, for another instance of the same chain. */

@@ -626,7 +626,8 @@ function listen() {
     meter.hold(!player.isPlaying);
     show();
   });
-  player.addEventListener("anew", () => meter.begin());
+  player.addEventListener("next", (event) => meter.expect(/** @type {CustomEvent} */ (event).detail));
+  player.addEventListener("anew", (event) => meter.begin(/** @type {CustomEvent} */ (event).detail));
   player.addEventListener("ready", () => {
     showEqualiser();
     setAll();

@@ -11,7 +11,7 @@ import { readTags } from "./tags.js";
 /**
  * @typedef {{number: number, file: File, name: string, title: string, artist: string, album: string, durationS: number,
  *   cover: Blob | null, gains: import("./tags_fields.js").ReplayGain, buffer: AudioBuffer | null, problem: string,
- *   isRead: boolean}} Track
+ *   isRead: boolean, isTimed: boolean}} Track of whose duration the decoder, or its end, has told if it is timed
  * @typedef {{tracks: {track: Track, at: number}[], current: Track | null, position: number, wasPlaying: boolean}} Removal
  */
 
@@ -27,7 +27,7 @@ const MOST_GAIN = 10 ** (24 / 20);
 
 /**
  * Events: "queue" (tracks or their order are others), "removed" (its `detail` are tracks, or none once they are back), "tags" (of the track that is its `detail`), "track" (another one
- * plays), "state" (plays or does not), "anew" (it is heard from another place on), "ready" (there is a chain), "problem" (its `detail` is a sentence).
+ * plays), "state" (plays or does not), "anew" (it is heard from another place on, from its `detail` in the context's seconds on), "next" (another one follows without a gap, at its `detail`; Infinity for none), "ready" (there is a chain), "problem" (its `detail` is a sentence).
  */
 export class Player extends EventTarget {
   /** @param {import("./engine.js").About} about */
@@ -60,6 +60,7 @@ export class Player extends EventTarget {
     this._next = null;
     /** @type {GainNode | null} */
     this._gain = null;
+    this._over = 0; // when what was heard before is silent, in the context's seconds
     /** @type {number[]} numbers of the tracks that were heard, for the way back */
     this._heard = [];
     this._rest = 0;
@@ -104,7 +105,7 @@ export class Player extends EventTarget {
   _lost() {
     this.pause();
     clearTimeout(this._rest);
-    [this.context, this.node, this._made, this._out] = [null, null, null, undefined];
+    [this.context, this.node, this._made, this._out, this._over] = [null, null, null, undefined, 0];
     for (const track of this.queue) track.buffer = null;
     this._tell("The sound device is gone: press Play for another.");
   }
@@ -138,7 +139,7 @@ export class Player extends EventTarget {
   /** @param {"off" | "track" | "album"} mode */
   setReplayGain(mode) {
     this.replayGain = mode;
-    if (this.context && this.track) this._gain?.gain.setTargetAtTime(this._gainOf(this.track), this.context.currentTime, 0.02);
+    if (this.track) this._gain?.gain.setTargetAtTime(this._gainOf(this.track), this._soon, 0.02);
     if (this.context && this._next) this._next.gain.gain.value = this._gainOf(this._next.track);
   }
 
@@ -148,7 +149,7 @@ export class Player extends EventTarget {
   add(files) {
     const made = files.map((file) => /** @type {Track} */ ({
       number: this._numbers++, file, name: file.name, title: "", artist: "", album: "", durationS: NaN,
-      cover: null, gains: {}, buffer: null, problem: "", isRead: false,
+      cover: null, gains: {}, buffer: null, problem: "", isRead: false, isTimed: false,
     }));
     this.queue.push(...made);
     this._changed();
@@ -285,6 +286,12 @@ export class Player extends EventTarget {
     return this.queue.slice(at + 1).find((each) => !each.problem) ?? (this.repeat === "all" ? whole[0] : null);
   }
 
+  /** @param {Track} track @param {number} durationS as it was decoded, or heard: headers may lie */
+  _timed(track, durationS) {
+    [track.durationS, track.isTimed] = [durationS, true];
+    this._told(track);
+  }
+
   // --- playing ----------------------------------------------------------------------------------
 
   get position() {
@@ -292,8 +299,14 @@ export class Player extends EventTarget {
   }
 
   get duration() {
+    if (this.track?.isTimed) return this.track.durationS;
     const known = this._source?.duration ?? NaN;
     return Number.isFinite(known) ? known : this.track?.durationS ?? NaN;
+  }
+
+  /** The moment from which on something else is heard, in the context's seconds. */
+  get _soon() {
+    return Math.max(this._over, this.context?.currentTime ?? 0);
   }
 
   /** @param {Track | null} track null for the one that is there @param {number} from seconds */
@@ -324,19 +337,18 @@ export class Player extends EventTarget {
   async _start(track, from) {
     const context = /** @type {AudioContext} */ (this.context);
     if (!track.file.size) throw new DOMException("", "EncodingError"); // the browser would complain elsewhere, too
-    this._gain = new GainNode(context, { gain: this._gainOf(track) });
+    const at = this._soon;
+    this._gain = new GainNode(context, { gain: 0 });
     this._gain.connect(/** @type {AudioNode} */ (this.node));
-    if (from > 0) { // in the middle of a wave
-      this._gain.gain.value = 0;
-      this._gain.gain.setTargetAtTime(this._gainOf(track), context.currentTime, FADE_S / 4);
-    }
+    if (from > 0) this._gain.gain.setTargetAtTime(this._gainOf(track), at, FADE_S / 4); // in the middle of a wave
+    else this._gain.gain.setValueAtTime(this._gainOf(track), at);
     const ended = () => this._ended(track);
     this._source = track.buffer
       ? new BufferSource(this._gain, track.buffer, ended)
       : new ElementSource(this._gain, track.file, ended, (error) => this._failed(track, error));
-    await this._source.start(track.buffer && from >= track.buffer.duration ? 0 : from);
+    await this._source.start(track.buffer && from >= track.buffer.duration ? 0 : from, at);
     const known = this._source?.duration ?? NaN;
-    if (!Number.isFinite(known) || known === track.durationS) return;
+    if (track.isTimed || !Number.isFinite(known) || known === track.durationS) return;
     track.durationS = known;
     this._told(track);
   }
@@ -385,7 +397,13 @@ export class Player extends EventTarget {
     const [source, gain, context] = [this._source, this._gain, this.context];
     [this._source, this._gain] = [null, null];
     const late = context?.state === "running" ? FADE_S : 0;
-    if (late && context) gain?.gain.setTargetAtTime(0, context.currentTime, late / 4);
+    if (late && context && gain) {
+      const silent = context.currentTime + late;
+      this._over = silent + 1 / context.sampleRate; // browsers may round that to the next frame
+      gain.gain.cancelScheduledValues(context.currentTime); // it may not be heard yet
+      gain.gain.setTargetAtTime(0, context.currentTime, late / 4);
+      gain.gain.setValueAtTime(0, silent);
+    }
     source?.stop(late);
     setTimeout(() => {
       if (source instanceof ElementSource) source.close();
@@ -452,6 +470,8 @@ export class Player extends EventTarget {
   _ended(track) {
     if (track !== this.track) return;
     if (!this.position) this._leaveOut(track, `${track.name} has no sound in it.`);
+    const heard = this._source instanceof ElementSource ? this._source.heard : NaN;
+    if (track.durationS > heard + 1) this._timed(track, heard); // its header lied
     const next = this._next;
     if (next && !track.problem) { // it is heard already
       this._next = null;
@@ -460,7 +480,6 @@ export class Player extends EventTarget {
       [this.track, this._source, this._gain] = [next.track, next.source, next.gain];
       if (this.track === this._chosen) this._chosen = null;
       this.dispatchEvent(new Event("track"));
-      this._anew();
       this._decodeAhead();
       return;
     }
@@ -502,8 +521,7 @@ export class Player extends EventTarget {
       const buffer = await this.context.decodeAudioData(data);
       if (track !== this.track && track !== this._following(false)) return; // another one follows by now
       if (buffer.duration <= MOST_DECODED_S) track.buffer = buffer;
-      track.durationS = buffer.duration;
-      this._told(track);
+      this._timed(track, buffer.duration);
     } catch {
       // no audio
     }
@@ -517,18 +535,26 @@ export class Player extends EventTarget {
     const source = new BufferSource(gain, next.buffer, () => this._ended(next));
     source.start(0, this._source.end);
     this._next = { track: next, source, gain };
+    this._expect(this._source.end);
   }
 
   _unschedule() {
-    this._next?.source.stop();
-    this._next?.gain.disconnect();
+    if (!this._next) return;
+    this._next.source.stop();
+    this._next.gain.disconnect();
     this._next = null;
+    this._expect(Infinity);
   }
 
   // --- news -------------------------------------------------------------------------------------
 
   _anew() {
-    this.dispatchEvent(new Event("anew"));
+    this.dispatchEvent(new CustomEvent("anew", { detail: this._soon }));
+  }
+
+  /** @param {number} from */
+  _expect(from) {
+    this.dispatchEvent(new CustomEvent("next", { detail: from }));
   }
 
   /** @param {boolean} plays */

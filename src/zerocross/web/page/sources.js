@@ -63,7 +63,7 @@ export class BufferSource {
 
   /**
    * @param {number} from seconds into it
-   * @param {number} at the context's seconds; 0 for now
+   * @param {number} at the context's seconds; now, if they are over
    */
   async start(from, at = 0) {
     const node = new AudioBufferSourceNode(this._to.context, { buffer: this._buffer });
@@ -107,6 +107,7 @@ export class ElementSource {
     this._element.addEventListener("error", () => this._isOn && failed(new DOMException("", "EncodingError")));
     this._element.src = this._url;
     this._isOn = false;
+    this._begun = NaN; // when it began from its beginning, in the context's seconds
     this.isExact = false;
   }
 
@@ -118,16 +119,22 @@ export class ElementSource {
     return this._element.currentTime;
   }
 
+  /** Seconds that were heard of it from its beginning, by the context's clock: elements that end believe the header. */
+  get heard() {
+    return this._node.context.currentTime - this._begun;
+  }
+
   get end() {
     return NaN;
   }
 
-  /** @param {number} from */
-  async start(from) {
+  /** @param {number} from @param {number} _at what the other kind begins at */
+  async start(from, _at = 0) {
     this._isOn = true;
     if (from > 0 || this._element.currentTime > 0) this._element.currentTime = from;
     try {
       await this._element.play();
+      this._begun = from > 0 ? NaN : this._node.context.currentTime;
     } catch (error) {
       if (!this._isOn) return; // stopped meanwhile
       this._isOn = false;

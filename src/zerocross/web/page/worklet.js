@@ -6,12 +6,35 @@
  * in messages, whose buffers come back to be used again.
  */
 
-import { Chain, Shown } from "./chain.js";
+import { ANEW, Chain, Shown } from "./chain.js";
 
 /** So many times a second the page is shown something. */
 const SHOWN = 60;
 /** Buffers that are on their way, at most. */
 const POOLED = 4;
+/** A quantum with nothing louder in it is silent. */
+const SILENCE = 1e-4;
+
+/** @param {Float32Array[]} input @returns {boolean} */
+function isSilent(input) {
+  for (const channel of input) for (const sample of channel) if (Math.abs(sample) > SILENCE) return false;
+  return true;
+}
+
+/**
+ * @param {Float32Array[]} input
+ * @param {number[]} gains one a channel
+ * @param {Float32Array} to
+ * @param {number} from
+ * @param {number} count
+ */
+function mix(input, gains, to, from, count) {
+  for (let i = 0; i < count; i++) {
+    let sum = 0;
+    for (let c = 0; c < gains.length; c++) sum += gains[c] * input[c][from + i];
+    to[i] = sum;
+  }
+}
 
 class ChainProcessor extends AudioWorkletProcessor {
   /**
@@ -28,6 +51,7 @@ class ChainProcessor extends AudioWorkletProcessor {
     this._dry = 0; // how much of what comes in is heard in place of what comes out
     this._isOver = false;
     this._isHeld = false;
+    this._anewAt = this._nextAt = Infinity; // frames at which another sound begins: one was asked for, one follows
     this._every = header.look || this._chain.loudness.length ? Math.floor(sampleRate / SHOWN) : Infinity;
     this._since = 0;
     this._quanta = this._slow = this._missed = this._longest = 0;
@@ -41,7 +65,9 @@ class ChainProcessor extends AudioWorkletProcessor {
       else if (data.kind === "bands") this._chain.setBands(data.part, data.bands);
       else if (data.kind === "look") [this._display, this._isStereo] = [data.display, Boolean(data.isStereo)];
       else if (data.kind === "bypass") this._isBypassed = data.value;
-      else if (data.kind === "anew") this._chain.readLoudness(true);
+      else if (data.kind === "anew" && data.from === null) this._chain.readLoudness(ANEW.goesOn);
+      else if (data.kind === "anew") this._anewAt = Math.max(data.from, currentFrame) + data.late;
+      else if (data.kind === "next") this._nextAt = data.from + data.late;
       else if (data.kind === "hold") this._isHeld = data.value;
       else if (data.kind === "end") this._isOver = true;
     };
@@ -52,12 +78,22 @@ class ChainProcessor extends AudioWorkletProcessor {
    * @param {Float32Array[][]} outputs
    */
   process([input], [output]) {
-    if (this._isHeld) return !this._isOver; // what is silent now is not measured
     const chain = this._chain;
     const frames = output[0].length; // of any quantum
-    const step = Math.min(frames, chain.header.mostFrames);
+    if (this._isHeld && currentFrame + frames <= this._anewAt && isSilent(input)) return !this._isOver;
     const before = Date.now(); // in whole ms: there is no other clock here
-    for (let done = 0; done < frames; done += step) this._run(input, output, done, Math.min(step, frames - done));
+    for (let done = 0; done < frames;) {
+      const first = currentFrame + done;
+      if (first >= this._anewAt || first >= this._nextAt) {
+        chain.readLoudness(ANEW.begins);
+        this._since = this._every; // it is shown at once
+        if (first >= this._anewAt) this._anewAt = Infinity;
+        if (first >= this._nextAt) this._nextAt = Infinity;
+      }
+      const count = Math.min(frames - done, chain.header.mostFrames, this._anewAt - first, this._nextAt - first);
+      this._run(input, output, done, count);
+      done += count;
+    }
     this._since += frames;
     if (this._since >= this._every) {
       this._since -= this._every;
@@ -90,7 +126,7 @@ class ChainProcessor extends AudioWorkletProcessor {
   }
 
   /**
-   * @param {Float32Array[]} input none where nothing is connected, one channel of mono
+   * @param {Float32Array[]} input none where nothing is connected, one channel of mono, or as many as a file has
    * @param {Float32Array[]} output
    * @param {number} from
    * @param {number} count
@@ -100,7 +136,9 @@ class ChainProcessor extends AudioWorkletProcessor {
     for (let c = 0; c < output.length; c++) {
       const to = chain.input[c];
       const given = input[Math.min(c, input.length - 1)];
-      if (given) for (let i = 0; i < count; i++) to[i] = given[from + i];
+      const gains = chain.header.mixes?.[input.length]?.[c];
+      if (gains) mix(input, gains, to, from, count);
+      else if (given) for (let i = 0; i < count; i++) to[i] = given[from + i];
       else to.fill(0, 0, count);
     }
     chain.run(count); // also while it is bypassed: its delay lines go on
