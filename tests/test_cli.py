@@ -425,7 +425,9 @@ def test_a_narrow_terminal(make_file):
     assert child.exitstatus == 130
 
 
-@pytest.mark.parametrize("delay", [0.02, 0.1, 0.3, 0.8, 1.5])
+@pytest.mark.parametrize(
+    "delay", [pytest.param(0.02, marks=pytest.mark.thorough), 0.1, 0.3, 0.8, 1.5]
+)
 def test_ctrl_c_at_any_moment_restores_the_terminal(make_file, delay):
     path, _ = make_file(frames=48_000 * 30)
     master, slave = pty.openpty()

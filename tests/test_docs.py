@@ -57,8 +57,17 @@ def run(arguments, folder):
     return done.stdout
 
 
+def quick_or_thorough(line):
+    """Return a command as a parameter; what compiles a page takes long."""
+    return pytest.param(line, marks=pytest.mark.thorough) if " web " in line else line
+
+
 @pytest.mark.parametrize(
-    "line", dict.fromkeys(c for c in shown_commands() if c.startswith("zerocross "))
+    "line",
+    map(
+        quick_or_thorough,
+        dict.fromkeys(c for c in shown_commands() if c.startswith("zerocross ")),
+    ),
 )
 def test_commands_shown_run(line, folder):
     arguments = shlex.split(line)[1:]

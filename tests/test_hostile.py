@@ -381,6 +381,8 @@ def test_there_are_numeric_options():
 )
 def test_a_number_that_makes_no_sense_is_a_usage_error(value, capsys):
     for name, option, needed in numeric_options():
+        if (value, option) in {("-1", "--low"), ("-1", "--high")}:
+            continue  # dB
         assert run([name, *needed, option, value]) == 2, (name, option)
         said = capsys.readouterr().err
         assert f"Invalid value for '{option}'" in said, (name, option, said)

@@ -406,6 +406,7 @@ def test_a_surface_is_painted_only_while_it_is_seen_and_moves(has_thread):
     asyncio.run(run())
 
 
+@pytest.mark.thorough
 def test_dialogs_leave_nothing_behind():
     async def steps(pilot, app):
         counts = []

@@ -74,6 +74,7 @@ def test_sequences_that_come_in_pieces_are_shown_whole():
         assert emulator.screen.is_set(1049) and not emulator.screen.is_set(1000)
 
 
+@pytest.mark.thorough
 def test_a_terminal_is_the_programs_own_and_is_timed():
     script = (
         "import os, sys; print(os.ttyname(0), os.get_terminal_size(), flush=True);"

@@ -66,7 +66,7 @@ def jobs(node, tmp_path):
 
 
 #: Those that are compiled in seconds.
-QUICK = {"nothing", "dynamics", "one's own"}
+QUICK = {"nothing", "one's own"}
 
 
 @pytest.mark.parametrize(

@@ -377,7 +377,7 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_is_compiled(folder):
 
 
 def test_what_is_no_text_is_told_to_be_no_python_file(song, tmp_path):
-    with pytest.raises(UserFileError, match="is no Python file; give one"):
+    with pytest.raises(UserFileError, match=": no Python file; give one"):
         export(lambda: chain_of(str(song)), tmp_path / "page", "t", [RATE])
 
 

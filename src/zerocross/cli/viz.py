@@ -28,6 +28,7 @@ from zerocross.cli.options import (
     SHUFFLE,
     TIME,
     effects_of,
+    finite,
     sound_options,
     with_options,
 )
@@ -95,7 +96,7 @@ def _size(
     click.option(
         "--low",
         "low_db",
-        type=click.FloatRange(-190, 80),
+        type=finite(-190, 80),
         default=-80.0,
         show_default=True,
         metavar="DB",
@@ -104,7 +105,7 @@ def _size(
     click.option(
         "--high",
         "high_db",
-        type=click.FloatRange(-190, 100),
+        type=finite(-190, 100),
         default=-10.0,
         show_default=True,
         metavar="DB",
@@ -120,7 +121,7 @@ def _size(
     ),
     click.option(
         "--seconds",
-        type=click.FloatRange(0.5, 60),
+        type=finite(0.5, 60),
         default=10.0,
         show_default=True,
         help="Of a waterfall and a spectrogram.",

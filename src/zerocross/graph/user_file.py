@@ -33,7 +33,7 @@ def load_file(path: str) -> ModuleType:
     except SourceError as error:
         raise UserFileError(str(error)) from None
     if b"\0" in text:
-        raise UserFileError(f"{printable(path)} is no Python file; give one that defines a chain")
+        raise UserFileError(f"{printable(path)}: no Python file; give one that defines a chain")
     module = ModuleType(f"zerocross_user_{next(_numbers)}")
     module.__file__ = path
     sys.modules[module.__name__] = module

@@ -45,7 +45,7 @@ _FULL = 2.0**23
 _PAGE = Path(__file__).parent / "page"
 _HERE = Path(__file__).parent / "notebook"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";$', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=(?:async )?function |class )", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?function |class |const )", re.MULTILINE)
 
 _Frames = np.ndarray[Any, np.dtype[np.float32]]
 
