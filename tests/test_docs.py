@@ -64,10 +64,11 @@ def quick_or_thorough(line):
 
 @pytest.mark.parametrize(
     "line",
-    map(
-        quick_or_thorough,
-        dict.fromkeys(c for c in shown_commands() if c.startswith("zerocross ")),
-    ),
+    [
+        quick_or_thorough(line)
+        for line in dict.fromkeys(shown_commands())
+        if line.startswith("zerocross ")
+    ],
 )
 def test_commands_shown_run(line, folder):
     arguments = shlex.split(line)[1:]
