@@ -25,7 +25,7 @@ from zerocross.gpu.scenes import MODES
 from zerocross.viz import Show, record_film
 
 RATE, FPS = 48_000, 60
-#: Bars: frames a second in software, the process's share of a core, a film's seconds in one, late blocks.
+#: Bars: frames a second in software, the process's share of a core, a film's seconds in one.
 BAR_FPS, BAR_SHARE, BAR_FILM = 60.0, 0.05, 1.0
 
 
@@ -33,12 +33,10 @@ def frame(
     show: Show, canvas: Canvas, rows: npt.NDArray[np.float32], k: int, wait: bool = True
 ) -> None:
     """Draw the frame of a moment, with what came since the one before."""
-    device = show.card.device
-    encoder = device.create_command_encoder()
     start = k * show.sample_rate // FPS % (rows.shape[1] - 4096)
-    show.feed(encoder, rows[:, start : start + show.sample_rate // FPS])
-    show.draw(encoder, canvas.view, (canvas.width, canvas.height), k / FPS, 1 / FPS)
-    device.queue.submit([encoder.finish()])
+    with show.card.commands() as encoder:
+        show.feed(encoder, rows[:, start : start + show.sample_rate // FPS])
+        show.draw(encoder, canvas.view, (canvas.width, canvas.height), k / FPS, 1 / FPS)
     if wait:
         show.card.wait()
 

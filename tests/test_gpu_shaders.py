@@ -11,8 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from conftest import ON_CI, need_module
-from zerocross.errors import DeviceNotFound, UsageError, UserFileError
+from zerocross.errors import UsageError, UserFileError
 from zerocross.gpu import Card
 from zerocross.gpu.audio_texture import FFT_SIZE, WIDTH, AudioTexture
 from zerocross.gpu.shader_text import MOST_TURNS
@@ -21,17 +20,6 @@ from zerocross.gpu.user_shader import UserShader
 RATE = 48_000
 MAIN = "fn shader_main(frag_coord: vec2<f32>) -> vec4<f32> {{\n{}\n}}\n"
 GREY = MAIN.format("  return vec4<f32>(0.4);")
-
-
-@pytest.fixture(scope="module")
-def card():
-    need_module("wgpu")
-    try:
-        return Card(software=True)
-    except DeviceNotFound as error:
-        if ON_CI:
-            raise
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

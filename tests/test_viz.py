@@ -17,13 +17,16 @@ import soundfile
 
 from conftest import music, need, need_module, wait_for
 from zerocross import Player
+from zerocross.cli.viz import viz
 from zerocross.errors import DeviceError, MissingDependency, UsageError
 from zerocross.gpu import BandSpectra, Canvas, Following
 from zerocross.gpu.axes import labels
 from zerocross.gpu.live import LiveSound
 from zerocross.gpu.scenes import MODES
+from zerocross.gpu.spectra import SIZES
 from zerocross.sync import Tap
 from zerocross.viz import Show, Window, record_film, save_picture
+from zerocross.viz.show import SCALE_NAMES, SHADER
 
 RATE = 48_000
 
@@ -517,6 +520,60 @@ def test_a_lost_card_is_replaced(card, monkeypatch):
     assert window.card is not lost and window.lost == 1 and "starting anew" in told[0]
     assert window.show.mode == "line" and np.asarray(window.canvas.draw())[..., :3].any()
     window.canvas.close()
+
+
+def test_it_gives_up_after_five_lost_cards_in_a_row(card, monkeypatch):
+    source, told, broken = Source(), [], []
+    window = Window(source, canvas=offscreen(), software=True, tell=told.append)
+    monkeypatch.setattr("zerocross.viz.window._AGAIN_S", 0.0)
+    draw = Show.draw
+
+    def fail(*given):
+        if broken:
+            raise RuntimeError("out of memory\n  the driver is gone")
+        draw(*given)
+
+    monkeypatch.setattr(Show, "draw", fail)
+    for _ in range(2):
+        broken.append(True)
+        for _ in range(5):
+            window._draw()
+        assert window.error is None, "five times another card is looked for"
+        broken.clear()
+        window._draw()
+    assert (window.lost, window.frames) == (10, 2)
+    broken.append(True)
+    for _ in range(6):
+        window._draw()
+    assert isinstance(window.error, DeviceError) and window.canvas.get_closed()
+    assert "cannot draw: the driver is gone" in str(window.error)
+    assert len(told) == window.lost == 16
+
+
+def test_a_sound_of_another_rate_goes_on_with_the_picture(card, tmp_path):
+    shader = tmp_path / "mine.wgsl"
+    shader.write_text("fn shader_main(at: vec2<f32>) -> vec4<f32> { return vec4<f32>(1.0); }")
+    source = Source()
+    window = Window(source, canvas=offscreen(), software=True, shader=str(shader), mode="line")
+    window.press("x")
+    window.press("f")
+    mode, scale = window.show.mode, window.show.scale
+    shader.write_text("what is no WGSL")
+    source.sample_rate, source.tap = 22_050, Tap(65_536, 2)
+    source.tap.push(stereo(20_000))
+    window._draw()
+    assert window.error is None and window.frames == 1
+    assert (window.show.mode, window.show.scale, window.show.sample_rate) == (mode, scale, 22_050)
+    assert window.show.sound.spectra.bands.edges[-1] < 11_025
+    window.canvas.close()
+
+
+def test_the_command_has_all_that_there_is():
+    """It spells modes, scales and lengths out: they would bring NumPy at every start."""
+    choices = {each.name: each.type.choices for each in viz.params if hasattr(each.type, "choices")}
+    assert tuple(choices["mode"]) == (*MODES, SHADER)
+    assert tuple(choices["scale"]) == SCALE_NAMES
+    assert tuple(choices["fft_size"]) == tuple(map(str, SIZES))
 
 
 def test_without_a_display_it_says_what_to_do(card, monkeypatch):

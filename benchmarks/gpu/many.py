@@ -144,7 +144,9 @@ def copy() -> Case:
         encoder.copy_buffer_to_buffer(source, 0, target, 0, size)
 
     def by_shader(encoder: Any) -> None:
-        program.run(encoder, group, (-(-size // 4096 // rows), rows, 1))
+        step = encoder.begin_compute_pass()
+        program.run(step, group, (-(-size // 4096 // rows), rows, 1))
+        step.end()
 
     def contestant(name: str, one: Callable[[Any], None]) -> Contestant:
         def call() -> None:

@@ -12,7 +12,7 @@ import contextlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from zerocross.errors import SourceError, UsageError, ZerocrossError
@@ -20,6 +20,7 @@ from zerocross.errors import SourceError, UsageError, ZerocrossError
 __all__ = [
     "PathLike",
     "abandon_unfinished",
+    "check_ending",
     "check_output",
     "open_regular",
     "printable",
@@ -177,6 +178,14 @@ def check_output(output: PathLike, inputs: Iterable[PathLike] = ()) -> None:
                     raise UsageError(
                         f"{name}: is what is read ({printable(path)}); give another name"
                     )
+
+
+def check_ending(path: PathLike, endings: Sequence[str]) -> str:
+    """Return the ending of a file's name, in small letters; UsageError for one that is not to be had."""
+    ending = os.path.splitext(os.fsdecode(path))[1].lower()
+    if ending not in endings:
+        raise UsageError(f"{printable(path)}: the name must end in {' or '.join(endings)}")
+    return ending
 
 
 def _check_name(name: str, target: str) -> None:

@@ -16,10 +16,10 @@ from zerocross.cli.command import (
     progress_callback,
     refuse_to_replace,
 )
-from zerocross.cli.figure import PICTURES, check_ending, save_figure
+from zerocross.cli.figure import PICTURES, save_figure
 from zerocross.cli.options import JSON
-from zerocross.cli.printing import print_error, say, show
-from zerocross.files import printable
+from zerocross.cli.printing import print_errors, say, show
+from zerocross.files import check_ending, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,7 +56,7 @@ def eq(file: str, output: str | None, rate: int, force: bool, as_json: bool) -> 
     from zerocross.eq.presets import read_preset
 
     if output:
-        check_ending(output)
+        check_ending(output, PICTURES)
         refuse_to_replace(output, force, [file])
     preset = read_preset(file)
     if output:
@@ -128,8 +128,7 @@ def loudness(paths: tuple[str, ...], dual_mono: bool, as_json: bool) -> int:
     with progress_bar("measuring") as bar:
         found, unread = measure_albums(files, progress_callback(bar), dual_mono=dual_mono)
     problems += unread
-    for problem in problems:
-        print_error(problem)
+    print_errors(problems)
     for measured, _ in found:
         _warn(measured.path, measured.problem)
     if as_json:
@@ -260,7 +259,7 @@ def spectrogram(file: str, output: str, force: bool) -> int:
     from zerocross.cli.file_spectrum import spectrogram_of_file
     from zerocross.cli.pictures import spectrogram_figure
 
-    check_ending(output)
+    check_ending(output, PICTURES)
     refuse_to_replace(output, force, [file])
     with progress_bar("reading") as bar:
         found = spectrogram_of_file(file, progress=progress_callback(bar))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from zerocross.errors import MissingDependency, UsageError, ZerocrossError
-from zerocross.files import printable, written_aside
+from zerocross.errors import MissingDependency, ZerocrossError
+from zerocross.files import check_ending, printable, written_aside
 
-__all__ = ["PICTURES", "check_ending", "new_figure", "save_figure"]
+__all__ = ["PICTURES", "new_figure", "save_figure"]
 
 #: Endings of pictures.
 PICTURES = (".png", ".svg")
@@ -35,12 +33,6 @@ def new_figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
-def check_ending(path: str | os.PathLike[str], endings: Sequence[str] = PICTURES) -> None:
-    """Refuse a file's name that does not say what is to be drawn."""
-    if Path(path).suffix.lower() not in endings:
-        raise UsageError(f"{printable(path)}: the name must end in {' or '.join(endings)}")
-
-
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
     """Write a figure as PNG or SVG; a failure leaves nothing half done.
 
@@ -52,11 +44,11 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
         If the file cannot be written.
 
     """
-    check_ending(path)
+    ending = check_ending(path, PICTURES)
     try:
         with written_aside(path) as part, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # letters of a name that the font does not have
-            figure.savefig(part, dpi=120, format=Path(path).suffix[1:].lower())
+            figure.savefig(part, dpi=120, format=ending[1:])
     except ValueError as error:  # matplotlib's, of a size that it cannot draw
         raise ZerocrossError(
             f"{printable(path)}: cannot be drawn ({printable(str(error))}); give another file"

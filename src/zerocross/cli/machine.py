@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zerocross.cli.command import Command, progress_bar, progress_callback, refuse_to_replace
-from zerocross.cli.figure import check_ending
+from zerocross.cli.figure import PICTURES
 from zerocross.cli.options import BLOCK, JSON, finite
 from zerocross.cli.printing import say, show
 from zerocross.errors import UsageError
-from zerocross.files import printable
+from zerocross.files import check_ending, printable
 
 if TYPE_CHECKING:
     from zerocross.devices.discovery import DeviceInfo
@@ -120,7 +120,7 @@ def _listen(
     from zerocross.lab.listen import listen
 
     if output:
-        check_ending(output)  # before the minutes, not after them
+        check_ending(output, PICTURES)  # before the minutes, not after them
         refuse_to_replace(output, force=True)
     with progress_bar("listening") as bar:
         heard = listen(seconds, device, block, progress_callback(bar))

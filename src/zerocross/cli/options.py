@@ -15,6 +15,7 @@ from zerocross.units import parse_time, parse_volume
 
 if TYPE_CHECKING:
     from zerocross.graph.chain import Chain
+    from zerocross.player import Player
 
 __all__ = [
     "BLOCK",
@@ -30,6 +31,7 @@ __all__ = [
     "effects_of",
     "finite",
     "noticed_if_configured",
+    "player_of",
     "sound_options",
     "with_options",
 ]
@@ -150,6 +152,20 @@ def with_options(*options: Decorator) -> Decorator:
 
 #: Options of everything that makes sound of files.
 sound_options = with_options(_EQ, _EFFECTS, _REPLAYGAIN, _QUALITY)
+
+
+def player_of(options: dict[str, Any], effects: Any) -> Player:
+    """Return a player as the options of a command want it."""
+    from zerocross.player import Player
+
+    return Player(
+        options["device"],
+        options["block"],
+        options["volume"],
+        effects,
+        options["replaygain"],
+        quality=options["quality"],
+    )
 
 
 def effects_of(eq: str | None, effects: str | Chain | None) -> tuple[Any, Any]:

@@ -21,7 +21,7 @@ from zerocross.cli.options import (
     sound_options,
     with_options,
 )
-from zerocross.cli.printing import print_error
+from zerocross.cli.printing import print_errors
 from zerocross.errors import UsageError
 
 __all__ = ["COMMANDS", "LOOPS"]
@@ -114,8 +114,7 @@ def play(paths: tuple[str, ...], resume: bool, **options: Any) -> int:
         from zerocross.sources.playlists import expand
 
         entries, problems = expand(_with_standard_input(paths))
-        for problem in problems:
-            print_error(problem)
+        print_errors(problems)
         if not entries:
             return 1
         if resume and not is_given("start_s"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zerocross.cli import interrupt
-from zerocross.cli.options import effects_of
+from zerocross.cli.options import effects_of, player_of
 from zerocross.cli.printing import has_screen, say
 from zerocross.errors import SourceError
 from zerocross.files import check_output, written_aside
@@ -64,19 +64,11 @@ def _play(
 ) -> int:
     """Play files, with the status line if there are keys; returns the exit code."""
     from zerocross.cli.warmup import warm_up
-    from zerocross.player import Player
     from zerocross.player.titles import Titles
 
     warm_up()
     effects, equalizer = effects_of(options["eq"], options["effects"])
-    with Player(
-        options["device"],
-        options["block"],
-        options["volume"],
-        effects,
-        options["replaygain"],
-        quality=options["quality"],
-    ) as player:
+    with player_of(options, effects) as player:
         titles = Titles(_print_track)
 
         def name_track(event: Event) -> None:

@@ -13,7 +13,7 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import IO, Any
 
@@ -28,6 +28,7 @@ __all__ = [
     "lost_output",
     "prepare",
     "print_error",
+    "print_errors",
     "say",
     "show",
 ]
@@ -81,6 +82,12 @@ def say(text: str, err: bool = False) -> None:
 def print_error(error: object) -> None:
     """Print an error's line."""
     say(f"error: {error}", err=True)
+
+
+def print_errors(errors: Iterable[object]) -> None:
+    """Print a line for each error."""
+    for error in errors:
+        print_error(error)
 
 
 def console() -> Any:

@@ -13,7 +13,7 @@ from zerocross.cli.command import (
     refuse_to_replace,
 )
 from zerocross.cli.options import LENGTH, TIME, VOLUME, effects_of, sound_options
-from zerocross.cli.printing import print_error, say
+from zerocross.cli.printing import print_error, print_errors, say
 
 if TYPE_CHECKING:
     from zerocross.offline import Rendered
@@ -85,8 +85,7 @@ def render(
     refuse_to_replace(output, force, [*inputs, *filter(None, (eq, effects))])
     chain, _ = effects_of(eq, effects)
     files, problems = expand_paths(inputs)
-    for problem in problems:
-        print_error(problem)
+    print_errors(problems)
     if not files:
         return 1
     with progress_bar("rendering") as show:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zerocross.cli import interrupt
 from zerocross.cli.configured import is_given, notices_so_far
 from zerocross.cli.memory import Memory
-from zerocross.cli.options import effects_of, noticed_if_configured
+from zerocross.cli.options import effects_of, noticed_if_configured, player_of
 from zerocross.cli.printing import say
 from zerocross.cli.warmup import compilation_told_to, warm_up_screen
 from zerocross.errors import SourceError, UsageError, ZerocrossError
@@ -46,17 +46,7 @@ def show_screen(paths: Sequence[str], options: dict[str, Any]) -> int:
     warm_up_screen()
     user = _user_parts(options["effects"])
     effects, equalizer = effects_of(options["eq"], user.chain if user else None)
-    with (
-        Memory() as memory,
-        Player(
-            options["device"],
-            options["block"],
-            options["volume"],
-            effects,
-            options["replaygain"],
-            quality=options["quality"],
-        ) as player,
-    ):
+    with Memory() as memory, player_of(options, effects) as player:
         opening = _Opening(player, paths, options, memory, equalizer, user)
         try:
             with stderr_told(opening.session.tell), compiling_told(opening.session.tell):

@@ -10,9 +10,10 @@ import click
 
 from zerocross.cli import interrupt
 from zerocross.cli.command import CompilingCommand, progress_bar, refuse_to_replace
-from zerocross.cli.figure import check_ending, save_figure
+from zerocross.cli.figure import PICTURES, save_figure
 from zerocross.cli.options import BLOCK, JSON, finite
 from zerocross.cli.printing import say, show
+from zerocross.files import check_ending
 
 __all__ = ["COMMANDS"]
 
@@ -46,7 +47,7 @@ def torture(as_json: bool, output: str | None, blocks: tuple[int, ...], **option
     from zerocross.lab.torture import torture as run_all
 
     if output:
-        check_ending(output)  # before the minutes, not after them
+        check_ending(output, PICTURES)  # before the minutes, not after them
         refuse_to_replace(output, force=True)
     with progress_bar("torture") as bar:
         tell = _teller(bar, quiet=as_json)

@@ -1,4 +1,7 @@
-"""The command that shows sound on the graphics card: in a window, as a picture, as a film."""
+"""The command that shows sound on the graphics card: in a window, as a picture, as a film.
+
+Over 300 lines, the half of them options.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +32,15 @@ from zerocross.cli.options import (
     TIME,
     effects_of,
     finite,
+    player_of,
     sound_options,
     with_options,
 )
-from zerocross.cli.printing import print_error, say
+from zerocross.cli.printing import print_errors, say
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import printable
 
 if TYPE_CHECKING:
-    from zerocross.sources.playlists import Entry
     from zerocross.viz.window import Heard, Window
 
 __all__ = ["COMMANDS"]
@@ -226,15 +229,6 @@ def _look_of(options: dict[str, Any]) -> dict[str, Any]:
     return {**{name: options[name] for name in names}, "has_labels": options["labels"]}
 
 
-def _expanded(paths: tuple[str, ...]) -> tuple[list[Entry], list[SourceError]]:
-    from zerocross.sources.playlists import expand
-
-    entries, problems = expand(paths)
-    for problem in problems:
-        print_error(problem)
-    return entries, problems
-
-
 # --- files ----------------------------------------------------------------------------------------
 
 
@@ -256,8 +250,7 @@ def _write(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     given = [options[name] for name in ("eq", "effects", "shader") if options[name]]
     refuse_to_replace(record or output, options["force"], [*paths, *given])
     files, problems = expand_paths(paths)
-    for problem in problems:
-        print_error(problem)
+    print_errors(problems)
     if not files:
         return 1
     chain, _ = effects_of(options["eq"], options["effects"])
@@ -311,22 +304,16 @@ def _show_files(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     from zerocross.cli.memory import begin
     from zerocross.cli.playing import print_event_or_track
     from zerocross.cli.warmup import warm_up
-    from zerocross.player import Player
     from zerocross.remote import Remote
+    from zerocross.sources.playlists import expand
     from zerocross.terminal.session import Session
 
-    entries, problems = _expanded(paths)
+    entries, problems = expand(paths)
+    print_errors(problems)
     if not entries:
         return 1
     effects, equalizer = effects_of(options["eq"], options["effects"])
-    with Player(
-        options["device"],
-        options["block"],
-        options["volume"],
-        effects,
-        options["replaygain"],
-        quality=options["quality"],
-    ) as player:
+    with player_of(options, effects) as player:
         warm_up()
         player.events.subscribe(print_event_or_track)
         try:

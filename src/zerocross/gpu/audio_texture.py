@@ -11,7 +11,7 @@ import numpy as np
 from zerocross.dsp.window import design_window
 from zerocross.errors import UsageError
 from zerocross.gpu.card import Card
-from zerocross.gpu.transform import passes, threads_for, turns, twiddles
+from zerocross.gpu.transform import TIMES, passes, threads_for, turns, twiddles
 
 __all__ = ["FFT_SIZE", "WIDTH", "AudioTexture"]
 
@@ -34,11 +34,7 @@ struct Step {{ first: u32, kept: f32 }}
 @group(0) @binding(5) var<storage, read_write> smooth_bins: array<f32>;
 @group(0) @binding(6) var shown: texture_storage_2d<rgba8unorm, write>;
 var<workgroup> z: array<vec2f, {points}>;
-
-fn times(a: vec2f, b: vec2f) -> vec2f {{
-  return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-}}
-
+{times}
 fn finite(x: f32) -> f32 {{
   return select(x, 0.0, (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u);
 }}
@@ -127,6 +123,7 @@ class AudioTexture:
             _SHADER.format(
                 points=points,
                 threads=threads_for(points),
+                times=TIMES,
                 passes=passes(points),
                 width=WIDTH,
                 oldest=FFT_SIZE - WIDTH,
@@ -175,7 +172,9 @@ class AudioTexture:
         kept = _KEPT_OF_A_FRAME ** (_FRAMES_PER_S * delta_s)
         step = struct.pack("<If", end - FFT_SIZE, kept)
         self.card.device.queue.write_buffer(self._step, 0, step)
-        self._program.run(encoder, self._group, (1, 1, 1))
+        step = encoder.begin_compute_pass()
+        self._program.run(step, self._group, (1, 1, 1))
+        step.end()
 
     def reset(self) -> None:
         """Forget the spectra that were."""

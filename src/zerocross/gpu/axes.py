@@ -11,7 +11,7 @@ from zerocross.errors import MissingDependency
 from zerocross.gpu.scenes import MODES
 from zerocross.spectrum.bands import Bands
 
-__all__ = ["labels"]
+__all__ = ["labels", "pillow"]
 
 _HZ = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -61,16 +61,10 @@ def labels(
     """
     if mode not in MODES or min(width - _LEAST[0], height - _LEAST[1]) < 0:
         return None
-    try:
-        from PIL import Image, ImageDraw, ImageFont
-    except ImportError:
-        raise MissingDependency(
-            "labels of pictures need Pillow: pip install 'zerocross[gpu]'"
-        ) from None
-    image = Image.new("RGBA", (width, height))
-    page = _Page(
-        ImageDraw.Draw(image), ImageFont.load_default(max(10, height // 36)), width, height
-    )
+    pil = pillow()
+    image = pil.Image.new("RGBA", (width, height))
+    font = pil.ImageFont.load_default(max(10, height // 36))
+    page = _Page(pil.ImageDraw.Draw(image), font, width, height)
     if mode in ("bars", "line", "waterfall"):
         page.frequencies(bands, upright=False)
     if mode in ("bars", "line"):
@@ -84,6 +78,17 @@ def labels(
         page.note(2, 2, "left")
         page.note(2, height // 2 + 2, "right")
     return np.asarray(image)
+
+
+def pillow() -> Any:
+    """Return Pillow, which draws letters and writes pictures; MissingDependency without it."""
+    try:
+        import PIL.Image
+        import PIL.ImageDraw
+        import PIL.ImageFont
+    except ImportError:
+        raise MissingDependency("pictures need Pillow: pip install 'zerocross[gpu]'") from None
+    return PIL
 
 
 class _Page:

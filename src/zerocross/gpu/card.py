@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,13 +48,11 @@ class Program:
         """Return a group of buffers and textures, in the order of the shader's bindings."""
         return self._card.group(self._pipeline.get_bind_group_layout(0), resources)
 
-    def run(self, encoder: Any, group: Any, counts: Sequence[int]) -> None:
-        """Put a run over so many workgroups into a list of commands."""
-        step = encoder.begin_compute_pass()
+    def run(self, step: Any, group: Any, counts: Sequence[int]) -> None:
+        """Put a run over so many workgroups into a compute pass; what runs before it there is seen by it."""
         step.set_pipeline(self._pipeline)
         step.set_bind_group(0, group)
         step.dispatch_workgroups(*counts)
-        step.end()
 
 
 class Card:
@@ -161,6 +160,13 @@ class Card:
             layout=layout,
             entries=[{"binding": k, "resource": each} for k, each in enumerate(whole)],
         )
+
+    @contextlib.contextmanager
+    def commands(self) -> Iterator[Any]:
+        """Yield a list of commands, and have them done."""
+        encoder = self.device.create_command_encoder()
+        yield encoder
+        self.device.queue.submit([encoder.finish()])
 
     def wait(self) -> None:
         """Wait until all that was asked of it is done."""

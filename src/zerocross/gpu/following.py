@@ -70,18 +70,20 @@ class Following:
         if now.bands != self._bands:
             raise UsageError(f"levels of {now.bands} bands, not of {self._bands}")
         out = tuple(Levels(self._card, now.windows, self._bands) for _ in range(2))
-        encoder = self._card.device.create_command_encoder()
-        self.encode(encoder, self.prepare(now.buffer, *(each.buffer for each in out)), now.windows)
-        self._card.device.queue.submit([encoder.finish()])
+        prepared = self.prepare(now.buffer, *(each.buffer for each in out))
+        with self._card.commands() as encoder:
+            step = encoder.begin_compute_pass()
+            self.encode(step, prepared, now.windows)
+            step.end()
         return out[0], out[1]
 
     def prepare(self, now: Any, levels: Any, peaks: Any) -> Any:
         """Return a way from one buffer to two others that can be taken again and again."""
         return self._program.bind([self._numbers, now, self._state, levels, peaks])
 
-    def encode(self, encoder: Any, prepared: Any, windows: int) -> None:
-        """Put the windows that come next into a list of commands, to be submitted before the next one is put."""
+    def encode(self, step: Any, prepared: Any, windows: int) -> None:
+        """Put the windows that come next into a compute pass, to be submitted before the next one is put."""
         data = struct.pack("<5f3I", *self._pace, windows, self._bands, self._is_fresh)
         self._card.device.queue.write_buffer(self._numbers, 0, data)
-        self._program.run(encoder, prepared, (-(-self._bands // 64), 1, 1))
+        self._program.run(step, prepared, (-(-self._bands // 64), 1, 1))
         self._is_fresh = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -181,30 +182,38 @@ class LiveSound:
             raise UsageError(f"{frames} frames; at most {_MOST} at a time")
         if frames == 0:
             return
-        rows = np.nan_to_num(rows[:2], nan=0.0, posinf=1.0, neginf=-1.0)
-        self._follow_peak(float(np.abs(rows).max()), frames)
-        head = np.array([self._frames % _PLANE, frames, min(2, channels), 0], np.uint32)
-        data = np.concatenate([head, rows.astype(np.float32).reshape(-1).view(np.uint32)])
+        rows = rows[:2]
+        peak = max(float(rows.max()), -float(rows.min()))
+        if not math.isfinite(peak):
+            rows = np.nan_to_num(rows, nan=0.0, posinf=1.0, neginf=-1.0)
+            peak = float(np.abs(rows).max())
+        self._follow_peak(peak, frames)
+        data = np.empty(4 + rows.size, np.uint32)
+        data[:4] = self._frames % _PLANE, frames, min(2, channels), 0
+        data[4:].view(np.float32).reshape(rows.shape)[:] = rows
         self.card.device.queue.write_buffer(self._came, 0, data)
-        self._take.run(encoder, self._taken, (-(-frames // 64), 1, 1))
+        step = encoder.begin_compute_pass()
+        self._take.run(step, self._taken, (-(-frames // 64), 1, 1))
         self._frames += frames
         self._seen.end = self._frames % _PLANE + _PLANE  # the plane before it is in one piece
-        self._make(encoder)
+        windows = self._make(step)
+        step.end()
+        self._keep(encoder, windows)
 
-    def _make(self, encoder: Any) -> None:
-        """Make levels of the windows that have ended since."""
+    def _make(self, step: Any) -> int:
+        """Make levels of the windows that have ended since; returns how many."""
         spectra, hop = self.spectra, self.spectra.hop
         ended = (self._frames - self._made_until) // hop
         self._made_until += ended * hop
         rest = self._frames - self._made_until
         windows = min(ended, _WINDOWS, self._rows, 1 + (_PLANE - rest - spectra.size) // hop)
         if windows == 0:
-            return
+            return 0
         first = self._seen.end - rest - (windows - 1) * hop - spectra.size
-        self._made.encode(encoder, first, windows)
-        self._following.encode(encoder, self._followed, windows)
-        self._keep(encoder, windows)
+        self._made.encode(step, first, windows)
+        self._following.encode(step, self._followed, windows)
         self._seen.row = windows - 1
+        return windows
 
     def _keep(self, encoder: Any, windows: int) -> None:
         """Copy levels into the history, a ring."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,10 @@ _OVER = {"src_factor": "src-alpha", "dst_factor": "one-minus-src-alpha", "operat
 _KEPT = {"src_factor": "one", "dst_factor": "one", "operation": "max"}
 #: Of frames that are fed back.
 _KEPT_FORMAT = "rgba16float"
+#: A view is as long as WGSL wants it.
+_UNUSED = 0.0
+#: What draws a part of a frame: a pipeline, how many vertices, and groups of what it looks at.
+_Layer: TypeAlias = tuple[Any, ...]
 
 
 def checked_mode(mode: str) -> str:
@@ -109,7 +113,8 @@ class Painter:
         )
         self._smooth = card.device.create_sampler(mag_filter="linear", min_filter="linear")
         self._pipelines: dict[str, Any] = {}
-        self._groups: dict[tuple[int, ...], tuple[Any, Any]] = {}
+        self._groups: dict[tuple[Any, ...], Any] = {}
+        self._bundles: dict[tuple[_Layer, ...], Any] = {}
         self._kept: list[tuple[Any, Any, Any]] = []
         self._kept_size = (0, 0)
         self._overlay: tuple[Any, Any] | None = None
@@ -167,32 +172,30 @@ class Painter:
         wave = round(scene.wave_s * seen.sample_rate) // 2 * 2
         data = struct.pack(
             "<8f8I",
-            *(*size, self.low_db, self.high_db, time_s, delta_s, self.gain, 0.0),
+            *(*size, self.low_db, self.high_db, time_s, delta_s, self.gain, _UNUSED),
             *(seen.bands, seen.rows, seen.newest, seen.row),
             *(seen.end, min(wave, seen.end), seen.plane, seen.has_peaks),
         )
         self._card.device.queue.write_buffer(self._numbers, 0, data)
         group = self._group(seen)
         if scene.is_fed_back:
-            self._paint_fed_back(encoder, view, size, mode, group)
+            layers = [self._fed_back(encoder, size, mode, group)]
         else:
             count = 6 * (min(wave, seen.end) - 1) if scene.is_trace else 3
-            self._pass(encoder, view, self._pipeline(mode, self._pixels), [group], max(0, count))
+            layers = [(self._pipeline(mode, self._pixels), max(0, count), group)]
         if self._overlay is not None:
-            pipeline = self._shown_over(_OVER)
-            self._pass(encoder, view, pipeline, [self._overlay[1]], 3, load="load")
+            layers.append((self._shown_over(_OVER), 3, self._overlay[1]))
+        self._draw(encoder, view, self._pixels, layers)
 
-    def _paint_fed_back(
-        self, encoder: Any, view: Any, size: tuple[int, int], mode: str, group: Any
-    ) -> None:
-        """Draw on one of two targets of its own while the other is seen, and show it."""
+    def _fed_back(self, encoder: Any, size: tuple[int, int], mode: str, group: Any) -> _Layer:
+        """Draw on one of two targets of its own while the other is seen; returns what shows it."""
         pipeline = self._pipeline(mode, _KEPT_FORMAT)
         if self._kept_size != size:
             self._keep(size, pipeline)
         before, now = self._kept
         self._kept.reverse()
-        self._pass(encoder, now[0], pipeline, [group, before[1]], 3)
-        self._pass(encoder, view, self._shown_over(None), [now[2]], 3)
+        self._draw(encoder, now[0], _KEPT_FORMAT, [(pipeline, 3, group, before[1])])
+        return self._shown_over(None), 3, now[2]
 
     def _keep(self, size: tuple[int, int], pipeline: Any) -> None:
         import wgpu
@@ -212,32 +215,34 @@ class Painter:
             self._kept.append((view, fed, self._card.group(shown_by, [view])))
 
     def _group(self, seen: Seen) -> Any:
-        given = [self._numbers, seen.levels, seen.peaks, seen.history, seen.samples]
-        key = tuple(map(id, given))
-        if key not in self._groups:
+        given = (self._numbers, seen.levels, seen.peaks, seen.history, seen.samples)
+        if given not in self._groups:
             if len(self._groups) > 3:
                 self._groups.clear()
-            self._groups[key] = (
-                self._card.group(self._layout, given),
-                given,
-            )  # kept: ids stay theirs
-        return self._groups[key][0]
+            self._groups[given] = self._card.group(self._layout, given)
+        return self._groups[given]
 
-    def _pass(
-        self,
-        encoder: Any,
-        view: Any,
-        pipeline: Any,
-        groups: list[Any],
-        vertices: int,
-        load: str = "clear",
-    ) -> None:
-        target = {"view": view, "load_op": load, "store_op": "store", "clear_value": (0, 0, 0, 1)}
+    def _draw(self, encoder: Any, view: Any, pixels: str, layers: list[_Layer]) -> None:
+        """Draw layers over each other; what is asked for frame after frame is put together once."""
+        key = tuple(layers)
+        if key not in self._bundles:
+            if len(self._bundles) > 7:
+                self._bundles.clear()
+            bundle = self._card.device.create_render_bundle_encoder(color_formats=[pixels])
+            for pipeline, vertices, *groups in layers:
+                bundle.set_pipeline(pipeline)
+                for k, group in enumerate(groups):
+                    bundle.set_bind_group(k, group)
+                bundle.draw(vertices)
+            self._bundles[key] = bundle.finish()
+        target = {
+            "view": view,
+            "load_op": "clear",
+            "store_op": "store",
+            "clear_value": (0, 0, 0, 1),
+        }
         step = encoder.begin_render_pass(color_attachments=[target])
-        step.set_pipeline(pipeline)
-        for k, group in enumerate(groups):
-            step.set_bind_group(k, group)
-        step.draw(vertices)
+        step.execute_bundles([self._bundles[key]])
         step.end()
 
     # --- programs -----------------------------------------------------------------------------------

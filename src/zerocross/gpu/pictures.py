@@ -100,11 +100,10 @@ class Canvas:
 
     def paint(self, mode: str, seen: Seen, time_s: float = 0.0, delta_s: float = 0.0) -> None:
         """Draw any scene; see `Painter.paint`."""
-        encoder = self._card.device.create_command_encoder()
-        self.painter.paint(
-            encoder, self.view, (self.width, self.height), mode, seen, time_s, delta_s
-        )
-        self._card.device.queue.submit([encoder.finish()])
+        with self._card.commands() as encoder:
+            self.painter.paint(
+                encoder, self.view, (self.width, self.height), mode, seen, time_s, delta_s
+            )
 
     def read(self) -> npt.NDArray[np.uint8]:
         """Bring the picture back; shape (height, width, 4), red, green, blue and alpha."""

@@ -14,7 +14,7 @@ __all__ = ["MODES", "OVERLAY", "Scene", "source_of"]
 _VIEW = """
 struct View {
   size: vec2f, low_db: f32, high_db: f32,
-  time: f32, delta: f32, gain: f32, turned: f32,
+  time: f32, delta: f32, gain: f32, unused: f32,
   bands: u32, rows: u32, newest: u32, row: u32,
   wave_end: u32, wave: u32, plane: u32, has_peaks: u32,
 }

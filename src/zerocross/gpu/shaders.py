@@ -7,11 +7,7 @@ __all__ = ["FOLLOW", "LEVELS", "QUARTER", "WHOLE"]
 _HEAD = """
 struct Range {{ first: u32, hop: u32, windows: u32, row: u32 }}
 @group(0) @binding(0) var<uniform> range: Range;
-
-fn times(a: vec2f, b: vec2f) -> vec2f {{
-  return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-}}
-"""
+{times}"""
 _LOAD = """
   let number = place.x + place.y * {in_a_row}u;
   if (number >= range.windows) {{ return; }}

@@ -12,7 +12,7 @@ from zerocross.dsp.window import design_window
 from zerocross.errors import UsageError
 from zerocross.gpu.card import Card, Program
 from zerocross.gpu.shaders import LEVELS, QUARTER, WHOLE
-from zerocross.gpu.transform import passes, threads_for, turns, twiddles
+from zerocross.gpu.transform import TIMES, passes, threads_for, turns, twiddles
 from zerocross.spectrum.bands import TOGETHER, design_scale, design_weights
 from zerocross.units import checked_whole
 
@@ -63,8 +63,8 @@ class Prepared:
         self._queue, self._hop, self._numbers = spectra.card.device.queue, spectra.hop, numbers
         self._steps = [(program, program.bind(buffers)) for program, buffers in steps]
 
-    def encode(self, encoder: Any, first: int, windows: int, row: int = 0) -> None:
-        """Put windows from a sample on into a list of commands, to be submitted before the next one is put.
+    def encode(self, step: Any, first: int, windows: int, row: int = 0) -> None:
+        """Put windows from a sample on into a compute pass, to be submitted before the next one is put.
 
         Their levels begin at a row of the buffer; at most `BandSpectra.at_once` of them.
         """
@@ -73,7 +73,7 @@ class Prepared:
         for number, (program, group) in enumerate(self._steps):
             quarters = 4 if number < len(self._steps) - 1 else 1
             place = (min(windows, _IN_A_ROW), -(-windows // _IN_A_ROW), quarters)
-            program.run(encoder, group, place)
+            program.run(step, group, place)
 
 
 class BandSpectra:
@@ -99,7 +99,7 @@ class BandSpectra:
     bands : Bands
         Edges and centres in Hz.
     at_once : int
-        Windows that one list of commands may have.
+        Windows that one compute pass may have.
 
     Raises
     ------
@@ -147,6 +147,7 @@ class BandSpectra:
             "quarter": points // 4,
             "threads": threads_for(at_once),
             "in_a_row": _IN_A_ROW,
+            "times": TIMES,
             "passes": passes(at_once),
             "middle": points // 2,
             "pieces": int(counts.sum()),
@@ -194,9 +195,7 @@ class BandSpectra:
 
         """
         if isinstance(samples, np.ndarray | list | tuple):
-            array = np.asarray(samples, np.float32)
-            if array.ndim != 1:
-                raise UsageError(f"samples of one channel, not of shape {array.shape}")
+            array = _one_channel(samples)
             count, buffer = array.size, self.card.upload(array)
         else:
             buffer, count = samples, samples.size // 4 if count is None else count
@@ -209,13 +208,15 @@ class BandSpectra:
 
     def run(self, samples: Any, first: int, windows: int, levels: Any) -> None:
         """Make levels of windows of samples that are on the card, from a sample on, into a buffer there."""
-        prepared = self.prepare(samples, levels)
-        device = self.card.device
+        self._run(self.prepare(samples, levels), first, windows, 0)
+
+    def _run(self, prepared: Prepared, first: int, windows: int, row: int) -> None:
         for done in range(0, windows, self.at_once):
-            encoder = device.create_command_encoder()
-            count = min(self.at_once, windows - done)
-            prepared.encode(encoder, first + done * self.hop, count, done)
-            device.queue.submit([encoder.finish()])
+            with self.card.commands() as encoder:
+                step = encoder.begin_compute_pass()
+                count = min(self.at_once, windows - done)
+                prepared.encode(step, first + done * self.hop, count, row + done)
+                step.end()
 
     def prepare(self, samples: Any, levels: Any) -> Prepared:
         """Return a way from one buffer to another that can be taken again and again."""
@@ -235,7 +236,7 @@ class BandSpectra:
 
         Yields arrays of shape (windows, bands), in dBFS.
         """
-        array = np.asarray(samples, np.float32)
+        array = _one_channel(samples)
         for first in range(0, self.windows_in(array.size), windows):
             start = first * self.hop
             end = min(array.size, start + (windows - 1) * self.hop + self.size)
@@ -250,9 +251,7 @@ class BandSpectra:
         """
         kept: list[npt.NDArray[np.float32]] = []
         for signal in signals:
-            array = np.asarray(signal, np.float32)
-            if array.ndim != 1:
-                raise UsageError(f"samples of one channel, not of shape {array.shape}")
+            array = _one_channel(signal)
             if kept and 4 * (sum(each.size for each in kept) + array.size) > _TOGETHER_BYTES:
                 yield from self._of_some(kept)
                 kept = []
@@ -270,14 +269,17 @@ class BandSpectra:
             buffer, first = self.card.upload(np.concatenate(signals)), 0
             prepared = self.prepare(buffer, levels.buffer)
             for signal, count, row in zip(signals, counts, rows[:-1], strict=True):
-                for done in range(0, count, self.at_once):
-                    encoder = self.card.device.create_command_encoder()
-                    some = min(self.at_once, count - done)
-                    prepared.encode(encoder, first + done * self.hop, some, int(row) + done)
-                    self.card.device.queue.submit([encoder.finish()])
+                self._run(prepared, first, count, int(row))
                 first += signal.size
             found = levels.read()
         else:
             found = np.zeros((0, len(self.bands)), np.float32)
         for count, row in zip(counts, rows[:-1], strict=True):
             yield found[row : row + count]
+
+
+def _one_channel(samples: Any) -> npt.NDArray[np.float32]:
+    array = np.asarray(samples, np.float32)
+    if array.ndim != 1:
+        raise UsageError(f"samples of one channel, not of shape {array.shape}")
+    return array

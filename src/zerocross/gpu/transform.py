@@ -10,10 +10,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MOST_THREADS", "passes", "threads_for", "turns", "twiddles"]
+__all__ = ["MOST_THREADS", "TIMES", "passes", "threads_for", "turns", "twiddles"]
 
 #: Threads of a workgroup: what every card has.
 MOST_THREADS = 256
+#: The product of complex numbers, which `passes` need.
+TIMES = """
+fn times(a: vec2f, b: vec2f) -> vec2f {
+  return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
+}
+"""
 
 
 def threads_for(points: int) -> int:
@@ -58,7 +64,7 @@ _BARRIER = """
 def passes(points: int) -> str:
     """Return statements that transform ``z`` of a workgroup, in place.
 
-    They stand where ``me`` is the thread's number, and ``roots`` the table `twiddles`.
+    They stand where ``me`` is the thread's number, and ``roots`` the table `twiddles`, behind `TIMES`.
     """
     threads = threads_for(points)
     text = ""

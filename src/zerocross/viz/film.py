@@ -1,4 +1,7 @@
-"""Pictures and films of files: every frame is that of its moment, however long it takes to draw."""
+"""Pictures and films of files: every frame is that of its moment, however long it takes to draw.
+
+A little over 300 lines, a third of them docstrings.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ import numpy.typing as npt
 import soundfile
 
 from zerocross.errors import MissingDependency, UsageError
-from zerocross.files import check_output, printable, written_aside
-from zerocross.gpu.axes import labels
+from zerocross.files import check_ending, check_output, printable, written_aside
+from zerocross.gpu.axes import labels, pillow
 from zerocross.gpu.card import Card
 from zerocross.gpu.pictures import Canvas
 from zerocross.gpu.scenes import MODES
@@ -69,10 +72,6 @@ def _av() -> Any:
     except ImportError:
         raise MissingDependency("films need PyAV: pip install 'zerocross[formats]'") from None
     return av
-
-
-def _ending(output: PathLike) -> str:
-    return os.path.splitext(os.fsdecode(output))[1].lower()
 
 
 def _nothing(_share: float) -> None:
@@ -150,17 +149,17 @@ def record_film(
 
     """
     av, progress = _av(), checked_progress(progress) or _nothing
-    check_film(output, width, height)
+    ending = check_film(output, width, height)
     fps = checked_whole("fps", fps, 1, 240)
     check_output(output, [i for i in inputs if isinstance(i, (str, os.PathLike))])
-    pictures, sound, how, rate = FILMS[_ending(output)]
+    pictures, sound, how, rate = FILMS[ending]
     card = card or Card()
     with _rendered(inputs, rate, options) as heard, written_aside(output) as part:
         if rate is None and heard.samplerate not in _AAC_RATES:
             rate = min(_AAC_RATES, key=lambda r: abs(r - heard.samplerate))
         show = Show(card, heard.samplerate, mode=mode, shader=shader, **(look or {}))
         canvas = Canvas(card, width, height)
-        with av.open(str(part), "w", format=_ending(output)[1:]) as film:
+        with av.open(str(part), "w", format=ending[1:]) as film:
             video = film.add_stream(pictures, rate=fps, options=how)
             video.width, video.height, video.pix_fmt = width, height, "yuv420p"
             video.time_base = video.codec_context.time_base = Fraction(1, fps)
@@ -168,8 +167,8 @@ def record_film(
             audio.bit_rate = 192_000
             count = -(-int(heard.frames) * fps // int(heard.samplerate))
             for k in range(count):
-                rows = _next_rows(heard, fps, k)
-                _draw(show, canvas, rows, k / fps, 1 / fps)
+                until = round((k + 0.5) * heard.samplerate / fps)
+                _draw(show, canvas, _rows_until(heard, until), k / fps, 1 / fps)
                 picture = av.VideoFrame.from_ndarray(canvas.read(), format="rgba")
                 picture.pts, picture.time_base = k, Fraction(1, fps)
                 film.mux(video.encode(picture))
@@ -180,27 +179,20 @@ def record_film(
     return count
 
 
-def _next_rows(heard: soundfile.SoundFile, fps: int, k: int) -> npt.NDArray[np.float32]:
-    """Return the frames until the middle of a picture; shape (channels, frames)."""
-    rate = heard.samplerate
-    start = 0 if k == 0 else round((k - 0.5) * rate / fps)
-    end = min(heard.frames, round((k + 0.5) * rate / fps))
-    heard.seek(min(start, heard.frames))
-    rows: npt.NDArray[np.float32] = heard.read(max(0, end - start), "float32", always_2d=True).T
+def _rows_until(heard: soundfile.SoundFile, end: int) -> npt.NDArray[np.float32]:
+    """Read on until a frame, or the file's end; shape (channels, frames)."""
+    rows: npt.NDArray[np.float32] = heard.read(end - heard.tell(), "float32", always_2d=True).T
     return rows
 
 
 def _draw(
     show: Show, canvas: Canvas, rows: npt.NDArray[np.float32], time_s: float, delta_s: float
 ) -> None:
-    device = show.card.device
     for start in range(0, rows.shape[1], 8192):
-        encoder = device.create_command_encoder()
-        show.feed(encoder, rows[:, start : start + 8192])
-        device.queue.submit([encoder.finish()])
-    encoder = device.create_command_encoder()
-    show.draw(encoder, canvas.view, (canvas.width, canvas.height), time_s, delta_s)
-    device.queue.submit([encoder.finish()])
+        with show.card.commands() as encoder:
+            show.feed(encoder, rows[:, start : start + 8192])
+    with show.card.commands() as encoder:
+        show.draw(encoder, canvas.view, (canvas.width, canvas.height), time_s, delta_s)
 
 
 def _write_sound(av: Any, film: Any, audio: Any, heard: soundfile.SoundFile) -> None:
@@ -221,13 +213,13 @@ def _write_sound(av: Any, film: Any, audio: Any, heard: soundfile.SoundFile) -> 
     film.mux(audio.encode())
 
 
-def check_film(output: PathLike, width: int, height: int) -> None:
-    """Raise UsageError for a film's name or size that cannot be."""
-    if _ending(output) not in FILMS:
-        raise UsageError(f"{printable(output)}: the name must end in {' or '.join(FILMS)}")
+def check_film(output: PathLike, width: int, height: int) -> str:
+    """Return the ending of a film's name; UsageError for one, or a size, that cannot be."""
+    ending = check_ending(output, [*FILMS])
     for name, value in (("width", width), ("height", height)):
         if checked_whole(name, value, 16, 8192, "pixels") % 2:
             raise UsageError(f"{name}={value}: films have even sizes; give {value + 1}")
+    return ending
 
 
 def save_picture(
@@ -268,12 +260,8 @@ def save_picture(
         Without Pillow.
 
     """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise MissingDependency("pictures need Pillow: pip install 'zerocross[gpu]'") from None
-    if _ending(output) != ".png":
-        raise UsageError(f"{printable(output)}: the name must end in .png")
+    image = pillow().Image
+    check_ending(output, [".png"])
     check_output(output, [i for i in inputs if isinstance(i, (str, os.PathLike))])
     card = card or Card()
     look = look or {}
@@ -288,7 +276,7 @@ def save_picture(
                 raise UsageError(f"at={at:g}: it has {length:.2f} s; give less")
             show = Show(card, heard.samplerate, mode=mode, shader=shader, **look)
             _play_until(show, canvas, heard, at)
-        Image.fromarray(canvas.read()).convert("RGB").save(part, format="PNG")
+        image.fromarray(canvas.read()).convert("RGB").save(part, format="PNG")
 
 
 def _play_until(show: Show, canvas: Canvas, heard: soundfile.SoundFile, at: float) -> None:
@@ -296,12 +284,10 @@ def _play_until(show: Show, canvas: Canvas, heard: soundfile.SoundFile, at: floa
     rate, end = heard.samplerate, round(at * heard.samplerate)
     is_led_to = show.mode == SHADER or MODES[show.mode].is_fed_back
     before = max(0, end - round((show.seconds + 1.0) * rate))
+    heard.seek(before)
     for k in reversed(range(_LED_TO if is_led_to else 1)):
         until = max(before, end - round(k * rate / 60))
-        heard.seek(before)
-        rows = heard.read(until - before, "float32", always_2d=True).T
-        _draw(show, canvas, rows, until / rate, 1 / 60)
-        before = until
+        _draw(show, canvas, _rows_until(heard, until), until / rate, 1 / 60)
 
 
 def _draw_whole(

@@ -86,7 +86,7 @@ class Show:
         seconds: float = 10.0,
         has_labels: bool = True,
     ) -> None:
-        self.card, self.sample_rate = card, sample_rate
+        self.card, self._sample_rate = card, sample_rate
         self._fft_size = fft_size
         self.seconds = checked_number("seconds", seconds, 0.5, 60.0, "s")
         self.has_peaks, self.has_labels, self.told = True, has_labels, ""
@@ -106,7 +106,7 @@ class Show:
     def _listen(self) -> LiveSound:
         return LiveSound(
             self.card,
-            self.sample_rate,
+            self._sample_rate,
             _BANDS,
             self._scale,
             self._fft_size,
@@ -123,6 +123,16 @@ class Show:
         self._mode = _one_of("mode", value, self.modes)
 
     @property
+    def sample_rate(self) -> int:
+        """Of the sound, in Hz; another one begins a new history."""
+        return self._sample_rate
+
+    @sample_rate.setter
+    def sample_rate(self, value: int) -> None:
+        self._sample_rate = value
+        self.sound = self._listen()
+
+    @property
     def scale(self) -> str:
         """The scale of frequencies; another one begins a new history."""
         return self._scale
@@ -131,6 +141,12 @@ class Show:
     def scale(self, value: str) -> None:
         self._scale = _one_of("scale", value, SCALE_NAMES)
         self.sound = self._listen()
+
+    def take_over(self, before: Show) -> None:
+        """Show what another one has shown: its mode, scale, range, peaks and labels."""
+        self.mode, self.scale = before.mode, before.scale
+        self.has_peaks, self.has_labels = before.has_peaks, before.has_labels
+        self.painter.low_db = before.painter.low_db
 
     def turn(self, by: int) -> str:
         """Show the mode so many further; returns its name."""
@@ -165,7 +181,7 @@ class Show:
         size : (int, int)
             Its width and height.
         time_s, delta_s : float
-            When it is, in the sound, and how long after the frame before.
+            When it is (in the sound; in a window since it was opened), and how long after the frame before.
         mouse : 4 floats
             As Shadertoy's ``iMouse``.
 
@@ -192,7 +208,7 @@ class Show:
     def _label(self, size: tuple[int, int]) -> None:
         """Write the labels anew where something of them has changed."""
         painter = self.painter
-        wanted = (self.has_labels, self._mode, size, self._scale, painter.low_db, painter.high_db)
+        wanted = (self.has_labels, self._mode, size, self.sound, painter.low_db, painter.high_db)
         if wanted == self._labelled:
             return
         self._labelled = wanted

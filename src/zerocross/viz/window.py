@@ -1,4 +1,7 @@
-"""A window that shows what is heard: every frame is drawn and shown by the card, nothing comes back."""
+"""A window that shows what is heard: every frame is drawn and shown by the card, nothing comes back.
+
+Over 300 lines, a quarter of them docstrings: the window's events, keys and cards all change the one picture.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,8 @@ _KEYS = {
 }
 #: Those of a terminal whose keys hold here, the first before the others.
 _SCOPES = ("visual", "playing", "everywhere")
-#: So long after a lost card another one is looked for.
-_AGAIN_S = 1.0
+#: So long after a lost card another one is looked for; so many in a row are too many.
+_AGAIN_S, _MOST_LOST = 1.0, 5
 _LOOK_EVERY_S = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -79,6 +82,8 @@ class Window:
     ----------
     canvas : rendercanvas.BaseRenderCanvas
         In a notebook, what shows it.
+    show : Show
+        What draws; another one after a lost card.
     frames, lost : int
         Frames drawn; cards that were lost.
 
@@ -113,21 +118,17 @@ class Window:
         self.canvas = canvas or _window(size, fps)
         self._context = self.canvas.get_wgpu_context()
         self._pixels = self._configure()
-        self._show: Show | None = None
+        self.show = Show(self.card, 48_000, self._pixels, **look)  # complains now, not in a loop
         self._clock: HeardClock | None = None
         self._tap: Tap | None = None
-        self._shown_of: Tap | None = None
         self._drawn_s = self._began_s = time.monotonic()
         self._was_told = ""
         self._mouse = [0.0, 0.0, 0.0, 0.0]
         self._is_full = False
         self._stood = (0, 0, 0, 0)
-        self.frames = self.lost = 0
+        self.frames = self.lost = self._lost_in_a_row = 0
         self._is_closing = False
         self.error: BaseException | None = None
-        self._checked = Show(
-            self.card, 48_000, self._pixels, **look
-        )  # complains now, not in a loop
         self.canvas.add_event_handler(self._on_close, "close")
         self.canvas.add_event_handler(self._on_key, "key_down")
         self.canvas.add_event_handler(
@@ -193,7 +194,8 @@ class Window:
 
     def _draw_frame(self) -> None:
         now = time.monotonic()
-        show = self._show_now()
+        self._listen()
+        show = self.show
         encoder = self.card.device.create_command_encoder()
         if self._tap is not None and self._clock is not None:
             self._clock.latency_frames = _latency_frames(self._source)
@@ -206,35 +208,31 @@ class Window:
         self._mouse[3] = -abs(self._mouse[3])  # it was pressed for one frame
         self._drawn_s = now
         self.frames += 1
+        self._lost_in_a_row = 0
         if show.told != self._was_told:
             self._was_told = show.told
             self._tell(show.told or "the shader is taken as it is saved now")
 
-    def _show_now(self) -> Show:
-        """Return what is shown, another one where the sound has another rate."""
+    def _listen(self) -> None:
+        """Listen to what is played now."""
         try:
             tap, rate = self._source.tap, self._source.sample_rate
         except UsageError:  # nothing plays
-            tap, rate = None, self._checked.sample_rate
-        if self._show is None:
-            self._show = self._checked
-        if rate != self._show.sample_rate:
-            before = self._show
-            self._show = Show(self.card, rate, self._pixels, **self._look)
-            self._show.mode, self._show.has_peaks = before.mode, before.has_peaks
-            self._show.has_labels = before.has_labels
+            tap, rate = None, self.show.sample_rate
+        if rate != self.show.sample_rate:
+            self.show.sample_rate = rate
         if tap is not self._tap:
             self._tap = tap
             self._clock = None if tap is None else HeardClock(tap, rate)
             if tap is not None:
-                self._show.sound.reset()
-        return self._show
+                self.show.sound.reset()
 
     def _find_another_card(self, error: Exception) -> None:
         """Go on with another card: a driver started anew, or a laptop changed to its other one."""
         self.lost += 1
+        self._lost_in_a_row += 1
         self._tell(f"the graphics card was lost ({_last_line(error)}); starting anew")
-        if self.lost > 5 and time.monotonic() - self._began_s < 5 * _AGAIN_S:
+        if self._lost_in_a_row > _MOST_LOST:
             self.error = DeviceError(f"{self.card.name}: cannot draw: {_last_line(error)}")
             self.close()
             return
@@ -243,10 +241,9 @@ class Window:
             self._context.unconfigure()  # it keeps a texture of the other card
             self.card = Card(self._software)
             self._pixels = self._configure()
-            mode = self._show.mode if self._show else None
-            self._checked = Show(self.card, self._checked.sample_rate, self._pixels, **self._look)
-            self._checked.mode = mode or self._checked.mode
-            self._show = None
+            before = self.show
+            self.show = Show(self.card, before.sample_rate, self._pixels, **self._look)
+            self.show.take_over(before)
         except ZerocrossError as found:
             self.error = found
             self.close()
@@ -299,15 +296,9 @@ class Window:
         """Show the mode so many further."""
         self._tell(self.show.turn(by))
 
-    @property
-    def show(self) -> Show:
-        """What draws; another one where the sound has another rate."""
-        return self._show or self._checked
-
     def _next_scale(self) -> None:
         show = self.show
         show.scale = SCALE_NAMES[(SCALE_NAMES.index(show.scale) + 1) % len(SCALE_NAMES)]
-        self._look["scale"] = show.scale
         self._tell(f"{show.scale} scale")
 
     def _change_range(self, by: float) -> None:
