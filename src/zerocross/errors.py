@@ -72,7 +72,7 @@ class DeviceNotFound(UsageError):
 
 
 class UserFileError(UsageError):
-    """A user's Python file that cannot be run, or defines nothing to be used.
+    """A user's file, in Python or WGSL, that cannot be run, or defines nothing to be used.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ the default, tuned for the very CPU; ``ZEROCROSS_SIMD=level`` forces another. `W
 browsers, which no machine runs by itself. What the machine has
 is asked of the shipped library (`shipped`) where there is one, so that a start needs no LLVM.
 
-A little over 300 lines, a quarter of them docstrings.
+Over 300 lines, a quarter of them docstrings.
 """
 
 from __future__ import annotations
