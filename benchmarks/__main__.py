@@ -6,7 +6,7 @@ whole processes: how soon there is sound, how soon an effect, and what playing c
 screen [--song FILE]`` measures the full screen, beside cava and cmus; ``python -m benchmarks browser`` the player's
 page in Chromium: first sound, a quantum's time, and a worker beside the worklet; ``python -m benchmarks gpu
 [--windows N]`` from how many windows on a graphics card pays, ``python -m benchmarks viz [--song FILE]`` how fast it draws
-sound and what that costs.
+sound and what that costs. ``python -m benchmarks feed`` measures arrays written into a stream: gaps, flushes, and cost.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def main() -> int:
         "--library", default="", metavar="FILE", help="of start, screen: machine code"
     )
     parser.add_argument(
-        "--short", action="store_true", help="of start, screen, browser: once, without sound"
+        "--short", action="store_true", help="of start, screen, browser, feed: once, without sound"
     )
     parser.add_argument(
         "--song", default="", metavar="FILE", help="of screen and viz: a minute or more"
@@ -192,6 +192,10 @@ def main() -> int:
         from benchmarks import gpu
 
         return gpu.main(options.windows, options.json, table)
+    if options.pattern == "feed":
+        from benchmarks import feed
+
+        return feed.main(options.short)
     if options.pattern == "viz":
         from benchmarks import viz
 

@@ -26,6 +26,7 @@ from zerocross.spectrum import Spectrum
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import feed  # noqa: E402
 from benchmarks.__main__ import cases, cases_of, main  # noqa: E402
 from benchmarks.gpu import batches, many, verdict  # noqa: E402
 from benchmarks.start import PARTS, cost, material, prepared, proc  # noqa: E402
@@ -356,6 +357,17 @@ def gpu_rows(times, contestant="c"):
         {"contestant": contestant, "size": f"{n} windows", "median_ns": ns / n}
         for n, ns in times.items()
     ]
+
+
+def test_what_is_written_into_a_stream_is_measured(monkeypatch, capsys):
+    """A gap is counted where there is one: of a ring that is shorter than what is held."""
+    flushes, block_ms = feed.flush_ms()
+    assert block_ms > 1 and all(9 <= each < 100 for each in flushes), "a ramp of 10 ms is heard"
+    assert 0 < feed.share_of_writing(0.3) < 100
+    monkeypatch.setattr(feed, "_RING_S", 0.05)
+    assert feed.gaps(0.5)[0] > 0
+    feed.main(short=True)
+    assert "no" in capsys.readouterr().out
 
 
 def test_times_of_batches_are_those_of_all_their_windows():

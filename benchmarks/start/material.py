@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-__all__ = ["RATE", "effect", "noise", "write_noise", "write_preset"]
+__all__ = ["RATE", "effect", "noise", "write_m4a", "write_noise", "write_preset"]
 
 #: Also the null sink's, so that nobody resamples.
 RATE = 44_100
@@ -42,6 +42,24 @@ def write_noise(path: Path, seconds: float) -> None:
             frames = min(left, _PIECE)
             file.write(noise(frames, rng))
             left -= frames
+
+
+def write_m4a(path: Path, seconds: float) -> None:
+    """Write noise as AAC in MP4; RuntimeError without PyAV."""
+    try:
+        import av
+    except ImportError:
+        raise RuntimeError("m4a: needs PyAV") from None
+    rng = np.random.default_rng(15)
+    with av.open(str(path), "w", format="mp4") as file:
+        stream = file.add_stream("aac", rate=RATE, layout="stereo")
+        for at in range(0, round(seconds * RATE), 1024):
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(noise(1024, rng).T), "fltp", "stereo"
+            )
+            frame.sample_rate, frame.pts = RATE, at
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
 
 
 def write_preset(path: Path) -> None:

@@ -150,10 +150,16 @@ def _terminal(stack: contextlib.ExitStack) -> tuple[int, int]:
 
 
 def ours(
-    setting: Setting, name: str, cache: str, library: str, *more: str, screen: bool = False
+    setting: Setting,
+    name: str,
+    cache: str,
+    library: str,
+    *more: str,
+    screen: bool = False,
+    song: Path | None = None,
 ) -> Program:
-    """Return `zerocross play` with a cache, and a library or ``off``."""
-    command = [sys.executable, "-m", "zerocross", "play", str(setting.song)]
+    """Return `zerocross play` with a cache, and a library or ``off``; of the setting's song, or another."""
+    command = [sys.executable, "-m", "zerocross", "play", str(song or setting.song)]
     command += ["--device", setting.device, *([] if screen else ["--no-ui"]), *more]
     env = setting.environment(cache, library) | {"TERM": "xterm-256color"}
     return Program(name, command, env, screen)

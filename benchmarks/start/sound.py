@@ -6,7 +6,9 @@ import functools
 import shutil
 import sys
 import time
+from pathlib import Path
 
+from benchmarks.start.material import write_m4a
 from benchmarks.start.programs import Program, ours, rivals, running
 from benchmarks.start.rows import Bar, Row, in_turns
 from benchmarks.start.server import delay_s
@@ -23,6 +25,8 @@ _BARS = {
     "clone, empty cache": Bar(5.0),
     "wheel, warm": Bar(0.3, 1.0),
     "clone, warm": Bar(0.3, 1.0),
+    "wheel, warm, m4a": Bar(0.5),
+    "clone, warm, m4a": Bar(0.5),
 }
 
 
@@ -34,7 +38,7 @@ def rows(setting: Setting) -> list[Row]:
         work = "command to first sound"
         delays = [delay_s(setting.monitor) for _ in range(_DELAYS)]
         measured = [Row("delay of the monitor, in every time", "pacat, connected", "s", delays)]
-    contestants, rounds = [], {}
+    contestants, rounds, m4a = [], {}, _m4a(setting)
     for name, library in setting.libraries().items():
         is_slow = library == "off"
         for label, more in (("", ()), (", --eq", ("--eq", str(setting.preset)))):
@@ -43,12 +47,26 @@ def rows(setting: Setting) -> list[Row]:
             rounds[cold.name] = setting.slow_rounds if is_slow else setting.rounds
         warm = ours(setting, f"{name}, warm", f"{name}-warm", library)
         contestants.append(_contestant(setting, warm))
+        if m4a:
+            warm = ours(setting, f"{name}, warm, m4a", f"{name}-warm", library, song=m4a)
+            contestants.append(_contestant(setting, warm))
     contestants += [_contestant(setting, rival) for rival in heard_rivals(setting)]
     for one in contestants:
         rounds.setdefault(one.name, setting.rounds)
         if one.check:
             one.check()
     return measured + in_turns(work, contestants, rounds, _BARS)
+
+
+def _m4a(setting: Setting) -> Path | None:
+    """Return a song that PyAV decodes, where it is installed; tell it where it is not."""
+    path = setting.folder / "noise.m4a"
+    try:
+        write_m4a(path, 30.0)
+    except RuntimeError as error:
+        print(f"  left out: {error}", file=sys.stderr, flush=True)
+        return None
+    return path
 
 
 def _contestant(setting: Setting, program: Program, empties: bool = False) -> Contestant:
