@@ -359,6 +359,7 @@ def gpu_rows(times, contestant="c"):
     ]
 
 
+@pytest.mark.thorough
 def test_what_is_written_into_a_stream_is_measured(monkeypatch, capsys):
     """A gap is counted where there is one: of a ring that is shorter than what is held."""
     flushes, block_ms = feed.flush_ms()

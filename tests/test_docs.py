@@ -18,11 +18,17 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+def marks_of(text):
+    """Return what a command or a snippet is marked with; what compiles a page takes long."""
+    return [pytest.mark.thorough] if " web " in text or "zerocross.web" in text else []
+
+
 def blocks(language):
     found = []
     for path in DOCUMENTS:
         for text in re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.DOTALL):
-            found.append(pytest.param(text, id=f"{path.name}-{len(found)}"))
+            id_ = f"{path.name}-{len(found)}"
+            found.append(pytest.param(text, id=id_, marks=marks_of(text)))
     return found
 
 
@@ -57,15 +63,10 @@ def run(arguments, folder):
     return done.stdout
 
 
-def quick_or_thorough(line):
-    """Return a command as a parameter; what compiles a page takes long."""
-    return pytest.param(line, marks=pytest.mark.thorough) if " web " in line else line
-
-
 @pytest.mark.parametrize(
     "line",
     [
-        quick_or_thorough(line)
+        pytest.param(line, marks=marks_of(line))
         for line in dict.fromkeys(shown_commands())
         if line.startswith("zerocross ")
     ],

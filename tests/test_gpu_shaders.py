@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -673,46 +670,6 @@ def test_mutants_are_drawn_or_refused(card, made):
 @pytest.mark.thorough
 def test_many_mutants_are_drawn_or_refused(card, made):
     check_mutants(card, made, 8, 2000)
-
-
-IN_ANOTHER = """
-import sys, time
-from zerocross.gpu import Card
-from zerocross.gpu.audio_texture import AudioTexture
-from zerocross.gpu.user_shader import UserShader
-import wgpu
-card = Card(software=True)
-shader = UserShader(card, sys.argv[1], AudioTexture(card, 48000).view)
-texture = card.device.create_texture(size=(64, 64, 1), format="rgba8unorm", usage=17)
-encoder = card.device.create_command_encoder()
-shader.draw(encoder, texture.create_view(), 64, 64, 0.0, 0.0, 0)
-card.device.queue.submit([encoder.finish()])
-print("submitted", flush=True)
-card.read(card.memory(16), "u4", 4)
-print("drawn", flush=True)
-"""
-
-
-@pytest.mark.thorough
-def test_ctrl_c_ends_a_picture_that_takes_long(card, tmp_path):
-    """Mesa's compiler takes minutes for an array that is indexed by numbers it does not know."""
-    path = tmp_path / "own.wgsl"
-    path.write_text(
-        "var<private> a: array<f32, 16384>;\n"
-        + MAIN.format("  a[u32(frag_coord.x)] = 1.0;\n  return vec4<f32>(a[u32(frag_coord.y)]);")
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", IN_ANOTHER, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    try:
-        assert process.stdout.readline() == b"submitted\n"
-        time.sleep(1.0)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == -signal.SIGINT
-    assert b"KeyboardInterrupt" in err and b"drawn" not in out
 
 
 def test_a_lost_card_is_told_by_an_error(tmp_path):
