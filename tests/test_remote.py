@@ -8,6 +8,7 @@ import gc
 import importlib.util
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -203,6 +204,28 @@ def test_the_equaliser_is_changed_while_it_plays(player, remote, tmp_path):
     said(remote, "eq", "off")
     assert len(player.effects.parts) == 0 and said(remote, "status")["eq"] is None
     said(remote, "eq", str(tmp_path / "one.txt"))
+    assert len(player.effects.parts) == 1
+
+
+def test_two_ask_for_an_equaliser_at_once(player, tmp_path):
+    (tmp_path / "one.txt").write_text(PRESET)
+    controls, wrong = Controls(player), []
+
+    def ask_often(number):
+        rng = random.Random(number)
+        try:
+            for _ in range(6):
+                controls.set_equalizer(rng.choice([None, str(tmp_path / "one.txt")]))
+        except Exception as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=ask_often, args=(k,)) for k in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    controls.set_equalizer(str(tmp_path / "one.txt"))
     assert len(player.effects.parts) == 1
 
 

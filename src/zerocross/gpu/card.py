@@ -115,7 +115,7 @@ class Card:
         return f"<Card {self.name}>"
 
     def memory(self, size: int) -> Any:
-        """Return so many bytes of the card's memory, zeros.
+        """Return so many bytes of the card's memory, zeros; a part of it may be what `uniform` returns.
 
         Raises
         ------
@@ -129,7 +129,8 @@ class Card:
             raise DeviceError(
                 f"{self.name}: {size:,} bytes in one piece, it has {most:,}; take fewer at a time"
             )
-        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
+        use = wgpu.BufferUsage
+        usage = use.STORAGE | use.UNIFORM | use.COPY_DST | use.COPY_SRC
         return self.device.create_buffer(size=max(16, size), usage=usage)
 
     def upload(self, values: npt.NDArray[Any]) -> Any:

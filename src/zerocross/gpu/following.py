@@ -73,17 +73,20 @@ class Following:
         prepared = self.prepare(now.buffer, *(each.buffer for each in out))
         with self._card.commands() as encoder:
             step = encoder.begin_compute_pass()
-            self.encode(step, prepared, now.windows)
+            self._card.device.queue.write_buffer(self._numbers, 0, self.numbers(now.windows))
+            self.run(step, prepared)
             step.end()
         return out[0], out[1]
 
-    def prepare(self, now: Any, levels: Any, peaks: Any) -> Any:
+    def prepare(self, now: Any, levels: Any, peaks: Any, numbers: Any = None) -> Any:
         """Return a way from one buffer to two others that can be taken again and again."""
-        return self._program.bind([self._numbers, now, self._state, levels, peaks])
+        return self._program.bind([numbers or self._numbers, now, self._state, levels, peaks])
 
-    def encode(self, step: Any, prepared: Any, windows: int) -> None:
+    def numbers(self, windows: int) -> bytes:
+        """Return what has to be written before the windows that come next are followed, 32 bytes."""
+        return struct.pack("<5f3I", *self._pace, windows, self._bands, self._is_fresh)
+
+    def run(self, step: Any, prepared: Any) -> None:
         """Put the windows that come next into a compute pass, to be submitted before the next one is put."""
-        data = struct.pack("<5f3I", *self._pace, windows, self._bands, self._is_fresh)
-        self._card.device.queue.write_buffer(self._numbers, 0, data)
         self._program.run(step, prepared, (-(-self._bands // 64), 1, 1))
         self._is_fresh = False

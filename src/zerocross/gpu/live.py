@@ -22,6 +22,8 @@ __all__ = ["LiveSound"]
 _PLANE = 1 << 16
 #: Frames that are brought at a time, and windows that are made of them, at most.
 _MOST, _WINDOWS = 1 << 14, 256
+#: Two places for the numbers of programs, each as far from the next as a binding has to be; samples come behind them.
+_HEADS = 2 * 256
 #: So fast the gain of waves follows: down at once, up by so much a second.
 _GAIN_RISE, _MOST_GAIN = 1.5, 30.0
 
@@ -114,17 +116,21 @@ class LiveSound:
         count = len(self.spectra.bands)
         self._rows = checked_whole("rows", round(seconds * sample_rate / hop), 2, 1 << 16)
         self._following = Following(self.spectra, 0.0, decay_s, 0.7, 18.0)
-        self._came = card.memory(4 * (4 + 2 * _MOST))
+        self._told = card.memory(_HEADS + 4 * (4 + 2 * _MOST))
+        of_made, of_followed, came = (
+            {"buffer": self._told, "offset": offset, "size": size}
+            for offset, size in ((0, 16), (_HEADS // 2, 32), (_HEADS, self._told.size - _HEADS))
+        )
         self._planes = card.memory(4 * 6 * _PLANE)
         self._take = card.program(_TAKE.format(plane=_PLANE))
-        self._taken = self._take.bind([self._came, self._planes])
+        self._taken = self._take.bind([came, self._planes])
         now, levels, peaks, self._history = (
             card.upload(np.full(rows * count, -200, np.float32))
             for rows in (_WINDOWS, _WINDOWS, _WINDOWS, self._rows)
         )
         self._now = now
-        self._made = self.spectra.prepare(self._planes, now)
-        self._followed = self._following.prepare(now, levels, peaks)
+        self._made = self.spectra.prepare(self._planes, now, of_made)
+        self._followed = self._following.prepare(now, levels, peaks, of_followed)
         self._seen = Seen(levels, peaks, self._history, self._planes, count, self._rows)
         self._seen.plane, self._seen.sample_rate, self._seen.end = 2 * _PLANE, sample_rate, _PLANE
         self.gain = _MOST_GAIN
@@ -177,43 +183,50 @@ class LiveSound:
             At most 16384 frames.
 
         """
-        channels, frames = rows.shape
+        frames = rows.shape[1]
         if frames > _MOST:
             raise UsageError(f"{frames} frames; at most {_MOST} at a time")
         if frames == 0:
             return
         rows = rows[:2]
-        peak = max(float(rows.max()), -float(rows.min()))
+        data = np.zeros(_HEADS // 4 + 4 + rows.size, np.uint32)
+        came = data[_HEADS // 4 :]
+        came[:3] = self._frames % _PLANE, frames, len(rows)
+        samples = came[4:].view(np.float32)
+        samples.reshape(rows.shape)[:] = rows
+        peak = max(float(samples.max()), -float(samples.min()))
         if not math.isfinite(peak):
-            rows = np.nan_to_num(rows, nan=0.0, posinf=1.0, neginf=-1.0)
-            peak = float(np.abs(rows).max())
+            np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+            peak = float(np.abs(samples).max())
         self._follow_peak(peak, frames)
-        data = np.empty(4 + rows.size, np.uint32)
-        data[:4] = self._frames % _PLANE, frames, min(2, channels), 0
-        data[4:].view(np.float32).reshape(rows.shape)[:] = rows
-        self.card.device.queue.write_buffer(self._came, 0, data)
-        step = encoder.begin_compute_pass()
-        self._take.run(step, self._taken, (-(-frames // 64), 1, 1))
         self._frames += frames
         self._seen.end = self._frames % _PLANE + _PLANE  # the plane before it is in one piece
-        windows = self._make(step)
+        first, windows = self._ended()
+        if windows:
+            for place, numbers in (
+                (0, self.spectra.numbers(first, windows)),
+                (_HEADS // 8, self._following.numbers(windows)),
+            ):
+                data[place : place + len(numbers) // 4] = np.frombuffer(numbers, np.uint32)
+        self.card.device.queue.write_buffer(self._told, 0, data)  # in one call: calls are dear
+        step = encoder.begin_compute_pass()
+        self._take.run(step, self._taken, (-(-frames // 64), 1, 1))
+        if windows:
+            self._made.run(step, windows)
+            self._following.run(step, self._followed)
         step.end()
         self._keep(encoder, windows)
 
-    def _make(self, step: Any) -> int:
-        """Make levels of the windows that have ended since; returns how many."""
+    def _ended(self) -> tuple[int, int]:
+        """Return where the first of the windows begins that have ended since, and how many there are."""
         spectra, hop = self.spectra, self.spectra.hop
         ended = (self._frames - self._made_until) // hop
         self._made_until += ended * hop
         rest = self._frames - self._made_until
         windows = min(ended, _WINDOWS, self._rows, 1 + (_PLANE - rest - spectra.size) // hop)
-        if windows == 0:
-            return 0
-        first = self._seen.end - rest - (windows - 1) * hop - spectra.size
-        self._made.encode(step, first, windows)
-        self._following.encode(step, self._followed, windows)
-        self._seen.row = windows - 1
-        return windows
+        if windows:
+            self._seen.row = windows - 1
+        return self._seen.end - rest - (windows - 1) * hop - spectra.size, windows
 
     def _keep(self, encoder: Any, windows: int) -> None:
         """Copy levels into the history, a ring."""

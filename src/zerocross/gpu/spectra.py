@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -60,7 +61,7 @@ class Prepared:
     def __init__(
         self, spectra: BandSpectra, numbers: Any, steps: list[tuple[Program, list[Any]]]
     ) -> None:
-        self._queue, self._hop, self._numbers = spectra.card.device.queue, spectra.hop, numbers
+        self._spectra, self._numbers = spectra, numbers
         self._steps = [(program, program.bind(buffers)) for program, buffers in steps]
 
     def encode(self, step: Any, first: int, windows: int, row: int = 0) -> None:
@@ -68,8 +69,12 @@ class Prepared:
 
         Their levels begin at a row of the buffer; at most `BandSpectra.at_once` of them.
         """
-        numbers = np.array([first, self._hop, windows, row], np.uint32)
-        self._queue.write_buffer(self._numbers, 0, numbers)
+        queue = self._spectra.card.device.queue
+        queue.write_buffer(self._numbers, 0, self._spectra.numbers(first, windows, row))
+        self.run(step, windows)
+
+    def run(self, step: Any, windows: int) -> None:
+        """Do the same where the caller has written the numbers."""
         for number, (program, group) in enumerate(self._steps):
             quarters = 4 if number < len(self._steps) - 1 else 1
             place = (min(windows, _IN_A_ROW), -(-windows // _IN_A_ROW), quarters)
@@ -218,9 +223,16 @@ class BandSpectra:
                 prepared.encode(step, first + done * self.hop, count, row + done)
                 step.end()
 
-    def prepare(self, samples: Any, levels: Any) -> Prepared:
-        """Return a way from one buffer to another that can be taken again and again."""
-        numbers = self.card.uniform(bytes(16))
+    def numbers(self, first: int, windows: int, row: int = 0) -> bytes:
+        """Return what `Prepared.encode` writes, 16 bytes."""
+        return struct.pack("<4I", first, self.hop, windows, row)
+
+    def prepare(self, samples: Any, levels: Any, numbers: Any = None) -> Prepared:
+        """Return a way from one buffer to another that can be taken again and again.
+
+        Who gives a place for its `numbers` writes them there, together with others, and calls `Prepared.run`.
+        """
+        numbers = numbers or self.card.uniform(bytes(16))
         given = [[numbers, samples, self._shape, *self._roots, *self._tables, levels]]
         if self._bins is not None:
             given = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ class Controls:
         self.player = player
         self._before_stop, self._quit_player = before_stop, quit_player
         self._equalizer, self._preset = equalizer, ""
+        self._equalizing = threading.Lock()  # two may ask for a preset at once
         self.queue_changed: Callable[[], None] = lambda: None
 
     def resume(self) -> None:
@@ -184,10 +186,19 @@ class Controls:
         from zerocross.graph.chain import Chain
 
         skipped: list[str] = []
-        new, effects = None, self.player.effects
+        new = None
         if path is not None:
             preset = read_preset(path)
             new, skipped = Chain(*preset.processors()), [str(line) for line in preset.skipped]
+        with self._equalizing:
+            self._equalize(new)
+            self._preset = path or ""
+        return skipped
+
+    def _equalize(self, new: Chain | None) -> None:
+        from zerocross.graph.chain import Chain
+
+        effects = self.player.effects
         old = self._equalizer if effects and self._equalizer in effects.parts else None
         if effects and old and new:
             effects.replace(old, new)
@@ -197,8 +208,7 @@ class Controls:
             self.player.effects = Chain(new)
         elif effects and old:
             effects.remove(old)
-        self._equalizer, self._preset = new, path or ""
-        return skipped
+        self._equalizer = new
 
 
 def _filled(tags: Tags) -> dict[str, Any]:
