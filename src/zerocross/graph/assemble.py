@@ -48,6 +48,8 @@ class Program:
         The format.
     edit : Edit or None
         A change to be heard while it fades.
+    before : Program or None
+        Another program of the chain: they run one after the other, with the same scratch memory.
 
     Attributes
     ----------
@@ -75,6 +77,7 @@ class Program:
         sample_rate: float,
         channels: int,
         edit: Edit | None = None,
+        before: Program | None = None,
     ) -> None:
         self.sample_rate, self.channels = sample_rate, channels
         self._nodes, self._edit = nodes, edit
@@ -88,7 +91,7 @@ class Program:
             self._table[k] = step
         self._fade_gains = fade_gains(max(1, round(FADE_S * sample_rate)))
         self._memory = aligned_zeros((self._buffers, channels, MAX_BLOCK))
-        self._arena = Arena(_ARENA_BYTES)
+        self._arena = Arena(_ARENA_BYTES, like=before._arena if before else None)
         self._block = Record(BLOCK)
         self.record = Record(PROGRAM)
         self.record.fill(

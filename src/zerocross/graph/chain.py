@@ -134,7 +134,8 @@ class Chain(Group):
             return self._program
 
     def _assembled(self, sample_rate: float, channels: int, edit: Edit | None = None) -> Program:
-        program = Program(self, self._nodes, self.clock, sample_rate, channels, edit)
+        before = self._program
+        program = Program(self, self._nodes, self.clock, sample_rate, channels, edit, before)
         program.record["budget_share"] = self._budget
         return program
 

@@ -138,6 +138,8 @@ class Arena:
         In bytes.
     lock : bool
         Keep it in memory.
+    like : Arena or None
+        Another one on the same thread, whose memory it shares: for code that runs when the other's does not.
 
     Attributes
     ----------
@@ -146,10 +148,12 @@ class Arena:
 
     """
 
-    def __init__(self, size: int, lock: bool = False) -> None:
-        if size < 1:
-            raise UsageError(f"arena of {size} bytes: give 1 or more")
-        self._memory = AlignedBuffer((size,), "u1", prefault=True, lock=lock)
+    def __init__(self, size: int, lock: bool = False, like: Arena | None = None) -> None:
+        if size < 1 or (like is not None and size > like.size):
+            raise UsageError(f"arena of {size} bytes: give 1 or more, as many as there are")
+        self._memory = (
+            like._memory if like else AlignedBuffer((size,), "u1", prefault=True, lock=lock)
+        )
         self.grants = self._memory.grants
         self.record = Record(ARENA)
         self.record["base"], self.record["size"] = self._memory.address, size
