@@ -17,6 +17,9 @@ from zerocross.units import checked_flag, checked_number
 
 __all__ = ["Compressor", "Gate", "Limiter"]
 
+#: Frames that are compressed at a time.
+_PIECE = 64
+
 
 @processor
 class Compressor:
@@ -34,27 +37,40 @@ class Compressor:
     makeup_db: float = param(0.0, -24.0, 24.0, "dB")
     reduction_db: float = 0.0
 
+    def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
+        self.curve = np.zeros(_PIECE)
+
     def process(self, block: Any) -> None:
         attack = math.exp(-1000.0 / (self.attack_ms * block.sample_rate))
         release = math.exp(-1000.0 / (self.release_ms * block.sample_rate))
-        slope = 1.0 / self.ratio - 1.0
-        for i in range(block.frames):
-            peak = np.float32(0.0)
-            for c in range(block.channels):
-                peak = max(peak, abs(block.input[c, i]))
-            level = gain_to_db(max(np.float64(peak), 1e-9))
-            over = level - self.threshold_db
-            wanted = 0.0
-            if 2.0 * over > self.knee_db:
-                wanted = slope * over
-            elif 2.0 * over > -self.knee_db:
-                bend = over + self.knee_db / 2.0
-                wanted = slope * bend * bend / (2.0 * self.knee_db)
-            pole = attack if wanted < self.reduction_db else release
-            self.reduction_db = wanted + pole * (self.reduction_db - wanted)
-            gain = np.float32(db_to_gain(self.reduction_db + self.makeup_db))
-            for c in range(block.channels):
-                block.output[c, i] = gain * block.input[c, i]
+        slope, knee = 1.0 / self.ratio - 1.0, self.knee_db
+        threshold, makeup, curve = self.threshold_db, self.makeup_db, self.curve
+        # A loop for each step: those that look at nothing before become vectors.
+        for start in range(0, block.frames, _PIECE):
+            frames = min(_PIECE, block.frames - start)
+            for i in range(frames):
+                peak = np.float32(0.0)
+                for c in range(block.channels):
+                    peak = max(peak, abs(block.input[c, start + i]))
+                curve[i] = np.float64(peak)
+            for i in range(frames):
+                over = gain_to_db(max(curve[i], 1e-9)) - threshold
+                bend = over + knee / 2.0
+                bent = slope * bend * bend / (2.0 * knee) if 2.0 * over > -knee else 0.0
+                curve[i] = slope * over if 2.0 * over > knee else bent
+            now = self.reduction_db
+            for i in range(frames):
+                wanted = curve[i]
+                pole = attack if wanted < now else release
+                now = wanted + pole * (now - wanted)
+                curve[i] = now
+            self.reduction_db = now
+            for i in range(frames):
+                curve[i] = db_to_gain(curve[i] + makeup)
+            for i in range(frames):
+                gain = np.float32(curve[i])
+                for c in range(block.channels):
+                    block.output[c, start + i] = gain * block.input[c, start + i]
 
 
 @processor
