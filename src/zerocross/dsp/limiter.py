@@ -25,6 +25,7 @@ from zerocross.compiler.primitives.vector import (
     f32x16,
     load,
     load_first,
+    max_lanes,
     maximum,
     select,
     splat,
@@ -155,12 +156,20 @@ def make_limiter(
 
 
 @kernel
-def _wanted_gain(peak: Any, ceiling: Any, knee: Any) -> Any:
-    """Return the gain that a magnitude needs: 1 below the knee, then bending to the ceiling."""
-    if not peak > knee:
-        return 1.0
-    room = ceiling - knee
-    return (knee + room * (1.0 - math.exp(-(peak - knee) / room))) / peak
+def _find_wanted(state: Any, frames: Any, peaks: Any, wanted: Any) -> None:
+    """Write the gains that magnitudes need, as whole numbers: 1 below the knee, then bending to the ceiling."""
+    scale, knee, room = state.scale, state.knee, state.ceiling - state.knee
+    largest = splat(f32x16, np.float32(0.0))
+    for i in range(0, frames, _LANES):  # what is behind the last frame costs time at most
+        largest = maximum(largest, load(f32x16, peaks, i))
+    if not scale * np.float64(max_lanes(largest)) > knee:
+        for i in range(frames):
+            wanted[i] = _ONE
+        return
+    for i in range(frames):  # no branch in it: vectors
+        peak = scale * np.float64(peaks[i])
+        bent = (knee + room * (1.0 - math.exp(-(peak - knee) / room))) / peak
+        wanted[i] = math.floor((bent if peak > knee else 1.0) * _ONE)
 
 
 @kernel
@@ -201,8 +210,7 @@ def _take_row(row: Any, at: Any, recent: Any, past: Any, frames: Any, peaks: Any
 @kernel
 def _find_gains(state: Any, frames: Any, peaks: Any, gains: Any) -> None:
     """Take the peaks of frames in, and write the gains of those that are due for them."""
-    length, scale = state.lookahead, state.scale
-    ceiling, knee, release = state.ceiling, state.knee, state.release
+    length, release = state.lookahead, state.release
     averaged = int64_array(state.averaged, length)
     candidates = int64_array(state.candidates, state.span)
     candidate_frames = int64_array(state.candidate_frames, state.span)
@@ -210,9 +218,9 @@ def _find_gains(state: Any, frames: Any, peaks: Any, gains: Any) -> None:
     total, held = state.total, state.held
     # In float64, where it is exact too: each turn waits for the one before, and conversions take long.
     lost = np.float64(_ONE - held)
+    _find_wanted(state, frames, peaks, gains)
     for i in range(frames):
-        peak = scale * np.float64(peaks[i])
-        wanted = np.int64(math.floor(_wanted_gain(peak, ceiling, knee) * _ONE))
+        wanted = np.int64(gains[i])
         head, count = _take_in(candidates, candidate_frames, now, head, count, wanted)
         least = np.float64(_ONE - candidates[head])
         lost = max(least, np.ceil(lost * release))
