@@ -163,18 +163,41 @@ def test_bars_are_the_loudest_of_their_bands(card):
     assert levels.max() > 0.2 and levels.min() < 0.5
 
 
+def distances(levels, width, height):
+    """Return how far every pixel is from the line through the middles of bands, in pixels."""
+    levels = np.concatenate([levels[:1], levels, levels[-1:]])
+    x = (np.arange(len(levels)) - 0.5) * width / (len(levels) - 2)
+    a = np.stack([x, levels * height], axis=1)
+    along = a[1:] - a[:-1]
+    across, up = np.meshgrid(np.arange(width) + 0.5, height - 0.5 - np.arange(height))
+    found = np.full((height, width), np.inf)
+    for start, step in zip(a[:-1], along, strict=True):
+        dx, dy = across - start[0], up - start[1]
+        share = np.clip((dx * step[0] + dy * step[1]) / (step @ step), 0.0, 1.0)
+        found = np.minimum(found, np.hypot(dx - share * step[0], dy - share * step[1]))
+    return found
+
+
 def test_a_line_is_where_the_levels_are(card):
+    """As wide everywhere, however steep it is, and a peak's tip no higher than its level."""
     picture, show = shown(card, "line")
     levels = levels_of(show)
-    at = np.linspace(0.5, 239.5, 240) / 240 * show.sound.seen.bands - 0.5
-    wanted = np.interp(at, np.arange(len(levels)), levels) * 120
-    bright = picture[..., 1] > 0.6
-    steep = np.abs(np.gradient(wanted)) > 1
-    heights = [
-        120 - np.flatnonzero(column).mean() - 0.5 if column.any() else 0 for column in bright.T
-    ]
-    assert np.abs(np.array(heights) - wanted)[~steep].max() < 2
-    assert steep.sum() < 150
+    lit = np.clip(2.0 - distances(levels, 240, 120), 0.0, 1.0)
+    assert (np.abs(np.diff(levels)) * 120 > 10).sum() > 3, "it is steep somewhere"
+    under = np.arange(119.5, 0, -1)[:, None] / 120 < levels
+    wanted = np.maximum(
+        lit, np.where(under, 0.12 + 0.2 * np.arange(119.5, 0, -1)[:, None] / 120, 0)
+    )
+    assert np.abs(picture[..., 2] - wanted).max() < 0.02
+
+
+def test_a_sine_stands_as_high_as_its_level(card):
+    show, canvas = Show(card, RATE, mode="line", has_labels=False), Canvas(card, 640, 360)
+    sine = 0.1 * np.sin(np.arange(9600) * 2 * np.pi * 1000 / RATE).astype(np.float32)
+    submit(card, lambda encoder: show.feed(encoder, np.array([sine, sine])))
+    submit(card, lambda encoder: show.draw(encoder, canvas.view, (640, 360), 0.0, 0.0))
+    lit = (canvas.read()[..., 1] > 100).any(axis=1)
+    assert 360 - np.flatnonzero(lit)[0] == pytest.approx(360 * levels_of(show).max(), abs=3)
 
 
 @pytest.mark.parametrize("mode", ["waterfall", "spectrogram"])
