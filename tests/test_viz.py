@@ -350,6 +350,10 @@ def test_a_show_says_what_it_cannot(card):
         ({"seconds": 0.1}, "seconds"),
         ({"fft_size": 1000}, "FFT of 1000"),
         ({"low_db": 0.0}, "give two that rise"),
+        ({"low_db": "a"}, "low_db='a'"),
+        ({"high_db": np.nan}, "high_db=nan"),
+        ({"fft_size": "4096"}, "FFT of '4096' points; take one of 256"),
+        ({"fft_size": None}, "FFT of None points"),
     ):
         with pytest.raises(UsageError, match=words):
             Show(card, RATE, **given)
@@ -359,6 +363,42 @@ def test_a_show_says_what_it_cannot(card):
     show.scale = "mel"
     with pytest.raises(UsageError, match="scale"):
         show.scale = "x"
+    sound = show.sound
+    for rate in (0, "x", 44_100.5):
+        with pytest.raises(UsageError, match="sample_rate"):
+            show.sample_rate = rate
+    assert (show.sample_rate, show.scale, show.sound) == (RATE, "mel", sound), "as it was"
+
+
+@pytest.mark.parametrize("fft_size", SIZES)
+def test_every_window_that_is_offered_can_be_shown(card, fft_size):
+    for scale, rate in (("logarithmic", 8000), ("linear", 48_000), ("mel", 384_000)):
+        assert len(Show(card, rate, scale=scale, fft_size=fft_size).sound.spectra.bands) >= 120
+
+
+def test_samples_of_another_shape_are_refused_and_huge_ones_held(card):
+    sound = LiveSound(card, RATE)
+    rows = stereo(4800)
+    for bad in (rows[0], rows.T, rows[None], rows[:0], rows > 0, rows.astype(complex), None, "ab"):
+        with pytest.raises(UsageError, match=r"give \(channels, frames\), float32"):
+            submit(card, lambda encoder, bad=bad: sound.feed(encoder, bad))
+    feed(card, sound, np.full((2, 9600), 1e300))
+    feed(card, sound, 1e30 * rows)
+    seen = sound.seen
+    assert np.isfinite(card.read(seen.levels, np.float32, (seen.row + 1) * seen.bands)).all()
+    for seconds in (0.0, np.nan, "a", 1e9):
+        with pytest.raises(UsageError, match="seconds"):
+            LiveSound(card, RATE, seconds=seconds)
+
+
+def test_a_picture_of_no_size_is_refused_and_the_next_one_drawn(card):
+    show, canvas = Show(card, RATE, mode="tunnel"), Canvas(card, 64, 36)
+    for size in ((0, 0), (-1, 5)):
+        with pytest.raises(UsageError, match="give 1 or more"):
+            submit(card, lambda e, size=size: show.draw(e, canvas.view, size, 0.0, 0.1))
+    with pytest.raises(Exception, match="65536"):
+        submit(card, lambda e: show.draw(e, canvas.view, (65_536, 5), 0.0, 0.1))
+    submit(card, lambda e: show.draw(e, canvas.view, (64, 36), 0.0, 0.1))
 
 
 # --- files ----------------------------------------------------------------------------------------
