@@ -251,10 +251,16 @@ def test_bad_input_has_one_line(card):
         ({"bands": 513}, "bands"),
         ({"fft_size": 256, "bands": 200}, "take fewer, or a longer one"),
         ({"window": "x"}, "no window 'x'"),
+        ({"fft_size": "2048"}, "FFT of '2048' points"),
+        ({"sample_rate": np.nan}, "sample_rate=nan"),
+        ({"sample_rate": "a"}, "sample_rate='a'"),
     ):
         with pytest.raises(UsageError, match=words):
-            BandSpectra(card, RATE, **given)
-    made = BandSpectra(card, RATE)
+            BandSpectra(card, **{"sample_rate": RATE, **given})
+    made = BandSpectra(card, RATE, bands=64.0, fft_size=2048.0)
+    for windows in (0, -3, "a"):
+        with pytest.raises(UsageError, match="windows="):
+            next(made.in_batches(np.zeros(5000, np.float32), windows))
     with pytest.raises(UsageError, match="2047 samples; a window has 2048"):
         made.of(np.zeros(2047, np.float32))
     with pytest.raises(UsageError, match="one channel"):

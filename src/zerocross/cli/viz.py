@@ -36,7 +36,7 @@ from zerocross.cli.options import (
     sound_options,
     with_options,
 )
-from zerocross.cli.printing import print_errors, say
+from zerocross.cli.printing import print_error, print_errors, say
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import printable
 
@@ -192,7 +192,7 @@ def viz(paths: tuple[str, ...], **options: Any) -> int:
         )
     options["fft_size"] = int(options["fft_size"])
     _quieten_drivers()
-    if options["record"] or options["output"]:
+    if options["record"] is not None or options["output"] is not None:
         return _write(paths, options)
     if options["at_s"] is not None:
         raise UsageError("--at is of a picture: add -o picture.png")
@@ -238,17 +238,17 @@ def _write(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     from zerocross.viz.film import check_film, record_film, save_picture
 
     record, output = options["record"], options["output"]
-    if record and output:
+    if record is not None and output is not None:
         raise UsageError("--record and -o: give one of them")
     if options["input_"] is not None or not paths:
         raise UsageError("a film or picture is of a file: give one")
-    if record and options["at_s"] is not None:
+    if record is not None and options["at_s"] is not None:
         raise UsageError("--at is of a picture; a film has --start and --duration")
     width, height = options["size"] or (1280, 720)
-    if record:
+    if record is not None:
         check_film(record, width, height)
     given = [options[name] for name in ("eq", "effects", "shader") if options[name]]
-    refuse_to_replace(record or output, options["force"], [*paths, *given])
+    refuse_to_replace(output if record is None else record, options["force"], [*paths, *given])
     files, problems = expand_paths(paths)
     print_errors(problems)
     if not files:
@@ -258,21 +258,26 @@ def _write(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     card = Card(options["software"])
     how: dict[str, Any] = {name: options[name] for name in names}
     how |= {"effects": chain, "width": width, "height": height}
-    how |= {"card": card, "look": _look_of(options)}
-    if output:
+    told: list[str] = []
+    how |= {"card": card, "look": _look_of(options), "tell": told.append}
+    if output is not None:
         save_picture(files, output, at_s=options["at_s"], **how)
+        for line in told:
+            print_error(line)
         say(f"{printable(output)}: {width} x {height}, drawn by {card.name}")
-        return 1 if problems else 0
+        return 1 if problems or told else 0
     with progress_bar("drawing") as show:
         frames = record_film(
             files, record, fps=options["fps"], progress=progress_callback(show), **how
         )
+    for line in told:
+        print_error(line)
     seconds = frames / options["fps"]
     say(
         f"{printable(record)}: {seconds:.2f} s, {frames} frames of {width} x {height}, "
         f"drawn by {card.name}"
     )
-    return 1 if problems else 0
+    return 1 if problems or told else 0
 
 
 # --- windows --------------------------------------------------------------------------------------

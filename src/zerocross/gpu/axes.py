@@ -14,7 +14,10 @@ from zerocross.spectrum.bands import Bands
 __all__ = ["labels", "pillow"]
 
 _HZ = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
-_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+_STEPS_S = (
+    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+    *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600),
+)
 #: Of letters in white, of lines, and of the shade that letters stand on: of 255.
 _INK, _LINE, _SHADE = (255, 255, 255, 200), (255, 255, 255, 48), (0, 0, 0, 150)
 #: Smaller pictures have none.
@@ -91,6 +94,13 @@ def pillow() -> Any:
     return PIL
 
 
+def _clock(seconds: float) -> str:
+    """Return minutes and seconds, with as many places as they have, to thousandths."""
+    minutes, left = divmod(round(seconds * 1000), 60_000)
+    whole, rest = divmod(left, 1000)
+    return f"{minutes}:{whole:02}{f'.{rest:03}'.rstrip('0') if rest else ''}"
+
+
 class _Page:
     """A picture that is written on."""
 
@@ -146,8 +156,7 @@ class _Page:
             at = k * step
             x = (at - start) / seconds * self.width
             self._draw.line((x, 0, x, self.height), _LINE)
-            words = f"{at:g} s" if first_s is None else f"{int(at) // 60}:{at % 60:02g}"
-            self.note(x, self.height - 3, words, "md")
+            self.note(x, self.height - 3, f"{at:g} s" if first_s is None else _clock(at), "md")
 
     def directions(self) -> None:
         """Mark what is only left, only right, and in both."""

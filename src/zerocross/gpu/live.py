@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from zerocross.errors import UsageError
 from zerocross.gpu.card import Card
 from zerocross.gpu.following import Following
 from zerocross.gpu.painter import Seen
-from zerocross.gpu.spectra import BandSpectra
+from zerocross.gpu.spectra import BandSpectra, checked_size
 from zerocross.sync.tap import Tap
-from zerocross.units import checked_whole
+from zerocross.units import checked_number, checked_whole
 
 __all__ = ["LiveSound"]
 
@@ -26,6 +25,10 @@ _MOST, _WINDOWS = 1 << 14, 256
 _HEADS = 2 * 256
 #: So fast the gain of waves follows: down at once, up by so much a second.
 _GAIN_RISE, _MOST_GAIN = 1.5, 30.0
+#: What is beyond is held to it, 120 dB over full scale: squares of much more are infinite.
+_MOST_SAMPLE = 1e6
+#: More are a mistake: frames that were given as channels.
+_MOST_CHANNELS = 64
 
 #: Samples come as they are in a tap, a row after the other, and each goes to two places: a window is in one piece.
 _TAKE = """
@@ -101,6 +104,7 @@ class LiveSound:
         high_hz: float = 20_000.0,
     ) -> None:
         self.card, self.sample_rate = card, checked_whole("sample_rate", sample_rate, 1000, 1 << 20)
+        fft_size = checked_size(fft_size)
         # 256 at 48 kHz: as often in a second at any rate.
         hop = min(max(16, round(sample_rate / 187.5)), fft_size // 2)
         self.spectra = BandSpectra(
@@ -114,7 +118,10 @@ class LiveSound:
             hop=hop,
         )
         count = len(self.spectra.bands)
-        self._rows = checked_whole("rows", round(seconds * sample_rate / hop), 2, 1 << 16)
+        seconds = checked_number(
+            "seconds", seconds, 2 * hop / sample_rate, (1 << 16) * hop / sample_rate, "s"
+        )
+        self._rows = round(seconds * sample_rate / hop)
         self._following = Following(self.spectra, 0.0, decay_s, 0.7, 18.0)
         self._told = card.memory(_HEADS + 4 * (4 + 2 * _MOST))
         of_made, of_followed, came = (
@@ -182,7 +189,21 @@ class LiveSound:
         rows : array, shape (channels, frames), float32
             At most 16384 frames.
 
+        Raises
+        ------
+        UsageError
+            For more, and for another shape.
+
         """
+        rows = np.asarray(rows)
+        if (
+            rows.ndim != 2
+            or not 1 <= rows.shape[0] <= _MOST_CHANNELS
+            or rows.dtype.kind not in "fiu"
+        ):
+            raise UsageError(
+                f"numbers of shape {rows.shape}, {rows.dtype}: give (channels, frames), float32"
+            )
         frames = rows.shape[1]
         if frames > _MOST:
             raise UsageError(f"{frames} frames; at most {_MOST} at a time")
@@ -193,10 +214,12 @@ class LiveSound:
         came = data[_HEADS // 4 :]
         came[:3] = self._frames % _PLANE, frames, len(rows)
         samples = came[4:].view(np.float32)
-        samples.reshape(rows.shape)[:] = rows
+        with np.errstate(over="ignore"):  # of float64
+            samples.reshape(rows.shape)[:] = rows
         peak = max(float(samples.max()), -float(samples.min()))
-        if not math.isfinite(peak):
+        if not peak <= _MOST_SAMPLE:
             np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+            np.clip(samples, -_MOST_SAMPLE, _MOST_SAMPLE, out=samples)
             peak = float(np.abs(samples).max())
         self._follow_peak(peak, frames)
         self._frames += frames

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from zerocross.errors import UsageError
 from zerocross.gpu.card import Card
 from zerocross.gpu.scenes import MODES, OVERLAY, Scene, source_of
+from zerocross.units import checked_number
 
 __all__ = ["Painter", "Seen", "checked_mode"]
 
@@ -96,7 +97,9 @@ class Painter:
         high_db: float = 0.0,
         gain: float = 1.0,
     ) -> None:
-        if not -200.0 <= low_db < high_db <= 100.0:
+        low_db = checked_number("low_db", low_db, -200.0, 100.0)
+        high_db = checked_number("high_db", high_db, -200.0, 100.0)
+        if low_db >= high_db:
             raise UsageError(f"from {low_db} to {high_db} dB: give two that rise, from -200 to 100")
         import wgpu
 
@@ -169,6 +172,8 @@ class Painter:
 
         """
         scene = MODES[checked_mode(mode)]
+        if min(size) < 1:
+            raise UsageError(f"a picture of {size[0]} x {size[1]} pixels; give 1 or more")
         wave = round(scene.wave_s * seen.sample_rate) // 2 * 2
         data = struct.pack(
             "<8f8I",
@@ -205,14 +210,15 @@ class Painter:
             pipeline.get_bind_group_layout(1),
             self._shown_over(None).get_bind_group_layout(0),
         )
-        self._kept, self._kept_size = [], size
+        kept = []
         for _ in range(2):
             texture = self._card.device.create_texture(
                 size=(*size, 1), format=_KEPT_FORMAT, usage=usage
             )
             view = texture.create_view()
             fed = self._card.group(seen_by, [view, self._smooth])
-            self._kept.append((view, fed, self._card.group(shown_by, [view])))
+            kept.append((view, fed, self._card.group(shown_by, [view])))
+        self._kept, self._kept_size = kept, size
 
     def _group(self, seen: Seen) -> Any:
         given = (self._numbers, seen.levels, seen.peaks, seen.history, seen.samples)

@@ -154,12 +154,23 @@ fn field(x: f32, y: f32, at: vec2f) -> vec3f {
     "line": Scene(
         "the spectrum as a line",
         """
+fn corner_of(k: i32, place: f32, y: f32) -> vec2f {
+  let db = levels[view.row * view.bands + u32(clamp(k, 0, i32(view.bands) - 1))];
+  return vec2f(f32(k) - place, share(db) - y) * vec2f(view.size.x / f32(view.bands), view.size.y);
+}
+
 fn field(x: f32, y: f32, at: vec2f) -> vec3f {
-  let level = level_at(x); let step = 1.0 / view.size.x;
-  // As wide along the line as across it.
-  let slope = (level_at(x + step) - level_at(x - step)) * 0.5 * view.size.y;
-  let wide = max(1.5, view.size.y / 300.0);
-  let lit = clamp(wide + 0.5 - abs(y - level) * view.size.y / sqrt(1.0 + slope * slope), 0.0, 1.0);
+  let level = level_at(x); let wide = max(1.5, view.size.y / 300.0);
+  // How near the line is, in pixels: it goes straight between the bands' middles.
+  let place = x * f32(view.bands) - 0.5; let reach = (wide + 0.5) * f32(view.bands) / view.size.x;
+  let end = i32(floor(place + reach)) + 1;
+  var from_it = wide + 0.5; var a = corner_of(i32(floor(place - reach)), place, y);
+  for (var k = i32(floor(place - reach)) + 1; k <= end; k++) {
+    let b = corner_of(k, place, y); let ab = b - a;
+    from_it = min(from_it, length(a + ab * clamp(-dot(a, ab) / dot(ab, ab), 0.0, 1.0)));
+    a = b;
+  }
+  let lit = clamp(wide + 0.5 - from_it, 0.0, 1.0);
   return vec3f(0.3, 0.71, 1.0) * max(lit, select(0.0, 0.12 + 0.2 * y, y < level));
 }""",
     ),

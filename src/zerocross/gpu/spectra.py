@@ -15,7 +15,7 @@ from zerocross.gpu.card import Card, Program
 from zerocross.gpu.shaders import LEVELS, QUARTER, WHOLE
 from zerocross.gpu.transform import TIMES, passes, threads_for, turns, twiddles
 from zerocross.spectrum.bands import TOGETHER, design_scale, design_weights
-from zerocross.units import checked_whole
+from zerocross.units import checked_number, checked_whole, shown
 
 __all__ = ["SIZES", "BandSpectra", "Levels", "Prepared"]
 
@@ -127,11 +127,10 @@ class BandSpectra:
         window: str = "hann",
         per: str = "bin",
     ) -> None:
-        if fft_size not in SIZES:
-            raise UsageError(f"FFT of {fft_size} points; take one of {', '.join(map(str, SIZES))}")
+        fft_size, bands = checked_size(fft_size), checked_whole("bands", bands, 1, 512)
+        sample_rate = checked_number("sample_rate", sample_rate, 1.0, unit="Hz")
         self.card, self.size, self.sample_rate = card, fft_size, sample_rate
         self.hop = checked_whole("hop", hop, 1, 1 << 24)
-        checked_whole("bands", bands, 1, 512)
         self.bands = design_scale(scale, bands, low_hz, min(high_hz, 0.499 * sample_rate), fraction)
         weights = design_weights(self.bands, fft_size, sample_rate, window, per)
         shape = design_window(window, fft_size).astype(np.float64)
@@ -248,7 +247,7 @@ class BandSpectra:
 
         Yields arrays of shape (windows, bands), in dBFS.
         """
-        array = _one_channel(samples)
+        array, windows = _one_channel(samples), checked_whole("windows", windows, 1, 1 << 30)
         for first in range(0, self.windows_in(array.size), windows):
             start = first * self.hop
             end = min(array.size, start + (windows - 1) * self.hop + self.size)
@@ -288,6 +287,18 @@ class BandSpectra:
             found = np.zeros((0, len(self.bands)), np.float32)
         for count, row in zip(counts, rows[:-1], strict=True):
             yield found[row : row + count]
+
+
+def checked_size(size: Any) -> int:
+    """Return a window's samples; UsageError unless they are one of `SIZES`."""
+    if isinstance(size, (bool, str)) or size not in SIZES:
+        raise UsageError(f"FFT of {shown(size)} points; take one of {', '.join(map(str, SIZES))}")
+    return int(size)
+
+
+def most_bands(wanted: int, size: int) -> int:
+    """Return so many bands, or as many as windows of so few samples have at any sample rate and scale."""
+    return min(wanted, 15 * checked_size(size) // 32)
 
 
 def _one_channel(samples: Any) -> npt.NDArray[np.float32]:

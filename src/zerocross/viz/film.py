@@ -23,7 +23,7 @@ from zerocross.gpu.axes import labels, pillow
 from zerocross.gpu.card import Card
 from zerocross.gpu.pictures import Canvas
 from zerocross.gpu.scenes import MODES
-from zerocross.gpu.spectra import BandSpectra
+from zerocross.gpu.spectra import BandSpectra, checked_size, most_bands
 from zerocross.offline import render
 from zerocross.units import checked_progress, checked_seconds, checked_whole
 from zerocross.viz.show import SHADER, Show
@@ -60,8 +60,10 @@ _AAC_RATES = (
     96_000,
 )
 _PIECE = 1024
-#: A whole file's picture has at most so many windows; the hop grows with the file.
-_MOST_WINDOWS = 1 << 14
+#: A whole file's picture has at most so many windows; the hop grows with the file. And so many bands.
+_MOST_WINDOWS, _BANDS = 1 << 14, 480
+#: What is beyond is held to it, 120 dB over full scale: encoders refuse much more.
+_MOST_SAMPLE = 1e6
 #: Frames that are drawn before a moment's picture, of scenes that see their last one.
 _LED_TO = 180
 
@@ -74,18 +76,23 @@ def _av() -> Any:
     return av
 
 
-def _nothing(_share: float) -> None:
+def _nothing(_given: object) -> None:
     pass
 
 
 @contextlib.contextmanager
 def _rendered(
-    inputs: Sequence[Playable], sample_rate: int | None, options: dict[str, Any]
+    inputs: Sequence[Playable],
+    sample_rate: int | None,
+    tell: Callable[[str], object],
+    options: dict[str, Any],
 ) -> Iterator[soundfile.SoundFile]:
     """Yield what is heard of files, whole, in float32: it has been through effects and gains."""
     with tempfile.TemporaryDirectory(prefix="zerocross-") as folder:
         path = Path(folder) / "heard.wav"
         done = render(inputs, path, bits="float", channels=2, sample_rate=sample_rate, **options)
+        for line in done.errors:
+            tell(line)
         if done.frames == 0:
             raise UsageError(
                 f"{printable(str(inputs[0]))}: there is nothing to be seen; give a longer file"
@@ -106,6 +113,7 @@ def record_film(
     shader: str | None = None,
     look: dict[str, Any] | None = None,
     progress: Callable[[float], None] | None = None,
+    tell: Callable[[str], object] = _nothing,
     **options: Any,
 ) -> int:
     """Write a film of files: picture and sound, frame-exact, as fast as it can be drawn.
@@ -128,6 +136,8 @@ def record_film(
         Further parameters of `Show`.
     progress : callable or None
         Called with the share that is done, from 0 to 1.
+    tell : callable
+        Given lines for people: inputs that were skipped or damaged, and effects that failed.
     **options
         Of `offline.render`: ``effects``, ``volume``, ``start_s``, ``duration_s``, ``replaygain``, ``quality``.
 
@@ -154,7 +164,7 @@ def record_film(
     check_output(output, [i for i in inputs if isinstance(i, (str, os.PathLike))])
     pictures, sound, how, rate = FILMS[ending]
     card = card or Card()
-    with _rendered(inputs, rate, options) as heard, written_aside(output) as part:
+    with _rendered(inputs, rate, tell, options) as heard, written_aside(output) as part:
         if rate is None and heard.samplerate not in _AAC_RATES:
             rate = min(_AAC_RATES, key=lambda r: abs(r - heard.samplerate))
         show = Show(card, heard.samplerate, mode=mode, shader=shader, **(look or {}))
@@ -202,7 +212,8 @@ def _write_sound(av: Any, film: Any, audio: Any, heard: soundfile.SoundFile) -> 
     )
     at = 0
     while len(piece := heard.read(_PIECE, "float32", always_2d=True)):
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece.T), "fltp", "stereo")
+        rows = np.clip(np.ascontiguousarray(piece.T), -_MOST_SAMPLE, _MOST_SAMPLE)
+        frame = av.AudioFrame.from_ndarray(rows, "fltp", "stereo")
         frame.sample_rate, frame.pts = heard.samplerate, at
         frame.time_base = Fraction(1, heard.samplerate)
         at += len(piece)
@@ -233,6 +244,7 @@ def save_picture(
     mode: str | None = None,
     shader: str | None = None,
     look: dict[str, Any] | None = None,
+    tell: Callable[[str], object] = _nothing,
     **options: Any,
 ) -> None:
     """Write a picture of files as PNG.
@@ -247,7 +259,7 @@ def save_picture(
         The moment, in seconds of what is heard. None for a spectrogram of the whole, and of other modes for the middle.
     width, height : int
         In pixels, 1 to 8192.
-    card, mode, shader, look, **options
+    card, mode, shader, look, tell, **options
         As for `record_film`.
 
     Raises
@@ -265,15 +277,15 @@ def save_picture(
     check_output(output, [i for i in inputs if isinstance(i, (str, os.PathLike))])
     card = card or Card()
     look = look or {}
-    with _rendered(inputs, None, options) as heard, written_aside(output) as part:
+    with _rendered(inputs, None, tell, options) as heard, written_aside(output) as part:
         canvas = Canvas(card, width, height)
         length = heard.frames / heard.samplerate
         if at_s is None and mode == "spectrogram":
             _draw_whole(card, canvas, heard, look)
         else:
-            at = length / 2 if at_s is None else checked_seconds("at", at_s)
+            at = length / 2 if at_s is None else checked_seconds("at_s", at_s)
             if at > length:
-                raise UsageError(f"at={at:g}: it has {length:.2f} s; give less")
+                raise UsageError(f"at_s={at:g}: it has {length:.2f} s; give less")
             show = Show(card, heard.samplerate, mode=mode, shader=shader, **look)
             _play_until(show, canvas, heard, at)
         image.fromarray(canvas.read()).convert("RGB").save(part, format="PNG")
@@ -293,12 +305,23 @@ def _play_until(show: Show, canvas: Canvas, heard: soundfile.SoundFile, at: floa
 def _draw_whole(
     card: Card, canvas: Canvas, heard: soundfile.SoundFile, look: dict[str, Any]
 ) -> None:
-    """Draw the spectrogram of a whole file."""
-    rate, size = heard.samplerate, int(look.get("fft_size", 4096))
+    """Draw the spectrogram of a whole file: a window's middle is that of its piece of the picture."""
+    rate, size = heard.samplerate, checked_size(look.get("fft_size", 4096))
     mono = heard.read(dtype="float32", always_2d=True).mean(axis=1)
-    mono = np.concatenate([np.zeros(size // 2, np.float32), mono, np.zeros(size, np.float32)])
+    np.clip(mono, -_MOST_SAMPLE, _MOST_SAMPLE, out=mono)
     hop = max(size // 16, -(-mono.size // _MOST_WINDOWS))
-    spectra = BandSpectra(card, rate, 480, look.get("scale", "logarithmic"), fft_size=size, hop=hop)
+    windows, before = -(-mono.size // hop), (size - hop) // 2
+    samples = np.zeros((windows - 1) * hop + size, np.float32)
+    mono = mono[max(0, -before) :][: samples.size - max(0, before)]
+    samples[max(0, before) :][: mono.size] = mono
+    spectra = BandSpectra(
+        card,
+        rate,
+        most_bands(_BANDS, size),
+        look.get("scale", "logarithmic"),
+        fft_size=size,
+        hop=hop,
+    )
     canvas.painter.low_db = look.get("low_db", -80.0)
     canvas.painter.high_db = look.get("high_db", -10.0)
     if look.get("has_labels", True):
@@ -310,8 +333,8 @@ def _draw_whole(
                 spectra.bands,
                 canvas.painter.low_db,
                 canvas.painter.high_db,
-                heard.frames / rate,
+                windows * hop / rate,
                 0.0,
             )
         )
-    canvas.draw("spectrogram", spectra.of(mono))
+    canvas.draw("spectrogram", spectra.of(samples))

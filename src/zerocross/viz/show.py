@@ -15,6 +15,7 @@ from zerocross.gpu.card import Card
 from zerocross.gpu.live import LiveSound
 from zerocross.gpu.painter import Painter
 from zerocross.gpu.scenes import MODES
+from zerocross.gpu.spectra import most_bands
 from zerocross.gpu.user_shader import UserShader
 from zerocross.spectrum import SCALES
 from zerocross.sync.tap import Tap
@@ -92,7 +93,7 @@ class Show:
         self.has_peaks, self.has_labels, self.told = True, has_labels, ""
         self._scale = _one_of("scale", scale, SCALE_NAMES)
         self.painter = Painter(card, pixels, low_db, high_db)
-        self.sound = self._listen()
+        self.sound = self._listen(sample_rate, self._scale)
         self._audio: AudioTexture | None = None
         self._shader: UserShader | None = None
         if shader is not None:
@@ -103,15 +104,9 @@ class Show:
         self._labelled: tuple[Any, ...] = ()
         self._frame = 0
 
-    def _listen(self) -> LiveSound:
-        return LiveSound(
-            self.card,
-            self._sample_rate,
-            _BANDS,
-            self._scale,
-            self._fft_size,
-            seconds=self.seconds,
-        )
+    def _listen(self, sample_rate: int, scale: str) -> LiveSound:
+        bands = most_bands(_BANDS, self._fft_size)
+        return LiveSound(self.card, sample_rate, bands, scale, self._fft_size, seconds=self.seconds)
 
     @property
     def mode(self) -> str:
@@ -129,8 +124,8 @@ class Show:
 
     @sample_rate.setter
     def sample_rate(self, value: int) -> None:
+        self.sound = self._listen(value, self._scale)  # complains before anything is changed
         self._sample_rate = value
-        self.sound = self._listen()
 
     @property
     def scale(self) -> str:
@@ -139,8 +134,8 @@ class Show:
 
     @scale.setter
     def scale(self, value: str) -> None:
-        self._scale = _one_of("scale", value, SCALE_NAMES)
-        self.sound = self._listen()
+        self.sound = self._listen(self._sample_rate, _one_of("scale", value, SCALE_NAMES))
+        self._scale = value
 
     def take_over(self, before: Show) -> None:
         """Show what another one has shown: its mode, scale, range, peaks and labels."""

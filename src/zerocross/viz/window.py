@@ -18,6 +18,7 @@ from zerocross.gpu.card import Card
 from zerocross.sync.heard import HeardClock
 from zerocross.sync.tap import Tap
 from zerocross.terminal.keymap import ACTIONS, keys_of
+from zerocross.units import checked_whole
 from zerocross.viz.show import SCALE_NAMES, Show
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ class Window:
     keys : mapping of str to str
         The user's own, by the names of actions; as in the terminal.
     size : (int, int)
-        Of the window, in pixels of the desktop.
+        Of the window, in pixels of the desktop, 16 to 8192.
     fps : int
-        Frames a second, at most.
+        Frames a second, at most; 1 to 1000.
     full_screen : bool
         Whether it begins so.
     software : bool
@@ -89,6 +90,8 @@ class Window:
 
     Raises
     ------
+    UsageError
+        For what is out of range.
     MissingDependency
         Without wgpu and rendercanvas.
     DeviceNotFound
@@ -114,6 +117,8 @@ class Window:
         self._source, self._session, self._tell = source, session, tell
         self._software, self._look = software, look
         self._actions = _actions(keys)
+        size = checked_whole("width", size[0], 16, 8192), checked_whole("height", size[1], 16, 8192)
+        fps = checked_whole("fps", fps, 1, 1000)
         self.card = Card(software)
         self.canvas = canvas or _window(size, fps)
         self._context = self.canvas.get_wgpu_context()
@@ -148,9 +153,10 @@ class Window:
     def run(self, look: Callable[[], bool] = lambda: True) -> None:
         """Show it until the window is closed, or ``look``, asked ten times a second, says no.
 
-        Raises what ``look`` raises, and what stopped the drawing. On the main thread.
+        Raises what ``look`` raises, and what stopped the drawing. On the main thread; a closed window returns at once.
         """
-        asyncio.run(self._until_closed(look))
+        if not self.canvas.get_closed():  # of one, the loop would never stop
+            asyncio.run(self._until_closed(look))
         if self.error is not None:
             raise self.error
 
