@@ -293,7 +293,9 @@ def command(world, rng):
         return
     if rng.random() < 0.3:
         answer = ask(sockets()[0], words)
-        is_gone = "nowhere.wav: no such file" in answer.get("error", "")  # the one that is not there
+        is_gone = "nowhere.wav: no such file" in answer.get(
+            "error", ""
+        )  # the one that is not there
         assert answer["ok"] or is_gone or is_documented(answer["error"]), answer
     else:
         obey(world.remote.controls, words)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -722,6 +728,140 @@ def test_without_a_display_it_says_what_to_do(card, monkeypatch):
     monkeypatch.setitem(sys.modules, "rendercanvas.glfw", None)
     with pytest.raises(MissingDependency, match=r"zerocross\[gpu\]"):
         Window(Source(), software=True)
+
+
+# --- notebooks ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """Stands for Jupyter: the request that is answered, of a cell and of a run of it."""
+    need_module("jupyter_rfb")
+    request = {"header": {"msg_id": "1"}, "metadata": {"cellId": "a"}}
+    shell = SimpleNamespace(kernel=None, get_parent=lambda: request)
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    monkeypatch.setattr("zerocross.viz.notebook._made", {})
+    return request
+
+
+def in_a_loop(work):
+    """Run it as a cell is run, and what it asks the loop for."""
+
+    async def run():
+        work()
+        await asyncio.sleep(0.02)
+
+    asyncio.run(run())
+
+
+def on_another_thread(work):
+    """Do it as JupyterLab has the page's messages taken: on a thread with a loop of its own."""
+
+    async def run():
+        work()
+        await asyncio.sleep(0.1)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, run()).result()
+
+
+def test_a_notebooks_keys_and_frames_are_taken_by_the_thread_of_its_cells(card, notebook):
+    threads = set()
+
+    def noting(call):
+        def noted(*given):
+            threads.add(threading.current_thread())
+            return call(*given)
+
+        return noted
+
+    def come(canvas):
+        for event in (
+            {"type": "resize", "width": 64, "height": 36, "ratio": 1.0},
+            {"type": "key_down", "key": "x", "modifiers": []},
+        ):
+            canvas._rfb_handle_msg(canvas, event, [])
+        canvas._has_visible_views = True
+
+    async def cell():
+        window = Window(Source(), software=True, mode="bars", size=(64, 36))
+        canvas = window.canvas
+        assert canvas.css_width == "min(64px, 100%)"
+        canvas.handle_event, canvas.get_frame = (
+            noting(canvas.handle_event),
+            noting(canvas.get_frame),
+        )
+        while not canvas._rfb_draw_requested:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        on_another_thread(lambda: come(canvas))
+        assert threads == set() and window.frames == 0
+        for _ in range(1000):
+            if window.frames and canvas._rfb_frame_index:
+                break
+            await asyncio.sleep(0.01)
+        assert threads == {threading.current_thread()}
+        assert window.show.mode == "line" and canvas._last_image.shape[:2] == (36, 64)
+        with pytest.raises(UsageError, match=r"without run: end a cell with window\.canvas"):
+            window.run()
+        window.close()
+        assert canvas.get_closed()
+        await asyncio.sleep(0.2)
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "rendercanvas' have ended"
+
+    asyncio.run(cell())
+
+
+def test_a_cell_that_is_run_again_closes_what_it_showed(card, notebook):
+    made = []
+
+    def make():
+        made.append(Window(Source(), software=True, size=(64, 36)))
+
+    def closed():
+        return [each.canvas.get_closed() for each in made]
+
+    def cells():
+        make()
+        make()
+        assert closed() == [False, False], "a cell may show two"
+        notebook["metadata"]["cellId"], notebook["header"]["msg_id"] = "b", "2"
+        make()
+        assert closed() == [False] * 3, "of another cell"
+        notebook["metadata"]["cellId"], notebook["header"]["msg_id"] = "a", "3"
+        make()
+        assert closed() == [True, True, False, False]
+        left = weakref.ref(made.pop(0)._source)
+        gc.collect()
+        assert left() is None, "nothing keeps what it played"
+        notebook["metadata"].clear()
+        make()
+        assert closed() == [True, False, False, False], "of a client that names no cells"
+        for window in made:
+            window.close()
+
+    in_a_loop(cells)
+
+
+def test_a_notebook_without_its_widget_says_what_to_install(card, notebook, monkeypatch):
+    def cell():
+        with pytest.raises(MissingDependency, match=r"jupyter_rfb .*zerocross\[gpu,notebook\]"):
+            Window(Source(), software=True)
+
+    with pytest.raises(UsageError, match="made in a cell, not in a thread"):
+        Window(Source(), software=True)
+    monkeypatch.setitem(sys.modules, "rendercanvas.jupyter", None)
+    in_a_loop(cell)
+
+
+def test_a_terminal_of_ipython_is_no_notebook(monkeypatch):
+    need_module("IPython")
+    from zerocross.viz.notebook import shell
+
+    assert shell() is None
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(get_parent=dict))
+    assert shell() is None
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=1))
+    assert shell() is not None
 
 
 @pytest.mark.thorough

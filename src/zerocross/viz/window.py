@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from zerocross.sync.heard import HeardClock
 from zerocross.sync.tap import Tap
 from zerocross.terminal.keymap import ACTIONS, keys_of
 from zerocross.units import checked_whole
+from zerocross.viz.notebook import shell, widget
 from zerocross.viz.show import SCALE_NAMES, Show
 
 if TYPE_CHECKING:
@@ -87,13 +87,15 @@ class Window:
         What draws; another one after a lost card.
     frames, lost : int
         Frames drawn; cards that were lost.
+    error : BaseException or None
+        What ended the drawing; `run` raises it.
 
     Raises
     ------
     UsageError
         For what is out of range.
     MissingDependency
-        Without wgpu and rendercanvas.
+        Without wgpu and rendercanvas; in a notebook without jupyter_rfb.
     DeviceNotFound
         Without a card, and without software in place of one.
     DeviceError
@@ -120,7 +122,7 @@ class Window:
         size = checked_whole("width", size[0], 16, 8192), checked_whole("height", size[1], 16, 8192)
         fps = checked_whole("fps", fps, 1, 1000)
         self.card = Card(software)
-        self.canvas = canvas or _window(size, fps)
+        self.canvas = canvas or (widget if shell() else _window)(size, fps)
         self._context = self.canvas.get_wgpu_context()
         self._pixels = self._configure()
         self.show = Show(self.card, 48_000, self._pixels, **look)  # complains now, not in a loop
@@ -153,8 +155,11 @@ class Window:
     def run(self, look: Callable[[], bool] = lambda: True) -> None:
         """Show it until the window is closed, or ``look``, asked ten times a second, says no.
 
-        Raises what ``look`` raises, and what stopped the drawing. On the main thread; a closed window returns at once.
+        Raises what ``look`` raises, and what stopped the drawing. On the main thread; a closed window returns at
+        once, in a notebook `UsageError`: there a cell ends with ``canvas``.
         """
+        if shell():
+            raise UsageError("a notebook shows it without run: end a cell with window.canvas")
         if not self.canvas.get_closed():  # of one, the loop would never stop
             asyncio.run(self._until_closed(look))
         if self.error is not None:
@@ -381,25 +386,19 @@ def _actions(own: Mapping[str, str]) -> dict[str, str]:
 
 
 def _window(size: tuple[int, int], fps: int) -> Any:
-    """Return a window, or what a notebook shows."""
+    """Return a window of GLFW's: Qt has a loop of its own, and is given as ``canvas``."""
     try:
-        # In a notebook its widget; else GLFW's: Qt has a loop of its own, and is given as ``canvas``.
-        if "ipykernel" in sys.modules:
-            from rendercanvas.jupyter import RenderCanvas
-        else:
-            from rendercanvas.glfw import RenderCanvas
+        import glfw
+        from rendercanvas.glfw import RenderCanvas
     except ImportError as error:
         words = str(error).strip().splitlines()[0]
         raise MissingDependency(
             f"a window needs rendercanvas and glfw ({words}): pip install 'zerocross[gpu]'"
         ) from None
-    if RenderCanvas.__module__ == "rendercanvas.glfw":
-        import glfw
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if not (glfw.init() and glfw.get_primary_monitor()):
-                raise DeviceError(_NO_DISPLAY)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not (glfw.init() and glfw.get_primary_monitor()):
+            raise DeviceError(_NO_DISPLAY)
     try:
         return RenderCanvas(
             size=size, title="Zerocross", update_mode="continuous", max_fps=fps, vsync=True
