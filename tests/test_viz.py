@@ -692,6 +692,13 @@ def test_it_gives_up_after_five_lost_cards_in_a_row(card, monkeypatch):
     assert len(told) == window.lost == 16
 
 
+def test_what_cannot_be_shown_is_no_lost_card(card):
+    window = Window(None, canvas=offscreen(), software=True)
+    window._draw()
+    assert window.lost == 0 and window.canvas.get_closed()
+    assert isinstance(window.error, AttributeError)
+
+
 def test_a_sound_of_another_rate_goes_on_with_the_picture(card, tmp_path):
     shader = tmp_path / "mine.wgsl"
     shader.write_text("fn shader_main(at: vec2<f32>) -> vec4<f32> { return vec4<f32>(1.0); }")

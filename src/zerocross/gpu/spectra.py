@@ -93,7 +93,7 @@ class BandSpectra:
     bands : int
         How many, 1 to 512; octave bands follow from the range.
     scale, fraction, low_hz, high_hz, window, per
-        As for `spectrum.Spectrum`, whose levels these are: dBFS, a full-scale sine reads 0.
+        As for `spectrum.Spectrum`, whose levels these are: dBFS, a full-scale sine in the middle of a band reads 0.
     fft_size : int
         A power of two from 256 to 32768.
     hop : int

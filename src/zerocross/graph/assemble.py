@@ -91,7 +91,7 @@ class Program:
             self._table[k] = step
         self._fade_gains = fade_gains(max(1, round(FADE_S * sample_rate)))
         self._memory = aligned_zeros((self._buffers, channels, MAX_BLOCK))
-        self._arena = Arena(_ARENA_BYTES, like=before._arena if before else None)
+        self._arena: Arena = Arena(_ARENA_BYTES, like=before._arena if before else None)
         self._block = Record(BLOCK)
         self.record = Record(PROGRAM)
         self.record.fill(

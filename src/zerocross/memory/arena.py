@@ -151,7 +151,7 @@ class Arena:
     def __init__(self, size: int, lock: bool = False, like: Arena | None = None) -> None:
         if size < 1 or (like is not None and size > like.size):
             raise UsageError(f"arena of {size} bytes: give 1 or more, as many as there are")
-        self._memory = (
+        self._memory: AlignedBuffer = (
             like._memory if like else AlignedBuffer((size,), "u1", prefault=True, lock=lock)
         )
         self.grants = self._memory.grants

@@ -1,6 +1,7 @@
 """A calibrated band spectrum over a tap: what analysers and visualisers read.
 
-A frame is one compiled call (`spectrum.frame`). Levels are dBFS: a full-scale sine reads 0.
+A frame is one compiled call (`spectrum.frame`). Levels are dBFS: a full-scale sine in the
+middle of a band reads 0.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ class Window:
             return
         try:
             self._draw_frame()
-        except ZerocrossError as error:
+        except (ZerocrossError, AttributeError, TypeError, LookupError) as error:  # not the card's
             self.error = error
             self.close()
         except Exception as error:  # noqa: BLE001  of the driver
