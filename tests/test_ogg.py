@@ -185,6 +185,68 @@ def test_every_seek_in_a_chain_lands_on_the_frame(tmp_path, subtype):
         assert np.array_equal(after[shift:], wanted[: len(after) - shift]), target
 
 
+@pytest.fixture(scope="module")
+def drummed(tmp_path_factory):
+    """Two minutes of Vorbis with blocks of both lengths; returns its path and what it decodes to."""
+    path, rng = tmp_path_factory.mktemp("drummed") / "a.ogg", np.random.default_rng(8)
+    signal = 0.01 * rng.standard_normal((120 * RATE, 2)).astype(np.float32)
+    for at in rng.integers(0, len(signal) - 3000, 400):
+        signal[at : at + 3000] += np.exp(-np.arange(3000) / 200.0)[:, None] * rng.choice([-1, 1])
+    with soundfile.SoundFile(path, "w", RATE, 2, "VORBIS", format="OGG") as file:
+        for at in range(0, len(signal), RATE):  # libsndfile's Vorbis writer wants pieces
+            file.write(signal[at : at + RATE])
+    return path, soundfile.read(path, dtype="float32", always_2d=True)[0]
+
+
+def misses(drummed, near=None):
+    """Return to which of many frames a seek does not lead, from wherever the one before had led."""
+    path, expected = drummed
+    off, rng, found, target = Offline(), np.random.default_rng(9), [], 0
+    off.play(path)
+    off.run(1000)
+    if near is not None:
+        off.sources[0].near = near
+    last = len(expected) - 3000
+    for _ in range(150):
+        ways = [rng.integers(0, last), rng.integers(0, 3 * RATE), last - rng.integers(0, RATE)]
+        ways += [target + rng.integers(-RATE, 3 * RATE)] * 2
+        target = min(max(1, int(rng.choice(ways))), last)
+        off.stream.jump()
+        off.stream.post(next(off.serial), off.sources[0], target, reused=True)
+        off.stream.post_end()
+        after = off.run(2 * RAMP + 2400, block=100)[2 * RAMP + 100 :]
+        part = expected[target : target + RAMP + 2400]
+        lead = after[:64].tobytes()  # it begins within a block of where it could
+        starts = [k for k in range(RAMP, RAMP + 201) if part[k : k + 64].tobytes() == lead]
+        if not (starts and np.array_equal(after[:1900], part[starts[0] :][:1900])):
+            found.append(target)
+    return found
+
+
+def test_seeks_late_in_a_long_file_land_on_the_frame(drummed):
+    assert misses(drummed) == []
+
+
+def test_without_care_some_seeks_do_not(drummed):
+    """libsndfile's own are off where it skips packets (its issue 885)."""
+    assert misses(drummed, near=0)
+
+
+def test_a_late_seek_decodes_little(drummed):
+    """Two seconds at most, wherever it leads: what lies before was decoded until now."""
+    path, expected = drummed
+    off = Offline()
+    off.play(path)
+    off.run(1000)
+    for target in (len(expected) - 5000, 60 * RATE, 60 * RATE + 90_000, RATE):
+        off.stream.jump()
+        off.stream.post(next(off.serial), off.sources[0], target, reused=True)
+        off.stream.post_end()
+        while not off.run(100).any():
+            assert off.stream.decoder["skip"] <= 2 * RATE
+        off.run(5000)
+
+
 def test_a_player_hears_it_whole(tmp_path):
     path, wanted = chain(tmp_path)
     with Player("null") as player:

@@ -87,6 +87,7 @@ def _copy_source(source: Any, to: Any) -> None:
     to.end_frame = source.end_frame
     to.file_frames = source.file_frames
     to.preroll = source.preroll
+    to.near = source.near
     to.at_frame = source.at_frame
     to.goes_on = source.goes_on
     to.fade_out = source.fade_out
@@ -102,10 +103,10 @@ def _copy_source(source: Any, to: Any) -> None:
 def position_source(decoder: Any, source: Any) -> Any:
     """Move a file to where it shall start; returns whether that worked.
 
-    Where a seek is not exact on its own, ``preroll`` frames are decoded and dropped: some
-    for Opus, whose decoder has to converge, all from the start for Vorbis, where
-    libsndfile's seeks can be off by half a window (libsndfile issue 885). The links of a
-    chained file are decoded apart from each other, so none need be from before the target's.
+    Where a seek is not exact on its own, ``preroll`` frames are decoded and dropped: some for Opus, whose
+    decoder has to converge. In Vorbis libsndfile's seeks are exact where it searches for the page, and can be
+    off by half a window where it skips packets, to what is less than 2 s ahead of where it is (libsndfile
+    issue 885). What is as ``near`` is decoded; before it is sent further, it is sent to the beginning. The links of a chained file are decoded apart from each other, so none need be from before the target's.
     """
     target = source.start_frame
     if source.window != 0:
@@ -116,8 +117,13 @@ def position_source(decoder: Any, source: Any) -> Any:
     if at < 0 and source.handle == decoder.last_handle:
         at = decoder.last_file_frame
     decoder.skip = target - at if at >= first else _NOWHERE
-    if decoder.skip < 0 or decoder.skip > source.preroll:
+    if decoder.skip < 0 or decoder.skip > max(source.preroll, source.near):
         start = max(first, target - source.preroll)
+        if source.near > 0:
+            if start - first <= source.near:
+                start = first
+            elif not seek_frame(source.handle, source.links, first):
+                return False
         if not seek_frame(source.handle, source.links, start):
             return False
         decoder.skip = target - start

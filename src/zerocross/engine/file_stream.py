@@ -234,7 +234,7 @@ class FileStream(ChainHost):
         if loop:
             slot["loops"] = slot["fade_out"] = 1
             slot["loop_start"], slot["end_frame"] = first + loop[0], first + loop[1]
-        slot["preroll"] = source.preroll
+        slot["preroll"], slot["near"] = source.preroll, source.near
         slot["at_frame"] = -1 if reused or goes_on else 0
         slot["goes_on"] = goes_on
         slot["identity"] = source.channels == self.channels and source.gain == 1.0

@@ -88,6 +88,7 @@ SOURCE = np.dtype(
         ("end_frame", "i8"),
         ("file_frames", "i8"),
         ("preroll", "i8"),
+        ("near", "i8"),
         ("at_frame", "i8"),
         ("goes_on", "i8"),
         ("fade_out", "i8"),

@@ -80,8 +80,8 @@ class OpenCut(OpenSource):
     def _use(self, shared: _Shared) -> None:
         source = shared.source
         self._shared = shared
-        self.handle, self.links, self.preroll = source.handle, source.links, source.preroll
-        self.window = source.window
+        self.handle, self.links, self.window = source.handle, source.links, source.window
+        self.preroll, self.near = source.preroll, source.near
 
     @property
     def is_closed(self) -> bool:

@@ -12,6 +12,7 @@ A little over 300 lines, for all that can be wrong with a file.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
@@ -34,6 +35,7 @@ __all__ = [
     "format_of",
     "not_playable",
     "open_file",
+    "preroll_and_near",
     "sndfile_error",
 ]
 
@@ -45,7 +47,18 @@ _MOST_LINKS = 256  # open at a time, with a decoder each; what follows is a part
 _MOST_SPLITS = 16  # of links that cannot be read, and in which other streams begin
 _ID3_BYTES, _MOST_TAG_BYTES = 10, 32 << 20
 _EVERYTHING = 1 << 62
+_SEARCHES_EXACTLY = (1, 2, 2)  # the first version of libsndfile whose Vorbis was tried
 _UNKNOWN_LENGTH = (1 << 63) - 1
+
+
+def preroll_and_near(file: soundfile.SoundFile) -> tuple[int, int]:
+    """Return what `OpenSource` has under these names, of a file of libsndfile's."""
+    if file.subtype == "OPUS":
+        return 8192, 0
+    if file.subtype != "VORBIS":
+        return 0, 0
+    version = tuple(map(int, re.findall(r"\d+", soundfile.__libsndfile_version__)[:3]))
+    return 0, 2 * file.samplerate if version >= _SEARCHES_EXACTLY else _EVERYTHING
 
 
 def sndfile_error(number: int) -> str:
@@ -73,7 +86,7 @@ class OpenFile(OpenSource):
         super().__init__(location, file.samplerate, file.channels, frames, order)
         self.subtype: str = file.subtype
         self.format: str = file.format
-        self.preroll = {"VORBIS": _EVERYTHING, "OPUS": 8192}.get(file.subtype, 0)
+        self.preroll, self.near = preroll_and_near(file)
         self._files = files
         self.handle = int(soundfile._ffi.cast("intptr_t", file._file))
         self._links = make_links(files) if len(files) > 1 else None

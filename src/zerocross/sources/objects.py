@@ -11,7 +11,7 @@ import soundfile
 from zerocross.errors import SourceError
 from zerocross.sources.channel_order import channel_order
 from zerocross.sources.decoder_notes import silence_decoder
-from zerocross.sources.file import sndfile_error
+from zerocross.sources.file import preroll_and_near, sndfile_error
 from zerocross.sources.links import address_of
 from zerocross.sources.location import FileObject
 from zerocross.sources.window import Notices
@@ -75,9 +75,12 @@ class SndfileDecoder:
 
     def seek(self, frame: int) -> None:
         """Go to a frame, exactly: where libsndfile's own seek is not, what is before is decoded."""
-        preroll = {"VORBIS": frame, "OPUS": 8192}.get(self.subtype, 0)
+        preroll, near = preroll_and_near(self._file)
         self._at = max(0, frame - preroll)
         try:
+            if near:  # `engine.decode.position_source` says why
+                self._file.seek(0)
+                self._at = 0 if self._at <= near else self._at
             self._file.seek(self._at)
         except soundfile.LibsndfileError as error:
             raise SourceError(self._title, f"cannot be positioned ({error})") from None

@@ -59,6 +59,8 @@ class OpenSource:
         The address of a `window.WINDOW`, where frames are in memory; else 0.
     preroll : int
         Frames to decode before a seek's target for the target to be exact.
+    near : int
+        Frames ahead up to which the decoder's own seek is not exact.
     order : tuple of str
         The channels' positions (`dsp.channels`).
     subtype, format : str
@@ -91,7 +93,7 @@ class OpenSource:
         self.sample_rate, self.channels, self.frames = sample_rate, channels, frames
         self.order = order
         self.first_frame, self.has_end = 0, False
-        self.handle = self.window = self.preroll = self.links = 0
+        self.handle = self.window = self.preroll = self.near = self.links = 0
         self.subtype = self.format = ""
         self.gain = 1.0
         self.rest: Part | None = None
