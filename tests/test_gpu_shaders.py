@@ -433,8 +433,9 @@ WHOLE = [
     ("fn shader_main(p: vec2<f32>) -> vec4<f32> {\n return vec4<f32>(1.0", 2, "a bracket"),
     (GREY + "/* /* */ \n\n", 4, "comment"),
     (GREY + "}\n", 4, ""),
-    ("#version 450\nvoid mainImage(out vec4 c, vec2 p) { }\n", 1, ""),
-    ("void mainImage(out vec4 c, in vec2 p) { c = vec4(1.0); }\n", 1, ""),
+    ("#version 450\nvoid mainImage(out vec4 c, vec2 p) { }\n", 1, "this is GLSL"),
+    ("\n  void mainImage(out vec4 c, in vec2 p) { c = vec4(1.0); }\n", 2, "this is GLSL"),
+    ("// void mainImage(\nuniform float t;\n", 2, "this is GLSL"),
     ("override depth: f32;\n" + GREY.replace("0.4", "depth"), 0, "depth"),
     ("enable f16;\n" + GREY, 1, "f16"),
     (b"fn f() {}\n\xff\xfe" + GREY.encode(), 2, "UTF-8"),
@@ -670,6 +671,11 @@ def test_mutants_are_drawn_or_refused(card, made):
 @pytest.mark.thorough
 def test_many_mutants_are_drawn_or_refused(card, made):
     check_mutants(card, made, 8, 2000)
+
+
+def test_words_of_glsl_may_be_names(card, made):
+    lines = "  var out = vec4<f32>(0.4);\n  var uniform_ = 1.0;\n  out.x = 0.4;\n  out\n  = out;\n  return out;"
+    assert red(card, made(MAIN.format(lines))) == 102
 
 
 def test_a_lost_card_is_told_by_an_error(tmp_path):

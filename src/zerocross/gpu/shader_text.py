@@ -27,6 +27,10 @@ _MOST_FUNCTIONS = 1000
 _COMMENT = re.compile(r"//[^\n\v\f\r\x85\u2028\u2029]*|/\*")
 _INSIDE = re.compile(r"/\*|\*/")
 _OURS = re.compile(r"\bzx_\w*")
+_GLSL = re.compile(
+    r"^[ \t]*(#version\b|(in|out|uniform|precision)\s+\w+\s+\w+|void\s+main(Image)?\s*\()",
+    re.MULTILINE,
+)
 _BINDING = re.compile(r"@\s*(?:group|binding)\b")
 _LOOP = re.compile(r"\b(?:loop|for|while)\b[^{;]*(?:;[^{;]*;[^{;]*)?\{")
 _TURN = " if (zx_turns == 0u) { break; } zx_turns -= 1u; "
@@ -72,6 +76,10 @@ def checked(text: str) -> str:
     plain = _without_comments(text)
     for pattern, reason in (
         (_OURS, "names that begin with zx_ are Zerocross's own; take another"),
+        (
+            _GLSL,
+            "this is GLSL, and WGSL is needed: fn shader_main(frag_coord: vec2<f32>) -> vec4<f32>",
+        ),
         (_BINDING, "bindings are made by Zerocross: sound is in i_channel0, with sampler0"),
     ):
         found = pattern.search(plain)
