@@ -36,7 +36,7 @@ from zerocross.cli.options import (
     sound_options,
     with_options,
 )
-from zerocross.cli.printing import print_error, print_errors, say
+from zerocross.cli.printing import print_errors, say
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import printable
 
@@ -262,16 +262,14 @@ def _write(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     how |= {"card": card, "look": _look_of(options), "tell": told.append}
     if output is not None:
         save_picture(files, output, at_s=options["at_s"], **how)
-        for line in told:
-            print_error(line)
+        print_errors(told)
         say(f"{printable(output)}: {width} x {height}, drawn by {card.name}")
         return 1 if problems or told else 0
     with progress_bar("drawing") as show:
         frames = record_film(
             files, record, fps=options["fps"], progress=progress_callback(show), **how
         )
-    for line in told:
-        print_error(line)
+    print_errors(told)
     seconds = frames / options["fps"]
     say(
         f"{printable(record)}: {seconds:.2f} s, {frames} frames of {width} x {height}, "

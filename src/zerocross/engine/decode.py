@@ -106,7 +106,8 @@ def position_source(decoder: Any, source: Any) -> Any:
     Where a seek is not exact on its own, ``preroll`` frames are decoded and dropped: some for Opus, whose
     decoder has to converge. In Vorbis libsndfile's seeks are exact where it searches for the page, and can be
     off by half a window where it skips packets, to what is less than 2 s ahead of where it is (libsndfile
-    issue 885). What is as ``near`` is decoded; before it is sent further, it is sent to the beginning. The links of a chained file are decoded apart from each other, so none need be from before the target's.
+    issue 885). What is as ``near`` is decoded; before it is sent further, it is sent to the beginning. The links of a
+    chained file are decoded apart from each other, so none need be from before the target's.
     """
     target = source.start_frame
     if source.window != 0:

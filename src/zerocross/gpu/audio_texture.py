@@ -170,8 +170,8 @@ class AudioTexture:
             given = [self._step, samples, *self._tables, self._bins, self.view]
             self._group, self._samples = self._program.bind(given), samples
         kept = _KEPT_OF_A_FRAME ** (_FRAMES_PER_S * delta_s)
-        step = struct.pack("<If", end - FFT_SIZE, kept)
-        self.card.device.queue.write_buffer(self._step, 0, step)
+        told = struct.pack("<If", end - FFT_SIZE, kept)
+        self.card.device.queue.write_buffer(self._step, 0, told)
         step = encoder.begin_compute_pass()
         self._program.run(step, self._group, (1, 1, 1))
         step.end()

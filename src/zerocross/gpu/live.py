@@ -15,7 +15,7 @@ from zerocross.gpu.spectra import BandSpectra, checked_size
 from zerocross.sync.tap import Tap
 from zerocross.units import checked_number, checked_whole
 
-__all__ = ["LiveSound"]
+__all__ = ["MOST_SAMPLE", "LiveSound"]
 
 #: Samples of a plane, a power of two: the longest window twice.
 _PLANE = 1 << 16
@@ -25,8 +25,8 @@ _MOST, _WINDOWS = 1 << 14, 256
 _HEADS = 2 * 256
 #: So fast the gain of waves follows: down at once, up by so much a second.
 _GAIN_RISE, _MOST_GAIN = 1.5, 30.0
-#: What is beyond is held to it, 120 dB over full scale: squares of much more are infinite.
-_MOST_SAMPLE = 1e6
+#: What is beyond is held to it, 120 dB over full scale: squares of much more are infinite, and encoders refuse it.
+MOST_SAMPLE = 1e6
 #: More are a mistake: frames that were given as channels.
 _MOST_CHANNELS = 64
 
@@ -217,9 +217,9 @@ class LiveSound:
         with np.errstate(over="ignore"):  # of float64
             samples.reshape(rows.shape)[:] = rows
         peak = max(float(samples.max()), -float(samples.min()))
-        if not peak <= _MOST_SAMPLE:
+        if not peak <= MOST_SAMPLE:
             np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
-            np.clip(samples, -_MOST_SAMPLE, _MOST_SAMPLE, out=samples)
+            np.clip(samples, -MOST_SAMPLE, MOST_SAMPLE, out=samples)
             peak = float(np.abs(samples).max())
         self._follow_peak(peak, frames)
         self._frames += frames

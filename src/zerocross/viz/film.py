@@ -21,6 +21,7 @@ from zerocross.errors import MissingDependency, UsageError
 from zerocross.files import check_ending, check_output, printable, written_aside
 from zerocross.gpu.axes import labels, pillow
 from zerocross.gpu.card import Card
+from zerocross.gpu.live import MOST_SAMPLE
 from zerocross.gpu.pictures import Canvas
 from zerocross.gpu.scenes import MODES
 from zerocross.gpu.spectra import BandSpectra, checked_size, most_bands
@@ -62,8 +63,6 @@ _AAC_RATES = (
 _PIECE = 1024
 #: A whole file's picture has at most so many windows; the hop grows with the file. And so many bands.
 _MOST_WINDOWS, _BANDS = 1 << 14, 480
-#: What is beyond is held to it, 120 dB over full scale: encoders refuse much more.
-_MOST_SAMPLE = 1e6
 #: Frames that are drawn before a moment's picture, of scenes that see their last one.
 _LED_TO = 180
 
@@ -212,7 +211,7 @@ def _write_sound(av: Any, film: Any, audio: Any, heard: soundfile.SoundFile) -> 
     )
     at = 0
     while len(piece := heard.read(_PIECE, "float32", always_2d=True)):
-        rows = np.clip(np.ascontiguousarray(piece.T), -_MOST_SAMPLE, _MOST_SAMPLE)
+        rows = np.clip(np.ascontiguousarray(piece.T), -MOST_SAMPLE, MOST_SAMPLE)
         frame = av.AudioFrame.from_ndarray(rows, "fltp", "stereo")
         frame.sample_rate, frame.pts = heard.samplerate, at
         frame.time_base = Fraction(1, heard.samplerate)
@@ -308,7 +307,7 @@ def _draw_whole(
     """Draw the spectrogram of a whole file: a window's middle is that of its piece of the picture."""
     rate, size = heard.samplerate, checked_size(look.get("fft_size", 4096))
     mono = heard.read(dtype="float32", always_2d=True).mean(axis=1)
-    np.clip(mono, -_MOST_SAMPLE, _MOST_SAMPLE, out=mono)
+    np.clip(mono, -MOST_SAMPLE, MOST_SAMPLE, out=mono)
     hop = max(size // 16, -(-mono.size // _MOST_WINDOWS))
     windows, before = -(-mono.size // hop), (size - hop) // 2
     samples = np.zeros((windows - 1) * hop + size, np.float32)

@@ -207,15 +207,14 @@ class Window:
         now = time.monotonic()
         self._listen()
         show = self.show
-        encoder = self.card.device.create_command_encoder()
-        if self._tap is not None and self._clock is not None:
-            self._clock.latency_frames = _latency_frames(self._source)
-            show.follow(encoder, self._tap, self._clock.frame(time.monotonic_ns()))
-        texture = self._context.get_current_texture()
-        size = texture.size[0], texture.size[1]
         time_s, delta_s = now - self._began_s, min(0.25, now - self._drawn_s)
-        show.draw(encoder, texture.create_view(), size, time_s, delta_s, self._mouse)
-        self.card.device.queue.submit([encoder.finish()])
+        with self.card.commands() as encoder:
+            if self._tap is not None and self._clock is not None:
+                self._clock.latency_frames = _latency_frames(self._source)
+                show.follow(encoder, self._tap, self._clock.frame(time.monotonic_ns()))
+            texture = self._context.get_current_texture()
+            size = texture.size[0], texture.size[1]
+            show.draw(encoder, texture.create_view(), size, time_s, delta_s, self._mouse)
         self._mouse[3] = -abs(self._mouse[3])  # it was pressed for one frame
         self._drawn_s = now
         self.frames += 1
