@@ -50,7 +50,7 @@ def plain(folder):
 @pytest.fixture
 def song(tmp_path):
     path = tmp_path / "a song.wav"
-    soundfile.write(path, music(2 * 48_000), 48_000, "PCM_16")
+    soundfile.write(path, music(20 * 48_000), 48_000, "PCM_16")
     return path
 
 
@@ -70,7 +70,7 @@ def context(chromium):
 def plays(page, song):
     """A file is heard: its position moves, and bars are shown."""
     page.set_input_files("#file", song)
-    wait_for(lambda: page.inner_text("#time") == "0:01", 20.0, what="a second of it")
+    wait_for(lambda: page.inner_text("#time") != "0:00", 60.0, what="a second of it")
     assert page.inner_text("#told") == ""
 
 
