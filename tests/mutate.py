@@ -98,7 +98,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "settings/*": ("test_settings",),
     "memory/record.py": ("test_memory", "test_layouts", "test_sync"),
     "memory/*": ("test_memory",),
-    "system/background.py": ("test_servers",),
+    "system/background.py": ("test_background", "test_servers"),
     "system/*": ("test_system", "test_priority", "test_memory"),
     "units.py": ("test_units", "test_refused_or_right"),
     "attributes.py": ("test_refused_or_right",),

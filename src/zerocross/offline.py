@@ -1,7 +1,7 @@
 """Offline rendering: the stream's own decode step and callback, driven by a loop.
 
 What is rendered is what is played: the player's feed posts the files, the same kernels read, mix,
-ramp and apply the volume; only the device is missing. One thread does it all, and no lock is taken.
+ramp and apply the volume; only the device is missing. One thread decodes and renders, another converts and writes what was rendered before.
 Copies of 32-bit integers alone go round it, as its float32 would round them.
 
 A little over 300 lines, because `render` documents each of its options.
@@ -9,12 +9,12 @@ A little over 300 lines, because `render` documents each of its options.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ from zerocross.sources.location import (
 )
 from zerocross.sources.source import OpenSource
 from zerocross.sources.written import check_form, choose_form, copied_frames, write_frames
+from zerocross.system.background import made_ahead
 from zerocross.units import checked_progress, checked_seconds, checked_volume, checked_whole
 
 __all__ = ["Rendered", "render"]
@@ -53,6 +54,8 @@ _Frames = np.ndarray[Any, np.dtype[np.float32]]
 
 #: Inputs that are posted and not yet decoded.
 _OPEN_AHEAD = 4
+#: Frames that are rendered at a time.
+_PIECE = 4 * MAX_BLOCK
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,8 +204,9 @@ def render(
                 if not budget.is_spent(form.sample_rate):
                     first = feed.queue[0]
                     feed.begin(first, open_with_gain(probed[0].location, replaygain), start_s)
-                blocks = _blocks(stream, feed, latency)
-                frames, clipped = write_frames(blocks, output, form, total, progress)
+                blocks = made_ahead(_blocks(stream, feed, latency), "zerocross-render")
+                with contextlib.closing(blocks):
+                    frames, clipped = write_frames(blocks, output, form, total, progress)
         finally:
             feed.close()
     errors += map(str, faults)
@@ -261,7 +265,7 @@ def _first_heard(probed: list[OpenSource], start_s: float) -> tuple[list[OpenSou
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _running(chain: Chain | None, stream: FileStream, faults: list[Fault]) -> Iterator[int]:
     """Let a stream play, with the effects in it; yields their latency in frames.
 
@@ -314,17 +318,20 @@ def _expected_frames(
     return None if math.isinf(left) else max(0, round(left * rate))
 
 
-def _blocks(stream: FileStream, feed: Feed, latency: int) -> Iterator[_Frames]:
+def _blocks(stream: FileStream, feed: Feed, latency: int) -> Generator[_Frames, None, None]:
     """Yield what the stream plays: as many frames as the files have, ``latency`` frames later."""
-    block = np.empty((MAX_BLOCK, stream.channels), np.float32)
     late = latency  # frames at the start that are only the chain's delay
     played = 0
     while not stream.ended:
         feed.collect()
         feed.fill()
         stream.decode()
-        there = min(MAX_BLOCK, max(1, stream.ring.readable))  # never an underrun
-        stream.render(block[:there])
+        there = min(_PIECE, max(1, stream.ring.readable))  # never an underrun
+        there -= (
+            there % MAX_BLOCK if there > MAX_BLOCK else 0
+        )  # the callback's own blocks are all as long
+        block = np.empty((there, stream.channels), np.float32)
+        stream.render(block)
         count = stream.frames_played - played  # what follows is the last silence
         played += count
         dropped = min(late, count)
@@ -332,8 +339,8 @@ def _blocks(stream: FileStream, feed: Feed, latency: int) -> Iterator[_Frames]:
         yield block[dropped:count]
     held_back = min(latency, played)
     if held_back:
-        rest = [block[count:there].copy()]  # through the chain already: it begins what is held back
+        rest = [block[count:]]  # through the chain already: it begins what is held back
         while sum(map(len, rest)) < held_back + late:
-            stream.render(block)
-            rest.append(block.copy())
+            rest.append(np.empty((MAX_BLOCK, stream.channels), np.float32))
+            stream.render(rest[-1])
         yield np.concatenate(rest)[late : late + held_back]

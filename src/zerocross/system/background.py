@@ -1,4 +1,4 @@
-"""Calls that may take for ever, on threads of their own.
+"""Calls on threads of their own: those that may take for ever, and work beside other work.
 
 A sound server that is stopped, a disk that stalls: what asks them may never return. Such a call is
 made on a thread that its caller can leave behind. All that the call uses stays alive with it, as the
@@ -7,11 +7,12 @@ thread's own references, until it returns, or until the process ends.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Generator
+from typing import Any, Generic, TypeVar
 
-__all__ = ["BackgroundCall"]
+__all__ = ["BackgroundCall", "made_ahead"]
 
 T = TypeVar("T")
 
@@ -77,3 +78,18 @@ class BackgroundCall(Generic[T]):
         if self._error is not None:
             raise self._error
         return self._result[0]
+
+
+def made_ahead(items: Generator[T, None, None], name: str) -> Generator[T, None, None]:
+    """Yield what a generator makes, each item made on another thread while the one before is used.
+
+    What it raises is raised here, in its place. Once this generator is closed, the other one is too.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # playing needs none
+
+    end: Any = object()
+    with contextlib.closing(items), ThreadPoolExecutor(1, name) as maker:
+        coming = maker.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = maker.submit(next, items, end)
+            yield item
