@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from conftest import music, wait_for
 from zerocross import Chain, Parallel, Player, Split, UsageError, param, processor
 from zerocross.compiler import Kernel, kernel
 from zerocross.dsp.crossfade import smooth_step
-from zerocross.effects import Gain
+from zerocross.effects import Compressor, Delay, Gain
 from zerocross.engine.callback import file_callback
 from zerocross.graph.assemble import Program
 from zerocross.graph.program import FADE, fade_gains, run_block, run_program_over
@@ -396,6 +397,79 @@ def test_what_takes_too_long_is_left_after_three_blocks():
     assert fault.detail > 0.5 * 64 / 48_000 * 1e9
     assert np.array_equal(out[:, 6000:11_900], rows[:, 6000:11_900])
     assert np.array_equal(out[:, :5000], 0.5 * rows[:, :5000])
+
+
+# --- rendering that goes on -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", [(1, 63, 4096, 512), (700,), (5000, 1)], ids=str)
+def test_a_signal_in_pieces_gives_the_bits_of_the_whole(sizes):
+    signal = music(12_000)
+    whole = Chain(*moving_parts()).render(signal, 48_000)
+    parts = moving_parts()
+    chain, pieces, at = Chain(*parts), [], 0
+    while at < len(signal):
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(chain.render(signal[at : at + size], 48_000, reset=False))
+        at += size
+        assert chain.position == min(at, len(signal))
+    assert np.array_equal(np.concatenate(pieces), whole)
+    parts[2].change(at=6000, gain_db=3.0)  # the first one was
+    assert np.array_equal(chain.render(signal, 48_000), whole), "and anew from rest"
+
+
+def moving_parts():
+    parts = Compressor(), Delay(), Gain(gain_db=-3.0), Late()
+    parts[2].change(at=6000, gain_db=3.0)
+    return parts
+
+
+def test_a_chain_that_was_changed_goes_on_with_what_it_has():
+    delay, signal = Delay(time_s=0.01, mix=1.0), music(4800)
+    chain = Chain(Gain(gain_db=-6.0), delay)
+    chain.render(signal, 48_000)
+    program = chain._program
+    chain.render(signal, 48_000, reset=False)
+    assert chain._program is program
+    chain.append(Late())
+    late = chain.render(np.zeros((480, 2)), 48_000, reset=False)
+    assert chain._program is not program
+    assert np.abs(late[10:]).max() > 0.05, "the echo of what was before"
+    assert not late[:10].any()
+    chain.remove(delay)
+    assert not chain.render(np.zeros((480, 2)), 48_000, reset=False)[10:].any()
+
+
+def test_another_format_does_not_go_on():
+    chain = Chain(Gain())
+    chain.render(np.ones(8), 48_000, reset=False)
+    with pytest.raises(UsageError, match="48000 Hz x 1, not 44100 Hz x 1; reset=True begins anew"):
+        chain.render(np.ones(8), 44_100, reset=False)
+    with pytest.raises(UsageError, match="not 48000 Hz x 2"):
+        chain.render(np.ones((8, 2)), 48_000, reset=False)
+    assert chain.render(np.ones((8, 2)), 44_100).shape == (8, 2)
+    with pytest.raises(UsageError, match="reset=2: give True or False"):
+        chain.render(np.ones((8, 2)), 44_100, reset=2)
+
+
+def test_a_part_that_was_in_another_chain_since_does_not_go_on():
+    part = Late()
+    chain, other = Chain(part), Chain(part)
+    chain.render(np.ones(8), 48_000)
+    other.render(np.ones(8), 48_000)
+    with pytest.raises(UsageError, match=r"Late\(\) was in another chain since; reset=True"):
+        chain.render(np.ones(8), 48_000, reset=False)
+    assert not chain.render(np.ones(8), 48_000).any()
+
+
+def test_a_fault_is_told_once_and_lasts_until_it_begins_anew():
+    chain = Chain(Breaks(at=10))
+    with pytest.warns(zerocross.errors.FaultWarning):
+        chain.render(np.ones(20), 48_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(chain.render(np.ones(20), 48_000, reset=False), np.ones(20))
+    assert len(chain.errors) == 1
 
 
 # --- reset ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ different latency get delays, so that they meet.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,6 +86,7 @@ class Program:
         self._steps: list[tuple[Any, ...]] = []
         self._buffers = 1
         self._kept: list[Node] = []
+        self._laid_out: list[tuple[Group, Sequence[Any]]] = []
         result, self.latency_frames = self._emit(root, 0, 0, channels)
         self._table = aligned_zeros(max(1, len(self._steps)), STEP)
         for k, step in enumerate(self._steps):
@@ -149,7 +151,15 @@ class Program:
             latency += more
         return source, latency
 
+    def is_as_laid_out(self) -> bool:
+        """Return whether each group has the parts that it had."""
+        return all(
+            len(group.parts) == len(parts) and all(map(operator.is_, group.parts, parts))
+            for group, parts in self._laid_out
+        )
+
     def _parts_of(self, group: Group) -> Sequence[Any]:
+        self._laid_out.append((group, group.parts))
         if self._edit and group is self._edit.group:
             return self._edit.fading
         return group.parts

@@ -178,17 +178,36 @@ class Chain(Group):
             return program
 
     @contextmanager
-    def rendering(self, sample_rate: float, channels: int) -> Iterator[Program]:
-        """Prepare it and keep it for one rendering, in which nothing is late."""
+    def rendering(
+        self, sample_rate: float, channels: int, goes_on: bool = False
+    ) -> Iterator[Program]:
+        """Prepare it, unless it goes on, and keep it for one rendering, in which nothing is late."""
         self._check_silent()
         with self._changing, self._connection.taking():
-            program = self.prepare(sample_rate, channels)
+            if goes_on and self._program:
+                program = self._going_on(self._program, sample_rate, channels)
+            else:
+                program = self.prepare(sample_rate, channels)
             program.record["budget_share"] = np.inf
             self._connection.renders = True
             try:
                 yield program
             finally:
                 self._connection.renders = False
+
+    def _going_on(self, program: Program, sample_rate: float, channels: int) -> Program:
+        """Return the program that goes on where one ended: the same, unless the chain was changed."""
+        formats = (program.sample_rate, program.channels), (sample_rate, channels)
+        if formats[0] != formats[1]:
+            before, now = (f"{rate:g} Hz x {count}" for rate, count in formats)
+            raise UsageError(f"the chain goes on at {before}, not {now}; reset=True begins anew")
+        for part in program.processors:
+            if part._connection is not self._connection:
+                raise UsageError(f"{part!r} was in another chain since; reset=True begins anew")
+        if not program.is_as_laid_out():
+            program = self._program = self._assembled(sample_rate, channels)
+            self._nodes.keep(program.kept)
+        return program
 
     def _check_silent(self) -> None:
         if self._connection.plays:
@@ -230,8 +249,9 @@ class Chain(Group):
         sample_rate: float | None = None,
         tail_s: float = 0.0,
         block_size: int = MAX_BLOCK,
+        reset: bool = True,
     ) -> npt.NDArray[np.float32]:
-        """Run a whole signal through the chain, from rest; the same bits as live.
+        """Run a signal through the chain, from rest or from where it is; the same bits as live.
 
         Parameters
         ----------
@@ -243,6 +263,9 @@ class Chain(Group):
             How much silence to run through after it, for what rings on.
         block_size : int
             Frames at a time.
+        reset : bool
+            Whether it begins at rest, prepared anew. Else it goes on where the last rendering ended: a
+            signal in pieces gives the bits of the whole, and a piece takes as long as its frames do.
 
         Returns
         -------
@@ -251,7 +274,8 @@ class Chain(Group):
         Raises
         ------
         UsageError
-            For integers, an array without a rate, and a chain that plays.
+            For integers, an array without a rate, a chain that plays, and one that goes on at another
+            rate or with other channels.
         RealtimeError
             If a processor is refused.
 
@@ -263,10 +287,12 @@ class Chain(Group):
         """
         frames = checked_whole("block_size", block_size, 1, 1 << 40, "frames")
         tail = checked_number("tail_s", tail_s, 0.0, _MAX_TAIL_S, "s")
+        goes_on = not checked_flag("reset", reset)
         data, rate = checked_signal(signal, sample_rate)
         rows = _with_tail(data, tail * rate)
         out = np.zeros_like(rows)
-        with self.rendering(rate, len(rows)) as program:
+        with self.rendering(rate, len(rows), goes_on) as program:
+            known = len(self.faults_of_run())
             for start in range(0, rows.shape[1], frames):
                 run_program_over(
                     program.record.address,
@@ -275,7 +301,7 @@ class Chain(Group):
                     rows.shape[1],
                     min(frames, rows.shape[1] - start),
                 )
-            failed = self.faults_of_run()
+            failed = self.faults_of_run()[known:]
         warn_of(failed)
         return out[0] if data.ndim == 1 else np.ascontiguousarray(out.T)
 
