@@ -15,10 +15,11 @@ import termios
 import numpy as np
 import pytest
 from rich.console import Console
+from rich.style import Style
 from textual.app import App
-from textual.events import Key
+from textual.events import Click, Key
 from textual.strip import Strip
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from conftest import need_module
 from emulator import Emulator
@@ -31,6 +32,7 @@ from zerocross.terminal import driver as drivers
 from zerocross.terminal.abilities import Abilities
 from zerocross.terminal.app import VIEWS, ScreenApp
 from zerocross.terminal.cells import Cells
+from zerocross.terminal.choice import Choice
 from zerocross.terminal.dialogs import Prompt, Reading
 from zerocross.terminal.foot import Foot, Now, Timeline
 from zerocross.terminal.session import Session
@@ -302,6 +304,32 @@ def test_themes_follow_each_other_and_the_palette_has_all_actions(make_file):
         await pilot.press(":")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press("escape")
+
+    drive(steps)
+
+
+@pytest.mark.parametrize("is_palette", [True, False])
+def test_a_click_on_a_row_that_is_gone_is_none(is_palette):
+    def click(options, number):
+        style = Style.from_meta({"option": number})
+        no = dict.fromkeys(("shift", "meta", "ctrl"), False)
+        return Click(options, 1, 1, 0, 0, 1, **no, style=style)
+
+    async def steps(pilot, app):
+        chosen = []
+        if is_palette:
+            await pilot.press(":")
+        else:
+            app.push_screen(Choice("which", ["one", "two"]), chosen.append)
+        await until(pilot, lambda: list(app.screen.query(OptionList)))
+        options = app.screen.query_one(OptionList)
+        await until(pilot, lambda: options.option_count)
+        options.post_message(click(options, options.option_count))
+        await pilot.pause()
+        assert len(app.screen_stack) == 2, "where a row was before the list became shorter"
+        if not is_palette:
+            options.post_message(click(options, 1))
+            await until(pilot, lambda: chosen == ["two"])
 
     drive(steps)
 

@@ -54,6 +54,7 @@ __all__ = [
     "fade_gains",
     "run_block",
     "run_program",
+    "run_program_in_blocks",
     "run_program_over",
 ]
 
@@ -128,10 +129,27 @@ def run_program_over(
 
     Source and target may be the same.
     """
+    _run_over(program_address, source, target, row_frames, frames, MAX_BLOCK)
+    return 0
+
+
+@entry("int64", "int64", "int64", "int64", "int64", "int64", dispatches=True)
+def run_program_in_blocks(
+    program_address: int, source: int, target: int, row_frames: int, frames: int, block: int
+) -> int:
+    """Run any number of planar frames as `run_program_over`, in blocks of 1 to `MAX_BLOCK` frames."""
+    _run_over(program_address, source, target, row_frames, frames, min(max(block, 1), MAX_BLOCK))
+    return 0
+
+
+@kernel
+def _run_over(
+    program_address: Any, source: Any, target: Any, row_frames: Any, frames: Any, block: Any
+) -> None:
     program = record_at(program_address, PROGRAM)
     done = 0
     while done < frames:
-        count = min(frames - done, MAX_BLOCK)
+        count = min(frames - done, block)
         rows = float32_rows(source + 4 * done, program.channels, row_frames)
         wanted = float32_rows(target + 4 * done, program.channels, row_frames)
         result = run_program(program, rows, count)
@@ -139,7 +157,6 @@ def run_program_over(
             for c in range(program.channels):
                 copy_samples(wanted[c], result[c], count)
         done += count
-    return done
 
 
 @kernel

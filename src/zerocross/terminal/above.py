@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from textual.await_complete import AwaitComplete
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
+from textual.events import Click
 from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.widget import Widget
+from textual.widgets import OptionList
 
-__all__ = ["Above", "Palette"]
+__all__ = ["Above", "Options", "Palette"]
 
 
 def _forget_drawn(screen: Screen[Any]) -> None:
@@ -38,6 +41,19 @@ class Above(ModalScreen[ScreenResultType]):
         return super().dismiss(result) if self.app.screen is self else AwaitComplete()
 
 
+class Options(OptionList):
+    """A list to choose from: a click on a row that is gone since is none, where Textual looks for the row."""
+
+    def on_click(self, event: Click) -> None:
+        """Keep a click from Textual that comes too late."""
+        if event.style.meta.get("option", 0) >= self.option_count:
+            event.prevent_default()
+
+
+class _Commands(CommandList, Options):
+    """The palette's list."""
+
+
 class Palette(CommandPalette):
     """Textual's palette, which ends once, without the sign and the empty rows before what is typed."""
 
@@ -52,6 +68,11 @@ class Palette(CommandPalette):
     Palette:ansi #--input.--list-visible { border-bottom: none; }
     Palette:ansi CommandList { border-bottom: hkey $foreground; background: $background; }
     """
+
+    def compose(self) -> Iterator[Widget]:
+        """Yield what Textual's palette has, with a list of our own."""
+        for widget in super().compose():
+            yield _Commands() if type(widget) is CommandList else widget
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """End, if it has not ended."""

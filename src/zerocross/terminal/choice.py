@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, Static
 
-from zerocross.terminal.above import Above
+from zerocross.terminal.above import Above, Options
 
 __all__ = ["Choice"]
 
@@ -55,44 +55,44 @@ class Choice(Above[str]):
         with Vertical():
             yield Static(self._words, markup=False)
             yield Input(placeholder=self._hint or "type a part of a name")
-            yield OptionList(*self._names, markup=False)
+            yield Options(*self._names, markup=False)
 
     def on_mount(self) -> None:
         """Have keys go to the line; the list follows it."""
-        self.query_one(OptionList).can_focus = False
+        self.query_one(Options).can_focus = False
         self.query_one(Input).focus()
         self._point_at(0)
 
     def _point_at(self, number: int) -> None:
-        options = self.query_one(OptionList)
+        options = self.query_one(Options)
         options.highlighted = number % len(self._shown) if self._shown else None
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow the list to the names that have what was typed."""
         words = event.value.strip().lower()
         self._shown = [name for name in self._names if words in name.lower()]
-        options = self.query_one(OptionList)
+        options = self.query_one(Options)
         options.clear_options()
         options.add_options(self._shown)
         self._point_at(0)
 
     def action_move(self, step: int) -> None:
         """Go through the list."""
-        now = self.query_one(OptionList).highlighted
+        now = self.query_one(Options).highlighted
         self._point_at((now or 0) + step)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Give the highlighted name, or what was typed where none is."""
-        number = self.query_one(OptionList).highlighted
+        number = self.query_one(Options).highlighted
         typed = event.value.strip()
         if number is not None and not _is_path(typed):
             self.dismiss(self._shown[number])
         else:
             self.dismiss(typed if self._hint else "")
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Give what was clicked."""
-        self.dismiss(self._shown[event.option_index])
+    def on_option_list_option_selected(self, event: Options.OptionSelected) -> None:
+        """Give what was clicked, though the list may be another by now."""
+        self.dismiss(str(event.option.prompt))
 
     def action_leave(self) -> None:
         """Give nothing."""
