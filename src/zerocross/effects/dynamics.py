@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zerocross import units
-from zerocross.compiler import record_at
+from zerocross.compiler import kernel, record_at
 from zerocross.dsp.decibels import db_to_gain, gain_to_db
 from zerocross.dsp.limiter import LIMITER, limit, make_limiter
 from zerocross.graph.decorator import processor
@@ -17,8 +17,27 @@ from zerocross.units import checked_flag, checked_number
 
 __all__ = ["Compressor", "Gate", "Limiter"]
 
-#: Frames that are compressed at a time.
+#: Frames that are turned down at a time.
 _PIECE = 64
+
+
+@kernel
+def _peaks(block: Any, start: Any, frames: Any, peaks: Any) -> None:
+    """Find the largest magnitude among a frame's channels. Real-time: safe."""
+    for i in range(frames):
+        peak = np.float32(0.0)
+        for c in range(block.channels):
+            peak = max(peak, abs(block.input[c, start + i]))
+        peaks[i] = np.float64(peak)
+
+
+@kernel
+def _turn_down(block: Any, start: Any, frames: Any, gains: Any) -> None:
+    """Give every frame its gain. Real-time: safe."""
+    for i in range(frames):
+        gain = np.float32(gains[i])
+        for c in range(block.channels):
+            block.output[c, start + i] = gain * block.input[c, start + i]
 
 
 @processor
@@ -48,11 +67,7 @@ class Compressor:
         # A loop for each step: those that look at nothing before become vectors.
         for start in range(0, block.frames, _PIECE):
             frames = min(_PIECE, block.frames - start)
-            for i in range(frames):
-                peak = np.float32(0.0)
-                for c in range(block.channels):
-                    peak = max(peak, abs(block.input[c, start + i]))
-                curve[i] = np.float64(peak)
+            _peaks(block, start, frames, curve)
             for i in range(frames):
                 over = gain_to_db(max(curve[i], 1e-9)) - threshold
                 bend = over + knee / 2.0
@@ -67,10 +82,7 @@ class Compressor:
             self.reduction_db = now
             for i in range(frames):
                 curve[i] = db_to_gain(curve[i] + makeup)
-            for i in range(frames):
-                gain = np.float32(curve[i])
-                for c in range(block.channels):
-                    block.output[c, start + i] = gain * block.input[c, start + i]
+            _turn_down(block, start, frames, curve)
 
 
 @processor
@@ -91,24 +103,29 @@ class Gate:
     gain: float = 0.0
     held: int = 0
 
+    def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
+        self.curve = np.zeros(_PIECE)
+
     def process(self, block: Any) -> None:
         opens = db_to_gain(self.threshold_db)
         closes = db_to_gain(self.threshold_db - self.hysteresis_db)
         closed = db_to_gain(self.range_db)
         attack = math.exp(-1000.0 / (self.attack_ms * block.sample_rate))
         release = math.exp(-1000.0 / (self.release_ms * block.sample_rate))
-        hold = int(self.hold_ms * block.sample_rate / 1000.0)
-        for i in range(block.frames):
-            peak = np.float32(0.0)
-            for c in range(block.channels):
-                peak = max(peak, abs(block.input[c, i]))
-            least = closes if self.held > 0 else opens
-            self.held = hold + 1 if peak >= least else max(0, self.held - 1)
-            wanted = 1.0 if self.held > 0 else closed
-            pole = attack if wanted > self.gain else release
-            self.gain = wanted + pole * (self.gain - wanted)
-            for c in range(block.channels):
-                block.output[c, i] = np.float32(self.gain) * block.input[c, i]
+        hold, curve = int(self.hold_ms * block.sample_rate / 1000.0), self.curve
+        for start in range(0, block.frames, _PIECE):
+            frames = min(_PIECE, block.frames - start)
+            _peaks(block, start, frames, curve)
+            now, held = self.gain, self.held
+            for i in range(frames):
+                least = closes if held > 0 else opens
+                held = hold + 1 if curve[i] >= least else max(0, held - 1)
+                wanted = 1.0 if held > 0 else closed
+                pole = attack if wanted > now else release
+                now = wanted + pole * (now - wanted)
+                curve[i] = now
+            self.gain, self.held = now, held
+            _turn_down(block, start, frames, curve)
 
 
 @processor

@@ -31,6 +31,7 @@ from zerocross.compiler import (
     address_of,
     array_address,
     entry,
+    float32_array,
     float32_rows,
     invoke,
     kernel,
@@ -41,6 +42,7 @@ from zerocross.compiler import (
 )
 from zerocross.compiler.primitives.vector import f32_native, lanes_of, load_first, splat, sum_lanes
 from zerocross.dsp.crossfade import smooth_step
+from zerocross.dsp.interleave import deinterleave, interleave
 from zerocross.graph.block import BLOCK, MAX_BLOCK, MAX_CHANNELS
 from zerocross.graph.event import HEAD, QUEUE, frames_to_next, take_due
 from zerocross.memory import aligned_zeros, layout
@@ -54,7 +56,7 @@ __all__ = [
     "fade_gains",
     "run_block",
     "run_program",
-    "run_program_in_blocks",
+    "run_program_frames",
     "run_program_over",
 ]
 
@@ -129,27 +131,10 @@ def run_program_over(
 
     Source and target may be the same.
     """
-    _run_over(program_address, source, target, row_frames, frames, MAX_BLOCK)
-    return 0
-
-
-@entry("int64", "int64", "int64", "int64", "int64", "int64", dispatches=True)
-def run_program_in_blocks(
-    program_address: int, source: int, target: int, row_frames: int, frames: int, block: int
-) -> int:
-    """Run any number of planar frames as `run_program_over`, in blocks of 1 to `MAX_BLOCK` frames."""
-    _run_over(program_address, source, target, row_frames, frames, min(max(block, 1), MAX_BLOCK))
-    return 0
-
-
-@kernel
-def _run_over(
-    program_address: Any, source: Any, target: Any, row_frames: Any, frames: Any, block: Any
-) -> None:
     program = record_at(program_address, PROGRAM)
     done = 0
     while done < frames:
-        count = min(frames - done, block)
+        count = min(frames - done, MAX_BLOCK)
         rows = float32_rows(source + 4 * done, program.channels, row_frames)
         wanted = float32_rows(target + 4 * done, program.channels, row_frames)
         result = run_program(program, rows, count)
@@ -157,6 +142,33 @@ def _run_over(
             for c in range(program.channels):
                 copy_samples(wanted[c], result[c], count)
         done += count
+    return 0
+
+
+@entry("int64", "int64", "int64", "int64", "int64", "int64", "int64", dispatches=True)
+def run_program_frames(
+    program_address: int, room: int, source: int, given: int, target: int, frames: int, block: int
+) -> int:
+    """Run interleaved frames, of which the first ``given`` are at the source and the rest are silence.
+
+    In blocks of 1 to `MAX_BLOCK` frames; ``room`` is for one of them, planar.
+    """
+    program = record_at(program_address, PROGRAM)
+    channels = program.channels
+    rows = float32_rows(room, channels, MAX_BLOCK)
+    done = 0
+    while done < frames:
+        count = min(frames - done, max(block, 1), MAX_BLOCK)
+        here = min(max(given - done, 0), count)
+        at = 4 * channels * done
+        deinterleave(float32_array(source + at, here * channels), here, rows)
+        for c in range(channels):
+            for i in range(here, count):
+                rows[c, i] = np.float32(0.0)
+        result = run_program(program, rows, count)
+        interleave(result, count, float32_array(target + at, count * channels))
+        done += count
+    return 0
 
 
 @kernel
