@@ -264,14 +264,15 @@ def test_a_move_by_the_server_is_told(player, make_file):
 
 
 class Gate:
-    """Opens files, or holds those up that ask for one."""
+    """Opens files, or holds those up that ask for one: for a certain one, where there is one."""
 
     def __init__(self):
-        self.open = threading.Event()
+        self.open, self.only = threading.Event(), None
         self.open.set()
 
     def __call__(self, path):
-        self.open.wait()
+        if self.only in {None, path}:
+            self.open.wait()
         return open_source(path)
 
 
@@ -302,6 +303,43 @@ def test_a_file_that_cannot_be_opened_yet_is_buffering(gate, player, make_file):
     wait_for(lambda: player.state == "playing", what="playing")
     assert player.wait(10)
     assert player.queue[0].status == "played"
+
+
+def sounds(player):
+    """Whether something is heard at the moment."""
+    return bool(player.tap.read(64).any())
+
+
+@pytest.mark.parametrize("way", ["play", "next", "resume"])
+def test_what_played_is_silent_while_what_is_to_come_is_late(gate, player, make_file, way):
+    before, after, late = (make_file(f"{i}.wav", frames=480_000)[0] for i in range(3))
+    gate.open.clear()
+    gate.only = late
+    player.play(before, *([after] if way == "play" else [late]))
+    wait_for(lambda: sounds(player), what="sound")
+    if way == "play":
+        player.play(late)
+    elif way == "next":
+        player.next()
+    else:
+        player.pause()
+        wait_for(lambda: not sounds(player), what="the pause")
+        player.queue.remove(0)
+        player.resume()
+        played = player.report()["frames_played"]
+    wait_for(lambda: player.state == "buffering", what="the state")
+    wait_for(lambda: not sounds(player), 3.0, "silence")
+    if way == "resume":
+        assert player.report()["frames_played"] == played, "it was heard again"
+    played = player.report()["frames_played"]
+    player.pause()
+    player.resume()
+    time.sleep(0.2)
+    assert player.report()["frames_played"] == played
+    assert (player.queue.current.path, player.position) == (str(late), 0.0)
+    gate.open.set()
+    wait_for(lambda: sounds(player), what="sound")
+    assert player.state == "playing" and "underrun" not in kinds(player)
 
 
 STALL = """

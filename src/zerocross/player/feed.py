@@ -139,6 +139,11 @@ class Feed:
         self._first = self._last = None
         self._heard_serial = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was posted, or all of it dropped."""
+        return self._last is None
+
     def fill(self) -> None:
         """Post the tracks ahead that are open, until one that fails or does not suit, or the end."""
         epoch = self.stream.epoch

@@ -290,6 +290,17 @@ class Playback:
             "restart it and play again, or choose another device (null plays without sound)"
         )
 
+    @property
+    def outlasts_a_start(self) -> bool:
+        """Whether what played goes on while the file of what is to come is not open yet."""
+        start, feed = self.starting, self.feed
+        return bool(start and start.waits_for_file and feed and not feed.is_empty)
+
+    def drop_what_was(self) -> None:
+        """Let what played fade, and nothing follow it: the file of what is to come is late."""
+        if self.feed and self.outlasts_a_start:
+            self.feed.drop()
+
     def give_a_moment(self, start: Start) -> None:
         """Wait a moment for what was begun; what takes longer goes on without."""
         if self.may_wait:

@@ -193,7 +193,7 @@ class Player(FixedAttributes, ClosesAtExit):
         """Go on from a pause: at once in its first 5 s, then as soon as the device has started."""
         with self._lock:
             if self._playback.state == "paused":
-                if self._output.stream:
+                if self._output.stream and not self._playback.outlasts_a_start:
                     self._output.stream.set_playing(True)
                 self._playback.set_state("playing", "resumed")
 

@@ -240,6 +240,7 @@ class Start:
         with playback.lock:
             feed = playback.feed
             playback.held_up = ""
+            self._now(_WORK)  # what the stream has from here on is its own
             if not self._is_wanted:
                 source.close()
                 return True

@@ -136,7 +136,7 @@ class Supervisor:
         start, watch, rest = playback.starting, self._watch, self._rest
         if start:
             is_told = start.holds_up in {"", playback.held_up}
-            if is_told or playback.state != "playing":
+            if (is_told and not playback.outlasts_a_start) or playback.state != "playing":
                 return None
             return max(_MOMENT_S, _SLOW_START_S - start.waited_s)
         if playback.feed is None or watch is None or rest is None:
@@ -152,6 +152,7 @@ class Supervisor:
         if playback.state != "playing" or start.waited_s < _SLOW_START_S:
             return
         if start.waits_for_file:
+            playback.drop_what_was()
             who = "server" if "://" in playback.path else "disk"
             self._be_held_up("buffering", f"{playback.path}: its {who} has not answered yet")
         else:
