@@ -342,6 +342,27 @@ def test_what_played_is_silent_while_what_is_to_come_is_late(gate, player, make_
     assert player.state == "playing" and "underrun" not in kinds(player)
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_queue_that_arrives_at_a_late_file_is_buffering(gate, player, make_file, is_gone):
+    before, late = (make_file(f"{i}.wav", frames=24_000)[0] for i in range(2))
+    gate.open.clear()
+    gate.only = late
+    player.play(before, late)
+    wait_for(lambda: told(player, "buffering"), what="the event")
+    wait_for(lambda: player.position == 0.5, what="the end of what was there")
+    assert (player.state, player.queue.index) == ("buffering", 0)
+    assert [event.path for event in player.seen if event.kind == "buffering"] == [str(late)]
+    report = player.report()
+    assert (report["underruns"], report["stalls"]) == (0, 1)
+    if is_gone:
+        late.unlink()
+    gate.open.set()
+    assert player.wait(10)
+    assert player.queue[1].status == ("failed" if is_gone else "played")
+    resumed = [event.path for event in player.seen if event.kind == "resumed"]
+    assert resumed == [str(late)] and "underrun" not in kinds(player)
+
+
 STALL = """
     import ctypes, sys, threading, time
     import numpy as np

@@ -94,6 +94,7 @@ class Feed:
         self._is_ready, self._suits = is_ready, suits
         self._ahead, self._seekable = ahead, seekable
         self.end_posted = self.is_left = False
+        self._next_up: Track | None = None  # where its file is not open yet
         self.other_format: tuple[Track, OpenSource] | None = None
         self._serial = 0
         self._revised_at, self._is_to_be_revised = -math.inf, False
@@ -146,32 +147,43 @@ class Feed:
 
     def fill(self) -> None:
         """Post the tracks ahead that are open, until one that fails or does not suit, or the end."""
+        self._next_up = self._post_ahead()
+        self.stream.transport.store("awaits_file", int(self._next_up is not None))
+
+    @property
+    def awaited(self) -> Track | None:
+        """The track whose file is not open yet, where all before it was decoded."""
+        return None if self._undecoded() else self._next_up
+
+    def _post_ahead(self) -> Track | None:
+        """Do so; returns the track whose file is not open yet, if one is the next."""
         epoch = self.stream.epoch
         while not (self.end_posted or self.is_left) and self._undecoded() < self._ahead:
             track = self._next_track()
             if track is None:
                 self._post_end()
-                return
+                return None
             spare = self._spare.pop(track, None)
             if spare is None and not self._is_ready(track):
-                return
+                return track
             source = spare or self._open_track(track)
             if source is None:  # told; the next look goes on
                 if self.stream.epoch == epoch:
                     self._last = track
-                return
+                return None
             if self.stream.epoch != epoch or self._next_track() is not track:
                 # A listener jumped, stopped or changed the queue.
                 if spare is None:
                     source.close()
-                return
+                return None
             if spare is None and not self._suits(source):
                 self.other_format = track, source
                 self._post_end()
-                return
+                return None
             if self.budget.was_heard(track) or self._is_posted(track):
                 self.budget.begin_again(track)
             self._post(track, source, 0, reused=spare is not None).is_next = True
+        return None
 
     def follow_queue(self) -> None:
         """Post anew what the queue has changed: now, or soon where that was done a moment ago.
