@@ -125,10 +125,20 @@ class Feed:
 
     def jump(self, track: Track, source: OpenSource, start_s: float, reused: bool = False) -> None:
         """Begin anew with a source: nothing that was posted before will be heard."""
-        self._give_back(self._ahead_of(self._playing), track)
+        ahead = self._ahead_of(self._playing)
+        self._give_back(ahead, track)
         self.stream.jump()
         self._close_other_format()
+        self._spare = {each.track: each.source for each in ahead if each.is_read_once}
         self.begin(track, source, start_s, reused)
+        self._spare = {}
+
+    def use_gain(self, track: Track, gain: float) -> None:
+        """Play on with another gain of the track that plays; what follows it is opened anew, for its own."""
+        source = self.source_of(track)
+        if source and (source.gain != gain or self._ahead_of(self._playing)):
+            source.gain = gain
+            self.jump(track, source, self.after_fade_s, reused=True)
 
     def drop(self) -> None:
         """Drop all that was posted: nothing of it will be heard, and no track is the current one."""

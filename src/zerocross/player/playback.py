@@ -34,7 +34,7 @@ from zerocross.player.changes import Changes, running_loop
 from zerocross.player.feed import Feed
 from zerocross.player.leaving import Leaving
 from zerocross.player.notifications import Event, Events, Publisher
-from zerocross.player.opener import Opener
+from zerocross.player.opener import Opener, gain_of
 from zerocross.player.output import Output
 from zerocross.player.queue import Queue, Track
 from zerocross.player.start import Reopening, Start
@@ -42,6 +42,7 @@ from zerocross.player.titles import Titles
 from zerocross.sources.playlists import Entry
 from zerocross.sources.source import OpenSource
 from zerocross.sync import Signal
+from zerocross.system.background import BackgroundCall
 
 if TYPE_CHECKING:
     from zerocross.player.fed import Fed
@@ -218,8 +219,8 @@ class Playback:
             self.turn_to(track)
         self.news.notify()
 
-    def turn_to(self, track: Track, start_s: float | None = 0.0) -> None:
-        """Go to a track, paused if it is; with None to where it is heard, from a file opened anew."""
+    def turn_to(self, track: Track, start_s: float = 0.0) -> None:
+        """Go to a track, paused if it is."""
         state = self.state
         start = self.begin(track, start_s)
         self.set_state(state)
@@ -228,7 +229,7 @@ class Playback:
     def begin(
         self,
         track: Track,
-        start_s: float | None,
+        start_s: float,
         source: OpenSource | None = None,
         strict: bool = False,
     ) -> Start:
@@ -332,9 +333,26 @@ class Playback:
         if replaygain == self.opener.replaygain:
             return
         self.opener.use_gain(replaygain)
-        track = self.queue.current
-        if self.feed and track and self.starting is None:
-            self.turn_to(track, None)
+        self._look_for_gain()
+
+    def _look_for_gain(self) -> None:
+        """Have a disk asked for the gain of what plays: it goes on meanwhile."""
+        track, replaygain = self.queue.current, self.opener.replaygain
+        if not (self.feed and track and self.starting is None):
+            return
+        location = track.location
+
+        def look() -> None:
+            gain = gain_of(location, replaygain)
+            with self.lock:
+                if self.opener.replaygain != replaygain or self.feed is None or self.starting:
+                    return
+                if self.queue.current is track:
+                    self.feed.use_gain(track, gain)
+                else:
+                    self._look_for_gain()
+
+        BackgroundCall(look, "zerocross-gain")
 
     def leave_track(self, track: Track | None = None) -> None:
         """Write on a track, or the current one, that it is left early."""

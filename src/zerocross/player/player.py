@@ -338,8 +338,8 @@ class Player(FixedAttributes, ClosesAtExit):
     def replaygain(self) -> str:
         """Which of the files' gains is applied: ``off``, ``track`` or ``album``.
 
-        It may be set while playing: the file is opened anew, and once it is open, the new gain is
-        heard after a fade of 10 ms.
+        It may be set while playing: once the file's tags are read, the new gain is heard after a fade of
+        10 ms.
         """
         return self._playback.opener.replaygain
 

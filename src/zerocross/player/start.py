@@ -47,8 +47,8 @@ class Start:
         Whose; its lock is held while this is made.
     track : Track
         What to begin with; or the first after it that can be played.
-    start_s : float or None
-        Where in it, in seconds; None for where it is heard when its file is open.
+    start_s : float
+        Where in it, in seconds.
     source : OpenSource or None
         Its file, where that is open.
     strict : bool
@@ -71,13 +71,13 @@ class Start:
         self,
         playback: Playback,
         track: Track,
-        start_s: float | None,
+        start_s: float,
         source: OpenSource | None = None,
         strict: bool = False,
         silent_at: int = 0,
     ) -> None:
         self._playback, self._track = playback, track
-        self._start_s, self._goes_on = start_s or 0.0, start_s is None
+        self._start_s = start_s
         self._passed_s = 0.0  # of the same file, in parts before
         self._source, self._strict, self._silent_at = source, strict, silent_at
         self._feed: Feed | None = None  # of the stream that it made
@@ -184,7 +184,7 @@ class Start:
                     if self._is_wanted:
                         playback.fail_track(track, error)
                     following = self._after_failed(track)
-                self._start_s, self._goes_on = 0.0, False
+                self._start_s = 0.0
                 continue
             track.duration_s = source.duration_s
             if self._is_before_start(source):
@@ -245,8 +245,7 @@ class Start:
                 source.close()
                 return True
             if feed and playback.has_device and self._suits(source, feed):
-                at_s = feed.after_fade_s if self._goes_on else self._start_s
-                feed.jump(self._track, source, at_s)
+                feed.jump(self._track, source, self._start_s)
                 if playback.feed is feed:
                     feed.stream.set_playing(playback.state == "playing")
                 return True
