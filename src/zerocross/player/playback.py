@@ -307,6 +307,16 @@ class Playback:
         if self.may_wait:
             self.idle.wait_for(lambda: start.is_finished, _MOMENT_S)
 
+    @property
+    def position_s(self) -> float:
+        """Seconds into the current track that have been heard, or where it will begin."""
+        start, feed = self.starting, self.feed
+        if self.state == "stopped":
+            return 0.0
+        if start and (start.waits_for_file or feed is None):
+            return start.start_s
+        return feed.position_s if feed else 0.0
+
     def decoded_ahead_s(self) -> dict[str, float | None]:
         """Return how long a frozen interpreter would be survived now, and the longest so far."""
         now = self.feed.decoded_ahead_s if self.feed else None

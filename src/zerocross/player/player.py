@@ -474,10 +474,9 @@ class Player(FixedAttributes, ClosesAtExit):
 
     @property
     def position(self) -> float:
-        """Seconds into the current track that have been heard."""
+        """Seconds into the current track that have been heard, or where it will begin."""
         with self._lock:
-            feed = self._playback.feed
-            return feed.position_s if feed and self.state != "stopped" else 0.0
+            return self._playback.position_s
 
     @property
     def duration(self) -> float | None:
