@@ -172,6 +172,15 @@ class Playback:
         """Whether nothing plays, nor is looked for to be played."""
         return self.state == "stopped" and self.looking != self.turn
 
+    def wait_for_look(self) -> None:
+        """Wait until a disk has told what is to be played: what is asked for next comes after that.
+
+        Not in a listener, whose thread others may wait for.
+        """
+        if self.looking is not None and not self.events.is_telling:
+            with self.lock:
+                self.idle.wait_for(lambda: self.looking != self.turn)
+
     @property
     def paused_s(self) -> float | None:
         """How long the pause has lasted; None where it does not."""

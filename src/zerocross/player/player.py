@@ -107,11 +107,22 @@ class Player(FixedAttributes, ClosesAtExit):
     def _lock(self) -> threading.RLock:  # another one in a forked child
         return self._playback.lock
 
+    @property
+    def _in_turn(self) -> threading.RLock:
+        """The lock, for what comes after a `play` that still looks for what it is to play."""
+        self._playback.wait_for_look()
+        return self._playback.lock
+
     # --- queue and transport ------------------------------------------------------------
 
     @property
     def queue(self) -> Queue:
-        """The tracks, to be changed at any time: one queue for the player's whole life."""
+        """The tracks, to be changed at any time: one queue for the player's whole life.
+
+        Right after a `play` in an event loop it waits, a second at most, until a directory or playlist
+        was looked through: what is changed then follows what was found.
+        """
+        self._playback.wait_for_look()
         return self._playback.queue
 
     @property
@@ -170,7 +181,7 @@ class Player(FixedAttributes, ClosesAtExit):
                 self._supervisor.start()
                 return _begin_later(playback, paths, start_s, duration_s)
         found = expanded(paths)
-        with self._lock:
+        with self._lock if paths else self._in_turn:
             playback.check_open()
             is_bare = not paths and duration_s is None and start_s == 0.0
             if is_bare and playback.state == "paused":
@@ -183,7 +194,7 @@ class Player(FixedAttributes, ClosesAtExit):
 
     def pause(self) -> None:
         """Hold the audio where it is, with a 10 ms fade; after 5 s the device is stopped."""
-        with self._lock:
+        with self._in_turn:
             if self._playback.state == "playing":
                 if self._output.stream:
                     self._output.stream.set_playing(False)
@@ -191,7 +202,7 @@ class Player(FixedAttributes, ClosesAtExit):
 
     def resume(self) -> None:
         """Go on from a pause: at once in its first 5 s, then as soon as the device has started."""
-        with self._lock:
+        with self._in_turn:
             if self._playback.state == "paused":
                 if self._output.stream and not self._playback.outlasts_a_start:
                     self._output.stream.set_playing(True)
@@ -214,7 +225,7 @@ class Player(FixedAttributes, ClosesAtExit):
             If nothing plays, for what is no time, and for a time before an end that is not known.
 
         """
-        with self._lock:
+        with self._in_turn:
             self._playback.check_open()
             if self.state == "stopped":
                 raise UsageError("nothing is playing; call play() before seek()")
@@ -231,7 +242,7 @@ class Player(FixedAttributes, ClosesAtExit):
 
     def next(self) -> None:
         """Go to the next track; after the last one, stop."""
-        with self._lock:
+        with self._in_turn:
             if self.state == "stopped":
                 return
             current = self.queue.current
@@ -243,7 +254,7 @@ class Player(FixedAttributes, ClosesAtExit):
 
     def previous(self) -> None:
         """Go to the start of the track, or from its first 3 seconds to the track before."""
-        with self._lock:
+        with self._in_turn:
             current = self.queue.current
             if self.state == "stopped" or current is None:
                 return
@@ -264,7 +275,7 @@ class Player(FixedAttributes, ClosesAtExit):
             If there is none.
 
         """
-        with self._lock:
+        with self._in_turn:
             self._playback.check_open()
             count = len(self.queue)
             if not count:
@@ -298,7 +309,7 @@ class Player(FixedAttributes, ClosesAtExit):
             If nothing plays, and for what is no part of the track; then nothing is changed.
 
         """
-        with self._lock:
+        with self._in_turn:
             self._playback.check_open()
             track = self.queue.current
             if self.state == "stopped" or track is None:
@@ -310,7 +321,7 @@ class Player(FixedAttributes, ClosesAtExit):
     @property
     def loop(self) -> tuple[float, float] | None:
         """What is played again and again of the current track, in seconds; see `loop_between`."""
-        track = self.queue.current
+        track = self._playback.queue.current
         return track.loop if track else None
 
     @property
@@ -449,7 +460,7 @@ class Player(FixedAttributes, ClosesAtExit):
 
         """
         _ = self._output.playing  # complains
-        locations = [track.location for track in self.queue]
+        locations = [track.location for track in self._playback.queue]
         read = [each for each in locations if isinstance(each, (str, bytes, os.PathLike))]
         check_output(checked_path("path", path), read)  # without the lock: disks are asked
         with self._lock:
@@ -481,7 +492,7 @@ class Player(FixedAttributes, ClosesAtExit):
     @property
     def duration(self) -> float | None:
         """Length of the current track in seconds; None if its file does not say."""
-        track = self.queue.current
+        track = self._playback.queue.current
         return track.duration_s if track else None
 
     @property
@@ -529,7 +540,7 @@ class Player(FixedAttributes, ClosesAtExit):
         """
         with self._lock:
             self._playback.settle()
-            queued = [track.as_report() for track in self.queue] if tracks else None
+            queued = [track.as_report() for track in self._playback.queue] if tracks else None
             fed = self._playback.fed
             fed_report = {"feed": fed.report()} if fed else {}
             ahead = self._playback.decoded_ahead_s()
