@@ -506,6 +506,14 @@ class Feed:
         ring = self.stream.ring
         return None if ahead is None else ahead + ring.readable / self.stream.sample_rate
 
+    @property
+    def cut_at_s(self) -> float:
+        """Where ``duration_s`` has ended the current track, in seconds; 0 where that came to its own end."""
+        at_s, track = self.position_s, self.queue.current
+        length = track.duration_s if track else None
+        is_cut = self.budget.is_spent(self.stream.sample_rate) and (length is None or at_s < length)
+        return at_s if is_cut else 0.0
+
     def source_of(self, track: Track) -> OpenSource | None:
         """Return the open file of a track, if it still is."""
         mine = [p.source for p in self._postings.values() if p.track is track]

@@ -87,6 +87,8 @@ class Playback:
         The turn at which a disk was asked what is to be played, until it has answered.
     held_up : str
         ``buffering`` or ``waiting`` while that cannot be; else empty.
+    cut : tuple of (Track or None, float)
+        The track that a time limit has ended last, and where, in seconds.
     closed : bool
         Whether nothing will play any more.
     queue : Queue
@@ -118,6 +120,7 @@ class Playback:
         self.state, self.held_up = "stopped", ""
         self.closed = False
         self.news = Signal()
+        self.cut: tuple[Track | None, float] = None, 0.0
         self._paused_at = 0.0
         self.events = Publisher(events)
         self.queue = Queue(
@@ -247,6 +250,7 @@ class Playback:
         It is only begun: `wait_for` or `give_a_moment` wait for what comes of it.
         """
         self.turn += 1
+        self.cut = None, 0.0
         self.queue.be_at(track)
         self.starting = start = Start(self, track, start_s, source, strict)
         self.set_state("playing")
@@ -321,7 +325,8 @@ class Playback:
         """Seconds into the current track that have been heard, or where it will begin."""
         start, feed = self.starting, self.feed
         if self.state == "stopped":
-            return 0.0
+            track, at_s = self.cut
+            return at_s if track is self.queue.current else 0.0
         if start and (start.waits_for_file or feed is None):
             return start.start_s
         return feed.position_s if feed else 0.0
@@ -481,6 +486,7 @@ class Playback:
     def stop(self, track: Track | None = None) -> None:
         """Fade out and stop; the queue and its current track stay, but for one that was removed."""
         self.turn += 1
+        self.cut = None, 0.0
         if self.feed is None and self.starting is None:
             return
         self.starting = None

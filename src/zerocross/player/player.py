@@ -485,7 +485,10 @@ class Player(FixedAttributes, ClosesAtExit):
 
     @property
     def position(self) -> float:
-        """Seconds into the current track that have been heard, or where it will begin."""
+        """Seconds into the current track that have been heard, or where it will begin.
+
+        After the end 0, but where ``duration_s`` has ended a track: there, until something else is asked for.
+        """
         with self._lock:
             return self._playback.position_s
 

@@ -310,6 +310,8 @@ class Supervisor:
             feed.go_on(self._heard)
             return
         other, playback = feed.take_other_format(), self._playback
+        if other is None:
+            playback.cut = playback.queue.current, feed.cut_at_s
         if other is None and playback.fed:
             playback.silence_stream()
             playback.set_state("stopped", "finished")
