@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import os
 import threading
@@ -146,6 +147,19 @@ def test_events_come_in_order_and_end_with_the_player(make_file):
         assert [event async for event in player.events] == []
 
     asyncio.run(main())
+
+
+def test_a_coroutine_function_is_no_listener():
+    class Listener:
+        async def __call__(self, event): ...
+
+    async def listen(event): ...
+
+    events = Events()
+    for one in (listen, Listener(), functools.partial(listen)):
+        with pytest.raises(UsageError, match="use 'async for event in player.events'"):
+            events.subscribe(one)
+    assert events.subscribe(print) is print
 
 
 def test_an_iterator_that_is_left_gets_no_more():
