@@ -65,6 +65,28 @@ def test_without_a_loop_play_waits_and_gives_the_same(player, make_file):
     assert player.state == "playing"
 
 
+def test_what_needs_a_device_says_that_it_is_starting(player, make_file, tmp_path, monkeypatch):
+    answers = slow_devices(player, monkeypatch)
+
+    async def main():
+        starting = player.play(make_file(frames=480_000)[0])
+        for ask in (
+            lambda: player.sample_rate,
+            lambda: player.tap,
+            lambda: player.record(tmp_path / "out.wav"),
+        ):
+            with pytest.raises(UsageError, match="it is starting; 'await player.play"):
+                ask()
+        answers.set()
+        await starting
+        assert player.sample_rate == 48_000
+        player.stop()
+        with pytest.raises(UsageError, match="^nothing is playing$"):
+            _ = player.sample_rate
+
+    asyncio.run(main())
+
+
 def test_an_error_is_raised_where_it_is_awaited(player, tmp_path):
     async def main():
         with pytest.raises(SourceError, match="missing"):

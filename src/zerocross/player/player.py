@@ -40,6 +40,7 @@ from zerocross.units import checked_number, checked_path, checked_seconds, check
 if TYPE_CHECKING:
     import threading
 
+    from zerocross.engine.file_stream import FileStream
     from zerocross.engine.recorder import Recording
     from zerocross.files import PathLike
     from zerocross.graph.chain import Chain
@@ -112,6 +113,16 @@ class Player(FixedAttributes, ClosesAtExit):
         """The lock, for what comes after a `play` that still looks for what it is to play."""
         self._playback.wait_for_look()
         return self._playback.lock
+
+    @property
+    def _playing(self) -> FileStream:
+        """What plays; raises UsageError where nothing does, or not yet."""
+        if self._output.stream is None and not self._playback.is_idle:
+            raise UsageError(
+                "nothing is playing yet, it is starting; 'await player.play(...)' in an event loop or "
+                "notebook, or ask when a 'track' event came"
+            )
+        return self._output.playing
 
     # --- queue and transport ------------------------------------------------------------
 
@@ -459,7 +470,7 @@ class Player(FixedAttributes, ClosesAtExit):
             If nothing plays, or the file cannot be such a one, is of the queue, or is recorded already.
 
         """
-        _ = self._output.playing  # complains
+        _ = self._playing  # complains
         locations = [track.location for track in self._playback.queue]
         read = [each for each in locations if isinstance(each, (str, bytes, os.PathLike))]
         check_output(checked_path("path", path), read)  # without the lock: disks are asked
@@ -519,12 +530,12 @@ class Player(FixedAttributes, ClosesAtExit):
             If nothing plays.
 
         """
-        return self._output.playing.tap
+        return self._playing.tap
 
     @property
     def sample_rate(self) -> int:
         """Of what goes to the device, in Hz; raises UsageError if nothing plays."""
-        return self._output.playing.sample_rate
+        return self._playing.sample_rate
 
     @property
     def latency_frames(self) -> int:
