@@ -75,13 +75,13 @@ def test_what_needs_a_device_says_that_it_is_starting(player, make_file, tmp_pat
             lambda: player.tap,
             lambda: player.record(tmp_path / "out.wav"),
         ):
-            with pytest.raises(UsageError, match="it is starting; 'await player.play"):
+            with pytest.raises(UsageError, match=r"it is starting; 'await player.play"):
                 ask()
         answers.set()
         await starting
         assert player.sample_rate == 48_000
         player.stop()
-        with pytest.raises(UsageError, match="^nothing is playing$"):
+        with pytest.raises(UsageError, match=r"^nothing is playing$"):
             _ = player.sample_rate
 
     asyncio.run(main())
@@ -179,7 +179,7 @@ def test_a_coroutine_function_is_no_listener():
 
     events = Events()
     for one in (listen, Listener(), functools.partial(listen)):
-        with pytest.raises(UsageError, match="use 'async for event in player.events'"):
+        with pytest.raises(UsageError, match=r"use 'async for event in player\.events'"):
             events.subscribe(one)
     assert events.subscribe(print) is print
 

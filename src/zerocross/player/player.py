@@ -470,7 +470,10 @@ class Player(FixedAttributes, ClosesAtExit):
             If nothing plays, or the file cannot be such a one, is of the queue, or is recorded already.
 
         """
+        from zerocross.engine.recorder import follow_tap
+
         _ = self._playing  # complains
+        _ = follow_tap.address  # compiled without the lock
         locations = [track.location for track in self._playback.queue]
         read = [each for each in locations if isinstance(each, (str, bytes, os.PathLike))]
         check_output(checked_path("path", path), read)  # without the lock: disks are asked
