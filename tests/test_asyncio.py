@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
+import os
 import threading
+import time
 
 import pytest
 
@@ -60,6 +63,28 @@ def test_without_a_loop_play_waits_and_gives_the_same(player, make_file):
     player.pause()
     asyncio.run(_of(player.play()))
     assert player.state == "playing"
+
+
+def test_what_needs_a_device_says_that_it_is_starting(player, make_file, tmp_path, monkeypatch):
+    answers = slow_devices(player, monkeypatch)
+
+    async def main():
+        starting = player.play(make_file(frames=480_000)[0])
+        for ask in (
+            lambda: player.sample_rate,
+            lambda: player.tap,
+            lambda: player.record(tmp_path / "out.wav"),
+        ):
+            with pytest.raises(UsageError, match=r"it is starting; 'await player.play"):
+                ask()
+        answers.set()
+        await starting
+        assert player.sample_rate == 48_000
+        player.stop()
+        with pytest.raises(UsageError, match=r"^nothing is playing$"):
+            _ = player.sample_rate
+
+    asyncio.run(main())
 
 
 def test_an_error_is_raised_where_it_is_awaited(player, tmp_path):
@@ -146,6 +171,19 @@ def test_events_come_in_order_and_end_with_the_player(make_file):
     asyncio.run(main())
 
 
+def test_a_coroutine_function_is_no_listener():
+    class Listener:
+        async def __call__(self, event): ...
+
+    async def listen(event): ...
+
+    events = Events()
+    for one in (listen, Listener(), functools.partial(listen)):
+        with pytest.raises(UsageError, match=r"use 'async for event in player\.events'"):
+            events.subscribe(one)
+    assert events.subscribe(print) is print
+
+
 def test_an_iterator_that_is_left_gets_no_more():
     events = Events()
 
@@ -228,6 +266,56 @@ def test_play_is_a_task_where_one_is_wanted(player, make_file):
             await task
         await player.finished(0.05)
         assert player.state == "playing", "it plays on"
+
+    asyncio.run(main())
+
+
+def test_what_is_asked_for_after_a_directory_follows_it(player, make_file, tmp_path, monkeypatch):
+    other, *_ = make_file(frames=480_000)
+    (folder := tmp_path / "lib").mkdir()
+    for name in "abc":
+        make_file(f"lib/{name}.wav", frames=480_000)
+    expand = expanding.expand
+    monkeypatch.setattr(expanding, "expand", lambda given: time.sleep(0.1) or expand(given))
+
+    def names():
+        return [os.path.basename(track.path)[0] for track in player.queue]
+
+    async def main():
+        player.play(folder)
+        player.queue.append(other)
+        assert names() == ["a", "b", "c", os.path.basename(other)[0]]
+        player.play(folder)
+        player.next()
+        player.seek(5.0)
+        player.pause()
+        assert (player.queue.index, player.state, player.position) == (1, "paused", 5.0)
+        player.play(folder)
+        player.queue.shuffle(seed=3)
+        assert sorted(names()) == ["a", "b", "c"] and player.queue.is_shuffled
+        await player.play(folder)
+        player.play(folder)
+        player.stop()
+        assert (names(), player.state) == (["a", "b", "c"], "stopped")
+        player.play(folder)
+        player.play(duration_s=0.1)
+        assert await player.finished(10.0)
+
+    asyncio.run(main())
+
+
+def test_a_listener_waits_for_no_directory(player, make_file, tmp_path, monkeypatch):
+    make_file(frames=480_000)
+    may, expand, seen = threading.Event(), expanding.expand, []
+    monkeypatch.setattr(expanding, "expand", lambda given: may.wait(10) and expand(given))
+    player.events.subscribe(lambda event: seen.append((event.kind, len(player.queue))))
+
+    async def main():
+        starting = player.play(tmp_path)
+        player.volume = 0.5
+        assert seen == [("volume", 0)]
+        may.set()
+        await starting
 
     asyncio.run(main())
 

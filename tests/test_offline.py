@@ -98,6 +98,18 @@ def test_shaped_dither_lives_on_after_clipping(tmp_path):
     assert np.abs(got[-1_500:]).max() <= 12
 
 
+@pytest.mark.parametrize("frames", [100, 50_000])
+def test_samples_that_are_no_numbers_are_told(tmp_path, cli, frames):
+    bad = music(frames)
+    bad[50] = np.nan, np.inf
+    words = "2 samples are NaN or infinite; silenced or limited"
+    soundfile.write(tmp_path / "nan.wav", bad, RATE, "FLOAT")
+    done = zerocross.render([(bad, RATE), tmp_path / "nan.wav"], tmp_path / "out.wav")
+    assert [line.partition(": ")[2] for line in done.errors] == [words, words]
+    told = cli("render", tmp_path / "nan.wav", tmp_path / "cli.wav")
+    assert words.encode() in told.stderr and told.returncode == 1
+
+
 def test_shaped_dither_at_another_rate_is_told(tmp_path):
     with pytest.raises(zerocross.UsageError, match=r"96000 Hz.*44100 to 48000 Hz; give 'tpdf'"):
         rendered(tmp_path, music(100), rate=96_000, dither="shaped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import threading
@@ -10,8 +11,9 @@ import traceback
 
 import numpy as np
 import pytest
+import soundfile
 
-from conftest import music, wait_for
+from conftest import music, need_module, wait_for
 from test_loudness import tagged
 from zerocross import Chain, Player, RealtimeError, SourceError, UsageError, processor
 from zerocross.effects import Gain
@@ -725,6 +727,46 @@ def test_a_replaygain_is_heard_while_it_plays(player, tmp_path):
     assert player.replaygain == "off"
 
 
+class Pipe(io.BytesIO):
+    """What can be read once."""
+
+    def seekable(self):
+        return False
+
+
+def piped(samples):
+    """Return an MP3 file in a pipe."""
+    need_module("av")
+    file = Pipe()
+    soundfile.write(file, samples, RATE, format="MP3")
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("what", ["pipe", "deleted"])
+def test_a_replaygain_stops_nothing_that_cannot_be_opened_again(player, tmp_path, songs, what):
+    path = tagged(tmp_path / "a.flac", music(10 * RATE))
+    player.play(piped(music(10 * RATE)) if what == "pipe" else path, *songs(RATE, "b")[0])
+    wait_for(lambda: player.position > 0.1)
+    path.unlink()
+    player.replaygain = "track"
+    time.sleep(0.3)
+    assert (player.state, player.queue.index) == ("playing", 0)
+    assert player.position > 0.35 and player.queue.current.error is None
+
+
+@pytest.mark.parametrize("by", ["seek", "replaygain"])
+def test_a_pipe_that_follows_is_heard_after_what_goes_on_elsewhere(player, tmp_path, by):
+    player.play(tagged(tmp_path / "a.flac", music(RATE)), piped(music(RATE // 2)))
+    wait_for(lambda: player.position > 0.1)
+    if by == "seek":
+        player.seek(0.5)
+    else:
+        player.replaygain = "track"
+    assert player.wait(10)
+    assert [track.status for track in player.queue] == ["played", "played"]
+
+
 # --- random operations ------------------------------------------------------------------------------
 
 
@@ -920,14 +962,14 @@ def places_heard(player):
     return out[loud, 0] / out[loud, 1] * 480_000
 
 
-def test_a_change_of_gains_and_loops_says_nothing_twice(player, make_file):
+def test_a_change_of_gains_and_loops_says_nothing_twice(player, tmp_path):
     data = np.full((480_000, 2), 0.5, np.float32)
     data[:, 0] *= np.arange(480_000) / 480_000
     player._output.capture_s = 4.0
-    player.play(make_file("ramp.wav", data=data)[0])
+    player.play(tagged(tmp_path / "ramp.flac", data))
     wait_for(lambda: player.position > 0.05)
     player.replaygain = "track"
-    wait_for(lambda: player._playback.starting is None and player._output.stream.epoch > 1)
+    wait_for(lambda: player._output.stream.epoch > 1)
     at = player.position
     wait_for(lambda: player.position > at + 0.1)
     player.loop_between(4.0, 5.0)

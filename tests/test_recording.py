@@ -11,6 +11,7 @@ import soundfile
 from conftest import wait_for
 from test_feed import RATE, noise, played
 from zerocross import Player, Stream, UsageError, ZerocrossError
+from zerocross.engine import recorder
 from zerocross.engine.recorder import Recording, _Follower, record
 from zerocross.errors import LossWarning
 from zerocross.sources.written import plain_form
@@ -74,6 +75,27 @@ def test_what_was_overwritten_is_silence_of_the_same_length_and_told(tmp_path):
     assert len(found) == len(x)
     assert np.count_nonzero(found == 0.0) == recording.frames_lost > 0
     assert np.array_equal(found[found != 0.0], x[-np.count_nonzero(found) :])
+
+
+def test_what_went_out_while_it_was_compiled_is_not_of_the_recording(tmp_path, monkeypatch):
+    tap, follow = Tap(4_096, 1), recorder.follow_tap
+
+    class Compiled:
+        @property
+        def address(self):
+            tap.push(np.ones((1, 50_000), np.float32))
+            return follow.address
+
+        def __call__(self, address):
+            return follow(address)
+
+    monkeypatch.setattr(recorder, "follow_tap", Compiled())
+    recording = record(tap, RATE, tmp_path / "a.wav")
+    tap.push(np.full((1, 100), 0.5, np.float32))
+    recording.stop()
+    found, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    assert recording.frames_lost == 0
+    assert np.array_equal(found, np.full(100, 0.5))
 
 
 def test_where_the_tap_is_another_the_file_goes_on_at_its_rate(tmp_path):

@@ -264,14 +264,15 @@ def test_a_move_by_the_server_is_told(player, make_file):
 
 
 class Gate:
-    """Opens files, or holds those up that ask for one."""
+    """Opens files, or holds those up that ask for one: for a certain one, where there is one."""
 
     def __init__(self):
-        self.open = threading.Event()
+        self.open, self.only = threading.Event(), None
         self.open.set()
 
     def __call__(self, path):
-        self.open.wait()
+        if self.only in {None, path}:
+            self.open.wait()
         return open_source(path)
 
 
@@ -302,6 +303,75 @@ def test_a_file_that_cannot_be_opened_yet_is_buffering(gate, player, make_file):
     wait_for(lambda: player.state == "playing", what="playing")
     assert player.wait(10)
     assert player.queue[0].status == "played"
+
+
+def sounds(player):
+    """Whether something is heard at the moment."""
+    return player.levels != [] and bool(player.tap.read(64).any())
+
+
+@pytest.mark.parametrize("way", ["play", "next", "resume"])
+def test_what_played_is_silent_while_what_is_to_come_is_late(gate, player, make_file, way):
+    before, after, late = (make_file(f"{i}.wav", frames=480_000)[0] for i in range(3))
+    gate.open.clear()
+    gate.only = late
+    player.play(before, *([after] if way == "play" else [late]))
+    wait_for(lambda: sounds(player), what="sound")
+    if way == "play":
+        player.play(late)
+    elif way == "next":
+        player.next()
+    else:
+        player.pause()
+        wait_for(lambda: not sounds(player), what="the pause")
+        player.queue.remove(0)
+        player.resume()
+        played = player.report()["frames_played"]
+    wait_for(lambda: player.state == "buffering", what="the state")
+    wait_for(lambda: not sounds(player), 3.0, "silence")
+    if way == "resume":
+        assert player.report()["frames_played"] == played, "it was heard again"
+    played = player.report()["frames_played"]
+    player.pause()
+    player.resume()
+    time.sleep(0.2)
+    assert player.report()["frames_played"] == played
+    assert (player.queue.current.path, player.position) == (str(late), 0.0)
+    gate.open.set()
+    wait_for(lambda: sounds(player), what="sound")
+    assert player.state == "playing" and "underrun" not in kinds(player)
+
+
+def test_a_seek_in_a_file_that_is_late_is_where_it_begins(gate, player, make_file):
+    gate.open.clear()
+    player.play(make_file(frames=480_000)[0], start_s=2.0)
+    assert (player.state, player.position) == ("buffering", 2.0)
+    player.seek(5.0)
+    assert player.position == 5.0
+    gate.open.set()
+    wait_for(lambda: sounds(player), what="sound")
+    assert 5.0 <= player.position < 6.0
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_queue_that_arrives_at_a_late_file_is_buffering(gate, player, make_file, is_gone):
+    before, late = (make_file(f"{i}.wav", frames=24_000)[0] for i in range(2))
+    gate.open.clear()
+    gate.only = late
+    player.play(before, late)
+    wait_for(lambda: told(player, "buffering"), what="the event")
+    wait_for(lambda: player.position == 0.5, what="the end of what was there")
+    assert (player.state, player.queue.index) == ("buffering", 0)
+    assert [event.path for event in player.seen if event.kind == "buffering"] == [str(late)]
+    report = player.report()
+    assert (report["underruns"], report["stalls"]) == (0, 1)
+    if is_gone:
+        late.unlink()
+    gate.open.set()
+    assert player.wait(10)
+    assert player.queue[1].status == ("failed" if is_gone else "played")
+    resumed = [event.path for event in player.seen if event.kind == "resumed"]
+    assert resumed == [str(late)] and "underrun" not in kinds(player)
 
 
 STALL = """

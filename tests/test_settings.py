@@ -478,6 +478,21 @@ def test_after_the_end_it_begins_anew(home, make_file):
     assert (state.index, state.position_s, len(state.paths)) == (0, 0.0, 2)
 
 
+def test_where_a_time_limit_ended_it_is_remembered(three):
+    options = {"start_s": 3.0, "duration_s": 0.5}
+    with Player("null") as player, Memory() as memory:
+        _begin(memory, player, three, **options)
+        assert player.wait(20)
+        memory.remember(player)
+        assert player.position == 3.5
+        player.queue.index = 1
+        assert player.position == 0.0
+        player.queue.index = 0
+        player.stop()
+        assert player.position == 0.0
+    assert StateFile.last().read().position_s == 3.5
+
+
 def test_what_was_stopped_keeps_what_was_remembered(three):
     with Player("null") as player, Memory() as memory:
         _begin(memory, player, three)

@@ -73,7 +73,8 @@ class Rendered:
     clipped : int
         Samples beyond full scale that an integer format could not hold.
     errors : list of str
-        Inputs that were skipped or damaged, and effects that failed, one line each.
+        Inputs that were skipped or damaged (samples that are no numbers among them), and effects that
+        failed, one line each.
     faults : list of Fault
         The effects that were bypassed or silenced.
     dither : str
@@ -293,7 +294,7 @@ def _make_feed(
     queue.extend(source.location for source in inputs)
 
     def tell(kind: str, track: Track, words: str) -> None:
-        if kind == "error":
+        if kind != "notice":
             errors.append(f"{track.path}: {words}")
 
     return Feed(
@@ -337,6 +338,7 @@ def _blocks(stream: FileStream, feed: Feed, latency: int) -> Generator[_Frames, 
         dropped = min(late, count)
         late -= dropped
         yield block[dropped:count]
+    feed.collect()  # what became of the last
     held_back = min(latency, played)
     if held_back:
         rest = [block[count:]]  # through the chain already: it begins what is held back

@@ -163,7 +163,7 @@ class Memory(Closes):
         """Remember where a player is, while that is known; from any thread."""
         with self._lock:
             self._next_s = time.monotonic() + _EVERY_S
-            state = _state_of(player, self._is_over and player.state == "stopped")
+            state = _state_of(player, self._is_over)
             if state is None or state == self._written or self._is_broken:
                 return
             try:
@@ -184,14 +184,15 @@ def begin(player: Player, files: Sequence[Entry], options: dict[str, Any]) -> No
     player.play(start_s=options["start_s"], duration_s=options["duration_s"])
 
 
-def _state_of(player: Player, is_over: bool) -> Remembered | None:
+def _state_of(player: Player, has_finished: bool) -> Remembered | None:
     """Return what is to be remembered of a player; None where it has been stopped before its end.
 
-    After the end that is the beginning.
+    After the end that is the beginning; where a time limit ended it, that place.
     """
-    queue = player.queue
-    if not len(queue) or (player.state == "stopped" and not is_over):
+    queue, is_stopped = player.queue, player.state == "stopped"
+    if not len(queue) or (is_stopped and not has_finished):
         return None
+    is_over = is_stopped and player.position == 0.0
     paths: list[Place] = []
     index = 0
     for number, track in enumerate(queue):

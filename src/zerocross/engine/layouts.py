@@ -173,9 +173,10 @@ STREAM = layout(
 
 #: What a stream of files has beside it: see `engine.transport`. ``kept_serial`` is the one source of
 #: an older epoch that is played to its end all the same; 0 for none. It is written before ``epoch``.
+#: ``awaits_file`` says that what follows is not posted yet because its file is not open.
 TRANSPORT = layout(
     setup=["ring", "marks", "decoder", "latest", "sample_rate", "ramp_frames"],
-    control=["epoch", "kept_serial", "playing", "threshold"],
+    control=["epoch", "kept_serial", "playing", "threshold", "awaits_file"],
     audio=[
         "state",
         "running_epoch",

@@ -91,7 +91,6 @@ class _Follower:
         self._resampler: Resampler | None = None
         self.record = Record(_FOLLOWER)
         self.record.fill(tap=tap.record.address, ring=self.ring.record.address, next_frame=first)
-        _ = follow_tap.address
         self._thread = threading.Thread(target=self._run, name="zerocross-record", daemon=True)
         self._thread.start()
 
@@ -230,6 +229,7 @@ def record(
 
     """
     form = plain_form(path, sample_rate, tap.channels, bits, dither)
+    _ = follow_tap.address  # compiled before the first frame is fixed
     check_output(path)
     target = os.path.realpath(os.fsdecode(path))
     with _beginning:

@@ -269,6 +269,8 @@ def _why_short(transport: Any) -> Any:
     decoder = record_at(transport.decoder, DECODER)
     if load_acquire(decoder, "starved") != 0:
         return STALLED
+    if load_acquire(transport, "awaits_file") != 0 and load_acquire(decoder, "active") == 0:
+        return STALLED
     since = load_acquire(decoder, "reading_since")
     if since != 0 and monotonic_ns() - since > STALL_NS:
         return STALLED

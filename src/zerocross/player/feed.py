@@ -94,6 +94,7 @@ class Feed:
         self._is_ready, self._suits = is_ready, suits
         self._ahead, self._seekable = ahead, seekable
         self.end_posted = self.is_left = False
+        self._next_up: Track | None = None  # where its file is not open yet
         self.other_format: tuple[Track, OpenSource] | None = None
         self._serial = 0
         self._revised_at, self._is_to_be_revised = -math.inf, False
@@ -124,10 +125,20 @@ class Feed:
 
     def jump(self, track: Track, source: OpenSource, start_s: float, reused: bool = False) -> None:
         """Begin anew with a source: nothing that was posted before will be heard."""
-        self._give_back(self._ahead_of(self._playing), track)
+        ahead = self._ahead_of(self._playing)
+        self._give_back(ahead, track)
         self.stream.jump()
         self._close_other_format()
+        self._spare = {each.track: each.source for each in ahead if each.is_read_once}
         self.begin(track, source, start_s, reused)
+        self._spare = {}
+
+    def use_gain(self, track: Track, gain: float) -> None:
+        """Play on with another gain of the track that plays; what follows it is opened anew, for its own."""
+        source = self.source_of(track)
+        if source and (source.gain != gain or self._ahead_of(self._playing)):
+            source.gain = gain
+            self.jump(track, source, self.after_fade_s, reused=True)
 
     def drop(self) -> None:
         """Drop all that was posted: nothing of it will be heard, and no track is the current one."""
@@ -139,34 +150,50 @@ class Feed:
         self._first = self._last = None
         self._heard_serial = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was posted, or all of it dropped."""
+        return self._last is None
+
     def fill(self) -> None:
         """Post the tracks ahead that are open, until one that fails or does not suit, or the end."""
+        self._next_up = self._post_ahead()
+        self.stream.transport.store("awaits_file", int(self._next_up is not None))
+
+    @property
+    def awaited(self) -> Track | None:
+        """The track whose file is not open yet, where all before it was decoded."""
+        return None if self._undecoded() else self._next_up
+
+    def _post_ahead(self) -> Track | None:
+        """Do so; returns the track whose file is not open yet, if one is the next."""
         epoch = self.stream.epoch
         while not (self.end_posted or self.is_left) and self._undecoded() < self._ahead:
             track = self._next_track()
             if track is None:
                 self._post_end()
-                return
+                return None
             spare = self._spare.pop(track, None)
             if spare is None and not self._is_ready(track):
-                return
+                return track
             source = spare or self._open_track(track)
             if source is None:  # told; the next look goes on
                 if self.stream.epoch == epoch:
                     self._last = track
-                return
+                return None
             if self.stream.epoch != epoch or self._next_track() is not track:
                 # A listener jumped, stopped or changed the queue.
                 if spare is None:
                     source.close()
-                return
+                return None
             if spare is None and not self._suits(source):
                 self.other_format = track, source
                 self._post_end()
-                return
+                return None
             if self.budget.was_heard(track) or self._is_posted(track):
                 self.budget.begin_again(track)
             self._post(track, source, 0, reused=spare is not None).is_next = True
+        return None
 
     def follow_queue(self) -> None:
         """Post anew what the queue has changed: now, or soon where that was done a moment ago.
@@ -478,6 +505,14 @@ class Feed:
         ahead = posting.source.decoded_ahead_s if posting else None
         ring = self.stream.ring
         return None if ahead is None else ahead + ring.readable / self.stream.sample_rate
+
+    @property
+    def cut_at_s(self) -> float:
+        """Where ``duration_s`` has ended the current track, in seconds; 0 where that came to its own end."""
+        at_s, track = self.position_s, self.queue.current
+        length = track.duration_s if track else None
+        is_cut = self.budget.is_spent(self.stream.sample_rate) and (length is None or at_s < length)
+        return at_s if is_cut else 0.0
 
     def source_of(self, track: Track) -> OpenSource | None:
         """Return the open file of a track, if it still is."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import logging
 import queue
 import threading
@@ -95,9 +96,21 @@ class Events:
         return getattr(self._here, "depth", 0) > 0
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[Event], None]:
-        """Call a function with every event from now on; returns it (for use as a decorator)."""
+        """Call a function with every event from now on; returns it (for use as a decorator).
+
+        Raises
+        ------
+        UsageError
+            For what is no function, and for a coroutine function: see the class.
+
+        """
         if not callable(callback):
             raise UsageError(f"{shown(callback)} cannot be called; give a function of an event")
+        if any(map(inspect.iscoroutinefunction, (callback, type(callback).__call__))):
+            raise UsageError(
+                f"{shown(callback)} is a coroutine function, which nobody would await; "
+                "use 'async for event in player.events'"
+            )
         with self._lock:
             self._callbacks.append(callback)
         return callback

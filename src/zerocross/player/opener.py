@@ -16,7 +16,7 @@ from zerocross.sources.opening import open_source
 from zerocross.sources.source import OpenSource
 from zerocross.system.background import BackgroundCall
 
-__all__ = ["Opener", "open_with_gain"]
+__all__ = ["Opener", "gain_of", "open_with_gain"]
 
 
 def open_with_gain(location: Location, replaygain: str) -> OpenSource:
@@ -29,9 +29,15 @@ def open_with_gain(location: Location, replaygain: str) -> OpenSource:
 
     """
     source = open_source(location)
-    if replaygain != "off" and isinstance(location, (str, bytes, os.PathLike)):
-        source.gain = gain_for(read_gain_tags(location), replaygain)
+    source.gain = gain_of(location, replaygain)
     return source
+
+
+def gain_of(location: Location, replaygain: str) -> float:
+    """Return the gain that the tags of a file say, as a factor; 1 for what is no file, or has none."""
+    if replaygain == "off" or not isinstance(location, (str, bytes, os.PathLike)):
+        return 1.0
+    return gain_for(read_gain_tags(location), replaygain)
 
 
 class Opener:

@@ -34,7 +34,7 @@ from zerocross.player.changes import Changes, running_loop
 from zerocross.player.feed import Feed
 from zerocross.player.leaving import Leaving
 from zerocross.player.notifications import Event, Events, Publisher
-from zerocross.player.opener import Opener
+from zerocross.player.opener import Opener, gain_of
 from zerocross.player.output import Output
 from zerocross.player.queue import Queue, Track
 from zerocross.player.start import Reopening, Start
@@ -42,6 +42,7 @@ from zerocross.player.titles import Titles
 from zerocross.sources.playlists import Entry
 from zerocross.sources.source import OpenSource
 from zerocross.sync import Signal
+from zerocross.system.background import BackgroundCall
 
 if TYPE_CHECKING:
     from zerocross.player.fed import Fed
@@ -86,6 +87,8 @@ class Playback:
         The turn at which a disk was asked what is to be played, until it has answered.
     held_up : str
         ``buffering`` or ``waiting`` while that cannot be; else empty.
+    cut : tuple of (Track or None, float)
+        The track that a time limit has ended last, and where, in seconds.
     closed : bool
         Whether nothing will play any more.
     queue : Queue
@@ -117,6 +120,7 @@ class Playback:
         self.state, self.held_up = "stopped", ""
         self.closed = False
         self.news = Signal()
+        self.cut: tuple[Track | None, float] = None, 0.0
         self._paused_at = 0.0
         self.events = Publisher(events)
         self.queue = Queue(
@@ -171,6 +175,15 @@ class Playback:
         """Whether nothing plays, nor is looked for to be played."""
         return self.state == "stopped" and self.looking != self.turn
 
+    def wait_for_look(self) -> None:
+        """Wait until a disk has told what is to be played: what is asked for next comes after that.
+
+        Not in a listener, whose thread others may wait for.
+        """
+        if self.looking is not None and not self.events.is_telling:
+            with self.lock:
+                self.idle.wait_for(lambda: self.looking != self.turn)
+
     @property
     def paused_s(self) -> float | None:
         """How long the pause has lasted; None where it does not."""
@@ -218,8 +231,8 @@ class Playback:
             self.turn_to(track)
         self.news.notify()
 
-    def turn_to(self, track: Track, start_s: float | None = 0.0) -> None:
-        """Go to a track, paused if it is; with None to where it is heard, from a file opened anew."""
+    def turn_to(self, track: Track, start_s: float = 0.0) -> None:
+        """Go to a track, paused if it is."""
         state = self.state
         start = self.begin(track, start_s)
         self.set_state(state)
@@ -228,7 +241,7 @@ class Playback:
     def begin(
         self,
         track: Track,
-        start_s: float | None,
+        start_s: float,
         source: OpenSource | None = None,
         strict: bool = False,
     ) -> Start:
@@ -237,6 +250,7 @@ class Playback:
         It is only begun: `wait_for` or `give_a_moment` wait for what comes of it.
         """
         self.turn += 1
+        self.cut = None, 0.0
         self.queue.be_at(track)
         self.starting = start = Start(self, track, start_s, source, strict)
         self.set_state("playing")
@@ -290,10 +304,32 @@ class Playback:
             "restart it and play again, or choose another device (null plays without sound)"
         )
 
+    @property
+    def outlasts_a_start(self) -> bool:
+        """Whether what played goes on while the file of what is to come is not open yet."""
+        start, feed = self.starting, self.feed
+        return bool(start and start.waits_for_file and feed and not feed.is_empty)
+
+    def drop_what_was(self) -> None:
+        """Let what played fade, and nothing follow it: the file of what is to come is late."""
+        if self.feed and self.outlasts_a_start:
+            self.feed.drop()
+
     def give_a_moment(self, start: Start) -> None:
         """Wait a moment for what was begun; what takes longer goes on without."""
         if self.may_wait:
             self.idle.wait_for(lambda: start.is_finished, _MOMENT_S)
+
+    @property
+    def position_s(self) -> float:
+        """Seconds into the current track that have been heard, or where it will begin."""
+        start, feed = self.starting, self.feed
+        if self.state == "stopped":
+            track, at_s = self.cut
+            return at_s if track is self.queue.current else 0.0
+        if start and (start.waits_for_file or feed is None):
+            return start.start_s
+        return feed.position_s if feed else 0.0
 
     def decoded_ahead_s(self) -> dict[str, float | None]:
         """Return how long a frozen interpreter would be survived now, and the longest so far."""
@@ -321,9 +357,26 @@ class Playback:
         if replaygain == self.opener.replaygain:
             return
         self.opener.use_gain(replaygain)
-        track = self.queue.current
-        if self.feed and track and self.starting is None:
-            self.turn_to(track, None)
+        self._look_for_gain()
+
+    def _look_for_gain(self) -> None:
+        """Have a disk asked for the gain of what plays: it goes on meanwhile."""
+        track, replaygain = self.queue.current, self.opener.replaygain
+        if not (self.feed and track and self.starting is None):
+            return
+        location = track.location
+
+        def look() -> None:
+            gain = gain_of(location, replaygain)
+            with self.lock:
+                if self.opener.replaygain != replaygain or self.feed is None or self.starting:
+                    return
+                if self.queue.current is track:
+                    self.feed.use_gain(track, gain)
+                else:
+                    self._look_for_gain()
+
+        BackgroundCall(look, "zerocross-gain")
 
     def leave_track(self, track: Track | None = None) -> None:
         """Write on a track, or the current one, that it is left early."""
@@ -433,6 +486,7 @@ class Playback:
     def stop(self, track: Track | None = None) -> None:
         """Fade out and stop; the queue and its current track stay, but for one that was removed."""
         self.turn += 1
+        self.cut = None, 0.0
         if self.feed is None and self.starting is None:
             return
         self.starting = None

@@ -40,6 +40,7 @@ from zerocross.units import checked_number, checked_path, checked_seconds, check
 if TYPE_CHECKING:
     import threading
 
+    from zerocross.engine.file_stream import FileStream
     from zerocross.engine.recorder import Recording
     from zerocross.files import PathLike
     from zerocross.graph.chain import Chain
@@ -107,11 +108,32 @@ class Player(FixedAttributes, ClosesAtExit):
     def _lock(self) -> threading.RLock:  # another one in a forked child
         return self._playback.lock
 
+    @property
+    def _in_turn(self) -> threading.RLock:
+        """The lock, for what comes after a `play` that still looks for what it is to play."""
+        self._playback.wait_for_look()
+        return self._playback.lock
+
+    @property
+    def _playing(self) -> FileStream:
+        """What plays; raises UsageError where nothing does, or not yet."""
+        if self._output.stream is None and not self._playback.is_idle:
+            raise UsageError(
+                "nothing is playing yet, it is starting; 'await player.play(...)' in an event loop or "
+                "notebook, or ask when a 'track' event came"
+            )
+        return self._output.playing
+
     # --- queue and transport ------------------------------------------------------------
 
     @property
     def queue(self) -> Queue:
-        """The tracks, to be changed at any time: one queue for the player's whole life."""
+        """The tracks, to be changed at any time: one queue for the player's whole life.
+
+        Right after a `play` in an event loop it waits, a second at most, until a directory or playlist
+        was looked through: what is changed then follows what was found.
+        """
+        self._playback.wait_for_look()
         return self._playback.queue
 
     @property
@@ -170,7 +192,7 @@ class Player(FixedAttributes, ClosesAtExit):
                 self._supervisor.start()
                 return _begin_later(playback, paths, start_s, duration_s)
         found = expanded(paths)
-        with self._lock:
+        with self._lock if paths else self._in_turn:
             playback.check_open()
             is_bare = not paths and duration_s is None and start_s == 0.0
             if is_bare and playback.state == "paused":
@@ -183,7 +205,7 @@ class Player(FixedAttributes, ClosesAtExit):
 
     def pause(self) -> None:
         """Hold the audio where it is, with a 10 ms fade; after 5 s the device is stopped."""
-        with self._lock:
+        with self._in_turn:
             if self._playback.state == "playing":
                 if self._output.stream:
                     self._output.stream.set_playing(False)
@@ -191,9 +213,9 @@ class Player(FixedAttributes, ClosesAtExit):
 
     def resume(self) -> None:
         """Go on from a pause: at once in its first 5 s, then as soon as the device has started."""
-        with self._lock:
+        with self._in_turn:
             if self._playback.state == "paused":
-                if self._output.stream:
+                if self._output.stream and not self._playback.outlasts_a_start:
                     self._output.stream.set_playing(True)
                 self._playback.set_state("playing", "resumed")
 
@@ -214,7 +236,7 @@ class Player(FixedAttributes, ClosesAtExit):
             If nothing plays, for what is no time, and for a time before an end that is not known.
 
         """
-        with self._lock:
+        with self._in_turn:
             self._playback.check_open()
             if self.state == "stopped":
                 raise UsageError("nothing is playing; call play() before seek()")
@@ -231,7 +253,7 @@ class Player(FixedAttributes, ClosesAtExit):
 
     def next(self) -> None:
         """Go to the next track; after the last one, stop."""
-        with self._lock:
+        with self._in_turn:
             if self.state == "stopped":
                 return
             current = self.queue.current
@@ -243,7 +265,7 @@ class Player(FixedAttributes, ClosesAtExit):
 
     def previous(self) -> None:
         """Go to the start of the track, or from its first 3 seconds to the track before."""
-        with self._lock:
+        with self._in_turn:
             current = self.queue.current
             if self.state == "stopped" or current is None:
                 return
@@ -264,7 +286,7 @@ class Player(FixedAttributes, ClosesAtExit):
             If there is none.
 
         """
-        with self._lock:
+        with self._in_turn:
             self._playback.check_open()
             count = len(self.queue)
             if not count:
@@ -298,7 +320,7 @@ class Player(FixedAttributes, ClosesAtExit):
             If nothing plays, and for what is no part of the track; then nothing is changed.
 
         """
-        with self._lock:
+        with self._in_turn:
             self._playback.check_open()
             track = self.queue.current
             if self.state == "stopped" or track is None:
@@ -310,7 +332,7 @@ class Player(FixedAttributes, ClosesAtExit):
     @property
     def loop(self) -> tuple[float, float] | None:
         """What is played again and again of the current track, in seconds; see `loop_between`."""
-        track = self.queue.current
+        track = self._playback.queue.current
         return track.loop if track else None
 
     @property
@@ -338,8 +360,8 @@ class Player(FixedAttributes, ClosesAtExit):
     def replaygain(self) -> str:
         """Which of the files' gains is applied: ``off``, ``track`` or ``album``.
 
-        It may be set while playing: the file is opened anew, and once it is open, the new gain is
-        heard after a fade of 10 ms.
+        It may be set while playing: once the file's tags are read, the new gain is heard after a fade of
+        10 ms.
         """
         return self._playback.opener.replaygain
 
@@ -448,8 +470,11 @@ class Player(FixedAttributes, ClosesAtExit):
             If nothing plays, or the file cannot be such a one, is of the queue, or is recorded already.
 
         """
-        _ = self._output.playing  # complains
-        locations = [track.location for track in self.queue]
+        from zerocross.engine.recorder import follow_tap
+
+        _ = self._playing  # complains
+        _ = follow_tap.address  # compiled without the lock
+        locations = [track.location for track in self._playback.queue]
         read = [each for each in locations if isinstance(each, (str, bytes, os.PathLike))]
         check_output(checked_path("path", path), read)  # without the lock: disks are asked
         with self._lock:
@@ -474,15 +499,17 @@ class Player(FixedAttributes, ClosesAtExit):
 
     @property
     def position(self) -> float:
-        """Seconds into the current track that have been heard."""
+        """Seconds into the current track that have been heard, or where it will begin.
+
+        After the end 0, but where ``duration_s`` has ended a track: there, until something else is asked for.
+        """
         with self._lock:
-            feed = self._playback.feed
-            return feed.position_s if feed and self.state != "stopped" else 0.0
+            return self._playback.position_s
 
     @property
     def duration(self) -> float | None:
         """Length of the current track in seconds; None if its file does not say."""
-        track = self.queue.current
+        track = self._playback.queue.current
         return track.duration_s if track else None
 
     @property
@@ -506,12 +533,12 @@ class Player(FixedAttributes, ClosesAtExit):
             If nothing plays.
 
         """
-        return self._output.playing.tap
+        return self._playing.tap
 
     @property
     def sample_rate(self) -> int:
         """Of what goes to the device, in Hz; raises UsageError if nothing plays."""
-        return self._output.playing.sample_rate
+        return self._playing.sample_rate
 
     @property
     def latency_frames(self) -> int:
@@ -530,7 +557,7 @@ class Player(FixedAttributes, ClosesAtExit):
         """
         with self._lock:
             self._playback.settle()
-            queued = [track.as_report() for track in self.queue] if tracks else None
+            queued = [track.as_report() for track in self._playback.queue] if tracks else None
             fed = self._playback.fed
             fed_report = {"feed": fed.report()} if fed else {}
             ahead = self._playback.decoded_ahead_s()

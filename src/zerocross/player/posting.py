@@ -6,6 +6,7 @@ import dataclasses
 
 from zerocross.engine.heard import Outcome
 from zerocross.player.queue import Track
+from zerocross.sources.location import FileObject
 from zerocross.sources.source import OpenSource
 
 __all__ = ["Posting", "loop_of"]
@@ -41,6 +42,12 @@ class Posting:
     start_frame: int
     outcome: Outcome | None = None
     is_next: bool = False
+
+    @property
+    def is_read_once(self) -> bool:
+        """Whether it could not be opened again: a pipe."""
+        location = self.track.location
+        return isinstance(location, FileObject) and not location.is_seekable
 
 
 def loop_of(track: Track, source: OpenSource, start: int) -> tuple[int, int] | None:

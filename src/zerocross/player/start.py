@@ -47,8 +47,8 @@ class Start:
         Whose; its lock is held while this is made.
     track : Track
         What to begin with; or the first after it that can be played.
-    start_s : float or None
-        Where in it, in seconds; None for where it is heard when its file is open.
+    start_s : float
+        Where in it, in seconds.
     source : OpenSource or None
         Its file, where that is open.
     strict : bool
@@ -58,6 +58,8 @@ class Start:
 
     Attributes
     ----------
+    start_s : float
+        Where it begins, in seconds.
     error : Exception or None
         Why there is no sound.
     is_finished : bool
@@ -71,13 +73,13 @@ class Start:
         self,
         playback: Playback,
         track: Track,
-        start_s: float | None,
+        start_s: float,
         source: OpenSource | None = None,
         strict: bool = False,
         silent_at: int = 0,
     ) -> None:
         self._playback, self._track = playback, track
-        self._start_s, self._goes_on = start_s or 0.0, start_s is None
+        self.start_s = start_s
         self._passed_s = 0.0  # of the same file, in parts before
         self._source, self._strict, self._silent_at = source, strict, silent_at
         self._feed: Feed | None = None  # of the stream that it made
@@ -184,7 +186,7 @@ class Start:
                     if self._is_wanted:
                         playback.fail_track(track, error)
                     following = self._after_failed(track)
-                self._start_s, self._goes_on = 0.0, False
+                self.start_s = 0.0
                 continue
             track.duration_s = source.duration_s
             if self._is_before_start(source):
@@ -213,24 +215,24 @@ class Start:
     def _check_start(self, source: OpenSource) -> None:
         """Raise UsageError for a beginning at the track's end or after it."""
         length = source.duration_s
-        if self._strict and length is not None and self._start_s >= length:
+        if self._strict and length is not None and self.start_s >= length:
             source.close()
             raise UsageError(
-                f"start_s={self._passed_s + self._start_s:g} is not within {source.path}: it has "
+                f"start_s={self._passed_s + self.start_s:g} is not within {source.path}: it has "
                 f"{self._passed_s + length:.2f} s; give less"
             )
 
     def _is_before_start(self, source: OpenSource) -> bool:
         """Pass over a part of a chained file that ends before the start; returns whether it does."""
         length = source.duration_s
-        if not self._strict or source.rest is None or length is None or self._start_s < length:
+        if not self._strict or source.rest is None or length is None or self.start_s < length:
             return False
         source.close()
         with self._playback.lock:
             if self._is_wanted:
                 self._track.status = "skipped"
                 self._track = self._playback.queue.put_after(self._track, source.rest)
-        self._start_s -= length
+        self.start_s -= length
         self._passed_s += length
         return True
 
@@ -240,12 +242,12 @@ class Start:
         with playback.lock:
             feed = playback.feed
             playback.held_up = ""
+            self._now(_WORK)  # what the stream has from here on is its own
             if not self._is_wanted:
                 source.close()
                 return True
             if feed and playback.has_device and self._suits(source, feed):
-                at_s = feed.after_fade_s if self._goes_on else self._start_s
-                feed.jump(self._track, source, at_s)
+                feed.jump(self._track, source, self.start_s)
                 if playback.feed is feed:
                     feed.stream.set_playing(playback.state == "playing")
                 return True
@@ -295,7 +297,7 @@ class Start:
             feed = self._feed = playback.take_stream(stream, candidates[0])
             playback.opening = self
             if source:
-                feed.jump(self._track, source, self._start_s)
+                feed.jump(self._track, source, self.start_s)
             if playback.feed is not feed:
                 return None
             stream.set_playing(playback.state == "playing")

@@ -59,6 +59,7 @@ class Supervisor:
         self._heard = Heard(0, 0, 0, ended=False)
         self._watch: Watch | None = None
         self._rest: Rest | None = None
+        self._late = ""  # the track that was told as buffering last
         self._asking: BackgroundCall[None] | None = None
 
     def start(self) -> None:
@@ -136,7 +137,7 @@ class Supervisor:
         start, watch, rest = playback.starting, self._watch, self._rest
         if start:
             is_told = start.holds_up in {"", playback.held_up}
-            if is_told or playback.state != "playing":
+            if (is_told and not playback.outlasts_a_start) or playback.state != "playing":
                 return None
             return max(_MOMENT_S, _SLOW_START_S - start.waited_s)
         if playback.feed is None or watch is None or rest is None:
@@ -152,23 +153,29 @@ class Supervisor:
         if playback.state != "playing" or start.waited_s < _SLOW_START_S:
             return
         if start.waits_for_file:
-            who = "server" if "://" in playback.path else "disk"
-            self._be_held_up("buffering", f"{playback.path}: its {who} has not answered yet")
+            playback.drop_what_was()
+            self._await_file(playback.path)
         else:
             self._be_held_up("waiting", f"{playback.output.wanted}: it has not answered yet")
 
-    def _be_held_up(self, state: str, words: str) -> None:
-        """Be held up, and tell it, once; with an empty state, be no more."""
+    def _await_file(self, path: str) -> None:
+        who = "server" if "://" in path else "disk"
+        self._be_held_up("buffering", f"its {who} has not answered yet", path)
+
+    def _be_held_up(self, state: str, words: str = "", path: str = "") -> None:
+        """Be held up, and tell it, once, of a path or the device; with an empty state, be no more."""
         playback = self._playback
         before, playback.held_up = playback.held_up, state
         if state == before:
             return
         if state == "buffering":
-            playback.publish("buffering", f"{words}; playing goes on by itself when it does")
+            self._late = path
+            words = f"{path}: {words}; playing goes on by itself when it does"
+            playback.events.publish(Event("buffering", path, words))
         elif state == "waiting":
             playback.events.publish(Event("notice", "", words))
         elif before == "buffering":
-            playback.publish("resumed", words)
+            playback.events.publish(Event("resumed", self._late, "playing on"))
         elif playback.output.device:
             playback.events.publish(Event("device", "", f"playing on {playback.output.device}"))
 
@@ -180,7 +187,7 @@ class Supervisor:
             watch, rest = Watch(feed.stream), Rest(feed.stream, playback.news)
             self._watch, self._rest = watch, rest
         resting = rest.look(None if playback.fed else playback.paused_s)
-        found = watch.look(playback.state == "playing", resting)
+        found = watch.look(playback.state == "playing", resting, feed.awaited is not None)
         if found is HeldUp.EFFECT:
             self._stop_for_effect(feed)
         elif found is HeldUp.LOST:
@@ -189,12 +196,14 @@ class Supervisor:
             self._be_held_up("waiting", f"{playback.output.device} is suspended; {_GOES_ON}")
         elif found is HeldUp.SILENT:
             self._be_held_up("waiting", f"{playback.output.device} does not answer; {_GOES_ON}")
+        elif found is HeldUp.DISK and feed.awaited:
+            self._await_file(feed.awaited.path)
         elif found is HeldUp.DISK:
             feed.stream.read_further_ahead()
             what = "too little of it has come yet" if feed.stream.is_starved else _DISK_IS_LATE
-            self._be_held_up("buffering", f"{playback.path}: {what}")
+            self._be_held_up("buffering", what, playback.path)
         elif playback.reopening is None:
-            self._be_held_up("", f"{playback.path}: buffered, playing on")
+            self._be_held_up("")
 
     def _tell_lost(self, feed: Feed) -> None:
         playback = self._playback
@@ -301,6 +310,8 @@ class Supervisor:
             feed.go_on(self._heard)
             return
         other, playback = feed.take_other_format(), self._playback
+        if other is None:
+            playback.cut = playback.queue.current, feed.cut_at_s
         if other is None and playback.fed:
             playback.silence_stream()
             playback.set_state("stopped", "finished")

@@ -66,10 +66,11 @@ class Watch:
         self._since_ns = 0
         self._was_late = self._was_suspended = self._is_at_rest = False
 
-    def look(self, playing: bool, resting: bool = False) -> HeldUp:
+    def look(self, playing: bool, resting: bool = False, awaits_file: bool = False) -> HeldUp:
         """Return what holds the stream up at the moment.
 
-        ``resting`` says that the device was stopped, or is being started again, by us.
+        ``resting`` says that the device was stopped, or is being started again, by us; ``awaits_file``
+        that what follows is not open yet.
         """
         self.look_in_s, self.awaits_call = None, False
         device = self.stream.device
@@ -84,7 +85,7 @@ class Watch:
         found = self._device_of(device, resting)
         self.awaits_call = found in {HeldUp.SUSPENDED, HeldUp.SILENT}
         if found is HeldUp.NOTHING and playing:
-            return self._disk()
+            return self._disk(awaits_file)
         return found
 
     def _device_of(self, device: Device, resting: bool) -> HeldUp:
@@ -111,11 +112,11 @@ class Watch:
             return HeldUp.LOST
         return HeldUp.SILENT if late_s > silent_s else HeldUp.NOTHING
 
-    def _disk(self) -> HeldUp:
+    def _disk(self, awaits_file: bool) -> HeldUp:
         """Return whether the disk is late: from where the ring ran short until it plays again."""
         stream = self.stream
         is_short = stream.is_refilling
-        self._was_late = is_short and (stream.is_reading or self._was_late)
+        self._was_late = is_short and (stream.is_reading or awaits_file or self._was_late)
         if is_short and not self._was_late:
             self.look_in_s = min(_SHORT_S, self.look_in_s or _SHORT_S)
         return HeldUp.DISK if self._was_late else HeldUp.NOTHING
