@@ -9,8 +9,9 @@ import threading
 import pytest
 
 from zerocross import DeviceNotFound, Player, SourceError, UsageError
-from zerocross.player import Events, expanding
+from zerocross.player import Events
 from zerocross.player.notifications import Event
+from zerocross.sources.playlists import Expansion
 
 
 @pytest.fixture
@@ -234,9 +235,8 @@ def test_play_is_a_task_where_one_is_wanted(player, make_file):
 
 def test_a_directory_is_looked_through_beside_the_loop(player, make_file, tmp_path, monkeypatch):
     make_file(frames=480_000)
-    may, expand = threading.Event(), expanding.expand
-    monkeypatch.setattr(expanding, "expand", lambda given: may.wait(10) and expand(given))
-    monkeypatch.setattr(expanding, "_PATIENCE_S", 10.0)
+    may, take = threading.Event(), Expansion.take
+    monkeypatch.setattr(Expansion, "take", lambda *given: may.wait(10) and take(*given))
 
     async def main():
         begun = player.play(tmp_path)
