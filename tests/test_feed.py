@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import signal
 import threading
 
 import numpy as np
@@ -568,6 +569,32 @@ def test_who_would_wait_for_a_stream_that_is_not_started_is_told(of_main):
         thread.join(10.0)
     assert len(told) == 3
     stream.close()
+
+
+@pytest.mark.parametrize("call", ["write", "drain", "read"])
+def test_who_comes_in_between_on_the_same_thread_is_told(call):
+    told = []
+    with Stream(device="null", input=True, feed_s=0.1) as stream:
+        calls = {
+            "write": lambda: stream.write(np.zeros(RATE // 2, np.float32), RATE),
+            "drain": stream.drain,
+            "read": lambda: stream.read(RATE // 2),
+        }
+
+        def come_in_between(*_):
+            with pytest.raises(UsageError, match="of this thread is under way; where a signal"):
+                calls[call]()
+            told.append(stream.write(np.zeros(8, np.float32), RATE, block=False))
+            stream.flush()
+
+        before = signal.signal(signal.SIGALRM, come_in_between)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            calls["read" if call == "read" else "write"]()
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert len(told) == 1
+        assert stream.write(np.zeros(RATE // 20, np.float32), RATE) == RATE // 20
 
 
 def test_a_reader_hears_of_the_end():
