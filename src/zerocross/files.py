@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,14 +43,19 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = {"\u200c", "\u200d"}
 _SURROGATE_OF_BYTE = 0xDC00
 _unfinished: set[str] = set()
+#: Who an address says that we are: never to be seen.
+_USER = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 def printable(text: PathLike) -> str:
     r"""Return a path or a text as one line that any terminal can print, whatever it holds.
 
-    What is not to be printed is shown as Python writes it: ``\xff``, ``\n``, ``\u202e``.
+    What is not to be printed is shown as Python writes it: ``\xff``, ``\n``, ``\u202e``. The name
+    and the password in an address are left out.
     """
     plain = os.fsdecode(text)
+    if "://" in plain:
+        plain = _USER.sub("", plain)
     return plain if plain.isprintable() else "".join(map(_shown, plain))
 
 
