@@ -597,6 +597,19 @@ def test_an_error_of_the_file_is_in_the_report(player, make_file):
     assert "copy it again" in track["error"]
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_track_whose_seek_fails_has_failed(player, make_file, more):
+    path, _ = make_file("song.flac", frames=960_000)
+    good, _ = make_file("next.flac", frames=4800)
+    player.play(path, *[good] * more)
+    wait_for(lambda: player.position > 0.05, 10, "sound")
+    path.write_bytes(np.random.default_rng(1).bytes(path.stat().st_size))
+    player.seek(15)
+    assert player.wait(10)
+    assert [track.status for track in player.queue] == ["failed", "played"][: 1 + more]
+    assert "cannot be positioned" in player.report()["tracks"][0]["error"]
+
+
 def test_a_lost_device_moves_on_with_the_position(player, make_file):
     path, _ = make_file(frames=200_000)
     player.play(path)
