@@ -139,6 +139,13 @@ def test_what_is_no_number_is_silence_and_counted():
     assert out[7, 0] == 0.0 and out[9, 0] == 1.0
 
 
+class Strange:
+    """What raises, in two lines, when it is to be an array."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("one\ntwo")
+
+
 @pytest.mark.parametrize(
     ("frames", "words"),
     [
@@ -150,6 +157,8 @@ def test_what_is_no_number_is_silence_and_counted():
         ("words", "give an array of samples"),
         (None, "give an array of samples|shape"),
         ([[1.0], [1.0, 2.0]], "give an array of samples"),
+        ([10**400], "give an array of samples"),
+        (Strange(), "give an array of samples"),
     ],
 )
 def test_what_are_no_frames_is_told(frames, words):
