@@ -23,6 +23,7 @@ __all__ = [
     "abandon_unfinished",
     "check_ending",
     "check_output",
+    "check_regular",
     "open_regular",
     "printable",
     "read_small",
@@ -114,6 +115,21 @@ def open_regular(path: PathLike) -> Iterator[IO[bytes]]:
         yield file
 
 
+def check_regular(path: PathLike) -> None:
+    """Refuse what is no regular file, or is empty; without opening it.
+
+    Raises
+    ------
+    SourceError
+        In one line.
+
+    """
+    try:
+        _refuse_what_is_no_file(path, os.stat(os.fsdecode(path)))
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
 def _open_regular(path: PathLike) -> tuple[int, int]:
     """Return a descriptor of a regular file and its size."""
     name = os.fsdecode(path)
@@ -166,6 +182,8 @@ def check_output(output: PathLike, inputs: Iterable[PathLike] = ()) -> None:
     name = printable(output)
     if "\0" in os.fsdecode(output):
         raise UsageError(f"{name}: cannot be written (a zero byte in it); give another name")
+    if os.fsdecode(output).endswith(("/", os.sep)):  # `realpath` strips it
+        raise UsageError(f"{name}: cannot be written (names a directory); give a file's name")
     target = os.path.realpath(os.fsdecode(output))
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
