@@ -8,6 +8,7 @@ import gc
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -595,6 +596,39 @@ def test_an_error_of_the_file_is_in_the_report(player, make_file):
     assert track["status"] == "truncated"
     assert 0 < track["frames"] < 60_000
     assert "copy it again" in track["error"]
+
+
+def test_a_listener_on_a_thread_of_ours_ends_nothing(player, make_file):
+    """Nobody presses Ctrl-C there: it is a listener's own error, as another one is."""
+    told = []
+
+    def interrupt(event):
+        told.append(event.kind)
+        if threading.current_thread() is not threading.main_thread():
+            raise KeyboardInterrupt
+
+    player.events.subscribe(interrupt)
+    player.play(make_file(frames=9600)[0])
+    assert player.wait(10)
+    assert told[-1] == "finished"
+    press = player.events.subscribe(lambda _: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        player.volume = 0.5
+    player.events.unsubscribe(press)
+    assert not player.events.is_telling, "it may wait again"
+
+
+@pytest.mark.parametrize("name", ["replaygain", "device", "block_size", "pin"])
+def test_a_giant_number_is_told_in_short(name):
+    with pytest.raises(UsageError, match=r"0000\.\.\.: give") as told:
+        Player(**{name: 10**400})
+    assert len(str(told.value)) < 200
+
+
+def test_an_array_is_no_choice(player):
+    for thing, name in ((player, "replaygain"), (player.queue, "repeat")):
+        with pytest.raises(UsageError, match=f"{name}=array"):
+            setattr(thing, name, np.array([1, 2]))
 
 
 @pytest.mark.parametrize("more", [0, 1])

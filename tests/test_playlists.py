@@ -58,6 +58,17 @@ def test_an_m3u_with_titles(folder):
     )
 
 
+@pytest.mark.parametrize("name", ["a.m3u", "a.m3u8", "a.pls"])
+def test_lists_in_utf16_have_a_mark(folder, name):
+    m3u = "#EXTINF:1,Zwei \u00e9\r\nsub dir/2 \u00e9.wav\r\n"
+    text = "File1=sub dir/2 \u00e9.wav\nTitle1=Zwei \u00e9\n" if name == "a.pls" else m3u
+    for encoding in ("utf-16", "utf-16-be"):
+        mark = "\ufeff" if encoding == "utf-16-be" else ""
+        (folder / name).write_bytes((mark + text).encode(encoding))
+        found = [("sub dir/2 \u00e9.wav", "Zwei \u00e9")]
+        assert names_in(folder, folder / name) == (found, [])
+
+
 def test_titles_that_are_no_utf8(folder):
     (folder / "a.m3u").write_bytes(b"#EXTINF:1,Caf\xe9 \x93x\x94\n1.flac\n")
     assert names_in(folder, folder / "a.m3u")[0] == [("1.flac", "Café \u201cx\u201d")]

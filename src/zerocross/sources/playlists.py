@@ -6,6 +6,7 @@ are looked at. Beyond a bound there is one line about it, and what was found so 
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import dataclasses
 import functools
@@ -244,7 +245,7 @@ class Expansion:
 
     def _add_playlist(self, path: str, suffix: str, inside: tuple[tuple[int, int], ...]) -> None:
         try:
-            raw = self._asked(read_small, path, _MAX_PLAYLIST_BYTES, "playlist")
+            raw = _in_utf8(self._asked(read_small, path, _MAX_PLAYLIST_BYTES, "playlist"))
             status = self._asked(os.stat, path)
             cuts = self._asked(read_cue, path, audio_suffixes()) if suffix == ".cue" else []
         except SourceError as error:
@@ -299,10 +300,17 @@ class Expansion:
         self._add(place, inside, Entry(place, title))
 
 
+def _in_utf8(raw: bytes) -> bytes:
+    """Return a playlist of any bytes as it is, but one of UTF-16 with its mark in UTF-8."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16", "replace").encode("utf-8", "replace")
+    return raw.removeprefix(codecs.BOM_UTF8)
+
+
 def _m3u_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
     """Yield the entries of an m3u, and what is said of each by the line before."""
     title = ""
-    for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
+    for line in map(bytes.strip, raw.splitlines()):
         named = _TITLE.match(line)
         if named:
             title = _decoded(named.group(1))
@@ -314,7 +322,7 @@ def _m3u_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
 def _pls_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
     """Yield the entries of a pls in the order of their numbers, and what is said of each."""
     found: dict[bytes, dict[int, bytes]] = {b"file": {}, b"title": {}}
-    for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
+    for line in map(bytes.strip, raw.splitlines()):
         match = _PLS.fullmatch(line)
         if match and match.group(3):
             found[match.group(1).lower()].setdefault(int(match.group(2)), match.group(3))
