@@ -12,8 +12,9 @@ import time
 import pytest
 
 from zerocross import DeviceNotFound, Player, SourceError, UsageError
-from zerocross.player import Events, expanding
+from zerocross.player import Events
 from zerocross.player.notifications import Event
+from zerocross.sources.playlists import Expansion
 
 
 @pytest.fixture
@@ -322,9 +323,8 @@ def test_a_listener_waits_for_no_directory(player, make_file, tmp_path, monkeypa
 
 def test_a_directory_is_looked_through_beside_the_loop(player, make_file, tmp_path, monkeypatch):
     make_file(frames=480_000)
-    may, expand = threading.Event(), expanding.expand
-    monkeypatch.setattr(expanding, "expand", lambda given: may.wait(10) and expand(given))
-    monkeypatch.setattr(expanding, "_PATIENCE_S", 10.0)
+    may, take = threading.Event(), Expansion.take
+    monkeypatch.setattr(Expansion, "take", lambda *given: may.wait(10) and take(*given))
 
     async def main():
         begun = player.play(tmp_path)

@@ -1087,3 +1087,6 @@ def test_standard_input_that_is_a_terminal_is_told(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda _: True})())
     assert run(["play", "-", *NULL]) == 2
     assert "standard input is a terminal" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", None)
+    assert run(["play", "-", *NULL]) == 2
+    assert "standard input is closed" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import signal
 import threading
 
 import numpy as np
@@ -138,6 +139,13 @@ def test_what_is_no_number_is_silence_and_counted():
     assert out[7, 0] == 0.0 and out[9, 0] == 1.0
 
 
+class Strange:
+    """What raises, in two lines, when it is to be an array."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("one\ntwo")
+
+
 @pytest.mark.parametrize(
     ("frames", "words"),
     [
@@ -149,6 +157,8 @@ def test_what_is_no_number_is_silence_and_counted():
         ("words", "give an array of samples"),
         (None, "give an array of samples|shape"),
         ([[1.0], [1.0, 2.0]], "give an array of samples"),
+        ([10**400], "give an array of samples"),
+        (Strange(), "give an array of samples"),
     ],
 )
 def test_what_are_no_frames_is_told(frames, words):
@@ -568,6 +578,32 @@ def test_who_would_wait_for_a_stream_that_is_not_started_is_told(of_main):
         thread.join(10.0)
     assert len(told) == 3
     stream.close()
+
+
+@pytest.mark.parametrize("call", ["write", "drain", "read"])
+def test_who_comes_in_between_on_the_same_thread_is_told(call):
+    told = []
+    with Stream(device="null", input=True, feed_s=0.1) as stream:
+        calls = {
+            "write": lambda: stream.write(np.zeros(RATE // 2, np.float32), RATE),
+            "drain": stream.drain,
+            "read": lambda: stream.read(RATE // 2),
+        }
+
+        def come_in_between(*_):
+            with pytest.raises(UsageError, match="of this thread is under way; where a signal"):
+                calls[call]()
+            told.append(stream.write(np.zeros(8, np.float32), RATE, block=False))
+            stream.flush()
+
+        before = signal.signal(signal.SIGALRM, come_in_between)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            calls["read" if call == "read" else "write"]()
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert len(told) == 1
+        assert stream.write(np.zeros(RATE // 20, np.float32), RATE) == RATE // 20
 
 
 def test_a_reader_hears_of_the_end():

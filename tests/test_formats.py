@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -419,6 +420,32 @@ class Handler(BaseHTTPRequestHandler):
             while not self.server.released.wait(0.01):
                 self.wfile.write(body[:10_000])
 
+    def be_dribbling(self, content, _):  # an answer that goes on and on
+        self.wfile.write(b"HTTP/1.0 200 OK\r\nX-Long: ")
+        with contextlib.suppress(OSError):
+            while not self.server.released.wait(0.02):
+                self.wfile.write(b"x")
+
+    def be_chunked_badly(self, _content, _visit):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n")
+
+    def be_locked(self, content, visit):  # for who knows the password; over a redirect at first
+        self.server.keys.append(self.headers.get("Authorization"))
+        if self.headers.get("Authorization") != "Basic dTpww6QgQDo=":
+            self.send_error(401)
+        elif visit == 1:
+            self.send_response(302)
+            self.send_header("Location", self.path)
+            self.end_headers()
+        else:
+            self.be_plain(content, visit)
+
+    def be_leading_elsewhere(self, _content, _visit):  # to another host, by its name
+        self.server.keys.append(self.headers.get("Authorization"))
+        self.send_response(302)
+        self.send_header("Location", f"http://localhost:{self.server.server_port}/locked")
+        self.end_headers()
+
     def be_icy(self, content, _):
         self.wfile.write(b"ICY 200 OK\r\nicy-name: Old FM\r\ncontent-type: audio/aac\r\n\r\n")
         self.wfile.write(content)
@@ -433,6 +460,7 @@ def server(monkeypatch):
     made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.daemon_threads = True
     made.lock, made.asked, made.released = threading.Lock(), [], threading.Event()
+    made.keys = []
     made.content, made.folder = b"", None
     made.at = lambda way: f"http://127.0.0.1:{made.server_port}/{way}"
     thread = threading.Thread(target=made.serve_forever, args=(0.01,))
@@ -486,6 +514,8 @@ def test_a_seek_on_a_server_asks_for_what_it_needs(server, made):
         ("turning", "a circle of them"),
         ("leading_away", "which is not http or https"),
         ("babbling", "does not speak HTTP"),
+        ("dribbling", "its answer was not whole within 0.4 s"),
+        ("chunked_badly", "the connection is lost"),
         ("http://127.0.0.1:1/x.m4a", "refused"),
         ("http://[::1/x.m4a", "is no address"),
         ("http://127.0.0.1:port/x.m4a", "is no address"),
@@ -505,6 +535,52 @@ def test_an_address_may_have_spaces_and_letters(server, made):
     source = open_source(server.at("plain/ä b\r\nX: y"))
     assert source.notices() == [], "it is asked for as it is meant"
     source.close()
+
+
+def test_a_name_and_a_password_are_told_to_the_server_alone(server, made):
+    server.content = made[0]["w.wv"].read_bytes()
+    told = []
+    with Player("null") as player:
+        player.events.subscribe(told.append)
+        player.play(server.at("locked").replace("//", "//u:p%C3%A4%20%40%3A@"))
+        wait_for(lambda: player.position > 0.05, 20, "sound")
+        assert player.queue[0].title == "locked"
+        assert player.queue[0].path == server.at("locked")
+        player.stop()
+        for way, words in (("locked", "401"), ("leading_elsewhere", "401"), ("gone", "404")):
+            with pytest.raises(SourceError, match=f"/{way}: the server says {words}") as caught:
+                player.play(server.at(way).replace("//", "//me:secret@"))
+            told.append(caught.value)
+        told.append(player.report())
+    assert "secret" not in repr(told) and "p%C3" not in repr(told)
+    mine = "Basic bWU6c2VjcmV0"
+    assert server.keys[:2] == ["Basic dTpww6QgQDo="] * 2
+    assert server.keys[-3:] == [mine, mine, None], "not told to another host"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_who_waits_for_an_answer_is_interrupted(scheme, tmp_path):
+    """By a seek, a stop and the end; else each waited for 10 s."""
+
+    def waiting():
+        names = [thread.name for thread in threading.enumerate()]
+        return sum(name in {"zerocross-start", "zerocross-open"} for name in names)
+
+    soundfile.write(tmp_path / "a.wav", np.zeros(10 * RATE), RATE)
+    with socket.create_server(("127.0.0.1", 0), backlog=99) as silent:
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/x.mp3"
+        player = Player("null")
+        player.play(url)
+        for second in range(5):
+            player.seek(second)
+        wait_for(lambda: waiting() == 1, 5, "only the last is waited for")
+        player.play(tmp_path / "a.wav", url)
+        wait_for(lambda: player.position > 0.05 and waiting() == 1, 5, "the next one is opened")
+        player.stop()
+        wait_for(lambda: waiting() == 0, 5, "it is not wanted")
+        player.play(url)
+        player.close()
+        wait_for(lambda: waiting() == 0, 5, "the end of all")
 
 
 def test_who_connects_and_sends_nothing_is_given_up(server, made, monkeypatch):

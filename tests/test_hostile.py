@@ -434,6 +434,7 @@ def test_an_output_is_a_regular_file_or_none(tmp_path):
         (fifo, "is no regular file"),
         ("/dev/full", "is no regular file"),
         (tmp_path, "is a directory"),
+        (f"{tmp_path}/x.wav/", "names a directory"),
         (tmp_path / "none" / "x.wav", "no such directory"),
         ("x\0.wav", "a zero byte"),
     ):

@@ -8,6 +8,7 @@ import gc
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -595,6 +596,52 @@ def test_an_error_of_the_file_is_in_the_report(player, make_file):
     assert track["status"] == "truncated"
     assert 0 < track["frames"] < 60_000
     assert "copy it again" in track["error"]
+
+
+def test_a_listener_on_a_thread_of_ours_ends_nothing(player, make_file):
+    """Nobody presses Ctrl-C there: it is a listener's own error, as another one is."""
+    told = []
+
+    def interrupt(event):
+        told.append(event.kind)
+        if threading.current_thread() is not threading.main_thread():
+            raise KeyboardInterrupt
+
+    player.events.subscribe(interrupt)
+    player.play(make_file(frames=9600)[0])
+    assert player.wait(10)
+    assert told[-1] == "finished"
+    press = player.events.subscribe(lambda _: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        player.volume = 0.5
+    player.events.unsubscribe(press)
+    assert not player.events.is_telling, "it may wait again"
+
+
+@pytest.mark.parametrize("name", ["replaygain", "device", "block_size", "pin"])
+def test_a_giant_number_is_told_in_short(name):
+    with pytest.raises(UsageError, match=r"0000\.\.\.: give") as told:
+        Player(**{name: 10**400})
+    assert len(str(told.value)) < 200
+
+
+def test_an_array_is_no_choice(player):
+    for thing, name in ((player, "replaygain"), (player.queue, "repeat")):
+        with pytest.raises(UsageError, match=f"{name}=array"):
+            setattr(thing, name, np.array([1, 2]))
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_track_whose_seek_fails_has_failed(player, make_file, more):
+    path, _ = make_file("song.flac", frames=960_000)
+    good, _ = make_file("next.flac", frames=4800)
+    player.play(path, *[good] * more)
+    wait_for(lambda: player.position > 0.05, 10, "sound")
+    path.write_bytes(np.random.default_rng(1).bytes(path.stat().st_size))
+    player.seek(15)
+    assert player.wait(10)
+    assert [track.status for track in player.queue] == ["failed", "played"][: 1 + more]
+    assert "cannot be positioned" in player.report()["tracks"][0]["error"]
 
 
 def test_a_lost_device_moves_on_with_the_position(player, make_file):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from types import SimpleNamespace
 from urllib.request import pathname2url
 
 import numpy as np
@@ -13,7 +16,7 @@ from zerocross import Player, SourceError, UsageError, render
 from zerocross.player import Track
 from zerocross.sources.cue import Cut
 from zerocross.sources.location import FileObject, Samples
-from zerocross.sources.playlists import Entry, audio_suffixes, expand, expand_paths
+from zerocross.sources.playlists import Entry, audio_suffixes, expand, expand_paths, natural
 
 RATE = 48_000
 
@@ -53,6 +56,17 @@ def test_an_m3u_with_titles(folder):
         ],
         [],
     )
+
+
+@pytest.mark.parametrize("name", ["a.m3u", "a.m3u8", "a.pls"])
+def test_lists_in_utf16_have_a_mark(folder, name):
+    m3u = "#EXTINF:1,Zwei \u00e9\r\nsub dir/2 \u00e9.wav\r\n"
+    text = "File1=sub dir/2 \u00e9.wav\nTitle1=Zwei \u00e9\n" if name == "a.pls" else m3u
+    for encoding in ("utf-16", "utf-16-be"):
+        mark = "\ufeff" if encoding == "utf-16-be" else ""
+        (folder / name).write_bytes((mark + text).encode(encoding))
+        found = [("sub dir/2 \u00e9.wav", "Zwei \u00e9")]
+        assert names_in(folder, folder / name) == (found, [])
 
 
 def test_titles_that_are_no_utf8(folder):
@@ -213,18 +227,65 @@ def test_a_list_of_nothing_leaves_what_plays(folder):
             player.play(folder / "empty")
 
 
-def test_a_disk_that_does_not_answer_for_a_name_holds_nobody_up(folder, monkeypatch):
-    monkeypatch.setattr("zerocross.player.expanding._PATIENCE_S", 0.0)
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """What a disk does before it says what is a folder: a function of its name, set by a test."""
+    disk, ask = SimpleNamespace(before=lambda name: None), os.path.isdir
+    monkeypatch.setattr("zerocross.player.expanding._PATIENCE_S", 0.1)
+    monkeypatch.setattr(
+        "zerocross.sources.playlists.os.path.isdir",
+        lambda name: (disk.before(os.fspath(name)), ask(name))[1],
+    )
+    return disk
+
+
+def test_a_disk_that_takes_its_time_is_waited_for(folder, slow_disk):
+    (folder / "a.m3u").write_text("1.flac\n10.ogg\n" * 5)
+    slow_disk.before = lambda _: time.sleep(0.05)
     with Player("null") as player:
-        os.rename(folder / "1.flac", folder / "one")
-        player.play(folder / "one", Entry(str(folder / "10.ogg"), "Ten"))
-        assert player.wait(20)
-        assert [t.status for t in player.queue] == ["played", "played"]
-        assert [t.listed_as for t in player.queue] == ["", "Ten"]
+        player.queue.extend([folder / "a.m3u", folder])
+        assert len(player.queue) == 13
+
+
+def test_a_long_work_of_ones_own_is_no_silence_of_a_disk(folder, monkeypatch):
+    monkeypatch.setattr("zerocross.player.expanding._PATIENCE_S", 0.1)
+    monkeypatch.setattr(
+        "zerocross.sources.playlists.natural", lambda name: (time.sleep(0.3), natural(name))[1]
+    )
+    with Player("null") as player:
+        assert [player.queue.append(folder).location, len(player.queue)] == [
+            str(folder / "1.flac"),
+            3,
+        ]
+
+
+def test_a_disk_that_is_silent_holds_nobody_up(folder, slow_disk):
+    woken = threading.Event()
+    slow_disk.before = lambda name: woken.wait(10) if "10.ogg" in name else None
+    (folder / "a.m3u").write_text("1.flac\n10.ogg\n")
+    told = []
+    with Player("null") as player:
+        player.events.subscribe(told.append)
+        player.play(folder / "sub dir", folder / "a.m3u", Entry(folder / "10.ogg", "Ten"), folder)
+        assert [t.path for t in player.queue] == [
+            str(folder / "sub dir" / "2 é.wav"),
+            str(folder / "10.ogg"),
+        ]
+        words = "its disk has not answered for 0.1 s; give it again when it does"
+        assert [event.message for event in told if event.kind == "error"] == [
+            f"{folder / 'a.m3u'}: {words}",
+            f"{folder}: {words}",
+        ]
+        with pytest.raises(SourceError, match="its disk has not answered"):
+            player.queue.append(folder / "a.m3u")
+        assert len(player.queue) == 2, "a list is never taken for audio"
+        woken.set()
 
 
 def test_no_disk_is_asked_about_names_of_audio(folder, monkeypatch):
-    monkeypatch.setattr("zerocross.player.expanding.expand", lambda _: pytest.fail("asked"))
+    monkeypatch.setattr(
+        "zerocross.player.expanding.Expansion.take", lambda *_: pytest.fail("asked")
+    )
     with Player("null") as player:
         player.play(folder / "1.flac", os.fsencode(folder / "10.ogg"), (np.zeros(100), RATE))
         assert player.wait(20)

@@ -259,18 +259,38 @@ def test_a_folder_where_others_may_write_is_not_used(player, above, capsys):
         folder.chmod(0o777)
     with Remote(player, mpris=False) as remote:
         assert remote.name == ""
+        assert "is not a folder of yours alone, so no player listens there" in remote.problem
         player.resume()
         assert player.state == "playing"
     assert run(["ctl", "status"]) == 1
     assert "is not a folder of yours alone, so no player listens there" in capsys.readouterr().err
 
 
-def test_where_there_is_no_place_the_player_plays_all_the_same(player, monkeypatch, tmp_path):
-    monkeypatch.setenv(
-        "XDG_RUNTIME_DIR", str(tmp_path / ("x" * 120))
-    )  # longer than a socket's name
-    with Remote(player, mpris=False) as remote:
-        assert remote.name == ""
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("long", "is too long for a socket"),
+        ("none", "is no directory, so no player listens there; make it"),
+        ("file", "is not a folder of yours alone"),
+    ],
+)
+def test_where_there_is_no_place_it_plays_and_says_so(
+    make_file, monkeypatch, tmp_path, capsys, kind, words
+):
+    runtime = tmp_path / ("x" * 120 if kind == "long" else "x")
+    if kind != "none":
+        runtime.mkdir(mode=0o700)
+    if kind == "file":
+        (runtime / "zerocross").touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    path, _ = make_file(frames=48_000)
+    assert run(["play", str(path), "--device", "null", "--no-mpris", "--duration", "0.3"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert [line for line in told if line.startswith("notice: ") and words in line]
+    assert run(["ctl", "status"]) == 1
+    told = capsys.readouterr().err
+    assert words in told and str(runtime) in told
+    assert runtime.exists() == (kind != "none")
 
 
 def test_a_socket_of_the_dead_is_removed(player):
@@ -510,10 +530,14 @@ def test_ctl_tells_what_the_player_says(remote, capsys, tmp_path, monkeypatch):
     assert said(remote, "status")["eq"] == str(tmp_path / "mine.txt")
     assert run(["ctl", "eq", "off"]) == 0
     for name in ("a.wav", "one.wav", "two.wav"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_bytes(b"RIFF")
     capsys.readouterr()
     assert run(["ctl", "append", "missing.wav"]) == 1
     assert "missing.wav: no such file" in capsys.readouterr().err
+    assert run(["ctl", "append", "/dev/zero"]) == 1
+    assert "/dev/zero: is a device" in capsys.readouterr().err
+    assert run(["ctl", "volume", "\u0665%"]) == 2
+    assert "is no volume" in capsys.readouterr().err
     assert run(["ctl", "append", "a.wav", "missing.wav", "http://x.org/y"]) == 0
     assert "missing.wav: no such file" in capsys.readouterr().err
     tracks = [track.path for track in remote.controls.player.queue]

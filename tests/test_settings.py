@@ -355,7 +355,9 @@ def test_a_broken_state_is_a_notice_and_never_the_start(home, seen, capsys, name
     assert run(["play", "x.flac", "--resume"]) == 0
     assert [entry.location for entry in seen["files"]] == ["x.flac"]
     error = capsys.readouterr().err
-    assert error.startswith("notice: ") and error.count("\n") == 1
+    assert error.startswith(f"notice: {path}: ") and error.count("\n") == 1
+    if data == b"index = 0\n":
+        assert "is damaged (it has no loop)" in error
     if name.endswith(".toml"):
         assert run(["play"]) == 0
         assert tuple(entry.location for entry in seen["files"]) == STATE.paths, "the queue is whole"

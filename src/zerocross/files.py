@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ __all__ = [
     "abandon_unfinished",
     "check_ending",
     "check_output",
+    "check_regular",
     "open_regular",
     "printable",
     "read_small",
@@ -42,14 +44,19 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = {"\u200c", "\u200d"}
 _SURROGATE_OF_BYTE = 0xDC00
 _unfinished: set[str] = set()
+#: Who an address says that we are: never to be seen.
+_USER = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 def printable(text: PathLike) -> str:
     r"""Return a path or a text as one line that any terminal can print, whatever it holds.
 
-    What is not to be printed is shown as Python writes it: ``\xff``, ``\n``, ``\u202e``.
+    What is not to be printed is shown as Python writes it: ``\xff``, ``\n``, ``\u202e``. The name
+    and the password in an address are left out.
     """
     plain = os.fsdecode(text)
+    if "://" in plain:
+        plain = _USER.sub("", plain)
     return plain if plain.isprintable() else "".join(map(_shown, plain))
 
 
@@ -108,6 +115,21 @@ def open_regular(path: PathLike) -> Iterator[IO[bytes]]:
         yield file
 
 
+def check_regular(path: PathLike) -> None:
+    """Refuse what is no regular file, or is empty; without opening it.
+
+    Raises
+    ------
+    SourceError
+        In one line.
+
+    """
+    try:
+        _refuse_what_is_no_file(path, os.stat(os.fsdecode(path)))
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
 def _open_regular(path: PathLike) -> tuple[int, int]:
     """Return a descriptor of a regular file and its size."""
     name = os.fsdecode(path)
@@ -160,6 +182,8 @@ def check_output(output: PathLike, inputs: Iterable[PathLike] = ()) -> None:
     name = printable(output)
     if "\0" in os.fsdecode(output):
         raise UsageError(f"{name}: cannot be written (a zero byte in it); give another name")
+    if os.fsdecode(output).endswith(("/", os.sep)):  # `realpath` strips it
+        raise UsageError(f"{name}: cannot be written (names a directory); give a file's name")
     target = os.path.realpath(os.fsdecode(output))
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):

@@ -106,7 +106,8 @@ def parse_volume(text: str) -> float:
     """
     number, percent, rest = text.strip().partition("%")
     try:
-        volume = math.nan if rest else float(number) / (100.0 if percent else 1.0)
+        is_plain = number.isascii() and "_" not in number and not rest
+        volume = float(number) / (100.0 if percent else 1.0) if is_plain else math.nan
     except ValueError:
         volume = math.nan
     if not 0.0 <= volume <= 1.0:
@@ -270,7 +271,7 @@ def checked_cpus(name: str, value: Iterable[int] | None) -> list[int] | None:
     """
     if value is None:
         return None
-    hint = f"{name}={value!r}: give CPUs by their numbers in a list, such as [1]"
+    hint = f"{name}={shown(value)}: give CPUs by their numbers in a list, such as [1]"
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise UsageError(hint)
     found = list(value)

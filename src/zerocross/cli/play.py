@@ -132,8 +132,9 @@ def _with_standard_input(paths: tuple[str, ...]) -> list[Any]:
     from zerocross.sources.location import FileObject
 
     if sys.stdin is None or sys.stdin.isatty():
+        what = "closed" if sys.stdin is None else "a terminal"
         raise UsageError(
-            "standard input is a terminal; pipe a file in: cat song.mp3 | zerocross play -"
+            f"standard input is {what}; pipe a file in: cat song.mp3 | zerocross play -"
         )
     # Unbuffered: what is there is taken, and no lock is held at the end by who waits for more.
     given: Any = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115  while it plays

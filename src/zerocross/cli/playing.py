@@ -126,7 +126,9 @@ def _go_on(
     def ends_anyway() -> None:
         pass
 
-    with Remote(player, options["mpris"], remember, ends_anyway, eq):
+    with Remote(player, options["mpris"], remember, ends_anyway, eq) as remote:
+        if remote.problem:
+            say(f"notice: {remote.problem}", err=True)
         _wait(player, keys, memory)
 
 

@@ -160,6 +160,8 @@ class _Opening:
                     self._quit,
                     self.session.equalizer,
                 )
+                if self._remote.problem:
+                    self.session.tell(f"notice: {self._remote.problem}")
 
     def _quit(self) -> None:
         self.session.quit()

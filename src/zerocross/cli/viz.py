@@ -324,7 +324,10 @@ def _show_files(paths: tuple[str, ...], options: dict[str, Any]) -> int:
             window = _window(player, Session(player, equalizer=equalizer), options)
             ended: list[bool] = []
             quit_player = functools.partial(ended.append, True)
-            with Remote(player, options["mpris"], quit_player=quit_player, equalizer=equalizer):
+            mpris = options["mpris"]
+            with Remote(player, mpris, quit_player=quit_player, equalizer=equalizer) as remote:
+                if remote.problem:
+                    say(f"notice: {remote.problem}", err=True)
                 _run(window, lambda: player.state != "stopped" and not ended)
         except SourceError:
             pass  # told as an event

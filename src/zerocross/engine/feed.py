@@ -24,7 +24,7 @@ from zerocross.dsp.channels import MAX_PLACED
 from zerocross.engine import feed_writer, feeding
 from zerocross.engine.given import Given, Taker, checked_rate
 from zerocross.engine.layouts import EPOCHS, FEED
-from zerocross.engine.patience import LONG_S, NAP_S, in_us, wait_s
+from zerocross.engine.patience import LONG_S, NAP_S, Turn, in_us, wait_s
 from zerocross.engine.resampling import CHUNK, RESAMPLED_CHUNK
 from zerocross.memory import Record, aligned_zeros
 from zerocross.sync import Ring, Signal
@@ -95,7 +95,7 @@ class Feed:
         ring_s = checked_number("ring_s", ring_s, 0.02, _LONGEST_S, "s")
         self.ring = Ring(max(round(ring_s * self._rate), least), self._channels)
         self._room, self._news = Signal(), news
-        self._turn, self._flushing = threading.Lock(), threading.Lock()
+        self._turn, self._flushing = Turn("a write, end or drain"), threading.RLock()
         self._taker = Taker(self._rate, self._channels, quality)
         self._memory = {
             "raw": aligned_zeros(CHUNK * MAX_PLACED),
@@ -146,7 +146,8 @@ class Feed:
         Raises
         ------
         UsageError
-            For what is no such array, and where nothing plays that would make room.
+            For what is no such array, where nothing plays that would make room, and amid another
+            write of the same thread (in a signal's handler).
         DeviceError
             If the device is lost.
 
@@ -216,7 +217,7 @@ class Feed:
         it; without, it returns whether there was.
         """
         epoch = self._epoch
-        if not self._turn.acquire(blocking=block):
+        if not self._turn.take(block):
             return False
         try:
             while not feed_writer.end_feed(
@@ -227,7 +228,7 @@ class Feed:
                 self._check()
             return True
         finally:
-            self._turn.release()
+            self._turn.give()
 
     def drain(self) -> bool:
         """Mark the end of what was written, and wait until it is heard; returns False if flushed.
@@ -254,14 +255,14 @@ class Feed:
         epoch, idle_s = self._epoch, 0.0
         before, is_marked = -1, False
         while self._is_at(epoch):
-            if self._turn.acquire(blocking=False):
+            if self._turn.take(block=False):
                 try:
                     if not is_marked:
                         is_marked = feed_writer.end_feed(self.record.address, epoch, 0) == 1
                     elif feed_writer.wait_for_feed(self.record.address, epoch, 0) == 1:
                         break
                 finally:
-                    self._turn.release()
+                    self._turn.give()
             played = self.record.load("frames_played")
             idle_s, before = (idle_s + self._quarter_s if played == before else 0.0), played
             if idle_s > LONG_S:
@@ -327,12 +328,12 @@ class Feed:
 
     def _write_what_fits(self, given: Given, epoch: int) -> int:
         self._check_open()
-        if not self._turn.acquire(blocking=False):
+        if not self._turn.take(block=False):
             return 0
         try:
             return self._call(given, epoch, 0.0)
         finally:
-            self._turn.release()
+            self._turn.give()
 
     def _call(self, given: Given, epoch: int, timeout_s: float) -> int:
         is_brief = timeout_s == 0 and given.frames <= _SHORT

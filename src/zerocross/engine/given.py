@@ -137,7 +137,9 @@ def _checked_frames(frames: Any, most: int | None) -> npt.NDArray[Any]:
         frames = frames[:most]
     try:
         samples = frames if isinstance(frames, np.ndarray) else np.asarray(frames, np.float64)
-    except (TypeError, ValueError):
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  anyone's __array__
         raise UsageError(f"frames={shown(frames)}: give an array of samples") from None
     if samples.dtype.newbyteorder("=") not in _KINDS:
         raise UsageError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from zerocross.compiler import (
 )
 from zerocross.engine.feed_writer import NEVER
 from zerocross.engine.layouts import INTAKE
-from zerocross.engine.patience import LONG_S, NAP_S, in_us, wait_s
+from zerocross.engine.patience import LONG_S, NAP_S, Turn, in_us, wait_s
 from zerocross.engine.resampling import write_rows
 from zerocross.errors import MemoryRefused
 from zerocross.memory import Record
@@ -96,7 +95,7 @@ class Intake:
         self._rate, self._channels, self._check = host.sample_rate, host.channels, check
         frames = max(round(ring_s * self._rate), 4 * host.block_size)
         self._ring, self._arrived = Ring(frames, self._channels), Signal()
-        self._turn = threading.Lock()
+        self._turn = Turn("a read")
         self.record = Record(INTAKE)
         self.record.fill(
             process=take_input.address,

@@ -1,6 +1,7 @@
 """What is given to play, found: directories, playlists and cue sheets become what is in them.
 
-A disk is asked on a thread of its own, which nobody waits for longer than a second.
+A disk is asked on a thread of its own. It may take its time as long as it answers; one that is silent
+for a second, as a server's that is gone, is waited for no longer.
 """
 
 from __future__ import annotations
@@ -9,21 +10,24 @@ import os
 from collections.abc import Sequence
 
 from zerocross.errors import SourceError
-from zerocross.sources.location import Playable, as_location
-from zerocross.sources.playlists import AUDIO_SUFFIXES, Entry, expand
+from zerocross.files import printable
+from zerocross.sources.cue import Cut
+from zerocross.sources.location import Part, Playable, as_location
+from zerocross.sources.playlists import AUDIO_SUFFIXES, MORE_SUFFIXES, Entry, Expansion
 from zerocross.system.background import BackgroundCall
 
 __all__ = ["are_plain", "expanded"]
 
-#: How long it is waited for a disk to tell what is a folder or a playlist.
+#: How long it is waited for a disk that says nothing.
 _PATIENCE_S = 1.0
+#: In so many looks: a program that holds the interpreter for long holds up the disk's thread as well.
+_LOOKS = 10
 
 
 def expanded(given: Sequence[Playable | Entry]) -> tuple[list[Entry], list[SourceError]]:
     """Return what is to be played, and what of it cannot be found.
 
-    What a disk does not answer for in time is taken for a file; no disk is asked about names that end
-    as those of audio do.
+    No disk is asked about names that end as those of audio do.
 
     Raises
     ------
@@ -31,11 +35,41 @@ def expanded(given: Sequence[Playable | Entry]) -> tuple[list[Entry], list[Sourc
         For what can be no source.
 
     """
-    if not are_plain(given):
-        call = BackgroundCall(lambda: expand(given), "zerocross-expand")
-        if call.wait(_PATIENCE_S):
-            return call.result()
-    return [each if isinstance(each, Entry) else Entry(as_location(each)) for each in given], []
+    found = Expansion()
+    if are_plain(given):
+        return [_plain(each) for each in given], []
+    call = BackgroundCall(lambda: found.take(given), "zerocross-expand")
+    if _is_answered(call, found):
+        call.result()
+        return found.entries, found.problems
+    return _found_so_far(given, found)
+
+
+def _is_answered(call: BackgroundCall[None], found: Expansion) -> bool:
+    """Wait until all is found, or a disk has been silent for too long."""
+    silent, answers = 0, -1
+    while silent < _LOOKS:
+        if call.wait(_PATIENCE_S / _LOOKS):
+            return True
+        is_silent = found.is_asking and found.answers == answers
+        silent, answers = silent + 1 if is_silent else 0, found.answers
+    return False
+
+
+def _found_so_far(
+    given: Sequence[Playable | Entry], found: Expansion
+) -> tuple[list[Entry], list[SourceError]]:
+    """Return what was found of those that are done; of the others, those that stand for themselves."""
+    done = len(found.done)
+    many, several = found.done[-1] if done else (0, 0)
+    entries, problems = found.entries[:many], found.problems[:several]
+    for each in given[done:]:
+        if _is_plain(each):
+            entries.append(_plain(each))
+        else:
+            words = f"its disk has not answered for {_PATIENCE_S:g} s; give it again when it does"
+            problems.append(SourceError(printable(os.fsdecode(each)), words))  # type: ignore[arg-type]
+    return entries, problems
 
 
 def are_plain(given: Sequence[Playable | Entry]) -> bool:
@@ -43,10 +77,16 @@ def are_plain(given: Sequence[Playable | Entry]) -> bool:
     return all(map(_is_plain, given))
 
 
+def _plain(given: Playable | Entry) -> Entry:
+    return given if isinstance(given, Entry) else Entry(as_location(given))
+
+
 def _is_plain(given: Playable | Entry) -> bool:
-    if not isinstance(given, (str, bytes, os.PathLike)):
+    if not isinstance(given, (str, bytes, os.PathLike)) or isinstance(given, (Cut, Part)):
         return True
     name = os.fsdecode(given).lower()
     if name.startswith(("http://", "https://")):
         return True
-    return os.path.splitext(name)[1] in AUDIO_SUFFIXES and not name.startswith("file:")
+    suffix = os.path.splitext(name)[1]
+    is_audio = suffix in AUDIO_SUFFIXES or suffix in MORE_SUFFIXES
+    return is_audio and not name.startswith("file:")

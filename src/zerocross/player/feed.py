@@ -422,13 +422,14 @@ class Feed:
             track.status = "truncated" if track.frames else "failed"
 
     def finish_all(self) -> None:
-        """Write the same on the last track, and on those heard too shortly to be seen, or empty."""
-        if self.heard:
-            self.finish(self.heard)
+        """Write the same on the last track, and on those heard too shortly to be seen, or not at all."""
+        epoch, heard = self.stream.epoch, self.heard
+        if heard and heard.epoch == epoch:
+            self.finish(heard)
         for posting in self._postings.values():
-            if posting.epoch != self.stream.epoch or posting.outcome is None:
+            if posting.epoch != epoch or posting.outcome is None:
                 continue
-            if posting.track.status == "waiting":
+            if posting.track.status in {"waiting", "playing"}:  # playing before a seek that failed
                 self.finish(posting)
 
     def leave(self, track: Track | None = None) -> None:

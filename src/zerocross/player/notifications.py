@@ -172,14 +172,20 @@ class Events:
         for mailbox in mailboxes:
             mailbox.put(event)
         self._here.depth = getattr(self._here, "depth", 0) + 1
-        for callback in callbacks:
-            try:
-                callback(event)
-            except KeyboardInterrupt:
-                raise
-            except BaseException:  # noqa: BLE001  its own fault; its exit() ends no thread of ours
-                _log.exception("a callback for player events failed on %s", event.kind)
-        self._here.depth -= 1
+        try:
+            for callback in callbacks:
+                self._call(callback, event)
+        finally:
+            self._here.depth -= 1
+
+    def _call(self, callback: Callable[[Event], None], event: Event) -> None:
+        try:
+            callback(event)
+        except BaseException as error:
+            is_main = threading.current_thread() is threading.main_thread()
+            if isinstance(error, KeyboardInterrupt) and is_main:
+                raise  # somebody's Ctrl-C
+            _log.exception("a callback for player events failed on %s", event.kind)
 
     def close(self) -> None:
         """End all iterators."""

@@ -14,7 +14,7 @@ from zerocross.player.queue import Track
 from zerocross.sources.location import Location
 from zerocross.sources.opening import open_source
 from zerocross.sources.source import OpenSource
-from zerocross.system.background import BackgroundCall
+from zerocross.system.background import BackgroundCall, Interruption
 
 __all__ = ["Opener", "gain_of", "open_with_gain"]
 
@@ -54,7 +54,7 @@ class Opener:
 
     def __init__(self, replaygain: str, opened: Callable[[], None]) -> None:
         self.replaygain, self._opened = replaygain, opened
-        self._calls: dict[Track, BackgroundCall[OpenSource]] = {}
+        self._calls: dict[Track, tuple[BackgroundCall[OpenSource], Interruption]] = {}
 
     def use_gain(self, replaygain: str) -> None:
         """Apply another of the files' gains to what is opened from here on."""
@@ -64,15 +64,15 @@ class Opener:
     def is_ready(self, tracks: list[Track]) -> bool:
         """Begin to open the tracks that come next; returns whether the first can be taken."""
         for track in [t for t in self._calls if t not in tracks]:
-            self._drop(self._calls.pop(track))
+            self._drop(*self._calls.pop(track))
         for track in tracks:
             if track not in self._calls and track.status != "failed":
                 self._calls[track] = self._begin(track)
-        call = self._calls.get(tracks[0])
-        return call is None or call.is_done
+        begun = self._calls.get(tracks[0])
+        return begun is None or begun[0].is_done
 
-    def take(self, track: Track) -> OpenSource:
-        """Return a track's open file; what was not begun is opened now.
+    def take(self, track: Track, interruption: Interruption | None = None) -> OpenSource:
+        """Return a track's open file; what was not begun is opened now, and may be interrupted.
 
         Raises
         ------
@@ -80,22 +80,32 @@ class Opener:
             If it cannot be played.
 
         """
-        call = self._calls.pop(track, None)
-        return call.result() if call else open_with_gain(track.location, self.replaygain)
+        interruption = interruption or Interruption()
+        begun = self._calls.pop(track, None)
+        with interruption:
+            if begun is None:
+                return open_with_gain(track.location, self.replaygain)
+            call, ahead = begun
+            interruption.add(ahead.interrupt)
+            return call.result()
 
     def close(self) -> None:
         """Close what was opened and not taken."""
         calls, self._calls = self._calls, {}
-        for call in calls.values():
-            self._drop(call)
+        for begun in calls.values():
+            self._drop(*begun)
 
-    def _begin(self, track: Track) -> BackgroundCall[OpenSource]:
-        replaygain = self.replaygain
-        return BackgroundCall(
-            lambda: open_with_gain(track.location, replaygain), "zerocross-open", self._opened
-        )
+    def _begin(self, track: Track) -> tuple[BackgroundCall[OpenSource], Interruption]:
+        replaygain, interruption = self.replaygain, Interruption()
 
-    def _drop(self, call: BackgroundCall[OpenSource]) -> None:
+        def open_it() -> OpenSource:
+            with interruption:
+                return open_with_gain(track.location, replaygain)
+
+        return BackgroundCall(open_it, "zerocross-open", self._opened), interruption
+
+    def _drop(self, call: BackgroundCall[OpenSource], interruption: Interruption) -> None:
+        interruption.interrupt()
         if call.is_done:
             _close(call)
         else:

@@ -100,7 +100,7 @@ class Playback:
     titles : Titles
         Of the tracks that are heard.
     starting : Start or None
-        The way to sound that is under way.
+        The way to sound that is under way; the one before, if there is one, is given up.
     opening : Start or None
         The one that opens a device for the stream that plays.
     reopening : Reopening or None
@@ -132,7 +132,7 @@ class Playback:
         self.output = output
         self.feed: Feed | None = None
         self.opener = Opener(replaygain, self.news.notify)
-        self.starting: Start | None = None
+        self._starting: Start | None = None
         self.opening: Start | None = None
         self.reopening: Reopening | None = None
         self.fed: Fed | None = None
@@ -146,6 +146,17 @@ class Playback:
         """The current track's path, or an empty string."""
         track = self.queue.current
         return track.path if track else ""
+
+    @property
+    def starting(self) -> Start | None:
+        """See the class."""
+        return self._starting
+
+    @starting.setter
+    def starting(self, start: Start | None) -> None:
+        before, self._starting = self._starting, start
+        if before and before is not start:
+            before.give_up()
 
     @property
     def heard_state(self) -> str:
@@ -548,6 +559,6 @@ class Playback:
         if self.output.stream:
             self.output.stream.forget()
         keep_for_parent(self.feed, self.output.stream, self._left, self.opener, self.starting)
-        self.feed = self.output.stream = self.starting = self.reopening = None
+        self.feed = self.output.stream = self._starting = self.reopening = None
         self._left = []
         self.state, self.held_up, self.closed = "stopped", "", True

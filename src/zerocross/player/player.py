@@ -453,7 +453,8 @@ class Player(FixedAttributes, ClosesAtExit):
         Parameters
         ----------
         path : path-like
-            Ends in ``.wav`` or ``.flac``; whole or not there.
+            Ends in ``.wav`` or ``.flac``; whole or not there. A file of that name is replaced when
+            the recording ends.
         bits : {"16", "24", "32", "float"} or None
             None for float in WAV and 24 in FLAC.
         dither : {"none", "tpdf", "shaped"} or None

@@ -182,7 +182,7 @@ class Queue:
 
     @repeat.setter
     def repeat(self, value: str) -> None:
-        if value not in _REPEATS:
+        if not isinstance(value, str) or value not in _REPEATS:
             raise UsageError(f"repeat={shown(value)}: give 'off', 'one' or 'all'")
         with self._lock:
             self._repeat = value

@@ -23,7 +23,7 @@ from zerocross.errors import SourceError, UsageError, ZerocrossError
 from zerocross.player.feed import Feed
 from zerocross.player.queue import Track
 from zerocross.sources.source import OpenSource
-from zerocross.system.background import BackgroundCall
+from zerocross.system.background import BackgroundCall, Interruption
 
 if TYPE_CHECKING:
     from zerocross.player.playback import Playback
@@ -83,6 +83,7 @@ class Start:
         self._passed_s = 0.0  # of the same file, in parts before
         self._source, self._strict, self._silent_at = source, strict, silent_at
         self._feed: Feed | None = None  # of the stream that it made
+        self._opening = Interruption()
         self.error: Exception | None = None
         self.is_finished = self.is_awaited = False
         self._now(_WORK if silent_at else _FILE)
@@ -90,6 +91,10 @@ class Start:
     def begin(self) -> None:
         """Start the thread."""
         BackgroundCall(self._run, "zerocross-start")
+
+    def give_up(self) -> None:
+        """Open no file any more: another start is wanted, or none. A server that is waited for is left."""
+        self._opening.interrupt()
 
     # --- for those who wait -----------------------------------------------------------------
 
@@ -179,8 +184,10 @@ class Start:
                 playback.queue.be_at(track)
             self._now(_FILE)
             try:
-                source = playback.opener.take(track)
+                source = playback.opener.take(track, self._opening)
             except SourceError as error:
+                if self._opening.was_asked:
+                    return None
                 first_error = first_error or error
                 with playback.lock:
                     if self._is_wanted:

@@ -8,13 +8,12 @@ A little over 300 lines: the one table of commands, with what each does and says
 from __future__ import annotations
 
 import dataclasses
-import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zerocross.errors import SourceError, UsageError
-from zerocross.files import printable
+from zerocross.files import check_regular
 from zerocross.units import format_time, parse_time, parse_volume, shown
 
 if TYPE_CHECKING:
@@ -142,8 +141,11 @@ class Controls:
         there = []
         for entry in entries:
             at = entry.location
-            if isinstance(at, str) and "://" not in at and not os.path.exists(at):
-                problems.append(SourceError(printable(at), "no such file; give another"))
+            try:
+                if isinstance(at, str) and "://" not in at:
+                    check_regular(at)
+            except SourceError as problem:
+                problems.append(problem)
             else:
                 there.append(entry)
         if problems and not there:

@@ -70,7 +70,7 @@ class Server:
 
     Raises
     ------
-    OSError
+    ZerocrossError
         If there can be no socket.
 
     """

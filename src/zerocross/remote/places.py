@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import stat
+import sys
 import time
 from pathlib import Path
 
@@ -23,6 +24,8 @@ __all__ = ["CAN_LISTEN", "check_folder", "connected", "listener", "sockets"]
 CAN_LISTEN = hasattr(socket, "AF_UNIX")
 
 _SUFFIX = ".sock"
+#: Bytes of a socket's name: 108 in Linux, 104 in macOS, the zero at its end included.
+_MOST_PATH = 107 if sys.platform == "linux" else 103
 _PATIENCE_S = 5.0
 _BACKLOG = 128
 _AGAIN_S = 0.02
@@ -40,14 +43,24 @@ def listener() -> tuple[socket.socket, Path]:
 
     Raises
     ------
-    OSError
-        Where that is not to be had.
+    ZerocrossError
+        Where there can be none: in one line.
 
     """
     folder = user_folder("runtime")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _is_ours_alone(folder):
-        raise PermissionError(f"{folder} is not ours alone")
+    try:
+        check_folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_folder()
+        return _listener_in(folder)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ZerocrossError(
+            f"{printable(str(folder))}: no socket can be there ({reason}), so no player listens there"
+        ) from None
+
+
+def _listener_in(folder: Path) -> tuple[socket.socket, Path]:
     sockets()  # removes those of the dead
     stem, number = f"{os.getpid()}", 1
     while (folder / f"{stem}{_SUFFIX}").exists():
@@ -72,7 +85,7 @@ def listener() -> tuple[socket.socket, Path]:
 
 
 def check_folder() -> None:
-    """Refuse a folder that others could put sockets into: no player listens in such a one.
+    """Refuse a folder where no player listens: others could put sockets there, or none can be.
 
     Raises
     ------
@@ -81,10 +94,22 @@ def check_folder() -> None:
 
     """
     folder = user_folder("runtime")
+    name = printable(str(folder))
+    if str(folder.parent) == os.environ.get("XDG_RUNTIME_DIR") and not folder.parent.is_dir():
+        raise ZerocrossError(
+            f"XDG_RUNTIME_DIR={printable(str(folder.parent))} is no directory, so no player listens "
+            "there; make it (mode 0700), and start the player again"
+        )
+    length = len(os.fsencode(folder / f"{2**22}-99{_SUFFIX}"))  # the longest number of a process
+    if length > _MOST_PATH:
+        raise ZerocrossError(
+            f"{name} is too long for a socket ({length} of {_MOST_PATH} bytes), so no player listens "
+            "there; set XDG_RUNTIME_DIR to a shorter one, and start the player again"
+        )
     with contextlib.suppress(FileNotFoundError):
         if not _is_ours_alone(folder):
             raise ZerocrossError(
-                f"{printable(str(folder))} is not a folder of yours alone, so no player listens there; "
+                f"{name} is not a folder of yours alone, so no player listens there; "
                 "make it one (mode 0700), and start the player again"
             )
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zerocross.closing import ClosesAtExit, Running
-from zerocross.errors import UsageError
+from zerocross.errors import UsageError, ZerocrossError
 from zerocross.remote.commands import Controls
 from zerocross.remote.mpris import Mpris, is_installed, require_installed
 from zerocross.remote.places import CAN_LISTEN
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from zerocross.remote.control import Server
 
 __all__ = ["Remote"]
-
-_log = logging.getLogger(__name__)
 
 
 class Remote(ClosesAtExit):
@@ -44,6 +41,8 @@ class Remote(ClosesAtExit):
     ----------
     controls : Controls
         What can be asked for, for other faces.
+    problem : str
+        Why ``zerocross ctl`` does not reach it; empty where it does.
 
     Raises
     ------
@@ -78,6 +77,11 @@ class Remote(ClosesAtExit):
         super().__init__(self._inner)
 
     @property
+    def problem(self) -> str:
+        """See the class."""
+        return self._inner.problem
+
+    @property
     def name(self) -> str:
         """By which ``zerocross ctl --player`` knows it; empty where there is no socket."""
         server = self._inner.server
@@ -95,7 +99,7 @@ class _Inner(Running):
 
     def __init__(self, controls: Controls, mpris: bool) -> None:
         self._events = controls.player.events
-        self.server = _server(controls)
+        self.server, self.problem = _server(controls)
         self.mpris = Mpris(controls) if mpris else None
         self._events.subscribe(self._take_note)
         if self.mpris:
@@ -134,13 +138,13 @@ class _Inner(Running):
         self.server = self.mpris = None
 
 
-def _server(controls: Controls) -> Server | None:
+def _server(controls: Controls) -> tuple[Server | None, str]:
+    """Return what listens to `zerocross ctl`, or why nothing does; nothing where none ever can."""
     if not CAN_LISTEN:
-        return None
+        return None, ""
     from zerocross.remote.control import Server
 
     try:
-        return Server(controls)
-    except OSError as error:
-        _log.debug("no control socket: %s", error)
-        return None
+        return Server(controls), ""
+    except (OSError, ZerocrossError) as error:
+        return None, str(error)

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -19,7 +19,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from zerocross.errors import SourceError, ZerocrossError
 from zerocross.files import printable, read_small, written_aside
 from zerocross.folders import user_folder
-from zerocross.units import checked_flag, checked_number, checked_volume, checked_whole
+from zerocross.units import checked_flag, checked_number, checked_volume, checked_whole, shown
 
 if TYPE_CHECKING:
     from zerocross.sources.cue import Cut
@@ -139,16 +139,11 @@ class StateFile:
         """
         import tomllib
 
-        try:
+        with _told_of(self._state):
             found = tomllib.loads(read_small(self._state, _MOST_BYTES, "state").decode())
-            return _checked(found, self._read_places())
-        except SourceError:
-            raise
-        except (ValueError, TypeError, RecursionError, KeyError, ZerocrossError) as error:
-            words = printable(str(error)).lower()
-            raise SourceError(
-                printable(str(self._state)), f"is damaged ({words}), so where you were is forgotten"
-            ) from None
+        places = self.read_queue()
+        with _told_of(self._state):
+            return _checked(found, places)
 
     def read_queue(self) -> tuple[Place, ...]:
         """Return the queue alone: for where the rest is damaged.
@@ -159,13 +154,11 @@ class StateFile:
             If it cannot be read either.
 
         """
-        try:
-            return self._read_places()
-        except (ValueError, TypeError, RecursionError, KeyError) as error:
-            raise SourceError(printable(str(self._queue)), printable(str(error))) from None
-
-    def _read_places(self) -> tuple[Place, ...]:
-        return _places_in(read_small(self._queue, _MOST_QUEUE_BYTES, "queue").decode())
+        with _told_of(self._queue):
+            places = _places_in(read_small(self._queue, _MOST_QUEUE_BYTES, "queue").decode())
+            if not places:
+                raise ValueError("it is empty")
+            return places
 
     def write(self, state: Remembered) -> None:
         """Remember something; the queue is written where it is another.
@@ -199,9 +192,24 @@ class StateFile:
             os.close(lock)
 
 
+@contextlib.contextmanager
+def _told_of(file: Path) -> Iterator[None]:
+    """Have what is wrong with a file's content told in one line, with the file's name."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except (ValueError, TypeError, RecursionError, KeyError, ZerocrossError) as error:
+        words = f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
+        raise SourceError(
+            printable(str(file)),
+            f"is damaged ({printable(words).lower()}), so where you were is forgotten",
+        ) from None
+
+
 def _checked(found: dict[str, Any], paths: tuple[Place, ...]) -> Remembered:
-    if not paths or found["loop"] not in _LOOPS:
-        raise ValueError("not all there")
+    if found["loop"] not in _LOOPS:
+        raise ValueError(f"loop={shown(found['loop'])}")
     return Remembered(
         paths,
         checked_whole("index", found["index"], 0, len(paths) - 1),

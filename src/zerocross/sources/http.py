@@ -12,13 +12,10 @@ import http.client
 import io
 import itertools
 import os
-import re
-import socket
 import string
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +23,9 @@ from urllib.parse import quote
 from zerocross.errors import SourceError
 from zerocross.files import printable
 from zerocross.sources.formats import AvDecoder
+from zerocross.sources.http_connection import Late, Line, ask
 from zerocross.sources.window import Notices
+from zerocross.system.background import on_interruption
 
 __all__ = ["RemoteFile", "open_url"]
 
@@ -43,42 +42,6 @@ _MOST_WORDS = 200
 _HLS = ("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl")
 #: A `ValueError` is an address that is none, here or where the server sends us on to.
 _LOST = (OSError, http.client.HTTPException, ValueError)
-_HTTP = re.compile("https?://", re.IGNORECASE)
-
-
-class _Response(http.client.HTTPResponse):
-    """A response that may begin with ``ICY 200 OK``, as old radio servers' do."""
-
-    def _read_status(self) -> tuple[str, int, str]:
-        if self.fp.peek(4)[:4] == b"ICY ":
-            _, number, reason = (self.fp.readline(1000).decode("latin-1") + "  ").split(" ", 2)
-            if not (number.isascii() and number.isdigit()):
-                raise http.client.BadStatusLine(number)
-            return "HTTP/1.0", int(number), reason.strip()
-        return super()._read_status()  # type: ignore[misc, no-any-return]
-
-
-class _Connection(http.client.HTTPConnection):
-    response_class = _Response
-
-
-class _Handler(urllib.request.HTTPHandler):
-    def http_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(_Connection, request)
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Redirects within http and https; urllib itself would follow them to ftp."""
-
-    inf_msg = "more than ten redirects, or a circle of them: "
-
-    def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        if not _HTTP.match(newurl):
-            words = f"{msg}, and sends us on to {newurl}, which is not http or https"
-            raise urllib.error.HTTPError(newurl, code, words, headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 class RemoteFile(io.RawIOBase):
@@ -112,14 +75,16 @@ class RemoteFile(io.RawIOBase):
         self._length: int | None = None
         self._takes_ranges = False
         self._is_ended = threading.Event()
-        self._is_given_up = False
+        self._is_given_up = self._is_open = False
         self._response: Any = None
+        self._line = Line()
+        on_interruption(self.interrupt)
         try:
             response = self._connect()
         except _LOST as error:
             raise SourceError(printable(url), _words_for(error)) from None
         sent_by = response.geturl()
-        if sent_by != self._address:
+        if printable(sent_by) != printable(self._address):
             notices.add(f"the server has sent us on to {printable(sent_by)}")
         headers = response.headers
         self.content_type: str = headers.get_content_type()
@@ -134,10 +99,8 @@ class RemoteFile(io.RawIOBase):
     def _connect(self) -> Any:
         """Ask for the bytes from where we are on; returns the response."""
         headers = {"User-Agent": "zerocross", "Range": f"bytes={self._at}-"}
-        request = urllib.request.Request(self._address, headers=headers)  # noqa: S310  http alone
-        opener = urllib.request.build_opener(_Handler, _Redirects)
         try:
-            self._response = opener.open(request, timeout=_SILENCE_S)
+            self._response = ask(self._line, self._address, headers, _SILENCE_S)
         except urllib.error.HTTPError as error:
             error.close()
             raise
@@ -220,7 +183,8 @@ class RemoteFile(io.RawIOBase):
         if self._deadline is None:
             self._notices.add(f"the connection was lost ({reason}); connecting again")
             self._waits = itertools.chain(_WAITS_S, itertools.repeat(_WAITS_S[-1]))
-            self._deadline = time.monotonic() + _PATIENCE_S
+            patience_s = _PATIENCE_S if self._is_open else _SILENCE_S
+            self._deadline = time.monotonic() + patience_s
         while time.monotonic() < self._deadline:
             if self._is_ended.wait(next(self._waits)):
                 return
@@ -244,12 +208,16 @@ class RemoteFile(io.RawIOBase):
         if response is not None:
             with contextlib.suppress(*_LOST):
                 response.close()
+        self._line.hang_up()
+
+    def opened(self) -> None:
+        """Have patience from here on: it is audio, and may be heard."""
+        self._is_open = True
 
     def interrupt(self) -> None:
-        """Let who reads wait no longer; from another thread."""
+        """Let who connects, waits or reads wait no longer; from another thread."""
         self._is_ended.set()
-        with contextlib.suppress(AttributeError, OSError):
-            self._response.fp.raw._sock.shutdown(socket.SHUT_RDWR)
+        self._line.cut()
 
     def close(self) -> None:
         """Hang up."""
@@ -274,6 +242,8 @@ def _words_for(error: Exception) -> str:
         if not isinstance(error.reason, Exception):
             return f"{_short(error.reason)}; check the address"
         error = error.reason
+    if isinstance(error, Late):
+        return f"its answer was not whole within {_SILENCE_S:g} s"
     if isinstance(error, TimeoutError):
         return f"nothing has come for {_SILENCE_S:g} s"
     if isinstance(error, http.client.IncompleteRead):
@@ -305,7 +275,9 @@ def open_url(url: str) -> AvDecoder:
         if file.content_type in _HLS:
             file.close()
             return AvDecoder(url, printable(url), notices)
-        return AvDecoder(file, printable(url), notices)
+        decoder = AvDecoder(file, printable(url), notices)
     except BaseException:
         file.close()
         raise
+    file.opened()
+    return decoder

@@ -6,13 +6,14 @@ are looked at. Beyond a bound there is one line about it, and what was found so 
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import dataclasses
 import functools
 import os
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from zerocross.errors import SourceError
 from zerocross.files import PathLike, printable, read_small
@@ -20,7 +21,16 @@ from zerocross.sources.cue import Cut, read_cue
 from zerocross.sources.location import Location, Part, Playable, as_location
 from zerocross.sources.tags import clean
 
-__all__ = ["AUDIO_SUFFIXES", "Entry", "audio_suffixes", "expand", "expand_paths", "natural"]
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "MORE_SUFFIXES",
+    "Entry",
+    "Expansion",
+    "audio_suffixes",
+    "expand",
+    "expand_paths",
+    "natural",
+]
 
 #: Names of files that a directory's audio may have.
 AUDIO_SUFFIXES = frozenset(
@@ -43,7 +53,7 @@ AUDIO_SUFFIXES = frozenset(
     ]
 )
 #: The same of what PyAV decodes, where it is installed.
-_MORE_SUFFIXES = frozenset([".aac", ".ape", ".m4a", ".m4b", ".mka", ".tta", ".wma", ".wv"])
+MORE_SUFFIXES = frozenset([".aac", ".ape", ".m4a", ".m4b", ".mka", ".tta", ".wma", ".wv"])
 _PLAYLISTS = frozenset({".m3u", ".m3u8", ".pls", ".cue"})
 _MAX_DEPTH = 8
 _MAX_FOLDERS_DEEP = 64
@@ -58,6 +68,8 @@ _STREAM = re.compile("https?://", re.IGNORECASE)
 _FILE_URL = re.compile("file:", re.IGNORECASE)
 _TITLE = re.compile(rb"#EXTINF:[^,]{0,200},(.*)", re.IGNORECASE)
 _PLS = re.compile(rb"(file|title)(\d{1,7})\s*=\s*(.*)", re.IGNORECASE)
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +86,7 @@ def audio_suffixes() -> frozenset[str]:
     import importlib.util
 
     has_more = importlib.util.find_spec("av") is not None
-    return AUDIO_SUFFIXES | _MORE_SUFFIXES if has_more else AUDIO_SUFFIXES
+    return AUDIO_SUFFIXES | MORE_SUFFIXES if has_more else AUDIO_SUFFIXES
 
 
 def expand(given: Iterable[Playable | Entry]) -> tuple[list[Entry], list[SourceError]]:
@@ -98,17 +110,8 @@ def expand(given: Iterable[Playable | Entry]) -> tuple[list[Entry], list[SourceE
     name each other up to 8 deep, but none that it is named by.
 
     """
-    found = _Expansion()
-    for each in given:
-        location = each.location if isinstance(each, Entry) else as_location(each)
-        if isinstance(each, Entry):
-            found.entries.append(each)
-        elif isinstance(location, (str, bytes, os.PathLike)) and not isinstance(
-            location, (Cut, Part)
-        ):
-            found.add(location)
-        else:
-            found.entries.append(Entry(location))
+    found = Expansion()
+    found.take(given)
     return found.entries, found.problems
 
 
@@ -123,16 +126,58 @@ class _TooMuch(Exception):
     """A bound was reached: the one line about it is told."""
 
 
-class _Expansion:
-    """What was found so far, and how much was looked at for it."""
+class Expansion:
+    """What was found so far, and how much was looked at for it.
+
+    Attributes
+    ----------
+    entries : list of Entry
+        What can be opened.
+    problems : list of SourceError
+        What could not be expanded.
+    done : list of (int, int)
+        How many of both there were after each that was given and is expanded.
+    is_asking : bool
+        Whether a disk is asked, and has not answered.
+    answers : int
+        How often one has.
+
+    """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.problems: list[SourceError] = []
+        self.done: list[tuple[int, int]] = []
+        self.is_asking, self.answers = False, 0
         self._looked_at = 0
         self._playlists = 0
 
-    def add(self, given: Any) -> None:
+    def take(self, given: Iterable[Playable | Entry]) -> None:
+        """Add what was given, one after the other; see `expand`."""
+        for each in given:
+            if isinstance(each, Entry):
+                self.entries.append(each)
+            else:
+                self._take(as_location(each))
+            self.done.append((len(self.entries), len(self.problems)))
+
+    def _take(self, location: Location) -> None:
+        is_path = isinstance(location, (str, bytes, os.PathLike))
+        if is_path and not isinstance(location, (Cut, Part)):
+            self._add_given(location)
+        else:
+            self.entries.append(Entry(location))
+
+    def _asked(self, question: Callable[..., T], *about: Any) -> T:
+        """Return what a disk answers."""
+        self.is_asking = True
+        try:
+            return question(*about)
+        finally:
+            self.is_asking = False
+            self.answers += 1
+
+    def _add_given(self, given: Any) -> None:
         """Add what a path or a URL stands for, up to the bounds."""
         path = os.fsdecode(given)
         try:
@@ -148,7 +193,7 @@ class _Expansion:
         suffix = os.path.splitext(path)[1].lower()
         if _STREAM.match(path):
             self._add_entries([entry])
-        elif os.path.isdir(path):
+        elif self._asked(os.path.isdir, path):
             self._add_folder(path)
         elif suffix in _PLAYLISTS:
             self._add_playlist(path, suffix, inside)
@@ -167,7 +212,7 @@ class _Expansion:
             raise _TooMuch(f"more than {_MAX_PROBLEMS} entries are refused; that is no playlist")
 
     def _add_folder(self, path: str) -> None:
-        found, bound = self._audio_below(path)
+        found, bound = self._asked(self._audio_below, path)
         self._add_entries([Entry(name) for name in sorted(found, key=natural)])
         if bound:
             self._refuse(path, f"{bound} in it; give a part of it")
@@ -186,6 +231,7 @@ class _Expansion:
             folder, depth = waiting.pop()
             for entry in _entries(folder):
                 self._looked_at += 1
+                self.answers += 1
                 if self._looked_at > _MAX_LOOKED_AT:
                     return found, f"more than {_MAX_LOOKED_AT:,} names"
                 if not _is_folder(entry):
@@ -199,9 +245,9 @@ class _Expansion:
 
     def _add_playlist(self, path: str, suffix: str, inside: tuple[tuple[int, int], ...]) -> None:
         try:
-            raw = read_small(path, _MAX_PLAYLIST_BYTES, "playlist")
-            status = os.stat(path)
-            cuts = read_cue(path, audio_suffixes()) if suffix == ".cue" else []
+            raw = _in_utf8(self._asked(read_small, path, _MAX_PLAYLIST_BYTES, "playlist"))
+            status = self._asked(os.stat, path)
+            cuts = self._asked(read_cue, path, audio_suffixes()) if suffix == ".cue" else []
         except SourceError as error:
             self._refuse(path, error.reason)
             return
@@ -254,10 +300,17 @@ class _Expansion:
         self._add(place, inside, Entry(place, title))
 
 
+def _in_utf8(raw: bytes) -> bytes:
+    """Return a playlist of any bytes as it is, but one of UTF-16 with its mark in UTF-8."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16", "replace").encode("utf-8", "replace")
+    return raw.removeprefix(codecs.BOM_UTF8)
+
+
 def _m3u_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
     """Yield the entries of an m3u, and what is said of each by the line before."""
     title = ""
-    for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
+    for line in map(bytes.strip, raw.splitlines()):
         named = _TITLE.match(line)
         if named:
             title = _decoded(named.group(1))
@@ -269,7 +322,7 @@ def _m3u_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
 def _pls_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
     """Yield the entries of a pls in the order of their numbers, and what is said of each."""
     found: dict[bytes, dict[int, bytes]] = {b"file": {}, b"title": {}}
-    for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
+    for line in map(bytes.strip, raw.splitlines()):
         match = _PLS.fullmatch(line)
         if match and match.group(3):
             found[match.group(1).lower()].setdefault(int(match.group(2)), match.group(3))

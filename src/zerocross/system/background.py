@@ -12,9 +12,59 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
 
-__all__ = ["BackgroundCall", "made_ahead"]
+__all__ = ["BackgroundCall", "Interruption", "made_ahead", "on_interruption"]
 
 T = TypeVar("T")
+
+_of_thread = threading.local()
+
+
+class Interruption:
+    """What another thread ends a call with that waits; the call is made in a ``with`` of it.
+
+    What waits within says how it is ended (`on_interruption`), until the ``with`` is over: then it
+    may stay, and is not to be ended any more.
+
+    Attributes
+    ----------
+    was_asked : bool
+        Whether it was interrupted; what waits from then on is ended at once.
+
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._ends: list[Callable[[], None]] = []
+        self.was_asked = False
+
+    def __enter__(self) -> None:
+        _of_thread.now = self
+
+    def __exit__(self, *_: object) -> None:
+        _of_thread.now = None
+        with self._lock:
+            self._ends = []
+
+    def interrupt(self) -> None:
+        """End what waits; from any thread, without waiting for it."""
+        with self._lock:
+            self.was_asked = True
+            for end in self._ends:
+                end()
+
+    def add(self, end: Callable[[], None]) -> None:
+        """Have something called by `interrupt`."""
+        with self._lock:
+            self._ends.append(end)
+            if self.was_asked:
+                end()
+
+
+def on_interruption(end: Callable[[], None]) -> None:
+    """Have something called if what this thread is about to wait for is interrupted; it may not wait."""
+    now: Interruption | None = getattr(_of_thread, "now", None)
+    if now:
+        now.add(end)
 
 
 class BackgroundCall(Generic[T]):
