@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from zerocross.attributes import FixedAttributes
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import PathLike
 from zerocross.player.expanding import expanded
@@ -112,7 +113,7 @@ def check_paths(*paths: Playable | Entry) -> None:
             as_location(path)
 
 
-class Queue:
+class Queue(FixedAttributes):
     """The tracks of a player; they may be changed while it plays, from any control thread.
 
     What plays is not disturbed by a change elsewhere, and what follows it is what the queue says at
