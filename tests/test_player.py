@@ -309,6 +309,28 @@ def test_next_previous_stop_play(player, make_file):
     assert player.state == "stopped"
 
 
+def test_next_and_previous_keep_a_pause_and_go_to_ends_it(player, make_file):
+    paths = [make_file(f"{i}.wav", frames=240_000)[0] for i in range(3)]
+    player.play(*paths)
+    wait_for(lambda: player.position > 0.02)
+    player.pause()
+    for move, index in ((player.next, 1), (player.next, 2), (player.previous, 1)):
+        move()
+        assert (player.queue.index, player.state) == (index, "paused")
+    wait_for(lambda: player.duration == 5.0)
+    time.sleep(0.1)
+    assert player.position == 0.0, "nothing of it is heard"
+    player.resume()
+    wait_for(lambda: player.position > 0.02)
+    assert player.queue.index == 1
+    player.pause()
+    player.go_to(2)
+    assert (player.queue.index, player.state) == (2, "playing")
+    player.pause()
+    player.next()
+    assert player.state == "stopped", "after the last one"
+
+
 def test_a_file_of_another_rate_takes_another_stream_at_once(player, make_file):
     for rate in RATES:
         player.play(make_file(f"{rate}.wav", frames=96_000, sample_rate=rate)[0])
@@ -1224,6 +1246,8 @@ def test_calls_during_a_long_pause(player, make_file, short_patience, action):
         wait_for(lambda: player.position > 3.1)
     elif action == "next":
         player.next()
+        assert (player.queue.index, player.state) == (1, "paused")
+        player.resume()
         wait_for(lambda: player.queue.index == 1 and player.position > 0.1)
     elif action == "play":
         player.play()

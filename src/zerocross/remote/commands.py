@@ -45,7 +45,7 @@ class Controls:
     Attributes
     ----------
     queue_changed : callable
-        Called after the queue's order, its length or what it repeats was changed here.
+        Called after the queue's order, its length, what it repeats or its current track was changed here.
 
     Notes
     -----
@@ -79,6 +79,16 @@ class Controls:
             self.resume()
         else:
             self.player.pause()
+
+    def next(self) -> None:
+        """Go to the next track; from a pause, to a pause at its start."""
+        self.player.next()
+        self.queue_changed()  # of a track that is not heard yet no event tells
+
+    def previous(self) -> None:
+        """Go to the track's start or the one before, likewise."""
+        self.player.previous()
+        self.queue_changed()
 
     def stop(self) -> None:
         """Stop, once the position was remembered."""
@@ -287,8 +297,8 @@ WORDS = {
     "pause": Word(lambda c: c.player.pause(), "Hold the audio where it is."),
     "resume": Word(Controls.resume, "Go on, or begin where it has stopped."),
     "toggle": Word(Controls.toggle, "Pause, or resume."),
-    "next": Word(lambda c: c.player.next(), "Go to the next track."),
-    "previous": Word(lambda c: c.player.previous(), "To the track's start, or the one before."),
+    "next": Word(Controls.next, "Go to the next track."),
+    "previous": Word(Controls.previous, "To the track's start, or the one before."),
     "stop": Word(Controls.stop, "Stop; then zerocross play ends."),
     "seek": Word(_seek, "Go to a time of the track, or on or back.", "1:30|+10|-5", 1, 1),
     "volume": Word(_volume, "Set the volume, or change it.", "60%|0.6|+5%|-5%", 1, 1),

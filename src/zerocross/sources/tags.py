@@ -24,8 +24,9 @@ from typing import IO, Any
 from zerocross.errors import SourceError
 from zerocross.files import PathLike, open_regular, printable
 from zerocross.sources.decoder_notes import silence_decoder
+from zerocross.units import checked_whole
 
-__all__ = ["Tags", "cover", "read_tags", "tags_of"]
+__all__ = ["Tags", "cover", "read_tags", "tags_from", "tags_of"]
 
 _MOST_BYTES, _MOST_READS = 16 << 20, 20_000
 _MOST_NAMES, _MOST_VALUES, _MOST_LETTERS = 1000, 20, 1000
@@ -49,8 +50,8 @@ _NAMES = {
     "genre": ("tcon", "\xa9gen", "wm/genre", "genre"),
 }
 _NUMBER = re.compile(r"\s*(\d{1,5})(?!\d)(?:\s*/\s*(\d{1,5})(?!\d))?")
-_DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"  # of a date without hyphens
-_YEAR = re.compile(rf"(?<!\d)\d{{4}}(?=(?:{_DAY})?(?!\d))")
+_MONTH, _DAY = r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
+_DATE = re.compile(rf"(?<!\d)(\d{{4}})(?:-{_MONTH}(?:-{_DAY})?(?!\d)|{_MONTH}{_DAY}(?!\d)|(?!\d))")
 _PICTURES = {
     "image/jpeg": re.compile(rb"\xff\xd8\xff"),
     "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
@@ -82,6 +83,10 @@ class Tags:
         Which of how many, from 1.
     year : int or None
         Of the date.
+    artists, album_artists, genres : tuple of str
+        The same, each for itself.
+    date : str
+        As far as it is written: ``2004-05-06``, ``2004-05`` or ``2004``.
 
     """
 
@@ -95,6 +100,10 @@ class Tags:
     discs: int | None = None
     year: int | None = None
     genre: str = ""
+    artists: tuple[str, ...] = ()
+    album_artists: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
+    date: str = ""
 
     def __str__(self) -> str:
         """Return ``Artist - Title``, the title alone, or an empty string."""
@@ -129,7 +138,7 @@ def make_tags(found: dict[str, list[str]]) -> Tags:
     }
     track, tracks = _number(first["track"])
     disc, discs = _number(first["disc"])
-    year = _YEAR.search(clean(first["year"]))
+    date = _DATE.search(clean(first["year"]))
     return Tags(
         title=clean(first["title"][:1]),
         artist=clean(first["artist"]),
@@ -139,9 +148,38 @@ def make_tags(found: dict[str, list[str]]) -> Tags:
         tracks=tracks or _number(first["tracks"])[0],
         disc=disc,
         discs=discs or _number(first["discs"])[0],
-        year=int(year.group()) if year else None,
+        year=int(date[1]) if date else None,
         genre=clean(first["genre"]),
+        artists=_each(first["artist"]),
+        album_artists=_each(first["album_artist"]),
+        genres=_each(first["genre"]),
+        date="-".join(filter(None, date.groups())) if date else "",
     )
+
+
+def _each(texts: list[str]) -> tuple[str, ...]:
+    return tuple(filter(None, map(clean, texts)))
+
+
+def tags_from(found: dict[str, Any]) -> Tags:
+    """Return tags of their fields, as JSON keeps them.
+
+    Raises
+    ------
+    ValueError, TypeError, UsageError
+        For what are none.
+
+    """
+    made: dict[str, Any] = {}
+    for name in set(found) & {field.name for field in dataclasses.fields(Tags)}:
+        default, value = getattr(Tags, name), found[name]
+        if isinstance(default, tuple):
+            made[name] = _each(list(value)[:_MOST_VALUES])
+        elif isinstance(default, str):
+            made[name] = clean(value)
+        elif value is not None:
+            made[name] = checked_whole(name, value, 0, 99_999)
+    return Tags(**made)
 
 
 def clean(text: str | Iterable[str]) -> str:
