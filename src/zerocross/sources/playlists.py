@@ -16,11 +16,19 @@ from typing import Any
 
 from zerocross.errors import SourceError
 from zerocross.files import PathLike, printable, read_small
-from zerocross.sources.cue import Cut, read_cue
+from zerocross.sources.cue import CUT_LINE, Cut, read_cue
 from zerocross.sources.location import Location, Part, Playable, as_location
 from zerocross.sources.tags import clean
 
-__all__ = ["AUDIO_SUFFIXES", "Entry", "audio_suffixes", "expand", "expand_paths", "natural"]
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "Entry",
+    "audio_suffixes",
+    "expand",
+    "expand_paths",
+    "natural",
+    "path_of",
+]
 
 #: Names of files that a directory's audio may have.
 AUDIO_SUFFIXES = frozenset(
@@ -137,7 +145,7 @@ class _Expansion:
         path = os.fsdecode(given)
         try:
             if _FILE_URL.match(path):
-                path = given = _path_of(path)
+                path = given = path_of(path)
             self._add(path, (), Entry(given))
         except (_TooMuch, SourceError) as error:
             reason = error.reason if isinstance(error, SourceError) else str(error)
@@ -225,48 +233,70 @@ class _Expansion:
             self._add_lines(path, lines, (*inside, identity))
 
     def _add_lines(
-        self, path: str, lines: Iterable[tuple[bytes, str]], inside: tuple[tuple[int, int], ...]
+        self, path: str, lines: Iterable[_Line], inside: tuple[tuple[int, int], ...]
     ) -> None:
         is_empty = True
-        for line, title in lines:
+        for line, title, part in lines:
             is_empty = False
             text = os.fsdecode(line[:_MAX_LINE])
             if len(line) > _MAX_LINE or b"\0" in line:
                 self._refuse(path, f"a line that is no path ({text[:40]!r}); take it out")
             elif _FILE_URL.match(text):
-                self._add_file_url(text, title, inside)
+                self._add_file_url(text, title, part, inside)
             elif _STREAM.match(text):
                 self._add_entries([Entry(text, title)])
             elif _URL.match(text):
                 self._refuse(text, "is no address of http or https; download it and play the file")
             else:
                 place = os.path.join(os.path.dirname(path), text)
-                self._add(place, inside, Entry(place, title))
+                self._add_place(place, title, part, inside)
         if is_empty:
             self._refuse(path, "the playlist is empty; add a file to it")
 
-    def _add_file_url(self, text: str, title: str, inside: tuple[tuple[int, int], ...]) -> None:
+    def _add_file_url(
+        self, text: str, title: str, part: str, inside: tuple[tuple[int, int], ...]
+    ) -> None:
         try:
-            place = _path_of(text)
+            place = path_of(text)
         except SourceError as error:
             self._refuse(text, error.reason)
             return
-        self._add(place, inside, Entry(place, title))
+        self._add_place(place, title, part, inside)
+
+    def _add_place(
+        self, place: str, title: str, part: str, inside: tuple[tuple[int, int], ...]
+    ) -> None:
+        """Add what a line of a playlist names, or the part of it that the line before tells of."""
+        if not part:
+            self._add(place, inside, Entry(place, title))
+            return
+        try:
+            cut = Cut.of_line(part, place)
+        except SourceError as error:
+            self._refuse(place, error.reason)
+            return
+        self._add_entries([Entry(cut, title)])
 
 
-def _m3u_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
-    """Yield the entries of an m3u, and what is said of each by the line before."""
-    title = ""
+#: What is named, what it is called, and the line that tells of a part of it.
+_Line = tuple[bytes, str, str]
+
+
+def _m3u_lines(raw: bytes) -> Iterator[_Line]:
+    """Yield the entries of an m3u, and what is said of each by the lines before."""
+    title = part = ""
     for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
         named = _TITLE.match(line)
         if named:
             title = _decoded(named.group(1))
+        elif line.startswith(CUT_LINE.encode()):
+            part = line.decode("utf-8", "replace")
         elif line and not line.startswith(b"#"):
-            yield line, title
-            title = ""
+            yield line, title, part
+            title = part = ""
 
 
-def _pls_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
+def _pls_lines(raw: bytes) -> Iterator[_Line]:
     """Yield the entries of a pls in the order of their numbers, and what is said of each."""
     found: dict[bytes, dict[int, bytes]] = {b"file": {}, b"title": {}}
     for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
@@ -275,7 +305,7 @@ def _pls_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
             found[match.group(1).lower()].setdefault(int(match.group(2)), match.group(3))
     titles = found[b"title"]
     for number, line in sorted(found[b"file"].items()):
-        yield line, _decoded(titles.get(number, b""))
+        yield line, _decoded(titles.get(number, b"")), ""
 
 
 def _decoded(raw: bytes) -> str:
@@ -287,7 +317,7 @@ def _decoded(raw: bytes) -> str:
         return clean(raw.decode("cp1252", "replace"))
 
 
-def _path_of(url: str) -> str:
+def path_of(url: str) -> str:
     """Return the path that a ``file:`` URL means; raises SourceError where it is another machine's."""
     from urllib.parse import unquote_to_bytes, urlsplit
 
