@@ -116,7 +116,7 @@ def test_addresses_of_servers_are_passed_on(folder):
     (folder / "a.m3u").write_text(
         "#EXTINF:-1,Radio\nhttp://host/a.m3u\nHTTPS://host/\nrtsp://h/x\n"
     )
-    entries, (problem,) = expand([folder / "a.m3u", "http://host/x.pls"])
+    entries, (problem,) = expand([folder / "a.m3u", "http://host/x"])
     assert entries == [
         Entry("http://host/a.m3u", "Radio"),
         Entry("HTTPS://host/"),

@@ -16,9 +16,16 @@ from typing import Any
 
 from zerocross.errors import SourceError
 from zerocross.files import PathLike, printable, read_small
-from zerocross.sources.cue import CUT_LINE, Cut, read_cue
+from zerocross.sources.cue import Cut, read_cue
 from zerocross.sources.location import Location, Part, Playable, as_location
-from zerocross.sources.tags import clean
+from zerocross.sources.playlist_lines import (
+    LISTS,
+    MOST_OF_A_LINE,
+    Line,
+    is_list_address,
+    m3u_lines,
+    pls_lines,
+)
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -52,7 +59,7 @@ AUDIO_SUFFIXES = frozenset(
 )
 #: The same of what PyAV decodes, where it is installed.
 _MORE_SUFFIXES = frozenset([".aac", ".ape", ".m4a", ".m4b", ".mka", ".tta", ".wma", ".wv"])
-_PLAYLISTS = frozenset({".m3u", ".m3u8", ".pls", ".cue"})
+_PLAYLISTS = LISTS | {".cue"}
 _MAX_DEPTH = 8
 _MAX_FOLDERS_DEEP = 64
 _MAX_FILES = 100_000
@@ -60,12 +67,9 @@ _MAX_LOOKED_AT = 1_000_000
 _MAX_PLAYLISTS = 1000
 _MAX_PROBLEMS = 100
 _MAX_PLAYLIST_BYTES = 4 << 20
-_MAX_LINE = 4096  # the longest path of Linux
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://")
 _STREAM = re.compile("https?://", re.IGNORECASE)
 _FILE_URL = re.compile("file:", re.IGNORECASE)
-_TITLE = re.compile(rb"#EXTINF:[^,]{0,200},(.*)", re.IGNORECASE)
-_PLS = re.compile(rb"(file|title)(\d{1,7})\s*=\s*(.*)", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +95,7 @@ def expand(given: Iterable[Playable | Entry]) -> tuple[list[Entry], list[SourceE
     Parameters
     ----------
     given : iterable
-        Files and URLs of http and https (returned as they are), ``file://`` URLs, directories (all
+        Files and URLs of http and https (returned as they are, but for playlists), ``file://`` URLs, directories (all
         audio in them, by name, with numbers in order), playlists ``.m3u``, ``.m3u8`` and ``.pls``
         (entries relative to the playlist), cue sheets, and whatever else is a source.
 
@@ -155,7 +159,7 @@ class _Expansion:
         """Add a path that stands in playlists, which are told by device and inode."""
         suffix = os.path.splitext(path)[1].lower()
         if _STREAM.match(path):
-            self._add_entries([entry])
+            self._add_address(path, entry)
         elif os.path.isdir(path):
             self._add_folder(path)
         elif suffix in _PLAYLISTS:
@@ -168,6 +172,22 @@ class _Expansion:
         self.entries += entries[:room]
         if len(entries) > room:
             raise _TooMuch(f"more than {_MAX_FILES:,} files; give fewer at a time")
+
+    def _add_address(self, url: str, entry: Entry) -> None:
+        """Add what a server has, or what is in it where it looks like a playlist."""
+        if not is_list_address(url):
+            self._add_entries([entry])
+            return
+        from zerocross.sources.http import read_list
+
+        listed = read_list(url)
+        if listed is None:  # HLS, or audio all the same
+            self._add_entries([entry])
+        for address, title in listed or ():
+            if _STREAM.match(address):  # a list in it is read when its turn comes
+                self._add_entries([Entry(address, title or entry.title)])
+            else:
+                self._refuse(address, "is named by a server, and no address of http or https")
 
     def _refuse(self, name: str, reason: str) -> None:
         self.problems.append(SourceError(printable(name), reason))
@@ -229,17 +249,17 @@ class _Expansion:
         if suffix == ".cue":
             self._add_entries([Entry(cut) for cut in cuts])
         else:
-            lines = _pls_lines(raw) if suffix == ".pls" else _m3u_lines(raw)
+            lines = pls_lines(raw) if suffix == ".pls" else m3u_lines(raw)
             self._add_lines(path, lines, (*inside, identity))
 
     def _add_lines(
-        self, path: str, lines: Iterable[_Line], inside: tuple[tuple[int, int], ...]
+        self, path: str, lines: Iterable[Line], inside: tuple[tuple[int, int], ...]
     ) -> None:
         is_empty = True
         for line, title, part in lines:
             is_empty = False
-            text = os.fsdecode(line[:_MAX_LINE])
-            if len(line) > _MAX_LINE or b"\0" in line:
+            text = os.fsdecode(line[:MOST_OF_A_LINE])
+            if len(line) > MOST_OF_A_LINE or b"\0" in line:
                 self._refuse(path, f"a line that is no path ({text[:40]!r}); take it out")
             elif _FILE_URL.match(text):
                 self._add_file_url(text, title, part, inside)
@@ -276,45 +296,6 @@ class _Expansion:
             self._refuse(place, error.reason)
             return
         self._add_entries([Entry(cut, title)])
-
-
-#: What is named, what it is called, and the line that tells of a part of it.
-_Line = tuple[bytes, str, str]
-
-
-def _m3u_lines(raw: bytes) -> Iterator[_Line]:
-    """Yield the entries of an m3u, and what is said of each by the lines before."""
-    title = part = ""
-    for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
-        named = _TITLE.match(line)
-        if named:
-            title = _decoded(named.group(1))
-        elif line.startswith(CUT_LINE.encode()):
-            part = line.decode("utf-8", "replace")
-        elif line and not line.startswith(b"#"):
-            yield line, title, part
-            title = part = ""
-
-
-def _pls_lines(raw: bytes) -> Iterator[_Line]:
-    """Yield the entries of a pls in the order of their numbers, and what is said of each."""
-    found: dict[bytes, dict[int, bytes]] = {b"file": {}, b"title": {}}
-    for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
-        match = _PLS.fullmatch(line)
-        if match and match.group(3):
-            found[match.group(1).lower()].setdefault(int(match.group(2)), match.group(3))
-    titles = found[b"title"]
-    for number, line in sorted(found[b"file"].items()):
-        yield line, _decoded(titles.get(number, b"")), ""
-
-
-def _decoded(raw: bytes) -> str:
-    """Return a title as one printable line; most that is no UTF-8 is Windows-1252."""
-    raw = raw[:_MAX_LINE]
-    try:
-        return clean(raw.decode("utf-8"))
-    except UnicodeDecodeError:
-        return clean(raw.decode("cp1252", "replace"))
 
 
 def path_of(url: str) -> str:
