@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import io
 import os
 import random
 import re
@@ -1082,6 +1083,13 @@ def test_a_replacement_that_races_a_stop_leaves_the_chain_whole(make_file):
         wait_for(lambda: player.position > 0.1)
 
 
+class OnACard:
+    """A tensor that is not in this memory."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("on a card")
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -1089,12 +1097,33 @@ def test_a_replacement_that_races_a_stop_leaves_the_chain_whole(make_file):
         (lambda player: setattr(player.queue, "index", 99), "index=99: give a whole number"),
         (lambda player: player.events.subscribe(3), "3 cannot be called"),
         (lambda player: player.play(np.zeros(1000)), "is not a path"),
+        (lambda player: player.play(b"ID3\0" * 50_000), "200,000 bytes, and no path; give io.Byt"),
+        (lambda player: player.play(bytearray(50)), "50 bytes, and no path; give io.BytesIO"),
+        (lambda player: player.queue.append(b"x" * 5000), "5,000 bytes, and no path; give io.Byt"),
+        (lambda player: player.play("x" * 50_000), "is no path: it has 50,000 letters"),
+        (lambda player: player.play(([[0.1], [0.2, 0.3]], 44_100)), "that make no array (ValueErr"),
+        (lambda player: player.play((OnACard(), 44_100)), "(RuntimeError('on a card'))"),
+        (lambda player: player.play((np.zeros((2, 4410)), 44_100)), "its .T may be meant"),
+        (lambda player: player.play((np.zeros((5, 0)), 44_100)), "samples of shape (5, 0)"),
+        (lambda player: player.play((np.zeros(9), "44100")), ": '44100' is no sample rate; give"),
+        (lambda player: player.play((44_100, np.zeros(9))), ": the array comes first; give"),
+        (lambda player: player.queue.extend(None), "extend(None): give a list of files"),
+        (lambda player: player.queue.replace("ab"), "replace('ab'): give a list of files"),
+        (lambda player: player.queue.extend(io.BytesIO()), "give a list of files, or use append"),
+        (lambda _: Player("x" * 9, block_size="8" * 5000), "block size '888"),
+        (lambda _: Player("null", replaygain="r" * 5000), "replaygain='rrr"),
     ],
 )
 def test_what_cannot_be_is_one_line(player, call, words):
     with pytest.raises(UsageError, match=re.escape(words)) as caught:
         call(player)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+
+
+def test_samples_without_any_are_told_as_that(player):
+    for nothing in (np.zeros(0), np.zeros((0, 2))):
+        with pytest.raises(SourceError, match="holds no audio"):
+            player.play((nothing, 44_100))
 
 
 # --- who sleeps -----------------------------------------------------------------------------------

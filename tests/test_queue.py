@@ -70,7 +70,7 @@ def test_a_queue_is_changed_like_a_list():
     queue.insert(7, "z")
     assert names(queue) == "fcxdeyaz"
     assert queue.remove(-1).path == "z"
-    queue.replace("gh")
+    queue.replace(list("gh"))
     assert names(queue) == "gh"
     queue.clear()
     assert (len(queue), queue.index, queue.current) == (0, 0, None)

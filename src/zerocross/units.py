@@ -270,7 +270,7 @@ def checked_cpus(name: str, value: Iterable[int] | None) -> list[int] | None:
     """
     if value is None:
         return None
-    hint = f"{name}={value!r}: give CPUs by their numbers in a list, such as [1]"
+    hint = f"{name}={shown(value)}: give CPUs by their numbers in a list, such as [1]"
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise UsageError(hint)
     found = list(value)

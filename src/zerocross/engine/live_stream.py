@@ -29,7 +29,7 @@ from zerocross.errors import DeviceError, DeviceNotFound, UsageError
 from zerocross.graph.chain import Chain
 from zerocross.graph.processor import Processor
 from zerocross.system import Grant
-from zerocross.units import checked_cpus, checked_volume
+from zerocross.units import checked_cpus, checked_volume, shown
 
 __all__ = ["LiveStream"]
 
@@ -254,9 +254,9 @@ def _check_devices(input_: Any, output: Any, device: Any) -> None:
     """Raise UsageError for what names no device."""
     for name, value in (("input", input_), ("output", output)):
         if not isinstance(value, (bool, str)):
-            raise UsageError(f"{name}={value!r}: give True, False, or a device's name")
+            raise UsageError(f"{name}={shown(value)}: give True, False, or a device's name")
     if not (device is None or isinstance(device, str)):
-        raise UsageError(f"device={device!r}: give a device's or a backend's name, or None")
+        raise UsageError(f"device={shown(device)}: give a device's or a backend's name, or None")
     if not (input_ or output):
         raise UsageError("input=False, output=False: give at least one of them")
 

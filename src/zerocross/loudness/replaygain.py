@@ -9,7 +9,7 @@ import re
 from zerocross.errors import UsageError
 from zerocross.files import PathLike
 from zerocross.sources.tags import read_tags
-from zerocross.units import db_to_gain
+from zerocross.units import db_to_gain, shown
 
 __all__ = ["MODES", "GainTags", "gain_for", "read_gain_tags"]
 
@@ -67,7 +67,7 @@ def gain_for(tags: GainTags, mode: str) -> float:
 
     """
     if mode not in MODES:
-        raise UsageError(f"replaygain={mode!r}: give one of {', '.join(MODES)}")
+        raise UsageError(f"replaygain={shown(mode)}: give one of {', '.join(MODES)}")
     if mode == "off":
         return 1.0
     track = (tags.track_gain_db, tags.track_peak)

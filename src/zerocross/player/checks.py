@@ -6,7 +6,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from zerocross.errors import UsageError
-from zerocross.units import checked_seconds
+from zerocross.units import checked_seconds, shown
 
 if TYPE_CHECKING:
     from zerocross.graph.chain import Chain
@@ -29,7 +29,7 @@ def checked_device(name: Any) -> str | None:
     """
     if name is None or (isinstance(name, str) and name.strip()):
         return name
-    raise UsageError(f"device={name!r}: give a device's name or a part of it, or None")
+    raise UsageError(f"device={shown(name)}: give a device's name or a part of it, or None")
 
 
 def checked_block_size(frames: Any) -> int | None:
@@ -41,7 +41,7 @@ def checked_block_size(frames: Any) -> int | None:
     except TypeError:
         count = 0
     if isinstance(frames, bool) or not _SMALLEST <= count <= _LARGEST:
-        raise UsageError(f"block size {frames!r}: give {_SMALLEST} to {_LARGEST} frames")
+        raise UsageError(f"block size {shown(frames)}: give {_SMALLEST} to {_LARGEST} frames")
     return count
 
 

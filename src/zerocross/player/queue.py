@@ -21,7 +21,7 @@ from zerocross.files import PathLike
 from zerocross.player.expanding import expanded
 from zerocross.player.saved_queue import read_queue, write_queue
 from zerocross.player.shuffling import shuffled
-from zerocross.sources.location import Location, Playable, as_location, title_of
+from zerocross.sources.location import Location, Playable, as_location, is_location, title_of
 from zerocross.sources.playlists import Entry
 from zerocross.sources.tags import Tags, tags_of
 from zerocross.units import checked_whole, shown
@@ -223,9 +223,7 @@ class Queue(FixedAttributes):
 
     def extend(self, locations: Iterable[Playable | Entry]) -> list[Track]:
         """Add files at the end, all or none of them; returns their tracks."""
-        if isinstance(locations, (str, bytes)):
-            raise UsageError(f"extend({shown(locations)}): give a list of files, or use append")
-        tracks = self._made(locations)
+        tracks = self._made(locations, "extend")
         with self._lock:
             self._tracks += tracks
             if self._in_order is not None:
@@ -275,7 +273,7 @@ class Queue(FixedAttributes):
 
     def replace(self, locations: Iterable[Playable | Entry]) -> None:
         """Have other tracks, all or none of them; where one was playing, the first of them is next."""
-        tracks = self._made(locations)
+        tracks = self._made(locations, "replace")
         with self._lock:
             current = self.current
             self._tracks, self._in_order, self._index = tracks, None, 0
@@ -395,8 +393,10 @@ class Queue(FixedAttributes):
 
     # --- within -------------------------------------------------------------------------------
 
-    def _made(self, locations: Iterable[Playable | Entry]) -> list[Track]:
-        """Return the tracks of sources. Without the lock: a disk may be asked."""
+    def _made(self, locations: Iterable[Playable | Entry], what: str = "") -> list[Track]:
+        """Return the tracks of sources, given to a method. Without the lock: a disk may be asked."""
+        if is_location(locations) or not isinstance(locations, Iterable):
+            raise UsageError(f"{what}({shown(locations)}): give a list of files, or use append")
         entries, problems = expanded(list(locations))
         if problems and not entries:
             raise problems[0]
