@@ -267,3 +267,21 @@ def test_a_directory_is_looked_through_beside_the_loop(player, make_file, tmp_pa
         assert await player.finished(1.0)
 
     asyncio.run(main())
+
+
+def test_what_is_begun_is_printed_as_what_it_is(player, make_file, tmp_path):
+    path, _ = make_file()
+
+    async def main():
+        starting = player.play(path)
+        assert repr(starting) == "<Starting: under way>"
+        await starting
+        assert repr(starting) == "<Starting: begun>"
+        asked = player.play(tmp_path)
+        assert repr(asked) == "<Starting: under way>"
+        starting = player.play(tmp_path / "none.wav")
+        with pytest.raises(SourceError):
+            await starting
+        assert repr(starting).startswith("<Starting: failed, ")
+
+    asyncio.run(main())

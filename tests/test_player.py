@@ -20,7 +20,7 @@ import pytest
 import soundfile
 
 from conftest import music, wait_for
-from zerocross import Chain, DeviceError, DeviceNotFound, Player, SourceError, UsageError
+from zerocross import Chain, DeviceError, DeviceNotFound, Player, SourceError, Stream, UsageError
 from zerocross.devices.discovery import NULL_DEVICE
 from zerocross.devices.miniaudio import Device
 from zerocross.dsp.resample import resample_signal
@@ -1118,6 +1118,25 @@ def test_what_cannot_be_is_one_line(player, call, words):
     with pytest.raises(UsageError, match=re.escape(words)) as caught:
         call(player)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+
+
+def test_what_is_printed_says_what_it_is(make_file, tmp_path):
+    path, _ = make_file(frames=480_000)
+    with Player("null") as player:
+        assert repr(player) == "<Player: stopped, track 0 of 0>"
+        starting = player.play(path, path)
+        assert repr(starting) == "<Starting: begun>"
+        assert repr(player) == "<Player: playing, track 1 of 2>"
+        assert repr(player.queue) == "<Queue: 2 tracks, index 0, repeat off>"
+        recording = player.record(tmp_path / "a.wav")
+        assert re.fullmatch(rf"<Recording: {recording.path}, [01]\.\d s, running>", repr(recording))
+        with pytest.raises(SourceError):
+            player.play(tmp_path / "none.wav")
+    assert repr(player) == "<Player: closed, track 1 of 1>"
+    assert repr(recording).endswith(" s, ended>")
+    with Stream(device="null") as stream:
+        assert repr(stream) == f"<Stream: 48000 Hz, 2 channels, running on {stream.device}>"
+    assert repr(stream) == "<Stream: 48000 Hz, 2 channels, not running>"
 
 
 def test_samples_without_any_are_told_as_that(player):

@@ -311,7 +311,12 @@ def test_it_goes_with_its_player(player, remote):
     path = place(remote)
     player.close()
     assert not path.exists()
+    for word in ("next", "pause", "status"):
+        with pytest.raises(UsageError, match="the player is closed; make a new one"):
+            obey(remote.controls, [word])
     remote.close()
+    with pytest.raises(UsageError, match="the player is closed; make a new one"):
+        Remote(player, mpris=False)
 
 
 def test_a_forked_child_leaves_the_socket_alone(player, remote):

@@ -103,6 +103,11 @@ class Player(FixedAttributes, ClosesAtExit):
         self._supervisor = Supervisor(self._playback)
         super().__init__(_Inner(self._playback, self._supervisor))
 
+    def __repr__(self) -> str:
+        state = "closed" if self._events.is_closed else self.state
+        count = len(self.queue)
+        return f"<Player: {state}, track {min(self.queue.index + 1, count)} of {count}>"
+
     @property
     def _lock(self) -> threading.RLock:  # another one in a forked child
         return self._playback.lock

@@ -194,6 +194,9 @@ class Queue(FixedAttributes):
         """Whether `unshuffle` would bring another order back."""
         return self._in_order is not None
 
+    def __repr__(self) -> str:
+        return f"<Queue: {len(self)} tracks, index {self._index}, repeat {self._repeat}>"
+
     def __len__(self) -> int:
         return len(self._tracks)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zerocross.player import Player
     from zerocross.sources.tags import Tags
 
-__all__ = ["LOOPS", "WORDS", "Controls", "Word", "in_a_line", "obey"]
+__all__ = ["LOOPS", "WORDS", "Controls", "Word", "check_open", "in_a_line", "obey"]
 
 #: What of the queue comes again: nothing, the current track, everything.
 LOOPS = ("off", "one", "all")
@@ -312,17 +312,24 @@ WORDS = {
 }
 
 
+def check_open(player: Player) -> None:
+    """Raise UsageError where a player is closed: much of it would do nothing, and say nothing."""
+    if player.events.is_closed:
+        raise UsageError("the player is closed; make a new one")
+
+
 def obey(controls: Controls, words: Sequence[str]) -> object:
     """Do what a command's words say; returns what is to be answered, for JSON.
 
     Raises
     ------
     UsageError
-        For what is no command.
+        For what is no command, and where the player is closed.
     ZerocrossError
         If the player cannot.
 
     """
+    check_open(controls.player)
     name, *arguments = words or [""]
     word = WORDS.get(name)
     if word is None:
