@@ -120,7 +120,7 @@ def test_addresses_of_servers_are_passed_on(folder):
     assert entries == [
         Entry("http://host/a.m3u", "Radio"),
         Entry("HTTPS://host/"),
-        Entry("http://host/x.pls"),
+        Entry("http://host/x"),
     ]
     assert problem.reason == "is no address of http or https; download it and play the file"
 
