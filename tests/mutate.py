@@ -177,6 +177,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "sources/channel_order.py": ("test_channels", "test_accuracy"),
     "sources/decoder_notes.py": ("test_hostile",),
     "sources/tags.py": ("test_tags", "test_loudness", "test_channels", "test_hostile"),
+    "sources/playlist_lines.py": ("test_playlists", "test_formats"),
     "sources/playlists.py": ("test_playlists", "test_input", "test_hostile"),
     "sources/cue.py": ("test_cue",),
     "sources/cut.py": ("test_cue",),

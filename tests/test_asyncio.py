@@ -276,8 +276,8 @@ def test_what_is_asked_for_after_a_directory_follows_it(player, make_file, tmp_p
     (folder := tmp_path / "lib").mkdir()
     for name in "abc":
         make_file(f"lib/{name}.wav", frames=480_000)
-    expand = expanding.expand
-    monkeypatch.setattr(expanding, "expand", lambda given: time.sleep(0.1) or expand(given))
+    take = Expansion.take
+    monkeypatch.setattr(Expansion, "take", lambda *given: time.sleep(0.1) or take(*given))
 
     def names():
         return [os.path.basename(track.path)[0] for track in player.queue]
@@ -307,8 +307,8 @@ def test_what_is_asked_for_after_a_directory_follows_it(player, make_file, tmp_p
 
 def test_a_listener_waits_for_no_directory(player, make_file, tmp_path, monkeypatch):
     make_file(frames=480_000)
-    may, expand, seen = threading.Event(), expanding.expand, []
-    monkeypatch.setattr(expanding, "expand", lambda given: may.wait(10) and expand(given))
+    may, take, seen = threading.Event(), Expansion.take, []
+    monkeypatch.setattr(Expansion, "take", lambda *given: may.wait(10) and take(*given))
     player.events.subscribe(lambda event: seen.append((event.kind, len(player.queue))))
 
     async def main():
@@ -353,5 +353,23 @@ def test_a_directory_is_looked_through_beside_the_loop(player, make_file, tmp_pa
         await late
         assert player.state == "stopped", "what was asked for last"
         assert await player.finished(1.0)
+
+    asyncio.run(main())
+
+
+def test_what_is_begun_is_printed_as_what_it_is(player, make_file, tmp_path):
+    path, _ = make_file()
+
+    async def main():
+        starting = player.play(path)
+        assert repr(starting) == "<Starting: under way>"
+        await starting
+        assert repr(starting) == "<Starting: begun>"
+        asked = player.play(tmp_path)
+        assert repr(asked) == "<Starting: under way>"
+        starting = player.play(tmp_path / "none.wav")
+        with pytest.raises(SourceError):
+            await starting
+        assert repr(starting).startswith("<Starting: failed, ")
 
     asyncio.run(main())

@@ -72,6 +72,10 @@ def test_a_sheet_gives_cuts_with_tags(disc, tmp_path):
         discs=2,
         year=1973,
         genre="Prog Rock",
+        artists=("The Band",),
+        album_artists=("The Band",),
+        genres=("Prog Rock",),
+        date="1973",
     )
     assert (two.title, two.artist, two.album_artist) == ("Two", "A Guest", "The Band")
     assert (three.title, three.track) == ("", 3)

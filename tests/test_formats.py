@@ -24,6 +24,7 @@ from zerocross.loudness import measure
 from zerocross.sources import formats, http
 from zerocross.sources.location import FileObject
 from zerocross.sources.opening import open_source, read_audio
+from zerocross.sources.playlists import expand
 from zerocross.sources.window import Notices
 
 need_module("av")
@@ -328,8 +329,12 @@ class Handler(BaseHTTPRequestHandler):
     def be_folder(self):
         content = (self.server.folder / self.path.strip("/")).read_bytes()
         self.send_response(200)
-        kind = "application/vnd.apple.mpegurl" if self.path.endswith("m3u8") else "video/mp2t"
-        self.send_header("Content-Type", kind)
+        kinds = {
+            "m3u8": "application/vnd.apple.mpegurl",
+            "m3u": "audio/x-mpegurl",
+            "pls": "audio/x-scpls",
+        }
+        self.send_header("Content-Type", kinds.get(self.path.rpartition(".")[2], "video/mp2t"))
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -348,6 +353,25 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content) - first))
         self.end_headers()
         return content[first:]
+
+    def be_listed(self, _content, _visit):  # sends on to the list
+        self.send_response(302)
+        self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/lists/a.pls")
+        self.end_headers()
+
+    def be_lists(self, _content, _visit):  # /lists/a.pls: the kind and the text of a list
+        kind, text = self.server.lists[self.path]
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(text)
+
+    def be_endless(self, _content, _visit):  # a list that never ends
+        self.send_response(200)
+        self.send_header("Content-Type", "audio/x-scpls")
+        self.end_headers()
+        while not self.server.released.wait(0.01):
+            self.wfile.write(b"File1=/plain\n" * 1000)
 
     def be_plain(self, content, _):
         self.wfile.write(self.send(content))
@@ -461,7 +485,7 @@ def server(monkeypatch):
     made.daemon_threads = True
     made.lock, made.asked, made.released = threading.Lock(), [], threading.Event()
     made.keys = []
-    made.content, made.folder = b"", None
+    made.content, made.folder, made.lists = b"", None, {}
     made.at = lambda way: f"http://127.0.0.1:{made.server_port}/{way}"
     thread = threading.Thread(target=made.serve_forever, args=(0.01,))
     thread.start()
@@ -656,6 +680,73 @@ def test_an_old_radio_servers_greeting_is_understood_and_its_silence_interrupted
     source.close()
     wait_for(lambda: not source._thread.is_alive(), what="the filler to end")
     assert time.monotonic() - before < 5.0
+
+
+LIST = b"[playlist]\nFile1=/plain\nTitle1=Song\nFile2=../old\nFile3=http://[x\nNumberOfEntries=3\n"
+RADIO = ("audio/x-scpls", LIST)
+
+
+@pytest.mark.parametrize(
+    ("way", "kind", "text"),
+    [
+        ("lists/a.pls", *RADIO),
+        ("listed/a.pls", *RADIO),
+        ("lists/a.m3u?x=1", "audio/x-mpegurl", b"#EXTM3U\n#EXTINF:1,Song\n/plain\n../old\n"),
+        ("lists/a.m3u8#x", "text/plain", b"\xef\xbb\xbf#EXTINF:1,Song\r\n/plain\r\n\r\n../old\r\n"),
+    ],
+)
+def test_a_servers_playlist_is_its_entries_from_where_it_is(server, made, way, kind, text):
+    server.content = made[0]["a.m4a"].read_bytes()
+    server.lists = {f"/{name}": (kind, text) for name in (way.partition("#")[0], "lists/a.pls")}
+    with Player("null") as player:
+        player.play(server.at(way))
+        found = [(track.location, track.title) for track in player.queue]
+        assert found == [(server.at("plain"), "Song"), (server.at("old"), "old")]
+        assert player.state == "playing" and player.duration > 1.0
+
+
+def test_a_list_that_does_not_look_so_or_stands_in_a_list_plays_what_can_be_opened(server, made):
+    server.content = made[0]["a.m4a"].read_bytes()
+    server.lists = {
+        "/lists/radio": (
+            "audio/x-scpls",
+            b"[playlist]\nFile1=rtsp://x\nFile2=/gone\nFile3=/plain\n",
+        ),
+        "/lists/of": ("audio/mpegurl", b"/lists/radio\n"),
+        "/lists/round": ("audio/mpegurl", b"/lists/round\n"),
+        "/lists/empty.m3u": ("audio/mpegurl", b"#EXTM3U\n"),
+        "/lists/away.m3u": ("audio/mpegurl", b"file:///etc/passwd\n/plain\n"),
+        "/lists/audio.m3u": ("audio/aac", made[0]["a.aac"].read_bytes()),
+    }
+    whole = read_audio(server.at("plain"))[0]
+    open_source(server.at("lists/audio.m3u")).close()
+    for name in ("radio", "of"):
+        assert np.array_equal(read_audio(server.at(f"lists/{name}"))[0], whole), name
+    with pytest.raises(SourceError, match="named by a playlist"):
+        read_audio(server.at("lists/round"))
+    entries, problems = expand(
+        [server.at(f"lists/{name}.m3u") for name in ("empty", "away", "audio")]
+    )
+    assert [entry.location for entry in entries] == [
+        server.at("plain"),
+        server.at("lists/audio.m3u"),
+    ]
+    assert "the playlist is empty" in str(problems[0]) and "named by a server" in str(problems[1])
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("gone/a.pls", "the server says 404 Not Found; check the address"),
+        ("endless/a.pls", "is no playlist: it is too long, or never ends"),
+        ("babbling/a.m3u", "does not speak HTTP"),
+    ],
+)
+def test_a_list_that_a_server_does_not_give_is_one_line(server, way, words):
+    server.content = b"no HTTP\n"
+    with Player("null") as player, pytest.raises(SourceError, match=words) as told:
+        player.play(server.at(way))
+    assert str(told.value).startswith(server.at(way)) and len(str(told.value)) < 200
 
 
 def test_hls_plays(server, made, tmp_path):

@@ -20,6 +20,7 @@ from zerocross.dsp.bs1770 import design_k_weighting
 from zerocross.dsp.gating import BEGINS, FIGURES, GOES_ON, make_reading, read_loudness
 from zerocross.dsp.r128 import Loudness
 from zerocross.effects import LoudnessMeter
+from zerocross.loudness import replaygain
 from zerocross.loudness.files import measure, measure_albums
 from zerocross.loudness.replaygain import GainTags, gain_for, read_gain_tags
 
@@ -370,6 +371,35 @@ def test_files_without_tags_or_sense(tmp_path):
         assert read_gain_tags(path) == GainTags()
 
 
+@pytest.mark.parametrize(
+    ("text", "gain_db"),
+    [
+        ("-6.5 dB", -6.5),
+        ("+6,5dB", 6.5),
+        (".9", 0.9),
+        ("-.5 dB", -0.5),
+        ("3. dB", 3.0),
+        ("- 3.2 dB", -3.2),
+        (" + 3.2 dB", 3.2),
+        ("9e-01", 0.9),
+        ("-1.5E+1", -15.0),
+        ("nan", None),
+        ("inf", None),
+        ("-inf dB", None),
+        ("1e999", None),
+        ("dB", None),
+        (".", None),
+        ("", None),
+    ],
+)
+def test_numbers_as_people_and_programs_write_them(text, gain_db, monkeypatch):
+    written = {"replaygain_track_gain": text, "replaygain_track_peak": text}
+    monkeypatch.setattr(replaygain, "read_tags", lambda path: written)
+    found = read_gain_tags("a.flac")
+    assert found.track_gain_db == gain_db
+    assert found.track_peak == (gain_db if gain_db and gain_db > 0 else None)
+
+
 def test_gains_do_not_clip_and_fall_back():
     tags = GainTags(-6.0, 0.5, 12.0, 0.8)
     assert gain_for(tags, "off") == 1.0
@@ -377,6 +407,10 @@ def test_gains_do_not_clip_and_fall_back():
     assert gain_for(tags, "album") == pytest.approx(1 / 0.8), "no more than the peak allows"
     assert gain_for(GainTags(track_gain_db=-3.0), "album") == pytest.approx(10 ** (-3 / 20))
     assert gain_for(GainTags(), "track") == 1.0
+    assert gain_for(GainTags(track_peak=0.9, album_gain_db=6.0), "album") == pytest.approx(1 / 0.9)
+    assert gain_for(GainTags(3.0, None, None, 0.9), "track") == pytest.approx(1 / 0.9)
+    both = GainTags(3.0, 0.8, None, 0.9)
+    assert gain_for(both, "album") == pytest.approx(1 / 0.8), "the peak of what the gain is of"
     with pytest.raises(UsageError, match="off, track, album"):
         gain_for(tags, "loud")
     with pytest.raises(UsageError, match="off, track, album"):

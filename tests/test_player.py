@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import io
 import os
 import random
 import re
@@ -20,7 +21,7 @@ import pytest
 import soundfile
 
 from conftest import music, wait_for
-from zerocross import Chain, DeviceError, DeviceNotFound, Player, SourceError, UsageError
+from zerocross import Chain, DeviceError, DeviceNotFound, Player, SourceError, Stream, UsageError
 from zerocross.devices.discovery import NULL_DEVICE
 from zerocross.devices.miniaudio import Device
 from zerocross.dsp.resample import resample_signal
@@ -308,6 +309,28 @@ def test_next_previous_stop_play(player, make_file):
     player.next()
     player.next()
     assert player.state == "stopped"
+
+
+def test_next_and_previous_keep_a_pause_and_go_to_ends_it(player, make_file):
+    paths = [make_file(f"{i}.wav", frames=240_000)[0] for i in range(3)]
+    player.play(*paths)
+    wait_for(lambda: player.position > 0.02)
+    player.pause()
+    for move, index in ((player.next, 1), (player.next, 2), (player.previous, 1)):
+        move()
+        assert (player.queue.index, player.state) == (index, "paused")
+    wait_for(lambda: player.duration == 5.0)
+    time.sleep(0.1)
+    assert player.position == 0.0, "nothing of it is heard"
+    player.resume()
+    wait_for(lambda: player.position > 0.02)
+    assert player.queue.index == 1
+    player.pause()
+    player.go_to(2)
+    assert (player.queue.index, player.state) == (2, "playing")
+    player.pause()
+    player.next()
+    assert player.state == "stopped", "after the last one"
 
 
 def test_a_file_of_another_rate_takes_another_stream_at_once(player, make_file):
@@ -1107,6 +1130,13 @@ def test_a_replacement_that_races_a_stop_leaves_the_chain_whole(make_file):
         wait_for(lambda: player.position > 0.1)
 
 
+class OnACard:
+    """A tensor that is not in this memory."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("on a card")
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -1114,12 +1144,52 @@ def test_a_replacement_that_races_a_stop_leaves_the_chain_whole(make_file):
         (lambda player: setattr(player.queue, "index", 99), "index=99: give a whole number"),
         (lambda player: player.events.subscribe(3), "3 cannot be called"),
         (lambda player: player.play(np.zeros(1000)), "is not a path"),
+        (lambda player: player.play(b"ID3\0" * 50_000), "200,000 bytes, and no path; give io.Byt"),
+        (lambda player: player.play(bytearray(50)), "50 bytes, and no path; give io.BytesIO"),
+        (lambda player: player.queue.append(b"x" * 5000), "5,000 bytes, and no path; give io.Byt"),
+        (lambda player: player.play("x" * 50_000), "is no path: it has 50,000 letters"),
+        (lambda player: player.play(([[0.1], [0.2, 0.3]], 44_100)), "that make no array (ValueErr"),
+        (lambda player: player.play((OnACard(), 44_100)), "(RuntimeError('on a card'))"),
+        (lambda player: player.play((np.zeros((2, 4410)), 44_100)), "its .T may be meant"),
+        (lambda player: player.play((np.zeros((5, 0)), 44_100)), "samples of shape (5, 0)"),
+        (lambda player: player.play((np.zeros(9), "44100")), ": '44100' is no sample rate; give"),
+        (lambda player: player.play((44_100, np.zeros(9))), ": the array comes first; give"),
+        (lambda player: player.queue.extend(None), "extend(None): give a list of files"),
+        (lambda player: player.queue.replace("ab"), "replace('ab'): give a list of files"),
+        (lambda player: player.queue.extend(io.BytesIO()), "give a list of files, or use append"),
+        (lambda _: Player("x" * 9, block_size="8" * 5000), "block size '888"),
+        (lambda _: Player("null", replaygain="r" * 5000), "replaygain='rrr"),
     ],
 )
 def test_what_cannot_be_is_one_line(player, call, words):
     with pytest.raises(UsageError, match=re.escape(words)) as caught:
         call(player)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+
+
+def test_what_is_printed_says_what_it_is(make_file, tmp_path):
+    path, _ = make_file(frames=480_000)
+    with Player("null") as player:
+        assert repr(player) == "<Player: stopped, track 0 of 0>"
+        starting = player.play(path, path)
+        assert repr(starting) == "<Starting: begun>"
+        assert repr(player) == "<Player: playing, track 1 of 2>"
+        assert repr(player.queue) == "<Queue: 2 tracks, index 0, repeat off>"
+        recording = player.record(tmp_path / "a.wav")
+        assert re.fullmatch(rf"<Recording: {recording.path}, [01]\.\d s, running>", repr(recording))
+        with pytest.raises(SourceError):
+            player.play(tmp_path / "none.wav")
+    assert repr(player) == "<Player: closed, track 1 of 1>"
+    assert repr(recording).endswith(" s, ended>")
+    with Stream(device="null") as stream:
+        assert repr(stream) == f"<Stream: 48000 Hz, 2 channels, running on {stream.device}>"
+    assert repr(stream) == "<Stream: 48000 Hz, 2 channels, not running>"
+
+
+def test_samples_without_any_are_told_as_that(player):
+    for nothing in (np.zeros(0), np.zeros((0, 2))):
+        with pytest.raises(SourceError, match="holds no audio"):
+            player.play((nothing, 44_100))
 
 
 # --- who sleeps -----------------------------------------------------------------------------------
@@ -1271,6 +1341,8 @@ def test_calls_during_a_long_pause(player, make_file, short_patience, action):
         wait_for(lambda: player.position > 3.1)
     elif action == "next":
         player.next()
+        assert (player.queue.index, player.state) == (1, "paused")
+        player.resume()
         wait_for(lambda: player.queue.index == 1 and player.position > 0.1)
     elif action == "play":
         player.play()

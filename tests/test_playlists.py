@@ -130,11 +130,11 @@ def test_addresses_of_servers_are_passed_on(folder):
     (folder / "a.m3u").write_text(
         "#EXTINF:-1,Radio\nhttp://host/a.m3u\nHTTPS://host/\nrtsp://h/x\n"
     )
-    entries, (problem,) = expand([folder / "a.m3u", "http://host/x.pls"])
+    entries, (problem,) = expand([folder / "a.m3u", "http://host/x"])
     assert entries == [
         Entry("http://host/a.m3u", "Radio"),
         Entry("HTTPS://host/"),
-        Entry("http://host/x.pls"),
+        Entry("http://host/x"),
     ]
     assert problem.reason == "is no address of http or https; download it and play the file"
 

@@ -18,6 +18,7 @@ from test_loudness import tagged
 from zerocross import Chain, Player, RealtimeError, SourceError, UsageError, processor
 from zerocross.effects import Gain
 from zerocross.player import Queue, opener
+from zerocross.sources.cue import Cut
 from zerocross.sources.location import Samples
 from zerocross.sources.tags import Tags
 
@@ -71,7 +72,7 @@ def test_a_queue_is_changed_like_a_list():
     queue.insert(7, "z")
     assert names(queue) == "fcxdeyaz"
     assert queue.remove(-1).path == "z"
-    queue.replace("gh")
+    queue.replace(list("gh"))
     assert names(queue) == "gh"
     queue.clear()
     assert (len(queue), queue.index, queue.current) == (0, 0, None)
@@ -281,6 +282,20 @@ def test_100_000_tracks_are_looked_through_by_nobody_while_one_plays(player, son
     assert len(queue) == 100_054
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("shuffle", "Queue.shuffle cannot be set; it is a method: call it"),
+        ("repat", "Queue has no 'repat' to be set; did you mean repeat?"),
+        ("current", "Queue.current cannot be set; it can be read only"),
+    ],
+)
+def test_what_it_has_not_cannot_be_set(name, told):
+    with pytest.raises(UsageError) as error:
+        setattr(lettered("abc"), name, True)
+    assert str(error.value) == told
+
+
 # --- saved and loaded -----------------------------------------------------------------------------
 
 
@@ -312,7 +327,44 @@ def test_a_queue_is_saved_and_loaded(tmp_path):
     assert other[0].path == str(tmp_path / "moved" / "below" / "a.flac"), "it moves with its files"
 
 
-@pytest.mark.parametrize("location", ["/with\na line.wav", Samples(np.zeros(10), 48_000, "noise")])
+def test_tracks_of_a_cue_sheet_and_names_with_lines_come_back(tmp_path):
+    tags = Tags("One", "A, B", track=1, artists=("A", "B"), date="2004-05")
+    cuts = [Cut(tmp_path / "disc.flac", 0, 75, tags), Cut("/d\r\nisc.flac", 75)]
+    queue = lettered([*cuts, tmp_path / "a\nb#.wav"])
+    queue.save(tmp_path / "list.m3u8")
+    lines = (tmp_path / "list.m3u8").read_text().split("\n")
+    assert lines[3] == "disc.flac" and lines[8].endswith("/a%0Ab%23.wav")
+    places = [Cut(str(tmp_path / "disc.flac"), 0, 75), cuts[1], str(tmp_path / "a\nb#.wav")]
+    other = lettered("x")
+    other.load(tmp_path / "list.m3u8")
+    assert [track.location for track in other] == places
+    assert other[0].tags == tags
+    other.replace([tmp_path / "list.m3u8"])
+    assert [track.location for track in other] == places, "as any playlist is read"
+    assert other[0].tags == tags
+    assert other[0].title == "One"
+
+
+@pytest.mark.parametrize(
+    "about",
+    ["", "{", "[" * 5000, "[]", '{"start": 5, "end": 5, "tags": {}}', '{"start": 0, "end": null}']
+    + [
+        f'{{"start": 0, "end": 9, "tags": {tags}}}'
+        for tags in ('{"title": 5}', '{"track": 1e9}', "3")
+    ],
+)
+def test_a_damaged_line_about_a_part_is_told(tmp_path, about):
+    path = tmp_path / "list.m3u8"
+    path.write_text(f"#EXTM3U\n#ZEROCROSS-CUT:{about}\na.flac\n")
+    queue = lettered("x")
+    for read in (queue.load, queue.append):
+        with pytest.raises(SourceError, match=r"is damaged .*take it out") as told:
+            read(path)
+        assert len(str(told.value)) < 300
+    assert names(queue) == "x"
+
+
+@pytest.mark.parametrize("location", [Samples(np.zeros(10), 48_000, "noise")])
 def test_a_queue_is_saved_whole_or_not_at_all(tmp_path, location):
     path = tmp_path / "list.m3u8"
     lettered("a").save(path)

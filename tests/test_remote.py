@@ -20,6 +20,7 @@ import time
 import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -33,6 +34,7 @@ from zerocross.remote.commands import WORDS, Controls, in_a_line, obey
 from zerocross.remote.control import MOST_BYTES, ask
 from zerocross.remote.covers import MOST_COVERS, Covers
 from zerocross.remote.places import connected, listener, sockets
+from zerocross.sources.tags import Tags
 
 PRESET = "Preamp: -3 dB\nFilter 1: ON PK Fc 1000 Hz Gain 3 dB Q 1\n"
 
@@ -96,9 +98,9 @@ def test_words_do_what_they_say(player, remote, make_file):
     said(remote, "pause")
     assert player.state == "paused"
     said(remote, "next")
-    assert player.queue.index == 2
+    assert (player.queue.index, player.state) == (2, "paused")
     said(remote, "previous")
-    assert player.queue.index == 1
+    assert (player.queue.index, player.state) == (1, "paused")
     said(remote, "append", str(make_file("d.wav")[0]), str(make_file("e.wav")[0]))
     assert len(player.queue) == 5
     said(remote, "stop")
@@ -329,7 +331,12 @@ def test_it_goes_with_its_player(player, remote):
     path = place(remote)
     player.close()
     assert not path.exists()
+    for word in ("next", "pause", "status"):
+        with pytest.raises(UsageError, match="the player is closed; make a new one"):
+            obey(remote.controls, [word])
     remote.close()
+    with pytest.raises(UsageError, match="the player is closed; make a new one"):
+        Remote(player, mpris=False)
 
 
 def test_a_forked_child_leaves_the_socket_alone(player, remote):
@@ -726,10 +733,45 @@ def test_the_cover_and_the_year_are_told(on_bus, player, tmp_path, monkeypatch):
     words = "{{mpris:artUrl}}|{{xesam:contentCreated}}"
     wait_for(lambda: ctl("metadata", "--format", words)[:1] == "f", what="the cover")
     address, year = ctl("metadata", "--format", words).split("|")
-    assert year == "1999-01-01T00:00:00Z"
+    assert year == "1999-05-01T00:00:00Z"
     path = Path(address.removeprefix("file://"))
     assert path.parent == tmp_path / "cache" / "zerocross" / "covers" and path.suffix == ".png"
     assert path.read_bytes() == PICTURE
+
+
+def test_several_artists_are_several_and_a_server_has_its_address(tmp_path):
+    pytest.importorskip("dbus_fast")
+    from zerocross.remote.mpris_service import _metadata_of as metadata_of
+
+    tags = Tags(
+        artist="A, B", artists=("A", "B"), album_artists=("V",), genres=("G", "H"), date="2004"
+    )
+    found = metadata_of(Track("http://host/a b", duration_s=1.0, _tags=tags))
+    assert {name: value.value for name, value in found.items()} == {
+        "xesam:title": "a b",
+        "mpris:length": 1_000_000,
+        "xesam:url": "http://host/a b",
+        "xesam:contentCreated": "2004-01-01T00:00:00Z",
+        "xesam:artist": ["A", "B"],
+        "xesam:albumArtist": ["V"],
+        "xesam:genre": ["G", "H"],
+    }
+    found = metadata_of(Track(tmp_path / "ä.wav", _tags=Tags(date="2004-05")))
+    assert found["xesam:url"].value == (tmp_path / "ä.wav").as_uri()
+    assert found["xesam:contentCreated"].value == "2004-05-01T00:00:00Z"
+    assert "xesam:url" not in metadata_of(Track(Samples(np.zeros(5), 8000), _tags=Tags()))
+
+
+def test_next_and_previous_keep_a_pause(on_bus, player):
+    """The specification: "If playback is paused or stopped, it remains that way"."""
+    ctl("next")
+    assert (player.queue.index, ctl("status")) == (2, "Paused")
+    wait_for(lambda: ctl("metadata", "xesam:title") == "c.wav", what="the title")
+    ctl("previous")
+    assert (player.queue.index, ctl("status")) == (1, "Paused")
+    ctl("stop")
+    ctl("next")
+    assert (player.queue.index, ctl("status")) == (1, "Stopped")
 
 
 def test_few_covers_are_kept_and_each_once(tmp_path, monkeypatch):

@@ -276,6 +276,22 @@ def test_an_editor_that_is_no_command_is_told(home, monkeypatch, capsys):
     assert "EDITOR: no closing quotation; set it anew" in capsys.readouterr().err
 
 
+def test_every_line_of_the_example_is_accepted(home, capsys):
+    assert run(["config", "--init"]) == 0
+    path = config_path()
+    lines = re.findall(r"^# ([a-z-]+ = .*|\[keys\])$", path.read_text(), re.MULTILINE)
+    for line in lines:
+        if line.endswith(('.txt"', '.py"')):
+            (path.parent / line.split('"')[1]).touch()
+    assert len(lines) > 12
+    capsys.readouterr()
+    for text in ("\n".join(lines), *lines[:-2]):
+        path.write_text(text)
+        assert run(["config"]) == 0
+        assert not capsys.readouterr().err, text
+    assert any(line.startswith("view = ") for line in lines)
+
+
 # --- the state ------------------------------------------------------------------------------------
 
 PLACES = ("/a b.flac", "/ü\n#.flac", "#c", os.fsdecode(b"/\xff.wav"), "http://x/y")

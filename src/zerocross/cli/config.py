@@ -114,7 +114,9 @@ def _default(option: click.Option) -> Any:
 
 def _as_toml(option: click.Option, value: Any) -> str:
     """Return a value as TOML has it; an example where there is none."""
-    if value is None:
+    if value is None and isinstance(option.type, click.Choice):
+        value = option.type.choices[0]
+    elif value is None:
         value = _EXAMPLES.get(option.name or "", True)
     return json.dumps(value, ensure_ascii=False)  # of text, numbers and booleans TOML's own form
 

@@ -15,6 +15,7 @@ from zerocross.engine.chain_stream import ChainStream
 from zerocross.errors import UsageError
 from zerocross.graph.chain import Chain
 from zerocross.graph.processor import Processor
+from zerocross.units import shown
 
 __all__ = ["Callback", "callback"]
 
@@ -38,7 +39,7 @@ class Callback(ChainStream):
 
     def __init__(self, chain: Chain | Processor, sample_rate: int, channels: int, api: API) -> None:
         if api not in ("portaudio", "jack"):
-            raise UsageError(f"api={api!r}: give 'portaudio' or 'jack'")
+            raise UsageError(f"api={shown(api)}: give 'portaudio' or 'jack'")
         super().__init__(chain, sample_rate, channels)
         client = self._host.client()
         client.record.keep_for_ever()

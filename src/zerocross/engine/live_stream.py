@@ -103,6 +103,10 @@ class LiveStream(ArrayStream):
             chain, sample_rate, channels, block_size, volume, bool(input), bool(output), feed_s
         )
 
+    def __repr__(self) -> str:
+        how = f"running on {self.device}" if self.is_running else "not running"
+        return f"<Stream: {self.sample_rate} Hz, {self.channels} channels, {how}>"
+
     # --- running ----------------------------------------------------------------------------
 
     def start(self) -> None:

@@ -151,6 +151,10 @@ class Recording(FixedAttributes, ClosesAtExit):
         self._inner = _Inner(path, self.target, form, follower)
         super().__init__(self._inner)
 
+    def __repr__(self) -> str:
+        how = "running" if self.is_running else "ended"
+        return f"<Recording: {self.path}, {self.seconds:.1f} s, {how}>"
+
     def follow(self, tap: Tap, sample_rate: int) -> None:
         """Go on with another tap, from its first frame; the file keeps its rate."""
         if self.is_running:

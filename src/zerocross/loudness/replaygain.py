@@ -18,7 +18,7 @@ MODES = ("off", "track", "album")
 _LIMIT_DB = 60.0
 # Opus has its own tags, in 256ths of a dB towards -23 LUFS instead of -18.
 _OPUS_STEP, _OPUS_OFFSET_DB = 256.0, 5.0
-_NUMBER = re.compile(r"^\s*([-+]?\d+(?:[.,]\d+)?)")
+_NUMBER = re.compile(r"\s*([-+]?)\s*((?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,14 +50,15 @@ def _number(text: str | None) -> float | None:
     match = _NUMBER.match(text or "")
     if not match:
         return None
-    number = float(match.group(1).replace(",", "."))
+    number = float("".join(match.groups()).replace(",", "."))
     return number if math.isfinite(number) else None
 
 
 def gain_for(tags: GainTags, mode: str) -> float:
     """Return the factor for a mode: the tag's gain, but not so much that the peak would clip.
 
-    Without the album's tags the track's are taken, and the other way round; without any it is 1.
+    Without the album's gain the track's is taken, and the other way round; so is a peak that one has
+    and the other has not. Without any gain it is 1.
 
     Raises
     ------
@@ -72,7 +73,9 @@ def gain_for(tags: GainTags, mode: str) -> float:
     track = (tags.track_gain_db, tags.track_peak)
     album = (tags.album_gain_db, tags.album_peak)
     first, second = (album, track) if mode == "album" else (track, album)
-    gain_db, peak = first if first[0] is not None else second
+    if first[0] is None:
+        first, second = second, first
+    gain_db, peak = first[0], first[1] or second[1]
     if gain_db is None:
         return 1.0
     factor = db_to_gain(gain_db)

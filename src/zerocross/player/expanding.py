@@ -1,7 +1,7 @@
 """What is given to play, found: directories, playlists and cue sheets become what is in them.
 
 A disk is asked on a thread of its own. It may take its time as long as it answers; one that is silent
-for a second, as a server's that is gone, is waited for no longer.
+for a second, as a server's that is gone, is waited for no longer. What asks a server has limits of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from zerocross.errors import SourceError
 from zerocross.files import printable
 from zerocross.sources.cue import Cut
 from zerocross.sources.location import Part, Playable, as_location
+from zerocross.sources.playlist_lines import is_list_address
 from zerocross.sources.playlists import AUDIO_SUFFIXES, MORE_SUFFIXES, Entry, Expansion
 from zerocross.system.background import BackgroundCall
 
@@ -86,7 +87,7 @@ def _is_plain(given: Playable | Entry) -> bool:
         return True
     name = os.fsdecode(given).lower()
     if name.startswith(("http://", "https://")):
-        return True
+        return not is_list_address(name)
     suffix = os.path.splitext(name)[1]
     is_audio = suffix in AUDIO_SUFFIXES or suffix in MORE_SUFFIXES
     return is_audio and not name.startswith("file:")

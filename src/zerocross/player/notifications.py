@@ -91,6 +91,11 @@ class Events:
         self._here = threading.local()
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the player is closed: nothing happens any more."""
+        return self._closed
+
+    @property
     def is_telling(self) -> bool:
         """Whether the thread that asks is in a callback."""
         return getattr(self._here, "depth", 0) > 0

@@ -104,6 +104,11 @@ class Player(FixedAttributes, ClosesAtExit):
         self._supervisor = Supervisor(self._playback)
         super().__init__(_Inner(self._playback, self._supervisor))
 
+    def __repr__(self) -> str:
+        state = "closed" if self._events.is_closed else self.state
+        count = len(self.queue)
+        return f"<Player: {state}, track {min(self.queue.index + 1, count)} of {count}>"
+
     @property
     def _lock(self) -> threading.RLock:  # another one in a forked child
         return self._playback.lock
@@ -252,19 +257,20 @@ class Player(FixedAttributes, ClosesAtExit):
             self._playback.publish("seeked", "to the end" if is_beyond else f"at {at:.2f} s")
 
     def next(self) -> None:
-        """Go to the next track; after the last one, stop."""
+        """Go to the next track, from a pause to a pause at its start; after the last one, stop."""
         with self._in_turn:
             if self.state == "stopped":
                 return
             current = self.queue.current
             following = self.queue.after(current) if current else None
             if following:
-                self._go_to(following)
+                self._playback.leave_track()
+                self._playback.turn_to(following)
             else:
                 self.stop()
 
     def previous(self) -> None:
-        """Go to the start of the track, or from its first 3 seconds to the track before."""
+        """Go to the start of the track, or from its first 3 seconds to the one before; a pause stays."""
         with self._in_turn:
             current = self.queue.current
             if self.state == "stopped" or current is None:
@@ -273,7 +279,8 @@ class Player(FixedAttributes, ClosesAtExit):
             if self.position > _START_AGAIN_S or before is None:
                 self._playback.jump_to(current, 0.0)
             else:
-                self._go_to(before)
+                self._playback.leave_track()
+                self._playback.turn_to(before)
 
     def go_to(self, index: int) -> None:
         """Play the track at an index of the queue, from its start; -1 is the last one.

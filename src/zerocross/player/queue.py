@@ -15,12 +15,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from zerocross.attributes import FixedAttributes
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import PathLike
 from zerocross.player.expanding import expanded
 from zerocross.player.saved_queue import read_queue, write_queue
 from zerocross.player.shuffling import shuffled
-from zerocross.sources.location import Location, Playable, as_location, title_of
+from zerocross.sources.location import Location, Playable, as_location, is_location, title_of
 from zerocross.sources.playlists import Entry
 from zerocross.sources.tags import Tags, tags_of
 from zerocross.units import checked_whole, shown
@@ -112,7 +113,7 @@ def check_paths(*paths: Playable | Entry) -> None:
             as_location(path)
 
 
-class Queue:
+class Queue(FixedAttributes):
     """The tracks of a player; they may be changed while it plays, from any control thread.
 
     What plays is not disturbed by a change elsewhere, and what follows it is what the queue says at
@@ -193,6 +194,9 @@ class Queue:
         """Whether `unshuffle` would bring another order back."""
         return self._in_order is not None
 
+    def __repr__(self) -> str:
+        return f"<Queue: {len(self)} tracks, index {self._index}, repeat {self._repeat}>"
+
     def __len__(self) -> int:
         return len(self._tracks)
 
@@ -222,9 +226,7 @@ class Queue:
 
     def extend(self, locations: Iterable[Playable | Entry]) -> list[Track]:
         """Add files at the end, all or none of them; returns their tracks."""
-        if isinstance(locations, (str, bytes)):
-            raise UsageError(f"extend({shown(locations)}): give a list of files, or use append")
-        tracks = self._made(locations)
+        tracks = self._made(locations, "extend")
         with self._lock:
             self._tracks += tracks
             if self._in_order is not None:
@@ -274,7 +276,7 @@ class Queue:
 
     def replace(self, locations: Iterable[Playable | Entry]) -> None:
         """Have other tracks, all or none of them; where one was playing, the first of them is next."""
-        tracks = self._made(locations)
+        tracks = self._made(locations, "replace")
         with self._lock:
             current = self.current
             self._tracks, self._in_order, self._index = tracks, None, 0
@@ -394,8 +396,10 @@ class Queue:
 
     # --- within -------------------------------------------------------------------------------
 
-    def _made(self, locations: Iterable[Playable | Entry]) -> list[Track]:
-        """Return the tracks of sources. Without the lock: a disk may be asked."""
+    def _made(self, locations: Iterable[Playable | Entry], what: str = "") -> list[Track]:
+        """Return the tracks of sources, given to a method. Without the lock: a disk may be asked."""
+        if is_location(locations) or not isinstance(locations, Iterable):
+            raise UsageError(f"{what}({shown(locations)}): give a list of files, or use append")
         entries, problems = expanded(list(locations))
         if problems and not entries:
             raise problems[0]

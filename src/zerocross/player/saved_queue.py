@@ -1,7 +1,7 @@
 """A queue as a file: a playlist, ``.m3u8``, which other players read too.
 
-Names are written as their bytes are, UTF-8 where they are that: every name of a file comes back but
-one with the end of a line in it, which no playlist can hold.
+Names are written as their bytes are, UTF-8 where they are that, and one with the end of a line in it as
+an address: every name of a file comes back. A cue sheet's track is its file, and a line before it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import os
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from urllib.parse import quote_from_bytes
 
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import PathLike, printable, read_small, written_aside
-from zerocross.sources.cue import Cut
+from zerocross.sources.cue import CUT_LINE, Cut
 from zerocross.sources.location import Part
-from zerocross.sources.playlists import Entry
+from zerocross.sources.playlists import Entry, path_of
 
 if TYPE_CHECKING:
     from zerocross.player.queue import Track
@@ -39,8 +40,12 @@ def write_queue(path: PathLike, tracks: Iterable[Track]) -> None:
     folder = os.path.dirname(os.path.realpath(os.fsdecode(path)))
     lines = ["#EXTM3U"]
     for track in tracks:
-        if not isinstance(track.location, Part):  # its file brings it along
-            lines += [_about(track), _name_from(folder, track)]
+        if isinstance(track.location, Part):  # its file brings it along
+            continue
+        lines.append(_about(track))
+        if isinstance(track.location, Cut):
+            lines.append(track.location.as_line())
+        lines.append(_name_from(folder, track))
     text = "\n".join(lines) + "\n"
     with written_aside(path) as aside, open(aside, "wb") as file:
         file.write(text.encode("utf-8", "surrogateescape"))
@@ -54,18 +59,18 @@ def _about(track: Track) -> str:
 
 def _name_from(folder: str, track: Track) -> str:
     """Return how a playlist in a folder names a track's file."""
-    if isinstance(track.location, Cut) or not isinstance(track.location, (str, bytes, os.PathLike)):
+    if not isinstance(track.location, (str, bytes, os.PathLike)):
         raise UsageError(f"{track.path} is no file: a playlist cannot name it; take it out first")
     name = os.fsdecode(track.location)
-    if "\n" in name or "\r" in name:
-        raise UsageError(f"{track.path}: a playlist cannot hold such a name; rename the file")
     if _URL.match(name):
         return name
     parent, last = os.path.split(os.path.abspath(name))
     full = os.path.join(os.path.realpath(parent), last)
-    if full.startswith(os.path.join(folder, "")):
-        full = os.path.relpath(full, folder)
-    return os.path.join(".", full) if full.startswith("#") or _URL.match(full) else full
+    is_below = full.startswith(os.path.join(folder, ""))
+    short = os.path.relpath(full, folder) if is_below else full
+    if "\n" in short or "\r" in short:
+        return f"file://{quote_from_bytes(os.fsencode(full))}"
+    return os.path.join(".", short) if short.startswith("#") or _URL.match(short) else short
 
 
 def read_queue(path: PathLike) -> list[Entry]:
@@ -83,15 +88,24 @@ def read_queue(path: PathLike) -> list[Entry]:
     text = read_small(path, _MOST_BYTES, "playlist").decode("utf-8-sig", "surrogateescape")
     folder = os.path.dirname(os.path.realpath(os.fsdecode(path)))
     found: list[Entry] = []
-    title = ""
+    title = part = ""
     for line in text.split("\n"):
         name = line.removesuffix("\r")
-        if name.startswith("#"):
-            title = name.partition(",")[2] if name.startswith("#EXTINF:") else title
-        elif name:
-            located = name if _URL.match(name) else os.path.join(folder, name)
-            found.append(Entry(located, title))
-            title = ""
+        if name.startswith("#EXTINF:"):
+            title = name.partition(",")[2]
+        elif name.startswith(CUT_LINE):
+            part = name
+        elif name and not name.startswith("#"):
+            at = _location_of(folder, name)
+            found.append(Entry(Cut.of_line(part, at) if part else at, title))
+            title = part = ""
     if len(found) > _MOST_TRACKS:
         raise SourceError(printable(path), f"more than {_MOST_TRACKS:,} tracks; give fewer")
     return found
+
+
+def _location_of(folder: str, name: str) -> str:
+    """Return what a line of a playlist in a folder names."""
+    if name.startswith("file://"):
+        return path_of(name)
+    return name if _URL.match(name) else os.path.join(folder, name)

@@ -33,6 +33,18 @@ class Starting(Coroutine[Any, Any, None]):
         self._playback, self._start = playback, start
         self._steps: Coroutine[Any, Any, None] | None = None
 
+    def __repr__(self) -> str:
+        from zerocross.system.background import BackgroundCall
+
+        start, error = self._start, None
+        if isinstance(start, BackgroundCall):
+            is_over = start.is_done
+        else:
+            is_over, error = not start or start.is_finished, start and start.error
+        if not is_over:
+            return "<Starting: under way>"
+        return f"<Starting: failed, {error}>" if error else "<Starting: begun>"
+
     def __await__(self) -> Generator[Any, None, None]:
         return self._wait().__await__()
 

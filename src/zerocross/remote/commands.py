@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zerocross.player import Player
     from zerocross.sources.tags import Tags
 
-__all__ = ["LOOPS", "WORDS", "Controls", "Word", "in_a_line", "obey"]
+__all__ = ["LOOPS", "WORDS", "Controls", "Word", "check_open", "in_a_line", "obey"]
 
 #: What of the queue comes again: nothing, the current track, everything.
 LOOPS = ("off", "one", "all")
@@ -44,7 +44,7 @@ class Controls:
     Attributes
     ----------
     queue_changed : callable
-        Called after the queue's order, its length or what it repeats was changed here.
+        Called after the queue's order, its length, what it repeats or its current track was changed here.
 
     Notes
     -----
@@ -78,6 +78,16 @@ class Controls:
             self.resume()
         else:
             self.player.pause()
+
+    def next(self) -> None:
+        """Go to the next track; from a pause, to a pause at its start."""
+        self.player.next()
+        self.queue_changed()  # of a track that is not heard yet no event tells
+
+    def previous(self) -> None:
+        """Go to the track's start or the one before, likewise."""
+        self.player.previous()
+        self.queue_changed()
 
     def stop(self) -> None:
         """Stop, once the position was remembered."""
@@ -289,8 +299,8 @@ WORDS = {
     "pause": Word(lambda c: c.player.pause(), "Hold the audio where it is."),
     "resume": Word(Controls.resume, "Go on, or begin where it has stopped."),
     "toggle": Word(Controls.toggle, "Pause, or resume."),
-    "next": Word(lambda c: c.player.next(), "Go to the next track."),
-    "previous": Word(lambda c: c.player.previous(), "To the track's start, or the one before."),
+    "next": Word(Controls.next, "Go to the next track."),
+    "previous": Word(Controls.previous, "To the track's start, or the one before."),
     "stop": Word(Controls.stop, "Stop; then zerocross play ends."),
     "seek": Word(_seek, "Go to a time of the track, or on or back.", "1:30|+10|-5", 1, 1),
     "volume": Word(_volume, "Set the volume, or change it.", "60%|0.6|+5%|-5%", 1, 1),
@@ -304,17 +314,24 @@ WORDS = {
 }
 
 
+def check_open(player: Player) -> None:
+    """Raise UsageError where a player is closed: much of it would do nothing, and say nothing."""
+    if player.events.is_closed:
+        raise UsageError("the player is closed; make a new one")
+
+
 def obey(controls: Controls, words: Sequence[str]) -> object:
     """Do what a command's words say; returns what is to be answered, for JSON.
 
     Raises
     ------
     UsageError
-        For what is no command.
+        For what is no command, and where the player is closed.
     ZerocrossError
         If the player cannot.
 
     """
+    check_open(controls.player)
     name, *arguments = words or [""]
     word = WORDS.get(name)
     if word is None:

@@ -33,6 +33,7 @@ from zerocross.files import printable
 from zerocross.player import Track
 from zerocross.remote.commands import Controls
 from zerocross.remote.covers import Covers
+from zerocross.sources.location import Location
 
 __all__ = ["Service"]
 
@@ -136,11 +137,11 @@ class _Player(ServiceInterface):
 
     @dbus_method()
     def Next(self) -> None:
-        _do(self._player.next)
+        _do(self._controls.next)
 
     @dbus_method()
     def Previous(self) -> None:
-        _do(self._player.previous)
+        _do(self._controls.previous)
 
     @dbus_method()
     def Pause(self) -> None:
@@ -305,22 +306,32 @@ def _metadata_of(track: Track) -> dict[str, Variant]:
     }
     if track.duration_s is not None:
         found["mpris:length"] = Variant("x", round(track.duration_s * _US))
-    if os.path.isabs(track.path) or os.path.exists(track.path):
-        found["xesam:url"] = Variant("s", Path(track.path).absolute().as_uri())
-    if tags.year:
-        found["xesam:contentCreated"] = Variant("s", f"{tags.year:04}-01-01T00:00:00Z")
+    address = _address_of(track.location)
+    if address:
+        found["xesam:url"] = Variant("s", _text(address))
+    if tags.date:  # a day is wanted, so of a year it is the first
+        found["xesam:contentCreated"] = Variant("s", f"{tags.date}-01-01"[:10] + "T00:00:00Z")
     for name, value, kind in (
-        ("xesam:artist", tags.artist, "as"),
+        ("xesam:artist", tags.artists, "as"),
         ("xesam:album", tags.album, "s"),
-        ("xesam:albumArtist", tags.album_artist, "as"),
-        ("xesam:genre", tags.genre, "as"),
-        ("xesam:trackNumber", tags.track, "i"),
-        ("xesam:discNumber", tags.disc, "i"),
+        ("xesam:albumArtist", tags.album_artists, "as"),
+        ("xesam:genre", tags.genres, "as"),
     ):
         if value:
-            given = value if kind == "i" else _text(value)
-            found[name] = Variant(kind, [given] if kind == "as" else given)
+            given = _text(value) if kind == "s" else [_text(each) for each in value]
+            found[name] = Variant(kind, given)
+    for name, number in (("xesam:trackNumber", tags.track), ("xesam:discNumber", tags.disc)):
+        if number:
+            found[name] = Variant("i", number)
     return found
+
+
+def _address_of(location: Location) -> str:
+    """Return where a track is, as an address; empty for what is in memory, or open."""
+    if not isinstance(location, (str, bytes, os.PathLike)):
+        return ""
+    name = os.fsdecode(location)
+    return name if "://" in name else Path(name).absolute().as_uri()
 
 
 def _text(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zerocross.closing import ClosesAtExit, Running
 from zerocross.errors import UsageError, ZerocrossError
-from zerocross.remote.commands import Controls
+from zerocross.remote.commands import Controls, check_open
 from zerocross.remote.mpris import Mpris, is_installed, require_installed
 from zerocross.remote.places import CAN_LISTEN
 from zerocross.units import shown
@@ -47,7 +47,7 @@ class Remote(ClosesAtExit):
     Raises
     ------
     UsageError
-        For what is no player.
+        For what is no player, or a closed one.
     MissingDependency
         If ``mpris`` is asked for and is not installed.
 
@@ -70,6 +70,7 @@ class Remote(ClosesAtExit):
 
         if not isinstance(getattr(player, "events", None), Events):
             raise UsageError(f"{shown(player)} is no player; give a zerocross.Player")
+        check_open(player)
         if mpris:
             require_installed()
         self.controls = Controls(player, before_stop, quit_player, equalizer)

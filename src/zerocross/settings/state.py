@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,7 +31,7 @@ _MOST_QUEUE_BYTES = 64 << 20
 _MOST_LINE = 3 * 4096
 _MOST_PLACES = 100
 _LOOPS = ("off", "one", "all")
-#: Before a file of which a cue sheet's track is meant; other players pass over it.
+#: How a cue sheet's track begins; see `sources.cue.Cut.as_line`.
 _CUT = "#ZEROCROSS-CUT:"
 
 
@@ -223,9 +222,7 @@ def _checked(found: dict[str, Any], paths: tuple[Place, ...]) -> Remembered:
 def _line(place: Place) -> str:
     """Return a place as a line of a playlist, whatever bytes it has; a cut has one before it."""
     if not isinstance(place, str):
-        tags = {name: value for name, value in dataclasses.asdict(place.tags).items() if value}
-        about = json.dumps({"start": place.start, "end": place.end, "tags": tags})
-        return f"{_CUT}{about}\n{_line(os.fsdecode(place.location))}"
+        return f"{place.as_line()}\n{_line(os.fsdecode(place.location))}"
     path = place
     is_plain = path.isprintable() and path[:1] != "#" and path == path.strip()
     return path if is_plain else f"file://{quote_from_bytes(os.fsencode(path))}"
@@ -234,23 +231,22 @@ def _line(place: Place) -> str:
 def _places_in(text: str) -> tuple[Place, ...]:
     """Return the places that the lines of a queue name."""
     found: list[Place] = []
-    cut = None
+    about = ""
     for line in text.split("\n"):
         if line.startswith(_CUT):
-            cut = json.loads(line.removeprefix(_CUT))
+            about = line
         elif len(line) > _MOST_LINE or "\0" in line:
             raise ValueError("a line of the queue that is no path")
         elif line and line[0] != "#":
-            found.append(_path(line) if cut is None else _cut_of(_path(line), cut))
-            cut = None
+            found.append(_cut_of(_path(line), about) if about else _path(line))
+            about = ""
     return tuple(found)
 
 
-def _cut_of(path: str, about: dict[str, Any]) -> Cut:
+def _cut_of(path: str, about: str) -> Cut:
     from zerocross.sources.cue import Cut
-    from zerocross.sources.tags import Tags
 
-    return Cut(path, about["start"], about["end"], Tags(**about["tags"]))
+    return Cut.of_line(about, path)
 
 
 def _path(line: str) -> str:

@@ -10,19 +10,22 @@ from __future__ import annotations
 import codecs
 import dataclasses
 import functools
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
 
-from zerocross.errors import SourceError
+from zerocross.errors import SourceError, UsageError
 from zerocross.files import PathLike, printable, read_small
-from zerocross.sources.tags import Tags, make_tags
-from zerocross.units import checked_path, checked_whole
+from zerocross.sources.tags import Tags, make_tags, tags_from
+from zerocross.units import checked_path, checked_whole, shown
 
-__all__ = ["CD_FRAMES", "Cut", "read_cue"]
+__all__ = ["CD_FRAMES", "CUT_LINE", "Cut", "read_cue"]
 
 #: CD frames in a second.
 CD_FRAMES = 75
+#: How the line of a playlist begins that tells which part of a file is meant.
+CUT_LINE = "#ZEROCROSS-CUT:"
 
 _MOST_BYTES, _MOST_LINES, _MOST_LINE, _MOST_TRACKS = 4 << 20, 20_000, 4096, 1000
 _LONGEST = 100_000 * 60 * CD_FRAMES
@@ -61,6 +64,28 @@ class Cut(os.PathLike[str]):
 
     def __fspath__(self) -> str:
         return os.fsdecode(self.location)
+
+    def as_line(self) -> str:
+        """Return what a playlist says of it on the line before its file; other players pass over it."""
+        tags = {name: value for name, value in dataclasses.asdict(self.tags).items() if value}
+        return CUT_LINE + json.dumps({"start": self.start, "end": self.end, "tags": tags})
+
+    @classmethod
+    def of_line(cls, line: str, location: PathLike) -> Cut:
+        """Return the part of a file that such a line tells of.
+
+        Raises
+        ------
+        SourceError
+            For a line that is none.
+
+        """
+        try:
+            about = json.loads(line.removeprefix(CUT_LINE))
+            return cls(location, about["start"], about["end"], tags_from(about["tags"]))
+        except (ValueError, TypeError, KeyError, RecursionError, UsageError):
+            words = f"the line that tells which part of it is damaged ({shown(line)}); take it out"
+            raise SourceError(printable(location), words) from None
 
 
 @dataclasses.dataclass

@@ -12,22 +12,24 @@ import http.client
 import io
 import itertools
 import os
+import re
 import string
 import threading
 import time
 import urllib.error
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from zerocross.errors import SourceError
 from zerocross.files import printable
 from zerocross.sources.formats import AvDecoder
-from zerocross.sources.http_connection import Late, Line, ask
+from zerocross.sources.http_connection import HTTP, Late, Line, ask
+from zerocross.sources.playlist_lines import MOST_OF_A_LINE, is_list_address, m3u_lines, pls_lines
 from zerocross.sources.window import Notices
 from zerocross.system.background import on_interruption
 
-__all__ = ["RemoteFile", "open_url"]
+__all__ = ["RemoteFile", "open_url", "read_list"]
 
 #: How long a server may say nothing, in seconds.
 _SILENCE_S = 10.0
@@ -39,7 +41,13 @@ _NEAR_BYTES = 1 << 16
 _PARTIAL = 206
 #: Letters of a server's own words that are told.
 _MOST_WORDS = 200
-_HLS = ("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl")
+#: What servers call playlists; HLS has the same names as m3u.
+_LISTS = re.compile(r"(audio|application)/((vnd\.apple\.|x-)?mpegurl|(x-)?scpls|pls\+xml)")
+_AUDIO = re.compile(r"(audio|video)/|application/ogg")
+_HLS = b"#EXT-X-"
+_MOST_OF_A_LIST = 4 << 20
+#: Lists that name lists, and how many of its entries are tried.
+_DEPTH = 4
 #: A `ValueError` is an address that is none, here or where the server sends us on to.
 _LOST = (OSError, http.client.HTTPException, ValueError)
 
@@ -58,6 +66,8 @@ class RemoteFile(io.RawIOBase):
     ----------
     content_type : str
         What the server says that it is.
+    sent_by : str
+        The address that it came from, after all redirects.
 
     Raises
     ------
@@ -83,9 +93,9 @@ class RemoteFile(io.RawIOBase):
             response = self._connect()
         except _LOST as error:
             raise SourceError(printable(url), _words_for(error)) from None
-        sent_by = response.geturl()
-        if printable(sent_by) != printable(self._address):
-            notices.add(f"the server has sent us on to {printable(sent_by)}")
+        self.sent_by: str = response.geturl()
+        if printable(self.sent_by) != printable(self._address):
+            notices.add(f"the server has sent us on to {printable(self.sent_by)}")
         headers = response.headers
         self.content_type: str = headers.get_content_type()
         self._takes_ranges = response.status == _PARTIAL
@@ -166,6 +176,26 @@ class RemoteFile(io.RawIOBase):
                 reason = _words_for(error)
             self._connect_again(reason)
         raise self._given_up("closed")
+
+    def read_once(self, most: int) -> bytes:
+        """Return what this one connection brings, of what is short: up to so many bytes, within 10 s.
+
+        Raises
+        ------
+        SourceError
+            Where it is more, takes longer, or is cut off.
+
+        """
+        data, until = b"", time.monotonic() + _SILENCE_S
+        try:
+            while piece := self._response.read1(most):
+                data += piece
+                if len(data) > most or time.monotonic() > until:
+                    words = "is no playlist: it is too long, or never ends; give what it names"
+                    raise self._given_up(words)
+        except _LOST as error:
+            raise self._given_up(_words_for(error)) from None
+        return data
 
     def _given_up(self, reason: str) -> SourceError:
         self._is_given_up = True
@@ -260,8 +290,8 @@ def _short(words: Any) -> str:
     return plain if len(plain) <= _MOST_WORDS else f"{plain[:_MOST_WORDS]}..."
 
 
-def open_url(url: str) -> AvDecoder:
-    """Open what a server has, with PyAV.
+def open_url(url: str, depth: int = 0) -> AvDecoder:
+    """Open what a server has, with PyAV; of a playlist, the first that can be opened.
 
     Raises
     ------
@@ -272,8 +302,11 @@ def open_url(url: str) -> AvDecoder:
     notices = Notices()
     file = RemoteFile(url, notices)
     try:
-        if file.content_type in _HLS:
+        if _is_list(file, url):
+            listed = _listed(file, url)
             file.close()
+            if listed is not None:
+                return _first_of(listed, depth)
             return AvDecoder(url, printable(url), notices)
         decoder = AvDecoder(file, printable(url), notices)
     except BaseException:
@@ -281,3 +314,55 @@ def open_url(url: str) -> AvDecoder:
         raise
     file.opened()
     return decoder
+
+
+def _first_of(listed: list[tuple[str, str]], depth: int) -> AvDecoder:
+    """Open the first of a list that can be opened: stations name the servers that send them."""
+    problem = SourceError(printable(listed[0][0]), "is named by a playlist; play it by itself")
+    for address, _ in listed[: _DEPTH if depth < _DEPTH else 0]:
+        if HTTP.match(address):
+            try:
+                return open_url(address, depth + 1)
+            except SourceError as error:
+                problem = error
+    raise problem
+
+
+def read_list(url: str) -> list[tuple[str, str]] | None:
+    """Return the addresses that a playlist on a server names, and what it calls them.
+
+    Returns
+    -------
+    list of (str, str), or None
+        None for what is no such list: HLS, and audio.
+
+    Raises
+    ------
+    SourceError
+        If the server does not give it, or it names nothing.
+
+    """
+    with contextlib.closing(RemoteFile(url, Notices())) as file:
+        return _listed(file, url) if _is_list(file, url) else None
+
+
+def _is_list(file: RemoteFile, url: str) -> bool:
+    """Return whether a server sends a playlist: by what it says, else by the address."""
+    by_name = is_list_address(url) and not _AUDIO.match(file.content_type)
+    return by_name or bool(_LISTS.fullmatch(file.content_type))
+
+
+def _listed(file: RemoteFile, url: str) -> list[tuple[str, str]] | None:
+    """Return what a playlist names, relative to where it was sent from; None for HLS."""
+    data = file.read_once(_MOST_OF_A_LIST)
+    if _HLS in data:
+        return None
+    is_pls = data.lstrip()[:10].lower() == b"[playlist]"
+    found = []
+    for line, title, _ in pls_lines(data) if is_pls else m3u_lines(data):
+        if len(line) <= MOST_OF_A_LINE:
+            with contextlib.suppress(ValueError):  # brackets that are no address
+                found.append((urljoin(file.sent_by, os.fsdecode(line)), title))
+    if not found:
+        raise SourceError(printable(url), "the playlist is empty; give another address")
+    return found

@@ -21,9 +21,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-__all__ = ["Late", "Line", "ask"]
+__all__ = ["HTTP", "Late", "Line", "ask"]
 
-_HTTP = re.compile("https?://", re.IGNORECASE)
+HTTP = re.compile("https?://", re.IGNORECASE)
 
 
 class Late(TimeoutError):
@@ -205,7 +205,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        if not _HTTP.match(newurl):
+        if not HTTP.match(newurl):
             words = f"{msg}, and sends us on to {newurl}, which is not http or https"
             raise urllib.error.HTTPError(newurl, code, words, headers, fp)
         fp.close()  # urllib would read its text, however long that is

@@ -10,6 +10,7 @@ from typing import IO, Any, TypeGuard
 
 import numpy as np
 
+from zerocross.dsp.channels import MAX_PLACED
 from zerocross.errors import SourceError, UsageError
 from zerocross.files import PathLike, printable
 from zerocross.sources.ogg import Links
@@ -33,6 +34,9 @@ __all__ = [
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 384_000
 
 _KINDS = "fiu"
+_SHAPES = "give numbers of shape (frames,) or (frames, channels)"
+#: Of names: more letters than any system takes, and more bytes than Linux does.
+_MOST_LETTERS, _MOST_BYTES = 32_767, 4096
 #: In a file that a program has open: far beyond any, and small enough to be added to in C.
 _LAST_PLACE = 1 << 60
 
@@ -90,18 +94,7 @@ class Samples:
     """
 
     def __init__(self, array: Any, sample_rate: int, title: str = "") -> None:
-        try:
-            made = np.asarray(array)
-        except MemoryError:
-            raise UsageError(
-                "no room for these samples; give an array of float32, or a part"
-            ) from None
-        if made.dtype.kind not in _KINDS or made.ndim not in {1, 2} or made.shape[-1:] == (0,):
-            raise UsageError(
-                f"samples of shape {made.shape} and type {made.dtype}: give numbers of shape (frames,) "
-                "or (frames, channels)"
-            )
-        self.array = made
+        self.array = made = _array_of(array)
         self.sample_rate = checked_whole(
             "sample_rate", sample_rate, MIN_SAMPLE_RATE, MAX_SAMPLE_RATE, "Hz"
         )
@@ -109,6 +102,21 @@ class Samples:
 
     def __repr__(self) -> str:
         return f"Samples({self.title!r}, {self.sample_rate} Hz)"
+
+
+def _array_of(array: Any) -> np.ndarray[Any, Any]:
+    """Return samples as an array; see `Samples`."""
+    try:
+        made = np.asarray(array)
+    except MemoryError:
+        raise UsageError("no room for these samples; give an array of float32, or a part") from None
+    except Exception as error:  # noqa: BLE001  rows of several lengths, or anyone's __array__
+        raise UsageError(f"samples that make no array ({shown(error)}); {_SHAPES}") from None
+    if made.dtype.kind not in _KINDS or made.ndim not in {1, 2} or made.shape[1:] == (0,):
+        raise UsageError(f"samples of shape {made.shape} and type {made.dtype}: {_SHAPES}")
+    if made.ndim == 2 and len(made) <= MAX_PLACED < made.shape[1]:
+        raise UsageError(f"samples of shape {made.shape}: {_SHAPES}; its .T may be meant")
+    return made
 
 
 class FileObject:
@@ -247,16 +255,39 @@ def as_location(value: Playable) -> Location:
         For anything else.
 
     """
-    if isinstance(value, (str, bytes, os.PathLike, Samples, FileObject)):
+    if isinstance(value, (os.PathLike, Samples, FileObject)):
         return value
+    if isinstance(value, (str, bytes, bytearray, memoryview)):
+        return _checked_name(value)
     if _is_pair(value):
         return Samples(*value)
     if _is_file(value):
         return FileObject(value)
     raise UsageError(
-        f"{shown(value)} is not a path; give each file by its name, samples as (array, sample_rate), "
-        "or a binary file"
+        f"{shown(value)} is not a path{_hint_for(value)}; give each file by its name, samples as "
+        "(array, sample_rate), or a binary file"
     )
+
+
+def _checked_name(name: str | bytes | bytearray | memoryview) -> str | bytes:
+    """Return a name; raise UsageError for what is what stands in a file, and not its name."""
+    if isinstance(name, str):
+        if len(name) > _MOST_LETTERS:
+            raise UsageError(f"{shown(name)} is no path: it has {len(name):,} letters; give a name")
+        return name
+    if not isinstance(name, bytes) or len(name) > _MOST_BYTES or b"\0" in name:
+        raise UsageError(f"these are {len(name):,} bytes, and no path; give io.BytesIO(data)")
+    return name
+
+
+def _hint_for(value: Any) -> str:
+    """Return what an error adds about samples whose rate is not where it belongs, or is none."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        return ""
+    first, second = (not isinstance(each, (str, bytes, os.PathLike)) for each in value)
+    if isinstance(value[0], (int, float, np.number)) and second:
+        return ": the array comes first"
+    return f": {shown(value[1])} is no sample rate" if first and not second else ""
 
 
 def is_location(value: Any) -> bool:

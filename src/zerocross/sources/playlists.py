@@ -19,7 +19,14 @@ from zerocross.errors import SourceError
 from zerocross.files import PathLike, printable, read_small
 from zerocross.sources.cue import Cut, read_cue
 from zerocross.sources.location import Location, Part, Playable, as_location
-from zerocross.sources.tags import clean
+from zerocross.sources.playlist_lines import (
+    LISTS,
+    MOST_OF_A_LINE,
+    Line,
+    is_list_address,
+    m3u_lines,
+    pls_lines,
+)
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -30,6 +37,7 @@ __all__ = [
     "expand",
     "expand_paths",
     "natural",
+    "path_of",
 ]
 
 #: Names of files that a directory's audio may have.
@@ -54,7 +62,7 @@ AUDIO_SUFFIXES = frozenset(
 )
 #: The same of what PyAV decodes, where it is installed.
 MORE_SUFFIXES = frozenset([".aac", ".ape", ".m4a", ".m4b", ".mka", ".tta", ".wma", ".wv"])
-_PLAYLISTS = frozenset({".m3u", ".m3u8", ".pls", ".cue"})
+_PLAYLISTS = LISTS | {".cue"}
 _MAX_DEPTH = 8
 _MAX_FOLDERS_DEEP = 64
 _MAX_FILES = 100_000
@@ -62,12 +70,9 @@ _MAX_LOOKED_AT = 1_000_000
 _MAX_PLAYLISTS = 1000
 _MAX_PROBLEMS = 100
 _MAX_PLAYLIST_BYTES = 4 << 20
-_MAX_LINE = 4096  # the longest path of Linux
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://")
 _STREAM = re.compile("https?://", re.IGNORECASE)
 _FILE_URL = re.compile("file:", re.IGNORECASE)
-_TITLE = re.compile(rb"#EXTINF:[^,]{0,200},(.*)", re.IGNORECASE)
-_PLS = re.compile(rb"(file|title)(\d{1,7})\s*=\s*(.*)", re.IGNORECASE)
 
 T = TypeVar("T")
 
@@ -95,7 +100,7 @@ def expand(given: Iterable[Playable | Entry]) -> tuple[list[Entry], list[SourceE
     Parameters
     ----------
     given : iterable
-        Files and URLs of http and https (returned as they are), ``file://`` URLs, directories (all
+        Files and URLs of http and https (returned as they are, but for playlists), ``file://`` URLs, directories (all
         audio in them, by name, with numbers in order), playlists ``.m3u``, ``.m3u8`` and ``.pls``
         (entries relative to the playlist), cue sheets, and whatever else is a source.
 
@@ -182,7 +187,7 @@ class Expansion:
         path = os.fsdecode(given)
         try:
             if _FILE_URL.match(path):
-                path = given = _path_of(path)
+                path = given = path_of(path)
             self._add(path, (), Entry(given))
         except (_TooMuch, SourceError) as error:
             reason = error.reason if isinstance(error, SourceError) else str(error)
@@ -192,7 +197,7 @@ class Expansion:
         """Add a path that stands in playlists, which are told by device and inode."""
         suffix = os.path.splitext(path)[1].lower()
         if _STREAM.match(path):
-            self._add_entries([entry])
+            self._add_address(path, entry)
         elif self._asked(os.path.isdir, path):
             self._add_folder(path)
         elif suffix in _PLAYLISTS:
@@ -205,6 +210,22 @@ class Expansion:
         self.entries += entries[:room]
         if len(entries) > room:
             raise _TooMuch(f"more than {_MAX_FILES:,} files; give fewer at a time")
+
+    def _add_address(self, url: str, entry: Entry) -> None:
+        """Add what a server has, or what is in it where it looks like a playlist."""
+        if not is_list_address(url):
+            self._add_entries([entry])
+            return
+        from zerocross.sources.http import read_list
+
+        listed = read_list(url)
+        if listed is None:  # HLS, or audio all the same
+            self._add_entries([entry])
+        for address, title in listed or ():
+            if _STREAM.match(address):  # a list in it is read when its turn comes
+                self._add_entries([Entry(address, title or entry.title)])
+            else:
+                self._refuse(address, "is named by a server, and no address of http or https")
 
     def _refuse(self, name: str, reason: str) -> None:
         self.problems.append(SourceError(printable(name), reason))
@@ -267,37 +288,53 @@ class Expansion:
         if suffix == ".cue":
             self._add_entries([Entry(cut) for cut in cuts])
         else:
-            lines = _pls_lines(raw) if suffix == ".pls" else _m3u_lines(raw)
+            lines = pls_lines(raw) if suffix == ".pls" else m3u_lines(raw)
             self._add_lines(path, lines, (*inside, identity))
 
     def _add_lines(
-        self, path: str, lines: Iterable[tuple[bytes, str]], inside: tuple[tuple[int, int], ...]
+        self, path: str, lines: Iterable[Line], inside: tuple[tuple[int, int], ...]
     ) -> None:
         is_empty = True
-        for line, title in lines:
+        for line, title, part in lines:
             is_empty = False
-            text = os.fsdecode(line[:_MAX_LINE])
-            if len(line) > _MAX_LINE or b"\0" in line:
+            text = os.fsdecode(line[:MOST_OF_A_LINE])
+            if len(line) > MOST_OF_A_LINE or b"\0" in line:
                 self._refuse(path, f"a line that is no path ({text[:40]!r}); take it out")
             elif _FILE_URL.match(text):
-                self._add_file_url(text, title, inside)
+                self._add_file_url(text, title, part, inside)
             elif _STREAM.match(text):
                 self._add_entries([Entry(text, title)])
             elif _URL.match(text):
                 self._refuse(text, "is no address of http or https; download it and play the file")
             else:
                 place = os.path.join(os.path.dirname(path), text)
-                self._add(place, inside, Entry(place, title))
+                self._add_place(place, title, part, inside)
         if is_empty:
             self._refuse(path, "the playlist is empty; add a file to it")
 
-    def _add_file_url(self, text: str, title: str, inside: tuple[tuple[int, int], ...]) -> None:
+    def _add_file_url(
+        self, text: str, title: str, part: str, inside: tuple[tuple[int, int], ...]
+    ) -> None:
         try:
-            place = _path_of(text)
+            place = path_of(text)
         except SourceError as error:
             self._refuse(text, error.reason)
             return
-        self._add(place, inside, Entry(place, title))
+        self._add_place(place, title, part, inside)
+
+    def _add_place(
+        self, place: str, title: str, part: str, inside: tuple[tuple[int, int], ...]
+    ) -> None:
+        """Add what a line of a playlist names, or the part of it that the line before tells of."""
+        if not part:
+            self._add(place, inside, Entry(place, title))
+            return
+        try:
+            cut = Cut.of_line(part, place)
+        except SourceError as error:
+            self._refuse(place, error.reason)
+            return
+        self._add_entries([Entry(cut, title)])
 
 
 def _in_utf8(raw: bytes) -> bytes:
@@ -307,40 +344,7 @@ def _in_utf8(raw: bytes) -> bytes:
     return raw.removeprefix(codecs.BOM_UTF8)
 
 
-def _m3u_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
-    """Yield the entries of an m3u, and what is said of each by the line before."""
-    title = ""
-    for line in map(bytes.strip, raw.splitlines()):
-        named = _TITLE.match(line)
-        if named:
-            title = _decoded(named.group(1))
-        elif line and not line.startswith(b"#"):
-            yield line, title
-            title = ""
-
-
-def _pls_lines(raw: bytes) -> Iterator[tuple[bytes, str]]:
-    """Yield the entries of a pls in the order of their numbers, and what is said of each."""
-    found: dict[bytes, dict[int, bytes]] = {b"file": {}, b"title": {}}
-    for line in map(bytes.strip, raw.splitlines()):
-        match = _PLS.fullmatch(line)
-        if match and match.group(3):
-            found[match.group(1).lower()].setdefault(int(match.group(2)), match.group(3))
-    titles = found[b"title"]
-    for number, line in sorted(found[b"file"].items()):
-        yield line, _decoded(titles.get(number, b""))
-
-
-def _decoded(raw: bytes) -> str:
-    """Return a title as one printable line; most that is no UTF-8 is Windows-1252."""
-    raw = raw[:_MAX_LINE]
-    try:
-        return clean(raw.decode("utf-8"))
-    except UnicodeDecodeError:
-        return clean(raw.decode("cp1252", "replace"))
-
-
-def _path_of(url: str) -> str:
+def path_of(url: str) -> str:
     """Return the path that a ``file:`` URL means; raises SourceError where it is another machine's."""
     from urllib.parse import unquote_to_bytes, urlsplit
 

@@ -23,8 +23,10 @@ from typing import IO, Any
 
 from zerocross.errors import SourceError
 from zerocross.files import PathLike, open_regular, printable
+from zerocross.sources.decoder_notes import silence_decoder
+from zerocross.units import checked_whole
 
-__all__ = ["Tags", "cover", "read_tags", "tags_of"]
+__all__ = ["Tags", "cover", "read_tags", "tags_from", "tags_of"]
 
 _MOST_BYTES, _MOST_READS = 16 << 20, 20_000
 _MOST_NAMES, _MOST_VALUES, _MOST_LETTERS = 1000, 20, 1000
@@ -33,21 +35,23 @@ _BINARY_FRAMES = (b"APIC", b"GEOB", b"PRIV", b"PIC", b"GEO")
 #: Bytes that mutagen may copy for an ID3 tag: its frames times its length.
 _MOST_COPIED = 1 << 30
 
-#: What each kind of tags calls a field, in lower case. The first name that a file has counts.
+#: What each kind of tags calls a field, in lower case. The first name that a file has counts: a kind's
+#: own before what programs write freely beside it (``TXXX:ARTIST``, ``----:com.apple.iTunes:TITLE``).
 _NAMES = {
-    "title": ("title", "tit2", "\xa9nam"),
-    "artist": ("artist", "tpe1", "\xa9art", "author"),
-    "album": ("album", "talb", "\xa9alb", "wm/albumtitle"),
-    "album_artist": ("albumartist", "album artist", "tpe2", "aart", "wm/albumartist"),
-    "track": ("tracknumber", "track", "trck", "trkn", "wm/tracknumber"),
+    "title": ("tit2", "\xa9nam", "title"),
+    "artist": ("tpe1", "\xa9art", "artist", "author"),
+    "album": ("talb", "\xa9alb", "wm/albumtitle", "album"),
+    "album_artist": ("tpe2", "aart", "wm/albumartist", "albumartist", "album artist"),
+    "track": ("trck", "trkn", "wm/tracknumber", "tracknumber", "track"),
     "tracks": ("tracktotal", "totaltracks"),
-    "disc": ("discnumber", "disc", "tpos", "disk", "wm/partofset"),
+    "disc": ("tpos", "disk", "wm/partofset", "discnumber", "disc"),
     "discs": ("disctotal", "totaldiscs"),
-    "year": ("date", "year", "tdrc", "\xa9day", "wm/year"),
-    "genre": ("genre", "tcon", "\xa9gen", "wm/genre"),
+    "year": ("tdrc", "\xa9day", "wm/year", "date", "year"),
+    "genre": ("tcon", "\xa9gen", "wm/genre", "genre"),
 }
 _NUMBER = re.compile(r"\s*(\d{1,5})(?!\d)(?:\s*/\s*(\d{1,5})(?!\d))?")
-_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
+_MONTH, _DAY = r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
+_DATE = re.compile(rf"(?<!\d)(\d{{4}})(?:-{_MONTH}(?:-{_DAY})?(?!\d)|{_MONTH}{_DAY}(?!\d)|(?!\d))")
 _PICTURES = {
     "image/jpeg": re.compile(rb"\xff\xd8\xff"),
     "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
@@ -63,6 +67,7 @@ _KINDS = (
     (".aiff", re.compile(rb"FORM....AIF[FC]", re.DOTALL), "aiff", "AIFF"),
     (".m4a", re.compile(rb"....ftyp", re.DOTALL), "mp4", "MP4"),
 )
+_MASTER = 1  # RVA2's channel for all of them
 _FRONT = 3  # the kind of picture that ID3, FLAC and ASF call the front cover
 
 
@@ -78,6 +83,10 @@ class Tags:
         Which of how many, from 1.
     year : int or None
         Of the date.
+    artists, album_artists, genres : tuple of str
+        The same, each for itself.
+    date : str
+        As far as it is written: ``2004-05-06``, ``2004-05`` or ``2004``.
 
     """
 
@@ -91,6 +100,10 @@ class Tags:
     discs: int | None = None
     year: int | None = None
     genre: str = ""
+    artists: tuple[str, ...] = ()
+    album_artists: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
+    date: str = ""
 
     def __str__(self) -> str:
         """Return ``Artist - Title``, the title alone, or an empty string."""
@@ -125,7 +138,7 @@ def make_tags(found: dict[str, list[str]]) -> Tags:
     }
     track, tracks = _number(first["track"])
     disc, discs = _number(first["disc"])
-    year = _YEAR.search(clean(first["year"]))
+    date = _DATE.search(clean(first["year"]))
     return Tags(
         title=clean(first["title"][:1]),
         artist=clean(first["artist"]),
@@ -135,9 +148,38 @@ def make_tags(found: dict[str, list[str]]) -> Tags:
         tracks=tracks or _number(first["tracks"])[0],
         disc=disc,
         discs=discs or _number(first["discs"])[0],
-        year=int(year.group()) if year else None,
+        year=int(date[1]) if date else None,
         genre=clean(first["genre"]),
+        artists=_each(first["artist"]),
+        album_artists=_each(first["album_artist"]),
+        genres=_each(first["genre"]),
+        date="-".join(filter(None, date.groups())) if date else "",
     )
+
+
+def _each(texts: list[str]) -> tuple[str, ...]:
+    return tuple(filter(None, map(clean, texts)))
+
+
+def tags_from(found: dict[str, Any]) -> Tags:
+    """Return tags of their fields, as JSON keeps them.
+
+    Raises
+    ------
+    ValueError, TypeError, UsageError
+        For what are none.
+
+    """
+    made: dict[str, Any] = {}
+    for name in set(found) & {field.name for field in dataclasses.fields(Tags)}:
+        default, value = getattr(Tags, name), found[name]
+        if isinstance(default, tuple):
+            made[name] = _each(list(value)[:_MOST_VALUES])
+        elif isinstance(default, str):
+            made[name] = clean(value)
+        elif value is not None:
+            made[name] = checked_whole(name, value, 0, 99_999)
+    return Tags(**made)
 
 
 def clean(text: str | Iterable[str]) -> str:
@@ -298,37 +340,61 @@ def _read(path: PathLike, of: Any, nothing: Any) -> Any:
     try:
         with _bounds(), open_regular(path) as opened:
             name = os.fsdecode(path)
-            file = mutagen.File(_Bounded(opened, name), options=_kinds(opened, name))
-            return of(file if file is not None and file.tags else _strings_of(opened))
+            bounded = _Bounded(opened, name)
+            file = mutagen.File(bounded, options=_kinds(opened, name))
+            completed = _completed(file, bounded)
+            return of(_strings_of(opened) if completed is None else completed)
     except (SourceError, OSError):
         return nothing
     except Exception:  # noqa: BLE001  whatever a damaged tag makes mutagen raise
         return nothing
 
 
-class _Strings:
-    """The strings that libsndfile finds, as mutagen would have them."""
+class _Found:
+    """Tags that were found otherwise, as mutagen would have them."""
 
-    def __init__(self, tags: dict[str, str]) -> None:
+    def __init__(self, tags: Any) -> None:
         self.tags = tags
 
 
-def _strings_of(opened: IO[bytes]) -> _Strings:
+def _completed(file: Any, bounded: _Bounded) -> Any:
+    """Return a file with all its tags: ID3, and behind it APEv2; None where mutagen finds none."""
+    from mutagen.id3 import ID3FileType
+
+    if isinstance(file, ID3FileType):  # libsndfile knows no more of it
+        return _Found([*_items(file), *_ape_behind(bounded)])
+    return file if any(_items(file)) or getattr(file, "pictures", None) else None
+
+
+def _ape_behind(bounded: _Bounded) -> list[tuple[str, Any]]:
+    """Return the tags that mp3gain writes, where mutagen looks for ID3 alone."""
+    from mutagen.apev2 import APEv2
+
+    try:
+        return list(APEv2(bounded).items())
+    except Exception:  # noqa: BLE001  a damaged tag is as good as none
+        return []
+
+
+def _strings_of(opened: IO[bytes]) -> _Found:
     import soundfile
 
+    from zerocross.sources.links import address_of
+
+    silence_decoder(address_of("sf_open"))
     opened.seek(0)
     try:
         with soundfile.SoundFile(os.dup(opened.fileno())) as file:
-            return _Strings({name: text for name, text in file.copy_metadata().items() if text})
+            return _Found({name: text for name, text in file.copy_metadata().items() if text})
     except soundfile.SoundFileError:
-        return _Strings({})
+        return _Found({})
 
 
 # --- what each kind has -------------------------------------------------------------------------
 
 
 def _items(file: Any) -> Iterator[tuple[str, Any]]:
-    tags = file.tags or {}
+    tags = getattr(file, "tags", None) or {}
     for name, value in tags.items() if hasattr(tags, "items") else tags:
         yield str(name), value
 
@@ -341,7 +407,18 @@ def _texts_of(file: Any) -> dict[str, list[str]]:
         texts = [text for text in map(_text, _values(value)) if text]
         if texts and len(found) < _MOST_NAMES:
             found.setdefault(name.removeprefix("TXXX:").lower(), texts[:_MOST_VALUES])
+    for key, value in _items(file):
+        for name, number in _gains_of(key, value):
+            found.setdefault(name, [number])
     return found
+
+
+def _gains_of(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield what ID3's own frame for gains says, as ReplayGain writes it."""
+    kind, _, of = key.lower().partition(":")
+    if kind == "rva2" and of in {"track", "album"} and value.channel == _MASTER:
+        yield f"replaygain_{of}_gain", str(value.gain)
+        yield f"replaygain_{of}_peak", str(value.peak)
 
 
 def _values(value: Any) -> Iterable[Any]:

@@ -149,7 +149,7 @@ def plain_form(
         raise UsageError("FLAC holds 16 or 24 bits; give --bits 16 or 24, or render to .wav")
     if bits in ("float", "32") and dither not in (None, "none"):
         raise UsageError(
-            f"dither={dither!r} is for 16 and 24 bits, and this is {bits}; give bits=16 or 24"
+            f"dither={shown(dither)} is for 16 and 24 bits, and this is {bits}; give bits=16 or 24"
         )
     kind = dither or ("tpdf" if bits == "16" else "none")
     if kind == "shaped":

@@ -33,11 +33,11 @@ export const FRONT = 3;
 
 /** What each kind of tags calls a field, in lower case. The first name that a file has counts. */
 const NAMES = {
-  title: ["title", "tit2", "\xa9nam"],
-  artist: ["artist", "tpe1", "\xa9art", "author"],
-  album: ["album", "talb", "\xa9alb"],
-  track: ["tracknumber", "track", "trck", "trkn"],
-  date: ["date", "year", "tdrc", "\xa9day", "tyer"],
+  title: ["tit2", "\xa9nam", "title"],
+  artist: ["tpe1", "\xa9art", "artist", "author"],
+  album: ["talb", "\xa9alb", "album"],
+  track: ["trck", "trkn", "tracknumber", "track"],
+  date: ["tdrc", "\xa9day", "tyer", "date", "year"],
 };
 const GAINS = ["track", "album"].flatMap((of) => [`replaygain_${of}_gain`, `replaygain_${of}_peak`, `r128_${of}_gain`]);
 const KNOWN = new Set([...Object.values(NAMES).flat(), ...GAINS]);
@@ -163,8 +163,8 @@ export class Bytes {
 
 /** @param {string | undefined} text @returns {number | undefined} what it begins with */
 function numberOf(text) {
-  const match = /^\s*([-+]?\d+(?:[.,]\d+)?)/.exec(text ?? "");
-  const number = Number(match?.[1].replace(",", ".") ?? NaN);
+  const match = /^\s*([-+]?)\s*((?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?)/.exec(text ?? "");
+  const number = match ? Number((match[1] + match[2]).replace(",", ".")) : NaN;
   return Number.isFinite(number) ? number : undefined;
 }
 
