@@ -104,7 +104,7 @@ def open_whole(location: Location) -> OpenSource:
         if format_of(part) != format_of(source):
             problem = (
                 f"its format changes after {source.duration_s:.2f} s (link {rest.first_link + 1} "
-                "of a chained Ogg file); render it to one file first"
+                "of a chained file); render it to one file first"
             )
         source.following.append(rest)
         if source.frames is not None:
