@@ -61,6 +61,12 @@ _GUESSED = "mp3"
 #: Streams without a container, whose timestamps after a seek are guesses: decoded from the beginning.
 _WITHOUT_INDEX = {"aac", "ac3", "eac3", "dts", "mp3", "loas"}
 
+#: Codecs whose blocks differ in length, even where the first ones do not.
+_UNEVEN = {"vorbis", "libvorbis"}
+
+#: A timestamp beyond any end: FFmpeg goes to the last block before it.
+_LAST_PLACE = 1 << 50
+
 _Frames = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -109,8 +115,12 @@ class AvDecoder:
         self._at = 0
         self._is_told = False
         self._container: Any = None
+        self._found_length: int | None = None
         try:
             self._begin()
+            if self.frames is None and self.is_seekable and not self._is_remote:
+                self._found_length = self._find_length()
+                self._begin()
         except BaseException:
             self.close()
             raise
@@ -150,18 +160,31 @@ class AvDecoder:
         self._tick = first.time_base
         self._lengths = [block.samples for block in self._ready]
         self.frames, self._end = self._length()
-        self.is_seekable &= self.frames is not None
+        if self._is_remote:  # what has no length is live
+            self.is_seekable &= self.frames is not None
 
     def _length(self) -> tuple[int | None, float]:
         """Return how many frames there are about, and the frame to cut it at."""
         stream, container = self._stream, self._container
-        if stream.duration is not None:
+        if stream.duration:
             frames = round(stream.duration * stream.time_base * self.sample_rate)
             exact = "mp4" in self.format
             return frames, frames if exact and frames > 0 else math.inf
         if container.duration is not None and container.duration > 0:
             return round(container.duration * self.sample_rate / 1_000_000), math.inf
-        return None, math.inf
+        return self._found_length, math.inf
+
+    def _find_length(self) -> int | None:
+        """Return about how many frames there are by the last timestamps, where no header says it."""
+        end = self._origin
+        try:
+            self._container.seek(_LAST_PLACE, stream=self._stream)
+            for packet in self._container.demux(self._stream):
+                if packet.pts is not None:
+                    end = max(end, packet.pts + (packet.duration or 0))
+        except _av().error.FFmpegError:
+            return None
+        return round(float((end - self._origin) * self._tick * self.sample_rate)) or None
 
     @contextlib.contextmanager
     def _explained(self, what: str) -> Iterator[None]:
@@ -277,7 +300,8 @@ class AvDecoder:
         if tick <= 1 or near == 0.0:
             return round(near)
         first, *others = self._lengths
-        if len(set(others)) == 1 and others[0] > 4 * tick:
+        is_even = len(set(others)) == 1 and self._stream.codec_context.name not in _UNEVEN
+        if is_even and others[0] > 4 * tick:
             return first + round((near - first) / others[0]) * others[0] if near > first / 2 else 0
         self._tell_once(f"seeks in it are exact to {1000 * float(self._tick):.3g} ms")
         return round(near)
