@@ -139,7 +139,7 @@ def piped(to, data, codec, container, rate=RATE):
         for each in (frame, None):
             for part in resampler.resample(each):
                 output.mux(stream.encode(part))
-        output.mux(stream.encode())
+        output.mux([packet for packet in stream.encode() if packet.size])
     to.write_bytes(pipe.data)
     return to
 
@@ -287,11 +287,49 @@ def test_a_video_without_sound_and_one_that_is_cut_are_one_line(tmp_path, made):
     container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
     container.close()
-    for path in (tmp_path / "v.mp4", tmp_path / "cut.m4a"):
-        if path.name == "cut.m4a":
-            path.write_bytes(made[0]["a.m4a"].read_bytes()[:5000])
-        with pytest.raises(SourceError, match="not playable audio"):
-            open_source(path)
+    cut = made[0]["a.m4a"].read_bytes()[:5000]
+    for data, words in (
+        ((tmp_path / "v.mp4").read_bytes(), "holds no audio; give another file"),
+        (cut, "damaged MP4 file \\(invalid data .*\\); copy it again"),
+    ):
+        (tmp_path / "it.mp4").write_bytes(data)
+        for location in (tmp_path / "it.mp4", FileObject(io.BytesIO(data))):
+            with pytest.raises(SourceError, match=words):
+                open_source(location)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "container"),
+    [
+        ("a.oga", "flac", "ogg"),
+        ("a.caf", "pcm_s16be", "caf"),
+        ("a.wav", "ac3", "wav"),
+        ("lies.mp3", "aac", "adts"),
+        ("lies.mp3", "aac", "mp4"),
+        ("lies.flac", "pcm_s16le", "matroska"),
+    ],
+)
+def test_what_libsndfile_only_half_knows_is_played_by_pyav(tmp_path, name, codec, container):
+    """Its reasons for refusing a file are many, and some of them are wrong."""
+    path = tmp_path / name
+    data = music(2 * RATE)
+    if container == "mp4":
+        encode(tmp_path / "a.m4a", data, "-c:a", codec).rename(path)
+    else:
+        piped(path, data, codec, container)
+    for location in (path, FileObject(io.BytesIO(path.read_bytes()))):
+        samples = np.concatenate(list(open_source(location).chunks(48_000)))
+        assert abs(len(samples) - len(data)) < 4096
+        if codec not in ("aac", "ac3"):
+            assert np.allclose(samples[: len(data)], data[: len(samples)], atol=1e-4)
+
+
+def test_what_nobody_can_open_is_told_in_the_words_of_who_knows_it(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, music(1000), RATE)
+    path.write_bytes(path.read_bytes()[:36])
+    with pytest.raises(SourceError, match="No 'data' chunk"):
+        open_source(path)
 
 
 def test_without_pyav_the_way_to_it_is_told(made, monkeypatch):

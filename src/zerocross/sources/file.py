@@ -42,8 +42,8 @@ __all__ = [
 ]
 
 #: libsndfile's errors for what it does not know (`SF_ERR_UNRECOGNISED_FORMAT`,
-#: `SF_ERR_UNSUPPORTED_ENCODING`); the others are damage.
-NOT_KNOWN = {1, 4}
+#: `SF_ERR_UNSUPPORTED_ENCODING`, and of an ending that lies it says that there is no file).
+NOT_KNOWN = {1, 4, 7}
 
 _MOST_LINKS = 256  # open at a time, with a decoder each; what follows is a part of its own
 _MOST_SPLITS = 16  # of links that cannot be read, and in which other streams begin
@@ -168,7 +168,7 @@ def read_samples(
 
 
 def open_file(
-    path: PathLike, instead: Callable[[PathLike], OpenSource | None] = lambda _: None
+    path: PathLike, instead: Callable[[PathLike, bool], OpenSource | None] = lambda *_: None
 ) -> OpenSource:
     """Open an audio file for playing.
 
@@ -177,7 +177,8 @@ def open_file(
     path : path-like
         The file.
     instead : callable
-        Opens what libsndfile does not know; returns None where it does not either.
+        Opens what libsndfile cannot, and is told whether that knows what it is; returns None where it cannot
+        either.
 
     Raises
     ------
@@ -207,13 +208,12 @@ def not_playable(error: soundfile.LibsndfileError) -> str:
     return f"not playable audio ({reason}); convert it to WAV, FLAC, OGG, Opus or MP3"
 
 
-def _alone(path: PathLike, instead: Callable[[PathLike], OpenSource | None]) -> OpenSource:
+def _alone(path: PathLike, instead: Callable[[PathLike, bool], OpenSource | None]) -> OpenSource:
     raw = os.fsencode(path)
     try:
         file = soundfile.SoundFile(raw if os.name != "nt" else os.fsdecode(raw))
     except soundfile.LibsndfileError as error:
-        source = instead(path) if error.code in NOT_KNOWN else None
-        if source:
+        if source := instead(path, error.code in NOT_KNOWN):
             return source
         raise SourceError(printable(path), not_playable(error)) from None
     return OpenFile(path, [file])
