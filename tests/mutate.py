@@ -190,6 +190,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "sources/objects.py": ("test_windows", "test_mpeg"),
     "sources/location.py": ("test_windows", "test_refused_or_right"),
     "sources/formats.py": ("test_formats",),
+    "sources/lengths.py": ("test_formats",),
     "sources/http.py": ("test_formats",),
     "sources/*": ("test_engine", "test_player", "test_windows", "test_formats"),
     "eq/design.py": ("test_design", "test_eq"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -20,7 +21,7 @@ from test_realtime import freeze
 from test_windows import RAMP, Played
 from zerocross import Player, SourceError, UsageError, render
 from zerocross.loudness import measure
-from zerocross.sources import formats, http
+from zerocross.sources import formats, http, lengths
 from zerocross.sources.location import FileObject
 from zerocross.sources.opening import open_source, read_audio
 from zerocross.sources.window import Notices
@@ -89,6 +90,43 @@ def test_aac_in_mp4_has_the_length_that_was_encoded(made):
     source = open_source(files["a.m4a"])
     assert source.frames == len(data)
     assert sum(map(len, source.chunks(10_000))) == len(data)
+
+
+@pytest.mark.parametrize("frames", [15_001, 44_100, 44_145, 100_007, 1024 * 50])
+@pytest.mark.parametrize(("codec", "rate"), [("aac", 44_100), ("aac", 48_000), ("alac", 44_100)])
+def test_an_m4a_has_every_frame_though_its_header_counts_milliseconds(
+    tmp_path, codec, rate, frames
+):
+    path = tmp_path / "a.m4a"
+    data = music(frames, sample_rate=rate)
+    with av.open(str(path), "w", format="ipod") as output:
+        stream = output.add_stream(codec, rate=rate, layout="stereo")
+        resampler = av.AudioResampler(stream.format, stream.layout, rate, stream.frame_size)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data.T), "fltp", "stereo")
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        for each in (frame, None):
+            for part in resampler.resample(each):
+                output.mux(stream.encode(part))
+        output.mux(stream.encode())
+    one = np.concatenate(list(open_source(path).chunks(48_000)))
+    assert (len(one), open_source(path).frames) == (frames, frames)
+    two = tmp_path / "two.wav"
+    render([path, path], two, bits="float")
+    joined = soundfile.read(two, dtype="float32")[0]
+    assert np.array_equal(joined, np.concatenate([one, one]))
+
+
+@pytest.mark.parametrize("name", ["a.aac", "a.ac3", "a.eac3", "m.wma"])
+def test_what_has_no_index_has_its_length_counted(made, tmp_path, name, monkeypatch):
+    files, data = made
+    path = files.get(name) or encode(tmp_path / name, data)
+    source = open_source(path)
+    count = sum(map(len, source.chunks(48_000)))
+    assert abs(source.frames - count) < RATE // 500
+    assert source.notices() == []
+    monkeypatch.setattr(lengths, "_MOST_COUNTED_S", 5.0)
+    guess = ["its length is a guess: it has no index"] if name != "m.wma" else []
+    assert open_source(path).notices() == guess
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -31,6 +31,7 @@ from zerocross.errors import SourceError
 from zerocross.files import PathLike, open_regular
 from zerocross.sources.array import scaled
 from zerocross.sources.channel_order import surrounded
+from zerocross.sources.lengths import Length, is_known, measured, told
 from zerocross.sources.location import FileObject, title_of
 from zerocross.sources.window import Notices
 
@@ -74,9 +75,6 @@ _BEGINNINGS = {
 
 #: Codecs whose blocks differ in length, even where the first ones do not.
 _UNEVEN = {"vorbis", "libvorbis"}
-
-#: A timestamp beyond any end: FFmpeg goes to the last block before it.
-_LAST_PLACE = 1 << 50
 
 _Frames = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -126,12 +124,15 @@ class AvDecoder:
         self._at = 0
         self._is_told = False
         self._container: Any = None
-        self._found_length: int | None = None
+        self._measured: Length | None = None
         try:
             self._begin()
-            if self.frames is None and self.is_seekable and not self._is_remote:
-                self._found_length = self._find_length()
+            can_look = self.is_seekable and not self._is_remote
+            if can_look and not is_known(self._container, self._length):
+                self._measured = self._measure()
                 self._begin()
+            if self._length.is_guess:
+                self.notices.add("its length is a guess: it has no index")
         except BaseException:
             self.close()
             raise
@@ -170,32 +171,26 @@ class AvDecoder:
         self._origin = first.pts or 0
         self._tick = first.time_base
         self._lengths = [block.samples for block in self._ready]
-        self.frames, self._end = self._length()
+        self._length = self._measured or told(
+            self._container, self._stream, self.sample_rate, self._lengths[-1]
+        )
+        self.frames, self._end = self._length.frames, self._length.end
         if self._is_remote:  # what has no length is live
             self.is_seekable &= self.frames is not None
 
-    def _length(self) -> tuple[int | None, float]:
-        """Return how many frames there are about, and the frame to cut it at."""
-        stream, container = self._stream, self._container
-        if stream.duration:
-            frames = round(stream.duration * stream.time_base * self.sample_rate)
-            exact = "mp4" in self.format
-            return frames, frames if exact and frames > 0 else math.inf
-        if container.duration is not None and container.duration > 0:
-            return round(container.duration * self.sample_rate / 1_000_000), math.inf
-        return self._found_length, math.inf
-
-    def _find_length(self) -> int | None:
-        """Return about how many frames there are by the last timestamps, where no header says it."""
-        end = self._origin
+    def _measure(self) -> Length | None:
+        """Return how long it is by its last packets; the container is elsewhere then."""
         try:
-            self._container.seek(_LAST_PLACE, stream=self._stream)
-            for packet in self._container.demux(self._stream):
-                if packet.pts is not None:
-                    end = max(end, packet.pts + (packet.duration or 0))
+            return measured(
+                self._container,
+                self._stream,
+                self.sample_rate,
+                self._lengths[-1],
+                self._origin,
+                self._length,
+            )
         except _av().error.FFmpegError:
             return None
-        return round(float((end - self._origin) * self._tick * self.sample_rate)) or None
 
     @contextlib.contextmanager
     def _explained(self, what: str) -> Iterator[None]:
