@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 import oracles
+import zerocross
 from conftest import music, wait_for
 from zerocross.dsp.resample import make_resampler, resample_rows
 from zerocross.engine.counters import BUCKETS, bucket_limits_ns, percentile_ns
@@ -318,6 +319,21 @@ def test_short_wav_is_told_as_short(make_file):
     off.run_to_end()
     outcome = off.stream.outcomes()[0]
     assert (outcome.serial, outcome.frames, outcome.error) == (serial, 10_000, ERROR_SHORT)
+
+
+def test_where_no_header_says_the_length_the_end_is_no_error(tmp_path):
+    """FLAC that was written to a pipe: STREAMINFO's 36 bits of samples are 0."""
+    path = tmp_path / "song.flac"
+    expected = write(path, music(100_000), RATE, "PCM_16")
+    data = bytearray(path.read_bytes())
+    data[21:26] = bytes([data[21] & 0xF0, 0, 0, 0, 0])
+    path.write_bytes(data)
+    assert open_source(path).frames is None
+    off = Offline()
+    assert np.array_equal(off.play(path).run_to_end(), expected)
+    assert off.stream.outcomes()[0].error == 0
+    done = zerocross.render([path], tmp_path / "out.wav", start_s=1.0, duration_s=0.5)
+    assert (done.frames, done.errors) == (RATE // 2, [])
 
 
 def test_nan_and_infinity_in_a_float_file(tmp_path):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -21,7 +22,7 @@ from test_realtime import freeze
 from test_windows import RAMP, Played
 from zerocross import Player, SourceError, UsageError, render
 from zerocross.loudness import measure
-from zerocross.sources import formats, http
+from zerocross.sources import formats, http, lengths
 from zerocross.sources.location import FileObject
 from zerocross.sources.opening import open_source, read_audio
 from zerocross.sources.playlists import expand
@@ -93,6 +94,43 @@ def test_aac_in_mp4_has_the_length_that_was_encoded(made):
     assert sum(map(len, source.chunks(10_000))) == len(data)
 
 
+@pytest.mark.parametrize("frames", [15_001, 44_100, 44_145, 100_007, 1024 * 50])
+@pytest.mark.parametrize(("codec", "rate"), [("aac", 44_100), ("aac", 48_000), ("alac", 44_100)])
+def test_an_m4a_has_every_frame_though_its_header_counts_milliseconds(
+    tmp_path, codec, rate, frames
+):
+    path = tmp_path / "a.m4a"
+    data = music(frames, sample_rate=rate)
+    with av.open(str(path), "w", format="ipod") as output:
+        stream = output.add_stream(codec, rate=rate, layout="stereo")
+        resampler = av.AudioResampler(stream.format, stream.layout, rate, stream.frame_size)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data.T), "fltp", "stereo")
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        for each in (frame, None):
+            for part in resampler.resample(each):
+                output.mux(stream.encode(part))
+        output.mux(stream.encode())
+    one = np.concatenate(list(open_source(path).chunks(48_000)))
+    assert (len(one), open_source(path).frames) == (frames, frames)
+    two = tmp_path / "two.wav"
+    render([path, path], two, bits="float")
+    joined = soundfile.read(two, dtype="float32")[0]
+    assert np.array_equal(joined, np.concatenate([one, one]))
+
+
+@pytest.mark.parametrize("name", ["a.aac", "a.ac3", "a.eac3", "m.wma"])
+def test_what_has_no_index_has_its_length_counted(made, tmp_path, name, monkeypatch):
+    files, data = made
+    path = files.get(name) or encode(tmp_path / name, data)
+    source = open_source(path)
+    count = sum(map(len, source.chunks(48_000)))
+    assert abs(source.frames - count) < RATE // 500
+    assert source.notices() == []
+    monkeypatch.setattr(lengths, "_MOST_COUNTED_S", 5.0)
+    guess = ["its length is a guess: it has no index"] if name != "m.wma" else []
+    assert open_source(path).notices() == guess
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_every_seek_is_exact(made, name):
     whole = np.concatenate(list(open_source(made[0][name]).chunks(48_000)))
@@ -116,6 +154,72 @@ def test_a_seek_that_is_not_exact_is_told(tmp_path):
         places = range(target - 60, target + 61)
         errors = [float(np.abs(whole[at : at + len(got)] - got).max()) for at in places]
         assert min(errors) < 1e-3
+    assert source.notices() == ["seeks in it are exact to 1 ms"]
+
+
+class Pipe:
+    """What is written to once, from the beginning to the end."""
+
+    def __init__(self):
+        self.data = b""
+
+    def write(self, data):
+        self.data += bytes(data)
+        return len(data)
+
+
+def piped(to, data, codec, container, rate=RATE):
+    """Write an array as PyAV does to a pipe: what a header could only tell at the end is not told."""
+    pipe = Pipe()
+    with av.open(pipe, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=rate, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data.T), "fltp", "stereo")
+        frame.sample_rate = rate
+        resampler = av.AudioResampler(stream.format, stream.layout, rate, stream.frame_size or 4096)
+        for each in (frame, None):
+            for part in resampler.resample(each):
+                output.mux(stream.encode(part))
+        output.mux([packet for packet in stream.encode() if packet.size])
+    to.write_bytes(pipe.data)
+    return to
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("webm", "libopus"), ("matroska", "pcm_s16le"), ("matroska", "aac"), ("wv", "wavpack")],
+)
+def test_what_tells_no_length_is_sought_in_all_the_same(tmp_path, name, codec):
+    """As ffmpeg writes to a pipe, and MediaRecorder."""
+    path = piped(tmp_path / f"a.{name}", music(30 * RATE), codec, name)
+    for location in (path, FileObject(io.BytesIO(path.read_bytes()))):
+        source = open_source(location)
+        whole = np.concatenate(list(open_source(location).chunks(48_000)))
+        assert abs(source.frames - len(whole)) < RATE // 20
+        assert source.nearest(100 * RATE) == source.frames
+        for target in (12 * RATE, 29 * RATE, 5):
+            source._decoder.seek(target)
+            got = source._decoder.read()
+            assert np.allclose(got, whole[target : target + len(got)], atol=2e-3), target
+    done = render([path], tmp_path / "out.wav", start_s=12.0, bits="float")
+    assert (done.frames, done.errors) == (len(whole) - 12 * RATE, [])
+    found = soundfile.read(tmp_path / "out.wav", dtype="float32")[0]
+    error = found[RAMP:] - whole[12 * RATE + RAMP :]
+    assert np.sqrt(np.mean(error**2)) < 1e-3
+
+
+def test_vorbis_is_told_as_inexact_though_its_first_blocks_are_even(tmp_path):
+    data = music(10 * RATE)
+    data[: 5 * RATE] = 0.1 * np.sin(np.arange(5 * RATE) / 30)[:, None]
+    soundfile.write(tmp_path / "v.ogg", data, RATE)
+    pipe = Pipe()
+    with av.open(str(tmp_path / "v.ogg")) as given, av.open(pipe, "w", format="webm") as output:
+        stream = output.add_stream_from_template(given.streams.audio[0])
+        for packet in given.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+    source = open_source(FileObject(io.BytesIO(pipe.data)))
+    source._decoder.seek(7 * RATE)
     assert source.notices() == ["seeks in it are exact to 1 ms"]
 
 
@@ -223,11 +327,49 @@ def test_a_video_without_sound_and_one_that_is_cut_are_one_line(tmp_path, made):
     container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
     container.close()
-    for path in (tmp_path / "v.mp4", tmp_path / "cut.m4a"):
-        if path.name == "cut.m4a":
-            path.write_bytes(made[0]["a.m4a"].read_bytes()[:5000])
-        with pytest.raises(SourceError, match="not playable audio"):
-            open_source(path)
+    cut = made[0]["a.m4a"].read_bytes()[:5000]
+    for data, words in (
+        ((tmp_path / "v.mp4").read_bytes(), "holds no audio; give another file"),
+        (cut, "damaged MP4 file \\(invalid data .*\\); copy it again"),
+    ):
+        (tmp_path / "it.mp4").write_bytes(data)
+        for location in (tmp_path / "it.mp4", FileObject(io.BytesIO(data))):
+            with pytest.raises(SourceError, match=words):
+                open_source(location)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "container"),
+    [
+        ("a.oga", "flac", "ogg"),
+        ("a.caf", "pcm_s16be", "caf"),
+        ("a.wav", "ac3", "wav"),
+        ("lies.mp3", "aac", "adts"),
+        ("lies.mp3", "aac", "mp4"),
+        ("lies.flac", "pcm_s16le", "matroska"),
+    ],
+)
+def test_what_libsndfile_only_half_knows_is_played_by_pyav(tmp_path, name, codec, container):
+    """Its reasons for refusing a file are many, and some of them are wrong."""
+    path = tmp_path / name
+    data = music(2 * RATE)
+    if container == "mp4":
+        encode(tmp_path / "a.m4a", data, "-c:a", codec).rename(path)
+    else:
+        piped(path, data, codec, container)
+    for location in (path, FileObject(io.BytesIO(path.read_bytes()))):
+        samples = np.concatenate(list(open_source(location).chunks(48_000)))
+        assert abs(len(samples) - len(data)) < 4096
+        if codec not in ("aac", "ac3"):
+            assert np.allclose(samples[: len(data)], data[: len(samples)], atol=1e-4)
+
+
+def test_what_nobody_can_open_is_told_in_the_words_of_who_knows_it(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, music(1000), RATE)
+    path.write_bytes(path.read_bytes()[:36])
+    with pytest.raises(SourceError, match="No 'data' chunk"):
+        open_source(path)
 
 
 def test_without_pyav_the_way_to_it_is_told(made, monkeypatch):

@@ -77,7 +77,6 @@ REFUSED = {
     "audio channels.caf": "not playable audio",
     "audio rate0.wav": "not playable audio",
     "audio rate4e9.wav": "not playable audio",
-    "audio negative.caf": "not playable audio",
     "audio nan.caf": "not playable audio",
     "audio rf64.wav": "not playable audio",
     "audio tag.mp3": "256 MiB of ID3 tags; remove them",

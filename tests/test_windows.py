@@ -353,7 +353,10 @@ def test_what_cannot_seek_goes_on_from_where_it_is():
     assert 0 < first < 100_000 < last
     assert source.nearest(5) == first
     assert source.nearest(399_999) == last
+    at = f"{last / RATE:.2f}"
+    assert source.notices()[-1] == f"it cannot be sought in so far: it goes on at {at} s"
     assert source.nearest(100_000) == 100_000
+    assert source.notices() == []
     played.stream.jump()
     played.post(5, reused=True)  # as if the window had moved on meanwhile
     out = played.run(20_000)[-2000:]

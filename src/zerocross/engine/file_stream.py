@@ -226,11 +226,14 @@ class FileStream(ChainHost):
         slot["resampler"] = self._resampler_for(source.sample_rate)
         first = source.first_frame
         slot["start_frame"] = first + start_frame
-        slot["file_frames"] = _END_OF_TIME if source.frames is None else first + source.frames
-        slot["end_frame"] = slot["file_frames"] if end_frame is None else first + end_frame
+        end = _END_OF_TIME if source.frames is None else first + source.frames
+        slot["end_frame"] = end if end_frame is None else first + end_frame
+        slot["fade_out"] = slot["end_frame"] < end
+        is_unknown = source.frames is None and not source.window  # nobody can say what is missing
+        slot["file_frames"] = 0 if is_unknown else end
         if source.window and end_frame is None and not source.has_end:
             slot["end_frame"] = slot["file_frames"] = _END_OF_TIME  # the window knows where it ends
-        slot["fade_out"] = slot["end_frame"] < slot["file_frames"]
+            slot["fade_out"] = 0
         if loop:
             slot["loops"] = slot["fade_out"] = 1
             slot["loop_start"], slot["end_frame"] = first + loop[0], first + loop[1]

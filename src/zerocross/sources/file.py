@@ -2,8 +2,8 @@
 
 libsndfile (through the soundfile package) reads WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 and
 more. The control thread opens a file; the decode thread reads it through libsndfile's own
-functions (`links`). Of a chained Ogg file libsndfile reads one link: here each is opened, and
-those of one format that follow each other are one source. Where the format changes, the rest is
+functions (`links`). Of a chained Ogg file, and of MP3s that were joined, libsndfile reads one link: here each
+is opened, and those of one format that follow each other are one source. Where the format changes, the rest is
 another one, found at `OpenSource.rest`.
 
 A little over 300 lines, for all that can be wrong with a file.
@@ -25,6 +25,7 @@ from zerocross.sources.channel_order import channel_order
 from zerocross.sources.decoder_notes import silence_decoder
 from zerocross.sources.links import LinkFile, SharedFile, address_of, make_links
 from zerocross.sources.location import Part
+from zerocross.sources.mpeg import MOST_TAG_BYTES, end_of_tags, find_stretches
 from zerocross.sources.ogg import MOST_LINKS, Links, beginnings, find_links
 from zerocross.sources.source import OpenSource
 from zerocross.units import checked_path
@@ -36,18 +37,19 @@ __all__ = [
     "not_playable",
     "open_file",
     "preroll_and_near",
+    "read_samples",
     "sndfile_error",
 ]
 
 #: libsndfile's errors for what it does not know (`SF_ERR_UNRECOGNISED_FORMAT`,
-#: `SF_ERR_UNSUPPORTED_ENCODING`); the others are damage.
-NOT_KNOWN = {1, 4}
+#: `SF_ERR_UNSUPPORTED_ENCODING`, and of an ending that lies it says that there is no file).
+NOT_KNOWN = {1, 4, 7}
 
 _MOST_LINKS = 256  # open at a time, with a decoder each; what follows is a part of its own
 _MOST_SPLITS = 16  # of links that cannot be read, and in which other streams begin
-_ID3_BYTES, _MOST_TAG_BYTES = 10, 32 << 20
 _EVERYTHING = 1 << 62
 _SEARCHES_EXACTLY = (1, 2, 2)  # the first version of libsndfile whose Vorbis was tried
+_RESERVOIR = 24 * 1152  # a frame of MP3 may have its bits in the 23 before, where they are small
 _UNKNOWN_LENGTH = (1 << 63) - 1
 
 
@@ -55,6 +57,8 @@ def preroll_and_near(file: soundfile.SoundFile) -> tuple[int, int]:
     """Return what `OpenSource` has under these names, of a file of libsndfile's."""
     if file.subtype == "OPUS":
         return 8192, 0
+    if file.subtype == "MPEG_LAYER_III":
+        return _RESERVOIR, 0
     if file.subtype != "VORBIS":
         return 0, 0
     version = tuple(map(int, re.findall(r"\d+", soundfile.__libsndfile_version__)[:3]))
@@ -112,7 +116,7 @@ class OpenFile(OpenSource):
         missing, count, left, reason = frames, 0, 0, ""
         for file in self._each_file():
             promised = file.frames
-            while promised and len(samples := _read(file, min(missing, promised), dtype)):
+            while promised and len(samples := read_samples(file, min(missing, promised), dtype)):
                 pieces.append(samples)
                 promised -= len(samples)
                 count += len(samples)
@@ -148,8 +152,14 @@ class OpenFile(OpenSource):
             file.close()
 
 
-def _read(file: soundfile.SoundFile, frames: int, dtype: str) -> np.ndarray[Any, Any]:
-    """Return a file's next frames: those before an error too, which soundfile does not give."""
+def read_samples(
+    file: soundfile.SoundFile, frames: int, dtype: str = "float32"
+) -> np.ndarray[Any, Any]:
+    """Return a file's next frames, shape (up to frames, channels).
+
+    Those before an error too, which soundfile does not give; and it seeks after each of its reads, which in
+    an MP3 is heard.
+    """
     samples = np.empty((frames, file.channels), dtype)
     kind = {"float32": "float", "int32": "int"}[dtype]
     to = soundfile._ffi.from_buffer(f"{kind}[]", samples, require_writable=True)
@@ -158,7 +168,7 @@ def _read(file: soundfile.SoundFile, frames: int, dtype: str) -> np.ndarray[Any,
 
 
 def open_file(
-    path: PathLike, instead: Callable[[PathLike], OpenSource | None] = lambda _: None
+    path: PathLike, instead: Callable[[PathLike, bool], OpenSource | None] = lambda *_: None
 ) -> OpenSource:
     """Open an audio file for playing.
 
@@ -167,7 +177,8 @@ def open_file(
     path : path-like
         The file.
     instead : callable
-        Opens what libsndfile does not know; returns None where it does not either.
+        Opens what libsndfile cannot, and is told whether that knows what it is; returns None where it cannot
+        either.
 
     Raises
     ------
@@ -178,12 +189,15 @@ def open_file(
 
     """
     checked_path("path", path)
-    _check_tags(path)
     silence_decoder(address_of("sf_open"))
-    with open_regular(path) as opened:
+    with open_regular(path) as opened:  # no FIFO is waited for, no device is read
+        _check_tags(path, opened)
         links = path.links if isinstance(path, Part) else find_links(opened)
         source: OpenSource | None = None
         if len(links.places) > 1:
+            source = _linked(path, links, opened)
+        elif not links.places and (stretches := find_stretches(opened)):
+            links = Links([*stretches], len(stretches) < MOST_LINKS)
             source = _linked(path, links, opened)
     return source or _alone(path, instead)
 
@@ -194,13 +208,12 @@ def not_playable(error: soundfile.LibsndfileError) -> str:
     return f"not playable audio ({reason}); convert it to WAV, FLAC, OGG, Opus or MP3"
 
 
-def _alone(path: PathLike, instead: Callable[[PathLike], OpenSource | None]) -> OpenSource:
+def _alone(path: PathLike, instead: Callable[[PathLike, bool], OpenSource | None]) -> OpenSource:
     raw = os.fsencode(path)
     try:
         file = soundfile.SoundFile(raw if os.name != "nt" else os.fsdecode(raw))
     except soundfile.LibsndfileError as error:
-        source = instead(path) if error.code in NOT_KNOWN else None
-        if source:
+        if source := instead(path, error.code in NOT_KNOWN):
             return source
         raise SourceError(printable(path), not_playable(error)) from None
     return OpenFile(path, [file])
@@ -243,15 +256,15 @@ def _shared(path: PathLike, opened: IO[bytes]) -> SharedFile:
 
 
 def _each_link(
-    path: PathLike, shared: SharedFile, opened: IO[bytes], places: list[tuple[int, int]], first: int
+    path: PathLike, shared: SharedFile, opened: IO[bytes], places: list[tuple[Any, ...]], first: int
 ) -> Iterator[tuple[int, LinkFile | str]]:
     """Yield links and their numbers; for one that cannot be read why, and then what begins in it."""
     number = first
     splits = 0
     while number < len(places):
-        start, end = places[number]
+        start, end = places[number][:2]
         try:
-            yield number, LinkFile(path, shared, start, end)
+            yield number, LinkFile(path, shared, *places[number])
         except soundfile.LibsndfileError as error:
             begun = next(beginnings(opened, start, end), None) if splits < _MOST_SPLITS else None
             if begun is not None:
@@ -281,23 +294,12 @@ def format_of(file: soundfile.SoundFile | OpenSource) -> tuple[Any, ...]:
     return rate, file.channels, file.subtype
 
 
-def _check_tags(path: PathLike) -> None:
-    """Refuse what is no regular file, and ID3 tags so long that the decoder should not read them.
+def _check_tags(path: PathLike, file: IO[bytes]) -> None:
+    """Refuse ID3 tags so long that the decoder should not read them.
 
     It reads them into memory whole, the picture in them too.
     """
-    with open_regular(path) as file:  # no FIFO is waited for, no device is read
-        end = 0
-        while True:
-            file.seek(end)
-            head = file.read(_ID3_BYTES)
-            if len(head) < _ID3_BYTES or not head.startswith(b"ID3"):
-                return
-            end += _ID3_BYTES
-            length = 0
-            for byte in head[6:]:  # seven bits each
-                length = length << 7 | byte & 0x7F
-            end += length
-            if end > _MOST_TAG_BYTES:
-                size = end / (1 << 20)
-                raise SourceError(printable(path), f"{size:.0f} MiB of ID3 tags; remove them")
+    end = end_of_tags(file)
+    if end > MOST_TAG_BYTES:
+        size = end / (1 << 20)
+        raise SourceError(printable(path), f"{size:.0f} MiB of ID3 tags; remove them")

@@ -28,12 +28,14 @@ import numpy as np
 
 from zerocross.dsp.channels import WAV_ORDERS
 from zerocross.errors import SourceError
-from zerocross.files import PathLike, printable
+from zerocross.files import PathLike, open_regular
 from zerocross.sources.array import scaled
 from zerocross.sources.channel_order import surrounded
+from zerocross.sources.lengths import Length, is_known, measured, told
+from zerocross.sources.location import FileObject, title_of
 from zerocross.sources.window import Notices
 
-__all__ = ["HINT", "AvDecoder", "open_path"]
+__all__ = ["HINT", "AvDecoder", "open_other"]
 
 HINT = "pip install zerocross[formats]"
 
@@ -60,6 +62,19 @@ _GUESSED = "mp3"
 
 #: Streams without a container, whose timestamps after a seek are guesses: decoded from the beginning.
 _WITHOUT_INDEX = {"aac", "ac3", "eac3", "dts", "mp3", "loas"}
+
+_NOT_PLAYABLE = "not playable audio"
+
+#: What libsndfile does not know: how its files begin.
+_BEGINNINGS = {
+    "MP4": (4, b"ftyp"),
+    "Matroska": (0, b"\x1aE\xdf\xa3"),
+    "Windows Media": (0, b"0&\xb2u\x8ef\xcf\x11"),
+    "WavPack": (0, b"wvpk"),
+}
+
+#: Codecs whose blocks differ in length, even where the first ones do not.
+_UNEVEN = {"vorbis", "libvorbis"}
 
 _Frames = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -109,8 +124,15 @@ class AvDecoder:
         self._at = 0
         self._is_told = False
         self._container: Any = None
+        self._measured: Length | None = None
         try:
             self._begin()
+            can_look = self.is_seekable and not self._is_remote
+            if can_look and not is_known(self._container, self._length):
+                self._measured = self._measure()
+                self._begin()
+            if self._length.is_guess:
+                self.notices.add("its length is a guess: it has no index")
         except BaseException:
             self.close()
             raise
@@ -122,7 +144,7 @@ class AvDecoder:
             if not isinstance(self._file, (str, bytes, os.PathLike)):
                 self._file.seek(0)
         is_path = isinstance(self._file, (str, bytes, os.PathLike))
-        with self._explained("not playable audio"):
+        with self._explained(_NOT_PLAYABLE):
             self._container = _av().open(
                 os.fsdecode(self._file) if is_path else self._file,  # type: ignore[arg-type]
                 metadata_errors="replace",
@@ -134,7 +156,7 @@ class AvDecoder:
         self._stream = self._container.streams.audio[0]
         self._blocks = self._decode()
         self._ready: collections.deque[Any] = collections.deque()
-        with self._explained("not playable audio"):
+        with self._explained(_NOT_PLAYABLE):
             for block in self._blocks:
                 self._ready.append(block)
                 if len(self._ready) == _FIRST_BLOCKS:
@@ -149,19 +171,26 @@ class AvDecoder:
         self._origin = first.pts or 0
         self._tick = first.time_base
         self._lengths = [block.samples for block in self._ready]
-        self.frames, self._end = self._length()
-        self.is_seekable &= self.frames is not None
+        self._length = self._measured or told(
+            self._container, self._stream, self.sample_rate, self._lengths[-1]
+        )
+        self.frames, self._end = self._length.frames, self._length.end
+        if self._is_remote:  # what has no length is live
+            self.is_seekable &= self.frames is not None
 
-    def _length(self) -> tuple[int | None, float]:
-        """Return how many frames there are about, and the frame to cut it at."""
-        stream, container = self._stream, self._container
-        if stream.duration is not None:
-            frames = round(stream.duration * stream.time_base * self.sample_rate)
-            exact = "mp4" in self.format
-            return frames, frames if exact and frames > 0 else math.inf
-        if container.duration is not None and container.duration > 0:
-            return round(container.duration * self.sample_rate / 1_000_000), math.inf
-        return None, math.inf
+    def _measure(self) -> Length | None:
+        """Return how long it is by its last packets; the container is elsewhere then."""
+        try:
+            return measured(
+                self._container,
+                self._stream,
+                self.sample_rate,
+                self._lengths[-1],
+                self._origin,
+                self._length,
+            )
+        except _av().error.FFmpegError:
+            return None
 
     @contextlib.contextmanager
     def _explained(self, what: str) -> Iterator[None]:
@@ -277,7 +306,8 @@ class AvDecoder:
         if tick <= 1 or near == 0.0:
             return round(near)
         first, *others = self._lengths
-        if len(set(others)) == 1 and others[0] > 4 * tick:
+        is_even = len(set(others)) == 1 and self._stream.codec_context.name not in _UNEVEN
+        if is_even and others[0] > 4 * tick:
             return first + round((near - first) / others[0]) * others[0] if near > first / 2 else 0
         self._tell_once(f"seeks in it are exact to {1000 * float(self._tick):.3g} ms")
         return round(near)
@@ -311,25 +341,54 @@ def _order_of(layout: Any) -> tuple[str, ...]:
     return surrounded([_POSITIONS[name] for name in names])
 
 
-def open_path(path: PathLike) -> AvDecoder | None:
-    """Open a file that libsndfile does not know; None for what is nothing but a guess.
+def open_other(location: PathLike | FileObject, is_unknown: bool) -> AvDecoder | None:
+    """Open what libsndfile cannot; None for what is nothing but a guess, or nobody can open.
+
+    Parameters
+    ----------
+    location : path-like or FileObject
+        A file.
+    is_unknown : bool
+        Whether libsndfile has no word for what it is; else it knows best what is wrong with it.
 
     Raises
     ------
     SourceError
-        If PyAV is missing.
+        Where there is something better to tell than libsndfile's reason: PyAV is missing, the file is
+        damaged, or it has no sound.
 
     """
-    name = printable(path)
+    name = title_of(location)
     if _av() is None:
+        if not is_unknown:
+            return None
         raise SourceError(
             name, f"not playable audio by libsndfile; for m4a and more {HINT}, or convert it to WAV"
         )
     try:
-        found = AvDecoder(path, name)
-    except SourceError:
+        file = location.reader() if isinstance(location, FileObject) else location
+        found = AvDecoder(file, name)
+    except SourceError as error:
+        if is_unknown:
+            _tell_better(location, error)
         return None
     if found.format == _GUESSED:
         found.close()
         return None
     return found
+
+
+def _tell_better(location: PathLike | FileObject, error: SourceError) -> None:
+    """Raise what PyAV says where that helps, and that a file is damaged whose first bytes are known."""
+    if not error.reason.startswith(_NOT_PLAYABLE):
+        raise error
+    with (
+        open_regular(location)
+        if not isinstance(location, FileObject)
+        else location.reader() as file
+    ):
+        head = file.read(16)
+    for kind, (at, magic) in _BEGINNINGS.items():
+        if head[at:].startswith(magic):
+            reason = error.reason.removeprefix(_NOT_PLAYABLE)
+            raise SourceError(title_of(location), f"damaged {kind} file{reason}; copy it again")

@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 import soundfile
 
-from zerocross.compiler import entry, external, kernel, provide, record_at
+from zerocross.compiler import entry, external, kernel, provide, record_at, uint8_array
 from zerocross.files import PathLike
 from zerocross.memory import Record, aligned_zeros, layout
 
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 #: A stretch of a file, as libsndfile sees it.
-_STRETCH = layout(setup=["descriptor", "start", "length"], decode=["at"])
+_STRETCH = layout(setup=["descriptor", "start", "length", "head", "head_length"], decode=["at"])
 #: One link: its decoder, its first frame among those of all links, and how far it has been read.
 _LINK = np.dtype([("handle", "i8"), ("begins", "i8"), ("at", "i8")])
 _LINK_SIZE = _LINK.itemsize
@@ -95,6 +95,13 @@ def _provide_reading() -> None:
         provide(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0)
 
 
+@kernel
+def _copy_bytes(to: Any, source: Any, count: Any) -> None:
+    target, given = uint8_array(to, count), uint8_array(source, count)
+    for i in range(count):
+        target[i] = given[i]
+
+
 @entry("int64")
 def stretch_length(address: int) -> int:
     """Return a stretch's bytes."""
@@ -129,9 +136,13 @@ def stretch_read(to: int, count: int, address: int) -> int:
     wanted = min(count, stretch.length - stretch.at)
     done = 0
     while done < wanted:
-        got = _read_at(
-            stretch.descriptor, to + done, wanted - done, stretch.start + stretch.at + done
-        )
+        place = stretch.at + done
+        if place < stretch.head_length:
+            got = min(wanted - done, stretch.head_length - place)
+            _copy_bytes(to + done, stretch.head + place, got)
+        else:
+            at = stretch.start + place - stretch.head_length
+            got = _read_at(stretch.descriptor, to + done, wanted - done, at)
         if got <= 0:
             break
         done += got
@@ -169,6 +180,10 @@ class LinkFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile tells no
         The same, open.
     start, end : int
         The stretch, in bytes.
+    head : bytes
+        What is read before it.
+    frames : int or None
+        How many it has, where libsndfile does not know it.
 
     Raises
     ------
@@ -177,12 +192,32 @@ class LinkFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile tells no
 
     """
 
-    def __init__(self, path: PathLike, shared: SharedFile, start: int, end: int) -> None:
+    def __init__(
+        self,
+        path: PathLike,
+        shared: SharedFile,
+        start: int,
+        end: int,
+        head: bytes = b"",
+        frames: int | None = None,
+    ) -> None:
         _provide_reading()
         self._shared: SharedFile | None = shared
+        self._head, self._counted = np.frombuffer(head, np.uint8), frames
         self._stretch = Record(_STRETCH)
-        self._stretch.fill(descriptor=shared.descriptor, start=start, length=end - start)
+        self._stretch.fill(
+            descriptor=shared.descriptor,
+            start=start,
+            length=len(head) + end - start,
+            head=self._head.ctypes.data if head else 0,
+            head_length=len(head),
+        )
         super().__init__(os.fsencode(path))
+
+    @property
+    def frames(self) -> int:
+        """How many frames it has."""
+        return super().frames if self._counted is None else self._counted
 
     def _open(self, _file: Any, mode_int: int, _closefd: bool) -> Any:
         ffi, library = soundfile._ffi, soundfile._snd

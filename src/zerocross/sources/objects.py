@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+import os
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -11,9 +12,10 @@ import soundfile
 from zerocross.errors import SourceError
 from zerocross.sources.channel_order import channel_order
 from zerocross.sources.decoder_notes import silence_decoder
-from zerocross.sources.file import preroll_and_near, sndfile_error
+from zerocross.sources.file import format_of, preroll_and_near, read_samples, sndfile_error
 from zerocross.sources.links import address_of
 from zerocross.sources.location import FileObject
+from zerocross.sources.mpeg import Place, find_stretches
 from zerocross.sources.window import Notices
 
 __all__ = ["SndfileDecoder"]
@@ -43,30 +45,31 @@ class SndfileDecoder:
         self._title = location.title
         silence_decoder(address_of("sf_open_virtual"))
         self._reader = location.reader()
-        self._file = soundfile.SoundFile(io.BufferedReader(self._reader, 1 << 16))
+        self.notices = Notices()
+        self._links = _open_links(io.BufferedReader(self._reader, 1 << 16), self.notices)
+        self._number, self._file = 0, self._links[0].file
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
-        known = self._file.frames < _UNKNOWN_LENGTH
-        self.frames: int | None = self._file.frames if known else None
+        total = sum(each.frames for each in self._links)
+        self.frames: int | None = total if total < _UNKNOWN_LENGTH else None
         self.order = channel_order(self._file, None)
         self.subtype: str = self._file.subtype
-        self.notices = Notices()
         self._at = 0
 
     def read(self) -> np.ndarray[Any, np.dtype[np.float32]] | None:
         """Return the next quarter of a second, or less; None at the end."""
         count = max(1, round(_PIECE_S * self.sample_rate))
-        samples = np.empty((count, self.channels), np.float32)
-        ffi, library = soundfile._ffi, soundfile._snd
-        to = ffi.from_buffer("float[]", samples, require_writable=True)
-        got = max(0, library.sf_readf_float(self._file._file, to, count))
-        self._at += got
-        if got:
-            return samples[:got]
+        samples = read_samples(self._file, count)
+        self._at += len(samples)
+        if len(samples):
+            return samples
+        if self._number + 1 < len(self._links) and not self._reader.failure:
+            self._use(self._number + 1)
+            return self.read()
         if self._reader.failure:
             raise SourceError(self._title, f"cannot be read ({self._reader.failure})")
         missing = self.frames is not None and self._at < self.frames
-        number = library.sf_error(self._file._file)
+        number = soundfile._snd.sf_error(self._file._file)
         if number and missing:
             raise SourceError(self._title, f"damaged audio data ({sndfile_error(number)})")
         if missing:
@@ -75,25 +78,91 @@ class SndfileDecoder:
 
     def seek(self, frame: int) -> None:
         """Go to a frame, exactly: where libsndfile's own seek is not, what is before is decoded."""
+        begins = [sum(link.frames for link in self._links[:k]) for k in range(len(self._links))]
+        number = max(k for k, begin in enumerate(begins) if begin <= max(0, frame))
         preroll, near = preroll_and_near(self._file)
-        self._at = max(0, frame - preroll)
         try:
+            self._use(number)
+            place = max(0, frame - begins[number] - preroll)
             if near:  # `engine.decode.position_source` says why
                 self._file.seek(0)
-                self._at = 0 if self._at <= near else self._at
-            self._file.seek(self._at)
+                place = 0 if place <= near else place
+            self._file.seek(place)
+            self._at = begins[number] + place
         except soundfile.LibsndfileError as error:
             raise SourceError(self._title, f"cannot be positioned ({error})") from None
         while self._at < frame:
             left = min(frame - self._at, 1 << 16)
-            got = len(self._file.read(left, dtype="float32"))
+            got = len(read_samples(self._file, left))
             self._at += got
             if got < left:
                 return
+
+    def _use(self, number: int) -> None:
+        """Read a link from its beginning."""
+        self._number, self._file = number, self._links[number].file
+        if len(self._links) > 1:
+            self._file.seek(0)
 
     def interrupt(self) -> None:
         """Do nothing: it does not wait for long."""
 
     def close(self) -> None:
         """Close libsndfile's side; the file itself is its owner's."""
-        self._file.close()
+        for link in self._links:
+            link.file.close()
+
+
+class _Link(NamedTuple):
+    """What is read as one, and how many frames it has."""
+
+    file: soundfile.SoundFile
+    frames: int
+
+
+def _open_links(file: io.BufferedReader, notices: Notices) -> list[_Link]:
+    """Open a file, or those stretches of an MPEG file that are of one format."""
+    links: list[_Link] = []
+    for place in find_stretches(file):
+        opened = soundfile.SoundFile(_Stretch(file, place))
+        if links and format_of(opened) != format_of(links[0].file):
+            seconds = sum(link.frames for link in links) / links[0].file.samplerate
+            notices.add(f"its format changes after {seconds:.2f} s; the rest is left out")
+            opened.close()
+            break
+        links.append(_Link(opened, place.frames or opened.frames))
+    if not links:
+        file.seek(0)
+        opened = soundfile.SoundFile(file)
+        links.append(_Link(opened, opened.frames))
+    return links
+
+
+class _Stretch(io.RawIOBase):
+    """A stretch of a file, and what is read before it."""
+
+    def __init__(self, file: io.BufferedReader, place: Place) -> None:
+        self._file, self._place, self._at = file, place, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        length = len(self._place.head) + self._place.end - self._place.start
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: length}[whence]
+        self._at = min(max(0, origin + offset), length)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        start, end, head, _ = self._place
+        data = head[self._at : self._at + len(buffer)]
+        if not data:
+            at = start + self._at - len(head)
+            self._file.seek(at)
+            data = self._file.read(min(len(buffer), end - at))
+        memoryview(buffer).cast("B")[: len(data)] = data
+        self._at += len(data)
+        return len(data)

@@ -16,7 +16,7 @@ import os
 import struct
 from collections.abc import Iterator
 from itertools import islice
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 __all__ = ["MOST_LINKS", "Links", "beginnings", "find_links"]
 
@@ -40,11 +40,11 @@ _MOST_FALSE = 1 << 16
 class Links(NamedTuple):
     """Where each link begins and ends, in bytes; and whether nothing follows them.
 
-    No more than `MOST_LINKS` are found; where they are too hard to find, the last one reaches to the
+    A place may have more of what `links.LinkFile` takes. No more than `MOST_LINKS` are found; where they are too hard to find, the last one reaches to the
     end of the file.
     """
 
-    places: list[tuple[int, int]]
+    places: list[tuple[Any, ...]]
     is_all: bool
 
 

@@ -60,26 +60,27 @@ def open_source(location: Location) -> OpenSource:
     return source
 
 
-def _open_otherwise(path: PathLike) -> OpenSource | None:
-    """Open a file that libsndfile does not know; None where nobody does."""
-    from zerocross.sources.formats import open_path
+def _open_otherwise(path: PathLike, is_unknown: bool) -> OpenSource | None:
+    """Open a file that libsndfile cannot; None where nobody can."""
+    from zerocross.sources.formats import open_other
 
-    decoder = open_path(path)
+    decoder = open_other(path, is_unknown)
     return OpenWindow(path, decoder) if decoder else None
 
 
 def _decoder_of(location: FileObject) -> Decoder:
     """Return what decodes a file that a program has open: libsndfile where it can, else PyAV."""
-    from zerocross.sources.formats import AvDecoder
+    from zerocross.sources.formats import AvDecoder, open_other
     from zerocross.sources.objects import SndfileDecoder
 
-    if location.is_seekable:
-        try:
-            return SndfileDecoder(location)
-        except soundfile.LibsndfileError as error:
-            if error.code not in NOT_KNOWN:
-                raise SourceError(location.title, not_playable(error)) from None
-    return AvDecoder(location.reader(), location.title)
+    if not location.is_seekable:
+        return AvDecoder(location.reader(), location.title)
+    try:
+        return SndfileDecoder(location)
+    except soundfile.LibsndfileError as error:
+        if found := open_other(location, error.code in NOT_KNOWN):
+            return found
+        raise SourceError(location.title, not_playable(error)) from None
 
 
 def open_whole(location: Location) -> OpenSource:
@@ -104,7 +105,7 @@ def open_whole(location: Location) -> OpenSource:
         if format_of(part) != format_of(source):
             problem = (
                 f"its format changes after {source.duration_s:.2f} s (link {rest.first_link + 1} "
-                "of a chained Ogg file); render it to one file first"
+                "of a chained file); render it to one file first"
             )
         source.following.append(rest)
         if source.frames is not None:

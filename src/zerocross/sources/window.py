@@ -64,6 +64,8 @@ _AHEAD_S, _BEHIND_S = 60.0, 10.0
 _MOST_BYTES = 64 << 20
 #: How much is decoded of a source that nobody reads yet.
 _WAITING_S = 10.0
+#: How far from where it was asked to go a seek goes without a word, in seconds.
+_NEAR_S = 0.1
 #: The share of what is ahead that is decoded at a time, once it is full.
 _PIECES = 16
 
@@ -282,7 +284,11 @@ class OpenWindow(OpenSource):
     def nearest(self, frame: int) -> int:
         if self._decoder.is_seekable:
             return super().nearest(frame)
-        return min(max(frame, self._begin), self._record.load("end"))
+        near = min(max(frame, self._begin), self._record.load("end"))
+        if abs(frame - near) > _NEAR_S * self.sample_rate:
+            at = near / self.sample_rate
+            self._decoder.notices.add(f"it cannot be sought in so far: it goes on at {at:.2f} s")
+        return near
 
     def notices(self) -> Sequence[str]:
         return self._decoder.notices.take()
