@@ -680,7 +680,10 @@ def test_a_terminal_that_is_closed_ends_it(make_file, tmp_path):
         os.execv(sys.executable, [*command, "--report", str(report)])
     seen = b""
     while b"0:0" not in seen:
-        seen += os.read(master, 65_536)
+        try:
+            seen += os.read(master, 65_536)
+        except OSError:
+            pytest.fail(f"it has ended: {seen!r} {errors.read_text()}")
     os.close(master)
     wait_for(lambda: os.waitpid(pid, os.WNOHANG) != (0, 0), timeout_s=CTRL_C_S, what="its end")
     assert b"Traceback" not in errors.read_bytes()

@@ -135,8 +135,8 @@ class Player(FixedAttributes, ClosesAtExit):
     def queue(self) -> Queue:
         """The tracks, to be changed at any time: one queue for the player's whole life.
 
-        Right after a `play` in an event loop it waits, a second at most, until a directory or playlist
-        was looked through: what is changed then follows what was found.
+        Right after a `play` in an event loop it waits until a directory or playlist was looked
+        through (docs/player.md): what is changed then follows what was found.
         """
         self._playback.wait_for_look()
         return self._playback.queue

@@ -212,7 +212,7 @@ class Queue(FixedAttributes):
         """Add a source at the end; returns its track, or the first one of a directory or a list.
 
         Directories, playlists and cue sheets become what is in them, here and below; to find that,
-        a disk is asked and waited for, a second at most.
+        a disk is asked and waited for; one that says nothing, for a second.
 
         Raises
         ------
