@@ -8,6 +8,7 @@ import random
 import threading
 import time
 import traceback
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,15 @@ import soundfile
 
 from conftest import music, need_module, wait_for
 from test_loudness import tagged
-from zerocross import Chain, Player, RealtimeError, SourceError, UsageError, processor
+from zerocross import (
+    Chain,
+    Player,
+    RealtimeError,
+    SourceError,
+    UsageError,
+    ZerocrossError,
+    processor,
+)
 from zerocross.effects import Gain
 from zerocross.player import Queue, opener
 from zerocross.sources.cue import Cut
@@ -179,6 +188,24 @@ def test_the_same_seed_gives_the_same_order_and_unshuffling_brings_it_back():
     assert names(queue) == order
 
 
+@pytest.mark.parametrize("seed", [np.int64(7), 7.0, 7])
+def test_a_seed_is_any_whole_number(seed):
+    queue, other = lettered("abcdefgh"), lettered("abcdefgh")
+    queue.shuffle(seed=seed)
+    other.shuffle(seed=7)
+    assert names(queue) == names(other)
+
+
+@pytest.mark.parametrize(
+    "options", [{"seed": "x"}, {"seed": (1, 2)}, {"seed": 0.5}, {"seed": 1j}, {"by": []}], ids=str
+)
+def test_what_is_no_seed_is_refused_in_a_line(options):
+    queue = lettered("abc")
+    with pytest.raises(UsageError, match=f"{next(iter(options))}=.*give") as told:
+        queue.shuffle(**options)
+    assert "\n" not in str(told.value) and names(queue) == "abc"
+
+
 def test_what_plays_comes_first_when_shuffled():
     queue = lettered("abcdef", plays=lambda: True)
     queue._index = 3
@@ -297,6 +324,21 @@ def test_what_it_has_not_cannot_be_set(name, told):
 
 
 # --- saved and loaded -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["s.flac", "c.txt", "queue", "a\0.m3u8", "no/such.m3u8", 5, None, True]
+)
+def test_no_song_is_written_over_by_a_queue(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path("s.flac").write_bytes(b"a song")
+    queue = lettered(["s.flac"])
+    with pytest.raises(UsageError) as told:
+        queue.save(name)
+    assert "\n" not in str(told.value)
+    assert Path("s.flac").read_bytes() == b"a song" and os.listdir() == ["s.flac"]
+    with pytest.raises(ZerocrossError):
+        queue.load(name)
 
 
 def test_a_queue_is_saved_and_loaded(tmp_path):

@@ -31,6 +31,7 @@ __all__ = ["Queue", "Track", "check_paths"]
 _REPEATS = ("off", "one", "all")
 #: Tracks after the current one among which one is looked for first: those that are posted ahead.
 _NEAR = 64
+_LARGEST_SEED = 1 << 64
 
 
 @dataclasses.dataclass(eq=False)
@@ -294,8 +295,10 @@ class Queue(FixedAttributes):
             say, where they were read already, else a folder: no file is opened for it.
 
         """
-        if by not in {"track", "album"}:
+        if not isinstance(by, str) or by not in {"track", "album"}:
             raise UsageError(f"by={shown(by)}: give 'track' or 'album'")
+        if seed is not None:
+            seed = checked_whole("seed", seed, -_LARGEST_SEED, _LARGEST_SEED)
         with self._lock:
             in_order = self._in_order or list(self._tracks)
             current = self.current if self._plays() else None
@@ -310,7 +313,7 @@ class Queue(FixedAttributes):
                 self._reorder(in_order, self.current)
 
     def save(self, path: PathLike) -> None:
-        """Write the queue as a playlist (``.m3u8``): whole, or not at all.
+        """Write the queue as a playlist (``.m3u8``, ``.m3u``): whole, or not at all.
 
         Files below the playlist's folder are named from there, others in full, with length and title
         where they are known. Of what plays nothing is written.

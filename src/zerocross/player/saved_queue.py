@@ -6,23 +6,33 @@ an address: every name of a file comes back. A cue sheet's track is its file, an
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
 from zerocross.errors import SourceError, UsageError
-from zerocross.files import PathLike, printable, read_small, written_aside
+from zerocross.files import (
+    PathLike,
+    check_ending,
+    check_output,
+    printable,
+    read_small,
+    written_aside,
+)
 from zerocross.sources.cue import CUT_LINE, Cut
 from zerocross.sources.location import Part
 from zerocross.sources.playlists import Entry, path_of
+from zerocross.units import shown
 
 if TYPE_CHECKING:
     from zerocross.player.queue import Track
 
 __all__ = ["read_queue", "write_queue"]
 
+_ENDINGS = ".m3u8", ".m3u"
 _MOST_BYTES = 64 << 20
 _MOST_TRACKS = 1_000_000
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://")
@@ -34,10 +44,15 @@ def write_queue(path: PathLike, tracks: Iterable[Track]) -> None:
     Raises
     ------
     UsageError
-        For a track that a playlist cannot name.
+        For a track that a playlist cannot name, and for another name than a playlist's: no song is
+        written over.
 
     """
+    _check_path(path)
+    check_ending(path, _ENDINGS)
+    check_output(path)
     folder = os.path.dirname(os.path.realpath(os.fsdecode(path)))
+    real_folder = functools.cache(os.path.realpath)  # a disk is asked once for many files
     lines = ["#EXTM3U"]
     for track in tracks:
         if isinstance(track.location, Part):  # its file brings it along
@@ -45,7 +60,7 @@ def write_queue(path: PathLike, tracks: Iterable[Track]) -> None:
         lines.append(_about(track))
         if isinstance(track.location, Cut):
             lines.append(track.location.as_line())
-        lines.append(_name_from(folder, track))
+        lines.append(_name_from(folder, track, real_folder))
     text = "\n".join(lines) + "\n"
     with written_aside(path) as aside, open(aside, "wb") as file:
         file.write(text.encode("utf-8", "surrogateescape"))
@@ -57,7 +72,12 @@ def _about(track: Track) -> str:
     return f"#EXTINF:{length},{printable(title)}"
 
 
-def _name_from(folder: str, track: Track) -> str:
+def _check_path(path: PathLike) -> None:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise UsageError(f"{shown(path)} is not a path; give the name of a playlist, .m3u8")
+
+
+def _name_from(folder: str, track: Track, real_folder: Callable[[str], str]) -> str:
     """Return how a playlist in a folder names a track's file."""
     if not isinstance(track.location, (str, bytes, os.PathLike)):
         raise UsageError(f"{track.path} is no file: a playlist cannot name it; take it out first")
@@ -65,7 +85,7 @@ def _name_from(folder: str, track: Track) -> str:
     if _URL.match(name):
         return name
     parent, last = os.path.split(os.path.abspath(name))
-    full = os.path.join(os.path.realpath(parent), last)
+    full = os.path.join(real_folder(parent), last)
     is_below = full.startswith(os.path.join(folder, ""))
     short = os.path.relpath(full, folder) if is_below else full
     if "\n" in short or "\r" in short:
@@ -80,10 +100,13 @@ def read_queue(path: PathLike) -> list[Entry]:
     ------
     SourceError
         If it cannot be read, or is no playlist.
+    UsageError
+        For what is no path.
 
     """
+    _check_path(path)
     name = os.fsdecode(path)
-    if os.path.splitext(name)[1].lower() not in {".m3u", ".m3u8"}:
+    if os.path.splitext(name)[1].lower() not in _ENDINGS:
         raise SourceError(printable(path), "is no playlist (.m3u8, .m3u); append what it is")
     text = read_small(path, _MOST_BYTES, "playlist").decode("utf-8-sig", "surrogateescape")
     folder = os.path.dirname(os.path.realpath(os.fsdecode(path)))
