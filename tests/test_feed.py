@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -381,6 +382,7 @@ def test_a_phrase_is_written_while_another_thread_holds_the_interpreter():
         thread = threading.Thread(target=stream.write, args=(x,))
         thread.start()
         wait_for(lambda: stream.buffered_s > 0.5, what="a full ring")
+        time.sleep(0.1)  # it waits for room by now
         hold(1_500_000)  # longer than the ring
         assert stream.report()["feed"]["underruns"] == 0
         assert stream.report()["feed"]["frames_played"] > 1.2 * RATE

@@ -25,7 +25,7 @@ from mutagen import mp3 as mp3_room
 from conftest import ON_CI, need, need_module
 from test_tags import BOMBS, JPEG, KINDS, PNG, RATE, bomb, synchsafe, write_audio
 from zerocross.loudness.replaygain import read_gain_tags
-from zerocross.sources.playlists import _MORE_SUFFIXES, AUDIO_SUFFIXES, expand, natural
+from zerocross.sources.playlists import AUDIO_SUFFIXES, MORE_SUFFIXES, expand, natural
 from zerocross.sources.tags import cover, read_tags, tags_of
 
 HERE = Path(__file__).parent
@@ -962,7 +962,7 @@ def test_names_of_audio(ask):
         "a.m3u",
         "a.PLS",
     ]
-    all_here = sorted(AUDIO_SUFFIXES | _MORE_SUFFIXES)
+    all_here = sorted(AUDIO_SUFFIXES | MORE_SUFFIXES)
     found = ask({"kind": "names", "names": ["a" + ending for ending in all_here]})[0]
     not_played = {".au", ".snd", ".w64", ".rf64", ".ape", ".tta", ".wma", ".wv"}  # by no browser
     assert {

@@ -63,6 +63,8 @@ _GUESSED = "mp3"
 #: Streams without a container, whose timestamps after a seek are guesses: decoded from the beginning.
 _WITHOUT_INDEX = {"aac", "ac3", "eac3", "dts", "mp3", "loas"}
 
+_BARE = _WITHOUT_INDEX | {"flac"}
+
 _NOT_PLAYABLE = "not playable audio"
 
 #: What libsndfile does not know: how its files begin.
@@ -162,7 +164,10 @@ class AvDecoder:
                 if len(self._ready) == _FIRST_BLOCKS:
                     break
         if not self._ready:
-            raise SourceError(self._title, "holds no audio (0 frames); record or copy it again")
+            words = "holds no audio (0 frames); record or copy it again"
+            if self.format in _BARE:  # which a name alone may have said
+                words = f"{_NOT_PLAYABLE} (nothing in it can be decoded); copy it again"
+            raise SourceError(self._title, words)
         first = self._ready[0]
         self.sample_rate = int(first.sample_rate)
         self.channels = len(first.layout.channels)
