@@ -193,6 +193,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "sources/formats.py": ("test_formats",),
     "sources/lengths.py": ("test_formats",),
     "sources/http.py": ("test_formats",),
+    "sources/icy.py": ("test_formats",),
     "sources/http_connection.py": ("test_formats",),
     "sources/*": ("test_engine", "test_player", "test_windows", "test_formats"),
     "eq/design.py": ("test_design", "test_eq"),

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from fractions import Fraction
+from http.client import HTTPMessage, IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -22,7 +23,7 @@ from test_realtime import freeze
 from test_windows import RAMP, Played
 from zerocross import Player, SourceError, UsageError, render
 from zerocross.loudness import measure
-from zerocross.sources import formats, http, lengths
+from zerocross.sources import formats, http, icy, lengths
 from zerocross.sources.location import FileObject
 from zerocross.sources.opening import open_source, read_audio
 from zerocross.sources.playlists import expand
@@ -612,6 +613,19 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Location", f"http://localhost:{self.server.server_port}/locked")
         self.end_headers()
 
+    def be_songs(self, content, _):  # of a station that says what is on
+        asked = self.headers.get("Icy-MetaData")
+        every = [("icy-metaint", "1000")] if asked == "1" else []
+        names = [("icy-name", "Caf\u00e9 FM".encode().decode("latin-1")), *every]
+        self.send(content, ranges=False, length=False, headers=names)
+        songs = iter(self.server.songs)
+        for at in range(0, len(content), 1000):
+            said = next(songs, b"") if at else b""
+            filled = said + bytes(-len(said) % 16)
+            between = bytes([len(filled) // 16]) + filled if every and at else b""
+            self.wfile.write(between + content[at : at + 1000])
+        self.server.released.wait(10)
+
     def be_icy(self, content, _):
         self.wfile.write(b"ICY 200 OK\r\nicy-name: Old FM\r\ncontent-type: audio/aac\r\n\r\n")
         self.wfile.write(content)
@@ -808,6 +822,75 @@ def test_radio_has_no_length_and_goes_on_when_it_is_lost(server, made):
     words = [event.message for event in seen if event.kind == "notice"]
     assert "the connection was lost (it was cut off)" in words[0]
     assert "connected again" in words[1]
+
+
+def closing(location):
+    return contextlib.closing(open_source(location))
+
+
+SONGS = [b"StreamTitle='It's \xc3\xbc - One';StreamUrl='';", b"", b"junk", b"StreamTitle='';"]
+
+
+def test_what_a_station_says_is_on_is_the_title_and_not_the_sound(server, made):
+    server.content = made[0]["a.aac"].read_bytes()
+    server.songs = [*SONGS[:3], b"StreamTitle='Two\n\x1b[2J';"]
+    with closing(server.at("songs")) as source, closing(made[0]["a.aac"]) as file:
+        assert np.array_equal(Played(source).run(40_000), Played(file).run(40_000))
+        assert "\x1b" not in source.named and source.named.startswith("Two")
+    with Player("null", block_size=512) as player:
+        seen = []
+        player.events.subscribe(seen.append)
+        player.play(server.at("songs"))
+        wait_for(lambda: any(event.kind == "tags" for event in seen), what="a title")
+        track = player.queue.current
+        wait_for(lambda: track.title.startswith("Two"), what="the last one")
+        assert track.known_as == track.title and str(track.location) == server.at("songs")
+    told = [event.message for event in seen if event.kind == "tags"]
+    assert told[-1].startswith("Two"), told
+
+
+def test_a_station_that_names_no_song_has_its_own_name(server, made):
+    server.content, server.songs = made[0]["a.aac"].read_bytes(), SONGS
+    with closing(server.at("songs")) as source:
+        Played(source).run(40_000)
+        assert source.named == "Café FM"
+    with closing(server.at("plain")) as source:
+        assert source.named == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "every"),
+    [("0", 0), ("8192", 8192), ("-1", 0), ("x", 0), ("٨", 0), ("", 0), ("9" * 40, 0)],
+)
+def test_what_is_between_is_looked_for_where_a_server_says_so(said, every):
+    headers = HTTPMessage()
+    headers["icy-metaint"] = said
+    assert icy.bytes_between(headers) == every
+
+
+class Slow(io.BytesIO):
+    """Gives a few bytes at a time."""
+
+    def __init__(self, data, size):
+        super().__init__(data)
+        self.size = size
+
+    def read1(self, most):
+        return super().read1(min(most, self.size))
+
+
+def test_titles_in_pieces_and_cut_off_are_read_or_lost():
+    told, said = [], SONGS[0].partition(b"StreamUrl")[0].ljust(32, b"\0")
+    data = b"abc" + b"\2" + said + b"def" + b"\0" + b"gh"
+    for size in (1, 2, 100):
+        file = Slow(data, size)
+        sound = icy.WithoutTitles(file, 3, told.append)
+        assert b"".join(iter(lambda s=sound: s.read1(2), b"")) == b"abcdefgh"
+    assert told == ["It's ü - One"] * 3
+    cut = icy.WithoutTitles(io.BytesIO(data[:10]), 3, told.append)
+    assert cut.read1(3) == b"abc"
+    with pytest.raises(IncompleteRead):
+        cut.read1(3)
 
 
 def test_an_old_radio_servers_greeting_is_understood_and_its_silence_interrupted(

@@ -382,8 +382,11 @@ class Feed:
         self.release()
 
     def _tell_notices(self) -> None:
-        """Tell what the sources that are posted have to say: that a server was lost, say."""
+        """Tell what the sources that are posted have to say: that a server was lost, say, or a song."""
         for posting in list(self._postings.values()):
+            if posting.source.named != posting.track.sent_as:
+                posting.track.sent_as = posting.source.named
+                self._tell("tags", posting.track, posting.track.known_as or posting.track.path)
             for words in posting.source.notices():
                 self._tell("notice", posting.track, words)
 

@@ -414,7 +414,8 @@ class Playback:
         self.events.publish(Event("error", problem.path, str(problem)))
 
     def _tell_of_track(self, kind: str, track: Track, words: str) -> None:
-        self.events.publish(Event(kind, track.path, f"{track.path}: {words}"))
+        text = words if kind == "tags" else f"{track.path}: {words}"
+        self.events.publish(Event(kind, track.path, text))
 
     def _tell_tags(self, track: Track) -> None:
         """Tell of a track's tags, where it has some. Without the lock."""

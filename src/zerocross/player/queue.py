@@ -58,6 +58,8 @@ class Track:
         The times in seconds that are played again and again; see `Player.loop_between`.
     listed_as : str
         What a playlist calls it.
+    sent_as : str
+        What radio says is on: the song, or the station's name; it changes while it plays.
 
     """
 
@@ -68,6 +70,7 @@ class Track:
     duration_s: float | None = None
     loop: tuple[float, float] | None = None
     listed_as: str = ""
+    sent_as: str = ""
     _tags: Tags | None = None
 
     @property
@@ -84,13 +87,13 @@ class Track:
 
     @property
     def title(self) -> str:
-        """For people: the title of its tags, or what a playlist calls it, or the file's name."""
-        return self.tags.title or self.listed_as or os.path.basename(self.path)
+        """For people: what is on, the title of its tags, what a playlist calls it, or the file's name."""
+        return self.sent_as or self.tags.title or self.listed_as or os.path.basename(self.path)
 
     @property
     def known_as(self) -> str:
-        """``Artist - Title`` or what a playlist calls it, as far as that is known without a look."""
-        return (str(self._tags) if self._tags else "") or self.listed_as
+        """What is on, ``Artist - Title`` or what a playlist calls it, as far as that is known without a look."""
+        return self.sent_as or (str(self._tags) if self._tags else "") or self.listed_as
 
     @property
     def path(self) -> str:

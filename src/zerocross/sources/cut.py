@@ -150,5 +150,9 @@ class OpenCut(OpenSource):
         return self._shared.source.notices()
 
     @property
+    def named(self) -> str:
+        return self._shared.source.named
+
+    @property
     def decoded_ahead_s(self) -> float | None:
         return self._shared.source.decoded_ahead_s

@@ -25,6 +25,7 @@ from zerocross.errors import SourceError
 from zerocross.files import printable
 from zerocross.sources.formats import AvDecoder
 from zerocross.sources.http_connection import HTTP, Late, Line, ask
+from zerocross.sources.icy import WithoutTitles, bytes_between, name_of
 from zerocross.sources.playlist_lines import MOST_OF_A_LINE, is_list_address, m3u_lines, pls_lines
 from zerocross.sources.window import Notices
 from zerocross.system.background import on_interruption
@@ -87,6 +88,8 @@ class RemoteFile(io.RawIOBase):
         self._is_ended = threading.Event()
         self._is_given_up = self._is_open = False
         self._response: Any = None
+        self._sound: Any = None
+        self._station = ""
         self._line = Line()
         on_interruption(self.interrupt)
         try:
@@ -101,26 +104,36 @@ class RemoteFile(io.RawIOBase):
         self._takes_ranges = response.status == _PARTIAL
         whole = headers.get("Content-Range", "").rpartition("/")[2]
         length = whole if self._takes_ranges else headers.get("Content-Length", "")
-        self._length = int(length) if length.isdecimal() else None
+        has_titles = bytes_between(headers) > 0  # a length would be that of both
+        self._length = int(length) if length.isdecimal() and not has_titles else None
         self._is_radio = self._length is None and any(
             name.lower().startswith("icy-") for name in headers
         )
 
     def _connect(self) -> Any:
         """Ask for the bytes from where we are on; returns the response."""
-        headers = {"User-Agent": "zerocross", "Range": f"bytes={self._at}-"}
+        headers = {"User-Agent": "zerocross", "Range": f"bytes={self._at}-", "Icy-MetaData": "1"}
         try:
             self._response = ask(self._line, self._address, headers, _SILENCE_S)
         except urllib.error.HTTPError as error:
             error.close()
             raise
+        self._sound = self._response
+        if every := bytes_between(self._response.headers):
+            self._sound = WithoutTitles(self._response, every, self._tell_song)
+        self._tell_song("")
         if self._at and self._length is not None and self._response.status != _PARTIAL:
             self._drop(self._at)
         return self._response
 
+    def _tell_song(self, song: str) -> None:
+        """Tell what a station says is on; where it does not, what it calls itself."""
+        self._station = self._station or name_of(self._response.headers)
+        self._notices.name(song or self._station)
+
     def _drop(self, count: int) -> None:
         while count > 0:
-            data = self._response.read1(min(count, 1 << 16))
+            data = self._sound.read1(min(count, 1 << 16))
             if not data:
                 raise http.client.IncompleteRead(b"")
             count -= len(data)
@@ -165,7 +178,7 @@ class RemoteFile(io.RawIOBase):
             try:
                 if self._response is None:
                     self._connect()
-                data = self._response.read1(len(buffer))
+                data = self._sound.read1(len(buffer))
                 if data or self._is_complete():
                     self._is_well_again()
                     buffer[: len(data)] = data
@@ -188,7 +201,7 @@ class RemoteFile(io.RawIOBase):
         """
         data, until = b"", time.monotonic() + _SILENCE_S
         try:
-            while piece := self._response.read1(most):
+            while piece := self._sound.read1(most):
                 data += piece
                 if len(data) > most or time.monotonic() > until:
                     words = "is no playlist: it is too long, or never ends; give what it names"

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from zerocross.sources.cue import CUT_LINE
 from zerocross.sources.tags import clean
 
-__all__ = ["LISTS", "MOST_OF_A_LINE", "Line", "is_list_address", "m3u_lines", "pls_lines"]
+__all__ = [
+    "LISTS",
+    "MOST_OF_A_LINE",
+    "Line",
+    "decoded",
+    "is_list_address",
+    "m3u_lines",
+    "pls_lines",
+]
 
 #: How their names end.
 LISTS = frozenset({".m3u", ".m3u8", ".pls"})
@@ -27,7 +35,7 @@ def m3u_lines(raw: bytes) -> Iterator[Line]:
     for line in map(bytes.strip, raw.removeprefix(b"\xef\xbb\xbf").splitlines()):
         named = _TITLE.match(line)
         if named:
-            title = _decoded(named.group(1))
+            title = decoded(named.group(1))
         elif line.startswith(CUT_LINE.encode()):
             part = line.decode("utf-8", "replace")
         elif line and not line.startswith(b"#"):
@@ -44,10 +52,10 @@ def pls_lines(raw: bytes) -> Iterator[Line]:
             found[match.group(1).lower()].setdefault(int(match.group(2)), match.group(3))
     titles = found[b"title"]
     for number, line in sorted(found[b"file"].items()):
-        yield line, _decoded(titles.get(number, b"")), ""
+        yield line, decoded(titles.get(number, b"")), ""
 
 
-def _decoded(raw: bytes) -> str:
+def decoded(raw: bytes) -> str:
     """Return a title as one printable line; most that is no UTF-8 is Windows-1252."""
     raw = raw[:MOST_OF_A_LINE]
     try:

@@ -155,6 +155,11 @@ class OpenSource:
         return ()
 
     @property
+    def named(self) -> str:
+        """What the source says is on, as radio does; empty where it says nothing."""
+        return ""
+
+    @property
     def decoded_ahead_s(self) -> float | None:
         """How much of it is in memory ahead of the decode thread; None where none need be."""
         return None

@@ -141,11 +141,26 @@ def window_error(address: Any) -> Any:
 
 
 class Notices:
-    """What a decoder has to tell people, from any thread, and whose signal is raised then."""
+    """What a decoder has to tell people, from any thread, and whose signal is raised then.
+
+    Attributes
+    ----------
+    named : str
+        What the source says is on, as radio does; empty where it says nothing.
+
+    """
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        self.named = ""
         self.news: Signal | None = None
+
+    def name(self, words: str) -> None:
+        """Say what is on from here on."""
+        if words != self.named:
+            self.named = words
+            if self.news:
+                self.news.notify()
 
     def add(self, words: str) -> None:
         """Add a line."""
@@ -292,6 +307,10 @@ class OpenWindow(OpenSource):
 
     def notices(self) -> Sequence[str]:
         return self._decoder.notices.take()
+
+    @property
+    def named(self) -> str:
+        return self._decoder.notices.named
 
     @property
     def decoded_ahead_s(self) -> float:
