@@ -129,7 +129,7 @@ def run_program_over(
 ) -> int:
     """Run any number of planar frames, rows ``row_frames`` apart, block by block.
 
-    Source and target may be the same.
+    Source and target may be the same. Returns the frames.
     """
     program = record_at(program_address, PROGRAM)
     done = 0
@@ -142,7 +142,7 @@ def run_program_over(
             for c in range(program.channels):
                 copy_samples(wanted[c], result[c], count)
         done += count
-    return 0
+    return done
 
 
 @entry("int64", "int64", "int64", "int64", "int64", "int64", "int64", dispatches=True)
@@ -168,7 +168,7 @@ def run_program_frames(
         result = run_program(program, rows, count)
         interleave(result, count, float32_array(target + at, count * channels))
         done += count
-    return 0
+    return done
 
 
 @kernel
