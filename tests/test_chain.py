@@ -650,6 +650,7 @@ def test_nothing_looks_at_memory_that_was_let_go_of(changes):
     assert faults.strip() == "[]"
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 def test_the_twin_a_program_let_go_of_while_it_runs_ends_the_process():
     assert poison("planted").returncode == -signal.SIGSEGV

@@ -542,6 +542,7 @@ def test_random_calls_of_three_threads_end(seed):
         assert not errors and stream.report()["faults"] == 0
 
 
+@pytest.mark.thorough
 def test_a_sound_server_plays_what_is_written_and_gives_it_to_be_read(pulse):
     """Its only input is the monitor of its null sink."""
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 24_000)

@@ -407,6 +407,7 @@ def captured(player):
     return out[int(np.argmax(np.abs(out).sum(axis=1) > 0)) :]
 
 
+@pytest.mark.thorough
 def test_an_m4a_plays_on_while_the_interpreter_is_frozen(made):
     """The GIL is held for 2 s; what is heard is what was decoded before."""
     path, data = made[0]["alac.m4a"], made[1]
@@ -792,6 +793,7 @@ def test_a_podcast_of_mp3_is_sought_nearly_and_that_is_told(server, tmp_path):
     source.close()
 
 
+@pytest.mark.thorough
 def test_a_server_that_refuses_later_ends_the_track_with_its_words(server, made):
     server.content = made[0]["w.wv"].read_bytes()
     with Player("null", block_size=512) as player:

@@ -89,7 +89,11 @@ ORDERS = {
     "read_window": (4, 1, ""),  # answered before all else, total before end; fill_at; at gives room
     "window_error": (1, 0, ""),
     # engine: the audio thread
-    "_why_short": (4, 0, ""),  # starved, active and reading_since, of the decode thread; awaits_file
+    "_why_short": (
+        4,
+        0,
+        "",
+    ),  # starved, active and reading_since, of the decode thread; awaits_file
     "fetch": (2, 0, ""),  # epoch, playing
     "_is_wanted": (1, 0, ""),  # kept_serial, after the epoch that it belongs to
     "_marks_written": (1, 0, ""),  # before a mark is read

@@ -292,6 +292,7 @@ def test_no_disk_is_asked_about_names_of_audio(folder, monkeypatch):
         assert [t.status for t in player.queue] == ["played"] * 3
 
 
+@pytest.mark.thorough
 def test_the_commands_take_them_too(folder, cli):
     (folder / "a.pls").write_text("File1=1.flac\nTitle1=The One\nFile2=sub dir\n")
     done = cli("play", folder / "a.pls", "--device", "null", "--no-ui")

@@ -955,6 +955,7 @@ def torture(make_file, seed, count):
         assert player.report()["faults"] == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(2))
 def test_random_changes_from_two_threads(make_file, seed):
     torture(make_file, seed, 150)

@@ -842,6 +842,7 @@ class Watcher:
         self.tap.push(np.random.default_rng(3).uniform(-0.3, 0.3, (2, 9000)).astype(np.float32))
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Frames.is_possible, reason="Linux's system calls")
 def test_what_is_written_ends_frames_without_python_and_stands_between_two(terminal):
     ours, _ = terminal
@@ -876,6 +877,7 @@ def test_what_is_written_ends_frames_without_python_and_stands_between_two(termi
     with_driver(steps)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Frames.is_possible, reason="Linux's system calls")
 def test_a_frame_that_is_not_taken_is_sent_before_anything_else(terminal):
     ours, _ = terminal

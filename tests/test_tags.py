@@ -597,6 +597,7 @@ def names_at(server):
     return re.findall(r'media\.name = "(.*)"', text)
 
 
+@pytest.mark.thorough
 def test_the_sound_server_is_told_what_plays_if_that_is_one_track(tagged, pulse):
     song, other = tagged("Größe.flac", 30, title="T", artist="A"), tagged("b.flac", 30)
     with Player("pulseaudio") as player:
