@@ -85,6 +85,7 @@ def test_render_with_a_preset_is_the_chain(cli, preset, tmp_path):
     assert np.array_equal(out, Chain(Equalizer(bands, preamp_db=-6.0)).render(signal, RATE))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("frames", [1, 63, 64, 65, 4_096, 10_001])
 def test_rendering_makes_up_for_a_chains_latency(tmp_path, frames):
     signal = music(frames)

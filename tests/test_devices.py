@@ -86,6 +86,7 @@ def test_pulse_records_what_render_writes(pulse, tmp_path, make_file):
     assert_heard(tmp_path, soundfile.read(tmp_path / "out.wav", dtype="float32")[0], path)
 
 
+@pytest.mark.thorough
 def test_pulse_records_a_join_without_a_gap(pulse, tmp_path):
     t = np.arange(60_000) / 44_100
     sine = np.repeat((0.7 * np.sin(2 * np.pi * 441.3 * t + 0.5))[:, None], 2, 1).astype(np.float32)

@@ -332,6 +332,7 @@ def test_a_chain_in_float32_has_the_bits_of_apply_and_changes_without_a_click():
         assert one._filters.arrays["pending"][1][0, 0] == 0.0, "the new one is a cascade, too"
 
 
+@pytest.mark.thorough
 def test_only_an_equaliser_in_float32_has_its_code():
     """Vectors of float32 in the cascade: none in the one, none of float64 beside them in the other."""
     chosen = target.WEB["wasm-simd"]

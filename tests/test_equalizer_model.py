@@ -256,6 +256,7 @@ def integrated(rows, setting, gain_db):
 SIGNALS = {"pink": pink, "swelling": swelling, "music": lambda s: music(s * RATE).T}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SIGNALS)
 def test_settings_and_the_bypass_are_equally_loud_by_r128(name):
     rows = SIGNALS[name](8)

@@ -48,6 +48,7 @@ def drive(steps, size=(80, 24), player=None, view="equalizer"):
         asyncio.run(run(owner))
 
 
+@pytest.mark.thorough
 def test_keys_add_turn_and_remove_bands(home):
     async def steps(pilot, view):
         model = view.model
@@ -129,6 +130,7 @@ def test_the_mouse_adds_drags_narrows_and_removes(home):
     drive(steps)
 
 
+@pytest.mark.thorough
 def test_presets_are_saved_and_loaded_by_keys(home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "o.txt").write_text("Preamp: -2 dB\nFilter: ON PK Fc 90 Hz Gain 4 dB Q 1\nodd: 1\n")

@@ -138,6 +138,7 @@ def test_what_is_chosen_in_a_list_is_seen_without_many_colours(tmp_path, song, d
             terminal.wait_for("theme: ")
 
 
+@pytest.mark.thorough
 def test_behind_a_dialog_stands_what_was_painted(tmp_path, song):
     with screens.shown(tmp_path, song, columns=120, rows=40) as terminal:
         terminal.press("4")
@@ -159,6 +160,7 @@ def test_behind_a_dialog_stands_what_was_painted(tmp_path, song):
         assert screens.leave(terminal) == 0
 
 
+@pytest.mark.thorough
 def test_a_terminal_that_says_it_is_larger_than_any_is_drawn_on_in_part(tmp_path, song):
     with screens.shown(tmp_path, song) as terminal:
         termios.tcsetwinsize(terminal._outer, (65_535, 65_535))

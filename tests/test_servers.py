@@ -488,6 +488,7 @@ def test_a_disk_that_stalls_for_ever_holds_nothing_up(make_file, tmp_path):
 # --- an effect that hangs -------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_an_effect_that_hangs_is_told_by_its_name(make_file, tmp_path):
     """And not as a device that died; the player closes, and the interpreter exits."""
     script = tmp_path / "hang.py"

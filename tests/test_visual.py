@@ -315,6 +315,7 @@ def dots_of(points):
     return (found > 0).reshape(4 * rows, 2 * columns)
 
 
+@pytest.mark.thorough
 def test_a_line_goes_through_the_heights_and_is_joined():
     samples = music()
     watched = Watched(Heard(), 60, 12, "line")

@@ -220,6 +220,7 @@ def heard(player):
     return soundfile.read(io.BytesIO(player._audio), always_2d=True)
 
 
+@pytest.mark.thorough
 def test_integers_are_kept_to_the_bit(make):
     rng = np.random.default_rng(1)
     small = rng.integers(-(2**15), 2**15, (RATE, 2)).astype(np.int16)
@@ -258,6 +259,7 @@ def test_a_file_has_its_own_rate_and_name(make, tmp_path):
     assert np.array_equal(found * 2**15, signal)
 
 
+@pytest.mark.thorough
 def test_what_is_saved_is_all_that_a_page_needs(make):
     from ipywidgets.embed import dependency_state
 
